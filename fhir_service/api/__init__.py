@@ -1,0 +1,1 @@
+"""FHIR over HTTP: a request in, one call, a response out."""

@@ -1,0 +1,1 @@
+"""Report text to CaseReport; one module per kind of fact, vocabularies as data."""

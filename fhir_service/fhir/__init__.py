@@ -1,0 +1,1 @@
+"""FHIR data types, references, Bundles, outcomes and errors."""

@@ -1,0 +1,23 @@
+"""What a caller may see; every call of the repository takes one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Resource types a caller may read and write; None stands for all of them."""
+
+    readable: frozenset[str] | None = None
+    writable: frozenset[str] | None = None
+
+    def may_read(self, resource_type: str) -> bool:
+        return self.readable is None or resource_type in self.readable
+
+    def may_write(self, resource_type: str) -> bool:
+        return self.writable is None or resource_type in self.writable
+
+
+OPEN = Access()
+"""Everything: the shell, and a service that listens on loopback only."""

@@ -1,0 +1,1 @@
+"""FHIR Mapping Language: parser, interpreter, concept translation, provenance."""

@@ -1,0 +1,1 @@
+"""Report, SourceSpan and CaseReport: plain types, no behaviour that needs I/O."""

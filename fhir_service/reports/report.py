@@ -1,0 +1,43 @@
+"""A report before anybody has read it: its text and what is known of where it comes from."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+
+import msgspec
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Citation of a report; every field as the publisher prints it, absent where unknown."""
+
+    title: str | None = None
+    journal: str | None = None
+    year: int | None = None
+    doi: str | None = None
+    pmid: str | None = None
+    url: str | None = None
+    name: str | None = None
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """The stored text and its source. Offsets of every span refer to `text`."""
+
+    text: str
+    source: Source
+    content_type: str = "text/plain"
+
+    @property
+    def source_key(self) -> str:
+        """DOI, else PMID, else URL, else the given name, else the SHA-256 of the text; never a path."""
+        source = self.source
+        return source.doi or source.pmid or source.url or source.name or self.sha256
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def attachment_hash(self) -> str:
+        """Base64 of the SHA-1 of the UTF-8 text, as R4 Attachment.hash wants it."""
+        return base64.b64encode(hashlib.sha1(self.text.encode(), usedforsecurity=False).digest()).decode()

@@ -1,0 +1,1 @@
+"""Query string to typed query, resource to index values. Pure: no session, no SQL."""

@@ -1,0 +1,1 @@
+"""Versions, current resources and their index rows; the only place that knows SQL."""

@@ -1,0 +1,1 @@
+"""Code systems, value sets, concept maps and units from mappings/. Pure."""

@@ -1,0 +1,1 @@
+"""Resource in, findings out, in layers that are each cheap."""
