@@ -1,0 +1,69 @@
+# Everything runs in .venv from the locked, hashed requirements. `make help` lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+PIP := $(BIN)/pip --disable-pip-version-check --quiet
+WORKERS ?= 2
+
+.PHONY: help
+help: ## This list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+.venv/pyvenv.cfg:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed and was not found." >&2; exit 1; }
+	@$(PYTHON) -m venv .venv
+
+.venv/.runtime: requirements/runtime.txt pyproject.toml | .venv/pyvenv.cfg
+	@echo "Installing the locked dependencies ..."
+	@$(PIP) install --require-hashes -r requirements/runtime.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.dev: requirements/dev.txt .venv/.runtime
+	@echo "Installing what the tests need ..."
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.PHONY: install
+install: .venv/.runtime ## .venv with the command fhir-service in it
+
+.PHONY: install-dev
+install-dev: .venv/.dev ## The same with the tools for tests and checks
+
+.PHONY: up
+up: install ## Load seeds/ and serve http://127.0.0.1:8000 (Ctrl-C stops it)
+	@$(BIN)/fhir-service load seeds
+	@exec $(BIN)/fhir-service serve
+
+.PHONY: check
+check: install-dev ## Format, lint, types, import direction
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+.PHONY: test
+test: check ## Every check and test, on SQLite and PostgreSQL (what CI runs)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term
+
+.PHONY: format
+format: install-dev ## Format and mend what can be mended
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+.PHONY: openapi
+openapi: install ## Write openapi/fhir-service.json anew
+	@$(BIN)/fhir-service openapi > openapi/fhir-service.json
+
+.PHONY: lock
+lock: install-dev ## Resolve pyproject.toml into requirements/*.txt anew
+	@$(BIN)/uv pip compile pyproject.toml --group build --universal --generate-hashes --no-header --quiet -o requirements/runtime.txt
+	@$(BIN)/uv pip compile pyproject.toml --group build --group dev -c requirements/runtime.txt --universal --generate-hashes --no-header --quiet -o requirements/dev.txt
+
+.PHONY: clean
+clean: ## Remove the environment and the local database
+	rm -rf .venv var
