@@ -1,4 +1,4 @@
-"""What can go wrong, typed where it arises; `api/error_responses.py` turns each into an OperationOutcome, and nothing else does.
+"""What can go wrong, typed where it arises; `api/error_responses.py` alone turns each into an OperationOutcome.
 
 Every text here reaches a submitter: say what to mend, never SQL, a path or a stack trace.
 """

@@ -125,8 +125,8 @@ class ProcedureFact(Stated, frozen=True, kw_only=True, omit_defaults=True, renam
 class ConditionFact(Stated, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
     """A diagnosis or symptom. Polarity negated is refuted, hypothetical is provisional.
 
-    `role` is of `condition-role` (indication, comorbidity, symptom, complication, sequela); `clinical_status` `resolved`
-    where the text says cured; `due_to` the Procedure; `side` left, right or bilateral.
+    `role` is of `condition-role` (indication, comorbidity, symptom, complication, sequela); `clinical_status` is
+    `resolved` where the text says cured; `due_to` the Procedure; `side` left, right or bilateral.
     """
 
     id: str

@@ -1,0 +1,61 @@
+"""A report file on disk, with the source.json beside it, to a Report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from fhir_service.reports.decoding import UnreadableReportError, decode_report
+from fhir_service.reports.report import Report, Source
+from fhir_service.reports.source import InvalidSourceError, source_from_json
+
+CITATION = "source.json"
+REPORT = "report.txt"
+
+
+def report_files(paths: Iterable[Path]) -> Iterator[Path]:
+    """Every report among `paths`: a file is itself, a folder is all .txt files below it, in order of name.
+
+    Raises UnreadableReportError for a path that is not there and for a folder without a report.
+    """
+    for path in paths:
+        if path.is_dir():
+            found = sorted(file for file in path.rglob("*.txt") if not _hidden(file.relative_to(path)))
+            if not found:
+                raise UnreadableReportError(f"{path} holds no .txt file")
+            yield from found
+        elif path.exists():
+            yield path
+        else:
+            raise UnreadableReportError(f"{path} is not there")
+
+
+def read_report_file(path: Path, *, max_bytes: int, source: Source | None = None) -> Report:
+    """The Report in a file. `source` overrides the source.json that lies beside a report.txt.
+
+    Raises UnreadableReportError for a file that is too large, empty, binary, in no encoding that can be told, or
+    whose source.json cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            raw = file.read(max_bytes + 1)
+    except OSError as error:
+        raise UnreadableReportError(f"the file cannot be opened ({error.strerror})") from error
+    if len(raw) > max_bytes:
+        raise UnreadableReportError(f"the file is larger than {max_bytes:,} bytes")
+    return Report(text=decode_report(raw), source=source or _source_beside(path))
+
+
+def _source_beside(path: Path) -> Source:
+    """A source.json speaks for the report.txt in its folder; another name has no citation."""
+    citation = path.with_name(CITATION)
+    if path.name != REPORT or not citation.is_file():
+        return Source()
+    try:
+        return source_from_json(citation.read_bytes())
+    except InvalidSourceError as error:
+        raise UnreadableReportError(str(error)) from error
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
