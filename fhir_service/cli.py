@@ -1,0 +1,297 @@
+"""The command fhir-service: what a person types, one call each, and what they read.
+
+An error is one clear sentence on stderr. Exit codes: 0 done, 1 done but something was found wrong, 2 not done.
+"""
+
+# ruff: noqa: PLC0415  # `map` and `--help` should not wait for FastAPI and SQLAlchemy, so a command imports what it needs
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from fhir_service import __version__
+from fhir_service.fhir.errors import FhirError
+from fhir_service.reports.decoding import UnreadableReportError
+from fhir_service.reports.source import InvalidSourceError, named_source
+from fhir_service.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from fhir_service.storage.repository import Repository
+    from fhir_service.workflows.load_report import LoadedReport
+
+app = typer.Typer(
+    name="fhir-service",
+    help="Read case reports about complications after vertebroplasty and kyphoplasty, map them to FHIR R4, store and "
+    "serve them.\n\nStart with `fhir-service map REPORT.txt` to see what a report becomes, then "
+    "`fhir-service load FOLDER` and `fhir-service serve`. Settings are environment variables that begin with "
+    "FHIR_SERVICE_ (docs/howto/settings.md).",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+T = TypeVar("T")
+
+REPORT_FILE = typer.Argument(help="A plain-text report (UTF-8, UTF-16 or Latin-1).", metavar="REPORT.txt")
+
+
+@app.command("map")
+def map_command(
+    report: Annotated[Path, REPORT_FILE],
+    source: Annotated[
+        str | None, typer.Option(help="DOI, PMID, URL or name of the source; ids are made from it.", metavar="NAME")
+    ] = None,
+    recorded: Annotated[
+        str | None,
+        typer.Option(help="The instant that Provenance names, e.g. 2026-01-31T12:00:00Z.", metavar="INSTANT"),
+    ] = None,
+) -> None:
+    """Print the FHIR R4 transaction Bundle that one report makes. Nothing is stored.
+
+    The same text, `--source` and `--recorded` print the same bytes. A report that tells of no patient with a vertebral
+    augmentation prints its DocumentReference only, and stderr says why.
+    """
+    from fhir_service.mapping.map_report import encode_bundle
+    from fhir_service.workflows.map_report import map_report, now
+    from fhir_service.workflows.read_report_file import read_report_file
+
+    settings = _settings()
+    instant = _instant(recorded) if recorded is not None else now()
+    try:
+        citation = named_source(source) if source is not None else None
+        read = read_report_file(report, max_bytes=settings.max_report_bytes, source=citation)
+    except (UnreadableReportError, InvalidSourceError) as error:
+        _stop(f"{report}: {error}")
+    mapped = map_report(read, recorded=instant, base=settings.base)
+    for note in mapped.notes:
+        errors.print(f"{report}: {note}")
+    sys.stdout.buffer.write(encode_bundle(mapped.bundle) + b"\n")
+
+
+@app.command()
+def load(
+    paths: Annotated[list[Path], typer.Argument(help="Report files, or folders of them.", metavar="PATH...")],
+) -> None:
+    """Map, check and store reports. Loading the same again changes nothing.
+
+    In a folder every .txt file is a report; a `source.json` beside a `report.txt` is its citation. A report loaded
+    again with another text or map replaces what it made before; what it no longer yields is deleted, and the
+    difference is printed. A bad file does not stop the others; it is listed at the end.
+    """
+    from fhir_service.workflows.load_report import summary
+
+    settings = _settings()
+    done, failed = _with_repository(settings, lambda repository: _load_all(repository, paths, settings))
+    for loaded in done:
+        _print_difference(loaded)
+    total = ", ".join(f"{count} {action}" for action, count in summary(done).items())
+    errors.print(f"{len(done)} {'report' if len(done) == 1 else 'reports'} loaded: {total}.")
+    if failed:
+        errors.print(f"{len(failed)} not loaded:")
+        for path, reason in failed:
+            errors.print(f"  {path}: {reason}")
+        raise typer.Exit(1)
+
+
+@app.command()
+def unload(
+    report: Annotated[
+        str,
+        typer.Argument(help="A report file that was loaded, or its source (DOI, PMID, URL, name).", metavar="REPORT"),
+    ],
+    erase: Annotated[bool, typer.Option("--erase", help="For good: every version is removed.")] = False,
+) -> None:
+    """Take a report out of the store: everything it made is deleted; history keeps the old versions unless erased."""
+    from fhir_service.workflows.unload_report import unload_report
+
+    settings = _settings()
+    key = _source_key(report, settings)
+    removed = _with_repository(settings, lambda repository: unload_report(repository, key, erase=erase))
+    errors.print(f"{len(removed)} resources {'erased' if erase else 'deleted'}.")
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; loopback only, for now.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.", min=0, max=65535)] = None,
+) -> None:
+    """Serve the store as a FHIR R4 REST API at /fhir.
+
+    Without access control only this machine may ask: a host that is not loopback is refused.
+    """
+    import uvicorn
+
+    from fhir_service.api.app import create_app
+    from fhir_service.api.exposure import refuse_open_exposure
+
+    settings = _settings()
+    host, port = host or settings.host, settings.port if port is None else port
+    try:
+        refuse_open_exposure(host)
+    except ValueError as error:
+        _stop(str(error))
+    errors.print(
+        f"fhir-service {__version__} on http://{host}:{port} (Ctrl-C stops it)\n"
+        f"  http://{host}:{port}/              what is here\n"
+        f"  http://{host}:{port}/fhir/metadata what this server can do\n"
+        f"  http://{host}:{port}/fhir/Patient  the patients\n"
+        f"  http://{host}:{port}/docs          the API, to try out\n"
+        "Access is open to every program on this machine."
+    )
+    uvicorn.run(create_app(settings), host=host, port=port, log_level=settings.log_level, server_header=False)
+
+
+@app.command()
+def validate(
+    files: Annotated[list[Path], typer.Argument(help="JSON files, one FHIR resource each.", metavar="FILE...")],
+) -> None:
+    """Print one OperationOutcome a line for each file; exit 1 if any has an error."""
+    from fhir_service.fhir.outcomes import outcome_bytes
+    from fhir_service.workflows.validate_file import validate_file
+
+    settings = _settings()
+    any_error = False
+    for file in files:
+        issues = validate_file(file, max_bytes=settings.max_body_bytes)
+        any_error = any_error or any(issue.severity in ("error", "fatal") for issue in issues)
+        sys.stdout.buffer.write(outcome_bytes(issues) + b"\n")
+    raise typer.Exit(1 if any_error else 0)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to the present schema and stop. Every other command that needs it does so by itself."""
+
+    async def nothing(_: Repository) -> None:
+        return
+
+    _with_repository(_settings(), nothing)
+    errors.print("The database is up to date.")
+
+
+@app.command()
+def openapi() -> None:
+    """Print the OpenAPI document of the REST API."""
+    from fhir_service.api.app import openapi_document
+
+    sys.stdout.buffer.write(openapi_document())
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"fhir-service {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _: Annotated[bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)] = False,
+) -> None:
+    """Options that stand before the command."""
+
+
+async def _load_all(
+    repository: Repository, paths: list[Path], settings: Settings
+) -> tuple[list[LoadedReport], list[tuple[Path, str]]]:
+    from fhir_service.workflows.load_report import first_reason, load_report
+    from fhir_service.workflows.map_report import map_report, now
+    from fhir_service.workflows.read_report_file import read_report_file, report_files
+
+    files, failed = [], []
+    for path in paths:
+        try:
+            files += list(report_files([path]))
+        except UnreadableReportError as error:
+            failed.append((path, str(error)))
+    done: list[LoadedReport] = []
+    with _progress() as progress:
+        for path in progress.track(files, description="Loading reports"):
+            try:
+                report = read_report_file(path, max_bytes=settings.max_report_bytes)
+                mapped = await asyncio.to_thread(map_report, report, recorded=now(), base=settings.base)
+                done.append(await load_report(repository, report, mapped))
+            except UnreadableReportError as error:
+                failed.append((path, str(error)))
+            except FhirError as error:
+                failed.append((path, first_reason(error)))
+            else:
+                for note in mapped.notes:
+                    progress.console.print(f"{path}: {note}")
+    return done, failed
+
+
+def _print_difference(loaded: LoadedReport) -> None:
+    """What changed against an earlier load; a first load has nothing to compare with."""
+    if not (loaded.updated or loaded.deleted):
+        return
+    errors.print(f"{loaded.source_key}:")
+    for sign, keys in (("+", loaded.created), ("~", loaded.updated), ("-", loaded.deleted)):
+        for key in keys:
+            errors.print(f"  {sign} {key}")
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, console=errors, transient=True)
+
+
+def _with_repository(settings: Settings, work: Callable[[Repository], Awaitable[T]]) -> T:
+    from fhir_service.storage.repository import open_repository
+
+    async def run() -> T:
+        repository = await open_repository(settings.database_url)
+        try:
+            return await work(repository)
+        finally:
+            await repository.close()
+
+    try:
+        return asyncio.run(run())
+    except FhirError as error:
+        _stop(str(error))
+
+
+def _source_key(report: str, settings: Settings) -> str:
+    from fhir_service.workflows.read_report_file import read_report_file
+
+    path = Path(report)
+    try:
+        if path.is_file():
+            return read_report_file(path, max_bytes=settings.max_report_bytes).source_key
+        source = named_source(report)
+    except (UnreadableReportError, InvalidSourceError) as error:
+        _stop(f"{report}: {error}")
+    return source.doi or source.pmid or source.url or source.name or report
+
+
+def _instant(value: str) -> str:
+    from fhir_service.fhir.primitives import is_instant
+
+    if not is_instant(value):
+        _stop(f"--recorded wants a FHIR instant such as 2026-01-31T12:00:00Z, not '{value}'")
+    return value
+
+
+def _settings() -> Settings:
+    try:
+        return read_settings()
+    except ValueError as error:
+        _stop(str(error))
+
+
+def _stop(message: str) -> NoReturn:
+    errors.print(message)
+    raise typer.Exit(2)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,34 @@
+"""A report to the FHIR transaction it makes; nothing is stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from fhir_service.extraction.read_report import extract
+from fhir_service.mapping.map_report import map_case_report
+from fhir_service.reports.report import Report
+
+
+@dataclass(frozen=True, slots=True)
+class MappedReport:
+    """The Bundle of a report, and notes for the person who asked (why nothing was read, for instance)."""
+
+    bundle: dict[str, Any]
+    notes: tuple[str, ...]
+
+
+def map_report(report: Report, *, recorded: str, base: str) -> MappedReport:
+    """Read and map one report. `recorded` is the instant that Provenance names, `base` the canonical base.
+
+    The same arguments give the same Bundle, byte for byte.
+    """
+    case_report = extract(report)
+    bundle = map_case_report(case_report, report, recorded=recorded, base=base)
+    return MappedReport(bundle, case_report.note)
+
+
+def now() -> str:
+    """The present moment as a FHIR instant, to the millisecond, in UTC."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

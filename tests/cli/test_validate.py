@@ -1,0 +1,30 @@
+"""`fhir-service validate`: one OperationOutcome a line."""
+
+from __future__ import annotations
+
+import json
+
+PATIENT = '{"resourceType": "Patient", "gender": "female"}'
+
+
+def test_a_valid_file_is_an_outcome_without_errors_and_exit_0(run, tmp_path) -> None:
+    (tmp_path / "patient.json").write_text(PATIENT)
+    done = run("validate", "patient.json")
+    assert done.returncode == 0
+    outcome = json.loads(done.stdout)
+    assert outcome["resourceType"] == "OperationOutcome"
+    assert {issue["severity"] for issue in outcome["issue"]} <= {"information", "warning"}
+
+
+def test_one_line_a_file_and_exit_1_if_any_has_an_error(run, tmp_path) -> None:
+    (tmp_path / "good.json").write_text(PATIENT)
+    (tmp_path / "bad.json").write_text('{"resourceType": "Patient", "gender": "man", "name": {}}')
+    (tmp_path / "cut.json").write_text('{"resourceType": "Pat')
+    done = run("validate", "good.json", "bad.json", "cut.json", "missing.json")
+    assert done.returncode == 1
+    outcomes = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(outcomes) == 4
+    wrong = {expression for issue in outcomes[1]["issue"] for expression in issue.get("expression", [])}
+    assert {"Patient.gender", "Patient.name"} <= wrong
+    assert all(outcome["issue"][0]["severity"] in ("error", "fatal") for outcome in outcomes[1:])
+    assert b"Traceback" not in done.stderr
