@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from reports import KYPHOPLASTY, VERTEBROPLASTY
+from sample_reports import KYPHOPLASTY, VERTEBROPLASTY
 
 
 def folder(tmp_path):

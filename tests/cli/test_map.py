@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reports import GERMAN, KNEE, KYPHOPLASTY
+from sample_reports import GERMAN, KNEE, KYPHOPLASTY
 
 INSTANT = "2026-01-31T12:00:00Z"
 
@@ -25,7 +25,15 @@ def test_a_report_becomes_a_transaction_with_its_patient_procedure_condition_and
     assert (bundle["resourceType"], bundle["type"]) == ("Bundle", "transaction")
     found = types(bundle)
     assert found["Patient"] == 1
-    assert {"DocumentReference", "Device", "Provenance", "Procedure", "Condition", "Observation", "AdverseEvent"} <= set(found)
+    assert {
+        "DocumentReference",
+        "Device",
+        "Provenance",
+        "Procedure",
+        "Condition",
+        "Observation",
+        "AdverseEvent",
+    } <= set(found)
 
 
 def test_a_fixed_instant_makes_it_the_same_bytes_every_time(run, tmp_path) -> None:
@@ -62,9 +70,17 @@ def test_a_text_in_another_encoding_gives_the_same_facts(run, tmp_path, encoding
 
 @pytest.mark.parametrize(
     ("content", "word"),
-    [(b"", b"empty"), (b" \n", b"empty"), (b"%PDF-1.4 x", b"PDF"), (bytes(range(256)), b"binary"), (b"x" * 2000, b"larger")],
+    [
+        (b"", b"empty"),
+        (b" \n", b"empty"),
+        (b"%PDF-1.4 x", b"PDF"),
+        (bytes(range(256)), b"binary"),
+        (b"x" * 2000, b"larger"),
+    ],
 )
-def test_what_cannot_be_read_is_one_sentence_and_exit_2_without_a_bundle(run, tmp_path, content: bytes, word: bytes) -> None:
+def test_what_cannot_be_read_is_one_sentence_and_exit_2_without_a_bundle(
+    run, tmp_path, content: bytes, word: bytes
+) -> None:
     (tmp_path / "report.txt").write_bytes(content)
     done = run("map", "report.txt", FHIR_SERVICE_MAX_REPORT_BYTES="1000")
     assert (done.returncode, done.stdout) == (2, b"")

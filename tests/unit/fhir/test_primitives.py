@@ -6,7 +6,8 @@ from fhir_service.fhir.primitives import is_instant
 
 
 @pytest.mark.parametrize(
-    "value", ["2026-01-31T12:00:00Z", "2026-01-31T12:00:00.123+01:00", "2024-02-29T23:59:60Z", "2026-01-31T12:00:00-14:00"]
+    "value",
+    ["2026-01-31T12:00:00Z", "2026-01-31T12:00:00.123+01:00", "2024-02-29T23:59:60Z", "2026-01-31T12:00:00-14:00"],
 )
 def test_a_moment_with_a_zone_is_an_instant(value: str) -> None:
     assert is_instant(value)
