@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections import Counter
 from pathlib import Path
@@ -114,8 +115,6 @@ def test_an_instant_that_is_none_is_refused(run, tmp_path, instant: str) -> None
 
 
 def test_every_span_lies_inside_the_text_and_the_document_holds_the_text(run, tmp_path: Path) -> None:
-    import base64
-
     (tmp_path / "report.txt").write_text(KYPHOPLASTY)
     bundle = json.loads(run("map", "report.txt").stdout)
     document = next(e["resource"] for e in bundle["entry"] if e["resource"]["resourceType"] == "DocumentReference")
