@@ -1,0 +1,67 @@
+"""Compile HL7's R4 definitions into fhir_service/definitions/data.
+
+    npm pack hl7.fhir.r4.examples@4.0.1 && tar xzf hl7.fhir.r4.examples-4.0.1.tgz     # outside this repository
+    python scripts/compile_definitions.py path/to/package [--check]
+
+The package is CC0. The same package gives the same bytes; --check compares instead of writing, and exits 1 on a
+difference.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from definition_compiler.codes import NOT_LISTED, required_codes
+from definition_compiler.elements import element_catalogue
+from definition_compiler.json_schema import json_schema
+from definition_compiler.package import NAME, VERSION, Package
+from definition_compiler.search_parameters import search_parameters
+
+DATA = Path(__file__).parent.parent / "fhir_service" / "definitions" / "data"
+LARGEST = 1_500_000
+
+
+def compiled(package: Package) -> dict[str, Any]:
+    """The content of each data file."""
+    source = {"package": f"{NAME}@{VERSION}", "license": "CC0-1.0"}
+    catalogue = element_catalogue(package.resources("StructureDefinition"))
+    codes = required_codes(catalogue, package.by_url("ValueSet"), package.by_url("CodeSystem"))
+    return {
+        "elements.json": {"source": source, **catalogue},
+        "required-codes.json": {"source": source, "value_sets": codes, "not_listed": NOT_LISTED},
+        "schema.json": {"description": f"From {NAME}@{VERSION} (CC0-1.0)", **json_schema(catalogue, codes)},
+        "search-parameters.json": {
+            "source": source,
+            "search_parameters": search_parameters(package.resources("SearchParameter")),
+        },
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("package", type=Path, help="the unpacked npm package")
+    parser.add_argument("--check", action="store_true", help="compare with the committed files, write nothing")
+    arguments = parser.parse_args()
+    different = []
+    for name, content in compiled(Package(arguments.package)).items():
+        written = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        if len(written) > LARGEST:
+            raise SystemExit(f"{name} has {len(written):,} bytes, more than {LARGEST:,}")
+        file = DATA / name
+        if not arguments.check:
+            DATA.mkdir(exist_ok=True)
+            file.write_bytes(written)
+            print(f"{file}  {len(written):,} bytes")
+        elif not file.exists() or file.read_bytes() != written:
+            different.append(name)
+    if different:
+        print(f"differs from what {arguments.package} gives: {', '.join(different)}", file=sys.stderr)
+    return 1 if different else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
