@@ -49,7 +49,9 @@ class _Writer:
     def is_primitive(self, name: str) -> bool:
         return name in self._primitives
 
-    def value(self, type_name: str, code: str, path: str, element: dict[str, Any], written: dict[str, Schema]) -> Schema:
+    def value(
+        self, type_name: str, code: str, path: str, element: dict[str, Any], written: dict[str, Schema]
+    ) -> Schema:
         """Where to find what one value of that type must look like; writes the definition on first use."""
         binding = element.get("binding", {})
         if code in ("Element", "BackboneElement"):
@@ -181,5 +183,10 @@ def _pointing_at(targets: list[str]) -> Schema:
     """A relative reference or a stated type must be one of the targets; other forms of reference pass."""
     names = "|".join(targets)
     relative = {"anyOf": [{"pattern": f"^(?:{names})[/?]"}, {"not": {"pattern": "^[A-Za-z]+[/?]"}}]}
-    stated = {"anyOf": [{"pattern": f"^(?:{_CORE_TYPE_URL})?(?:{names})$"}, {"not": {"pattern": f"^(?:{_CORE_TYPE_URL})?[A-Za-z]+$"}}]}
+    stated = {
+        "anyOf": [
+            {"pattern": f"^(?:{_CORE_TYPE_URL})?(?:{names})$"},
+            {"not": {"pattern": f"^(?:{_CORE_TYPE_URL})?[A-Za-z]+$"}},
+        ]
+    }
     return {"allOf": [_ref("Reference"), {"properties": {"reference": relative, "type": stated}}]}

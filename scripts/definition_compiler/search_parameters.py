@@ -6,7 +6,19 @@ from typing import Any
 
 from definition_compiler.package import VERSION, Resource
 
-_KEPT = ("url", "code", "base", "type", "expression", "target", "comparator", "modifier", "chain", "multipleOr", "multipleAnd")
+_KEPT = (
+    "url",
+    "code",
+    "base",
+    "type",
+    "expression",
+    "target",
+    "comparator",
+    "modifier",
+    "chain",
+    "multipleOr",
+    "multipleAnd",
+)
 _FILTER = "http://hl7.org/fhir/SearchParameter/filter"
 
 
