@@ -127,7 +127,9 @@ def is_a(type_name: str, ancestor: str) -> bool:
 
 @cache
 def children(holder: str) -> Mapping[str, Element]:
-    """The child elements of a holder by their own name (`family`, `value[x]`), in FHIR's order. Raises UnknownElement."""
+    """The child elements of a holder by their own name (`family`, `value[x]`), in FHIR's order.
+
+    Raises UnknownElement."""
     type_name, _, parent = holder.partition(".")
     elements = definition(type_name).elements
     found = {path.rpartition(".")[2]: entry for path, entry in elements.items() if path.rpartition(".")[0] == parent}

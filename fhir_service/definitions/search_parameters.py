@@ -73,7 +73,7 @@ def parameters_of(resource_type: str, canonical_base: str = DEFAULT_BASE) -> Map
 
 
 def expression_for(resource_type: str, expression: str) -> str:
-    """The alternatives of a union that start at this type or at one it derives from; those that start at no type stay."""
+    """The alternatives of a union that start at this type, at one it derives from, or at no type at all."""
     return " | ".join(part for part in alternatives(expression) if _concerns(resource_type, part))
 
 
