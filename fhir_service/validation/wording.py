@@ -123,7 +123,7 @@ def not_aligned(name: str) -> str:
 
 
 def primitive(type_name: str, form: str, value: Any) -> str:
-    return f"{_shown(value)} is not of type {type_name}: {form}"
+    return f"{_shown(value)} is no {type_name}; write {form}"
 
 
 def code_not_in_value_set(code: str, codes: Mapping[str, Sequence[str]], value_set: str) -> str:
@@ -136,7 +136,7 @@ def concept_not_in_value_set(codings: Sequence[Any], codes: Mapping[str, Sequenc
     known = [entry for listed in codes.values() for entry in listed]
     what = f"none of the codings ({_listed([_quoted(code) for code in written])})" if written else "no coding"
     systems = " or ".join(codes)
-    return f"{what} is in the value set {value_set}; add a coding with system {systems} and its code: " + _allowed(
+    return f"{what} is in the value set {value_set}; add a coding with system {systems}; " + _allowed(
         written[0] if written else "", known
     )
 
