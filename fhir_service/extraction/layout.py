@@ -1,0 +1,341 @@
+"""Lines of a stored text to blocks: paragraphs under headings, captions, tables, page furniture, comments.
+
+Text taken from a PDF breaks its paragraphs: a column ends in mid-sentence and goes on below a figure caption or under
+the next heading. A paragraph that has not come to its end stays open, and the next piece of running text that begins
+in lower case continues it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from fhir_service.extraction.lexicon import lexicon
+
+
+class Section(StrEnum):
+    """Part of a report a sentence stands in."""
+
+    TITLE = "title"
+    ABSTRACT = "abstract"
+    BACKGROUND = "background"
+    CASE = "case"
+    DISCUSSION = "discussion"
+    CONCLUSION = "conclusion"
+    CAPTION = "caption"
+    TABLE = "table"
+    REFERENCES = "references"
+    COMMENT = "comment"
+    OTHER = "other"
+
+
+@dataclass(eq=False)
+class Block:
+    """Raw intervals (one a line) that belong together, and what they are."""
+
+    section: Section
+    heading: str
+    in_abstract: bool
+    markup: bool
+    intervals: list[tuple[int, int]] = field(default_factory=list)
+    groups: list[int] = field(default_factory=list)
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A printed line: raw offsets without the blanks around it. `boxed` marks the first line of a text box."""
+
+    start: int
+    end: int
+    words: str
+    after_blank: bool
+    boxed: bool
+
+
+_LINE = re.compile(r"[^\r\n\f\x0b\u2028\u2029]*(?:\r\n|[\r\n\f\x0b\u2028\u2029]|$)")
+_HTML = re.compile(r"<(?:html|body|p|div|br|table|h[1-6])\b[^<>]*>", re.IGNORECASE)
+_HTML_DROPPED = re.compile(r"<(script|style|head)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)", re.IGNORECASE | re.DOTALL)
+_HTML_BREAK = re.compile(
+    r"<(/?)(?:p|div|br|tr|li|ul|ol|h[1-6]|table|section|article|body|html)\b[^<>]*>", re.IGNORECASE
+)
+_TAG = re.compile(r"<[A-Za-z/!?][^<>]{0,2000}>")
+_CAPTION = re.compile(r"(?:Fig(?:ure|\.)?|FIG(?:URE|\.)?)\s*\d{1,2}[A-Za-z]?(?:[.:|]|\s+(?=[A-Z(\[])|\s*$)")
+_TABLE_TITLE = re.compile(r"(?:Table|TABLE|Tab\.)\s*(?:\d{1,2}|[IVX]{1,4})\b(?!\)|,|;)[.:]?\s*(?P<title>.*)")
+_FURNITURE = re.compile(
+    r"Page \d+ of \d+.*|\d{1,4}|(?:https?://|www\.)\S+|(?:doi|DOI):?\s?10\.\S+|©.*|Copyright\b.*|\*?Correspondence\b.*"
+)
+_LABEL = re.compile(r"(?P<label>[A-Z][A-Za-z ,&/]{2,45}?)\s?[:.]\s+(?=\S)")
+_CASE_HEADING = re.compile(r"(?:Case|CASE|Patient|PATIENT)\s*(?:No\.?\s*|#)?(?:\d{1,2}|[IVX]{1,4}|[A-H])\s*[:.]?$")
+_COMMENT_HEADING = re.compile(r"\(?\d+\)?\s*\.?\s*.{1,60}\b(?:says|wrote|said|writes)\s*:?$")
+_DATE_LINE = re.compile(r"[A-Z][a-z]+ \d{1,2}, \d{4}(?: at \d{1,2}:\d\d ?[ap]m)?$")
+_ENDED = re.compile(r"[.!?:;][\"')\]\d,]*$|\]$")
+_HANGING = re.compile(
+    r"(?:[-‐‑/,(]|\b(?:the|a|an|of|and|or|by|with|for|under|at|in|on|to|from|as|was|were|is|that|which|between|after))$"
+)
+_PROSE = re.compile(r"(?:\S+\s+){7,}\S+")
+
+
+def read_blocks(text: str) -> list[Block]:
+    """The blocks of a text in reading order; a paragraph that was broken up is one block."""
+    return _Reader(text).read()
+
+
+def _lines(text: str, markup: bool) -> Iterator[Line]:
+    dropped = [match.span() for match in _HTML_DROPPED.finditer(text)] if markup else []
+    blank, flush, next_dropped = True, True, 0
+    for start, end in _raw_lines(text, markup):
+        while next_dropped < len(dropped) and dropped[next_dropped][1] <= start:
+            next_dropped += 1
+        if next_dropped < len(dropped) and dropped[next_dropped][0] <= start < dropped[next_dropped][1]:
+            continue
+        raw = text[start:end]
+        words = _TAG.sub("", raw).strip() if markup else raw.strip("\ufeff\u200e\u200f").strip()
+        if not words:
+            blank = True
+            continue
+        indent = len(raw) - len(raw.lstrip())
+        boxed = not markup and (raw[:1] == " " and flush and raw[1:2] not in (" ", "\t"))
+        yield Line(start + indent, start + len(raw.rstrip()), words, blank, boxed)
+        blank, flush = False, raw[:1] != " "
+
+
+def _raw_lines(text: str, markup: bool) -> Iterator[tuple[int, int]]:
+    for match in _LINE.finditer(text):
+        if match.start() == match.end():
+            continue
+        if not markup:
+            yield match.span()
+            continue
+        position = match.start()
+        for tag in _HTML_BREAK.finditer(text, match.start(), match.end()):
+            yield position, tag.start()
+            yield tag.start(), tag.start()
+            position = tag.end()
+        yield position, match.end()
+
+
+class _Reader:
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.markup = len(_HTML.findall(text, 0, 200_000)) >= 3
+        self.blocks: list[Block] = []
+        self.open: list[Block] = []
+        self.section = Section.OTHER
+        self.heading = ""
+        self.in_abstract = False
+        self.seen_heading = False
+        self.current: Block | None = None
+
+    def read(self) -> list[Block]:
+        lines = list(_lines(self.text, self.markup))
+        position = 0
+        while position < len(lines):
+            position = self._take(lines, position)
+        if not self.seen_heading:
+            self._without_headings()
+        return [block for block in self.blocks if block.intervals]
+
+    def _take(self, lines: list[Line], position: int) -> int:
+        line = lines[position]
+        if _FURNITURE.fullmatch(line.words):
+            self.current = None
+            return position + 1
+        if self._starts_table(line):
+            return self._table(lines, position)
+        if _CAPTION.match(line.words) and (line.after_blank or line.boxed or self._ended()):
+            return self._caption(lines, position)
+        if self._take_heading(lines, position):
+            return position + 1
+        self._paragraph(line)
+        return position + 1
+
+    # headings -----------------------------------------------------------------------------------------------------
+
+    def _take_heading(self, lines: list[Line], position: int) -> bool:
+        line = lines[position]
+        words = line.words
+        if len(words) > 80:
+            return self._take_label(line)
+        if _COMMENT_HEADING.match(words) and (
+            line.after_blank or self.section is Section.COMMENT or self._after_date(lines, position)
+        ):
+            self._enter(Section.COMMENT, words, abstract=False)
+            return True
+        if _CASE_HEADING.fullmatch(words) and self._mixed(lines, position):
+            self._enter(Section.CASE, words, abstract=False)
+            return True
+        section = heading_section(words)
+        if section is None:
+            return self._take_label(line)
+        self._enter(section, words, abstract=section is Section.ABSTRACT)
+        return True
+
+    def _after_date(self, lines: list[Line], position: int) -> bool:
+        return position > 0 and bool(_DATE_LINE.fullmatch(lines[position - 1].words))
+
+    def _mixed(self, lines: list[Line], position: int) -> bool:
+        """A heading stands alone: what follows it begins like a sentence."""
+        following = lines[position + 1].words if position + 1 < len(lines) else ""
+        return bool(following) and not following[0].islower()
+
+    def _take_label(self, line: Line) -> bool:
+        """`Background: ...` and the like at the start of a line set the section of the paragraph they open."""
+        match = _LABEL.match(line.words)
+        if match is None or not (line.after_blank or line.boxed or self._ended()):
+            return False
+        section = heading_section(match["label"])
+        if section is None:
+            return False
+        if self.in_abstract and section is Section.CASE:
+            section = Section.ABSTRACT
+        self._enter(section, match["label"], abstract=self.in_abstract)
+        self._paragraph(Line(line.start, line.end, line.words, True, True))
+        return True
+
+    def _enter(self, section: Section, heading: str, *, abstract: bool) -> None:
+        self.section, self.heading, self.in_abstract = section, heading, abstract
+        self.seen_heading = True
+        self.current = None
+
+    # running text -------------------------------------------------------------------------------------------------
+
+    def _paragraph(self, line: Line) -> None:
+        broken = line.after_blank or line.boxed
+        if self.current is None or broken:
+            self.current = self._continued(line) or self._new_block()
+        self.current.intervals.append((line.start, line.end))
+        self._note_end(self.current, line)
+
+    def _new_block(self) -> Block:
+        block = Block(self.section, self.heading, self.in_abstract, self.markup)
+        self.blocks.append(block)
+        return block
+
+    def _continued(self, line: Line) -> Block | None:
+        """The open paragraph this line goes on with."""
+        if self.markup or not self.open:
+            return None
+        candidate = self.open[-1]
+        tail = self.text[slice(*candidate.intervals[-1])].rstrip()
+        if line.words[0].islower() or (_HANGING.search(tail) and candidate.section is self.section):
+            return candidate
+        return None
+
+    def _note_end(self, block: Block, line: Line) -> None:
+        if block in self.open[-4:]:
+            self.open.remove(block)
+        if not _ENDED.search(line.words) and block.section is not Section.TITLE:
+            self.open.append(block)
+            del self.open[:-4]
+
+    def _ended(self) -> bool:
+        if self.current is None or not self.current.intervals:
+            return True
+        return bool(_ENDED.search(self.text[slice(*self.current.intervals[-1])].rstrip()))
+
+    # captions and tables ------------------------------------------------------------------------------------------
+
+    def _caption(self, lines: list[Line], position: int) -> int:
+        block = Block(Section.CAPTION, self.heading, False, self.markup)
+        self.blocks.append(block)
+        first = position
+        while position < len(lines):
+            line = lines[position]
+            if position > first:
+                ended = _ENDED.search(lines[position - 1].words)
+                if line.after_blank or line.boxed or _CAPTION.match(line.words) or (ended and line.words[0].islower()):
+                    break
+            block.intervals.append((line.start, line.end))
+            position += 1
+        self.current = None
+        return position
+
+    def _starts_table(self, line: Line) -> bool:
+        match = _TABLE_TITLE.match(line.words)
+        return match is not None and (line.after_blank or line.boxed or self._ended()) and len(line.words) < 160
+
+    def _table(self, lines: list[Line], position: int) -> int:
+        match = _TABLE_TITLE.match(lines[position].words)
+        block = Block(Section.TABLE, self.heading, False, self.markup, title=match["title"] if match else "")
+        self.blocks.append(block)
+        position += 1
+        group = 0
+        while position < len(lines) and not self._ends_table(lines, position):
+            line = lines[position]
+            group += line.after_blank
+            block.intervals.append((line.start, line.end))
+            block.groups.append(group)
+            position += 1
+        self.current = None
+        return position
+
+    def _ends_table(self, lines: list[Line], position: int) -> bool:
+        line = lines[position]
+        if _CAPTION.match(line.words) or _TABLE_TITLE.match(line.words):
+            return True
+        if not (line.after_blank or line.boxed):
+            return False
+        if (
+            heading_section(line.words) is not None
+            or _CASE_HEADING.fullmatch(line.words)
+            and self._prose_follows(lines, position + 1)
+        ):
+            return True
+        if _FURNITURE.fullmatch(line.words) and len(line.words) > 4:
+            return True
+        return self._prose_follows(lines, position)
+
+    def _prose_follows(self, lines: list[Line], position: int) -> bool:
+        """Two long lines without a break between them, or one that ends like a sentence, are running text again."""
+        if (
+            position >= len(lines)
+            or "\t" in self.text[lines[position].start : lines[position].end]
+            or "|" in lines[position].words
+        ):
+            return False
+        line = lines[position]
+        if len(line.words) < 45 or not _PROSE.match(line.words) or "=" in line.words:
+            return False
+        following = lines[position + 1] if position + 1 < len(lines) else None
+        long_next = following is not None and not following.after_blank and len(following.words) > 35
+        return long_next or bool(_ENDED.search(line.words)) or len(line.words) > 160
+
+    # texts without headings ---------------------------------------------------------------------------------------
+
+    def _without_headings(self) -> None:
+        """A text without headings is a title, where it has one, and the case."""
+        for number, block in enumerate(self.blocks):
+            if block.section is Section.OTHER:
+                block.section = Section.TITLE if number == 0 and self._is_title(block) else Section.CASE
+
+    def _is_title(self, block: Block) -> bool:
+        words = self.text[block.intervals[0][0] : block.intervals[-1][1]]
+        return len(self.blocks) > 1 and len(words) < 300 and not words.rstrip().endswith(".")
+
+
+def heading_section(words: str) -> Section | None:
+    """The section a heading opens, or None where these words are no heading we know."""
+    plain = re.sub(r"[^a-z ]", " ", words.lower().replace("&", "and"))
+    plain = " ".join(plain.split())
+    if not plain or len(plain) > 60 or words.rstrip().endswith((".", ",")) and " " in plain:
+        return None
+    return _headings().get(_letters(plain))
+
+
+def _letters(plain: str) -> str:
+    """Words with the letters sorted: a heading set with two letters exchanged is still that heading."""
+    return " ".join("".join(sorted(word)) for word in plain.split())
+
+
+_HEADINGS: dict[str, Section] = {}
+
+
+def _headings() -> dict[str, Section]:
+    if not _HEADINGS:
+        for term in lexicon("sections").terms:
+            for words in term.words:
+                _HEADINGS[_letters(words)] = Section(term.code)
+    return _HEADINGS

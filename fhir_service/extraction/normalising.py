@@ -1,0 +1,157 @@
+"""Raw text to normalised text, with the way back from every position."""
+
+from __future__ import annotations
+
+import html
+import re
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
+_SINGLE = {
+    **_LIGATURES,
+    **dict.fromkeys("‐‑‒–", "-"),
+    **dict.fromkeys("’‘‛", "'"),
+    **dict.fromkeys("“”„", '"'),
+    "—": " - ",
+    "−": "-",
+    "ℓ": "l",
+    "μ": "µ",
+    "⁄": "/",
+    "…": "...",
+    "×": "x",
+    "º": "°",
+}
+_INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u202a-\u202e\u2066-\u2069"
+_BLANK = r"[\s\u00a0\u2000-\u200a\u202f\u205f\u3000]"
+_HYPHEN = "[-\u00ad‐‑]"
+_SPECIAL = re.compile(
+    rf"(?P<hyphenated>(?<=[^\W\d_]){_HYPHEN}{_BLANK}*[\r\n]{_BLANK}*(?=[^\W\d_A-Z]))"
+    rf"|(?P<line_hyphen>(?<=\w){_HYPHEN}[ \t]*\r?\n{_BLANK}*(?=\w))"
+    rf"|(?P<slash>(?<=\w)/[ \t]*\r?\n{_BLANK}*(?=\w))"
+    r"|(?P<minus>−[ \u00a0\u2009\u202f]?(?=\d))"
+    r"|(?P<range>(?<=\d)[ \u00a0\u2009\u202f]?[–‒][ \u00a0\u2009\u202f]?(?=\d))"
+    r"|(?P<tag><(?:[A-Za-z/!?][^<>]{0,2000})>)"
+    r"|(?P<entity>&(?:#\d{1,7}|#x[0-9A-Fa-f]{1,6}|[A-Za-z]{2,10});)"
+    rf"|(?P<invisible>[{_INVISIBLE}])"
+    rf"|(?P<blank>{_BLANK}+)"
+    rf"|(?P<single>[{''.join(_SINGLE)}])"
+)
+# A hyphen at a line end belongs to the word where what follows is a word of its own.
+_KEEPS_HYPHEN = re.compile(
+    r"(?:old|year|month|week|day|based|related|induced|guided|assisted|like|up|free|shaped|controlled|associated|up|"
+    r"weighted|dose|grade|level|body|sided|term|line|rod|side|standing|existing|augmented|bearing|threatening|sized|"
+    r"posterior|anterior|lateral|ventral|dorsal|caudal|cranial)s?(?![a-z])"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Normalised:
+    """Normalised text; `_starts[i]` in it stands for `_raw[i]` of the stored text, `_lengths[i]` raw characters long."""
+
+    text: str
+    _starts: list[int]
+    _raw: list[int]
+    _lengths: list[int]
+    _copied: list[bool]
+
+    def raw_start(self, position: int) -> int:
+        """Stored offset of the character at `position`."""
+        piece = bisect_right(self._starts, position) - 1
+        return self._raw[piece] + (position - self._starts[piece] if self._copied[piece] else 0)
+
+    def raw_end(self, position: int) -> int:
+        """Stored offset just after the character before `position`."""
+        piece = bisect_right(self._starts, position - 1) - 1
+        if self._copied[piece]:
+            return self._raw[piece] + position - self._starts[piece]
+        return self._raw[piece] + self._lengths[piece]
+
+
+class _Builder:
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self.size = 0
+        self.starts: list[int] = []
+        self.raw: list[int] = []
+        self.lengths: list[int] = []
+        self.copied: list[bool] = []
+        self.last = ""
+
+    def add(self, piece: str, raw: int, length: int, *, copied: bool) -> None:
+        if piece == "" or (piece[0] == " " and self.last in ("", " ") and piece.strip() == ""):
+            return
+        if piece[0] == " " and self.last in ("", " "):
+            piece = piece[1:]
+        self.parts.append(piece)
+        self.starts.append(self.size)
+        self.raw.append(raw)
+        self.lengths.append(length)
+        self.copied.append(copied)
+        self.size += len(piece)
+        self.last = piece[-1]
+
+    def result(self) -> Normalised:
+        return Normalised("".join(self.parts), self.starts, self.raw, self.lengths, self.copied)
+
+
+def normalise(text: str, intervals: Iterable[tuple[int, int]], *, markup: bool = False) -> Normalised:
+    """The normalised text of these raw intervals, joined by one blank each (or none after a hyphenated end).
+
+    `markup` says that tags and character entities are HTML and not part of the words.
+    """
+    out = _Builder()
+    for start, end in intervals:
+        if out.size:
+            _join(out, text[start : start + 40])
+        position = start
+        for match in _SPECIAL.finditer(text, start, end):
+            replacement = _replacement(match, markup)
+            if replacement is None:
+                continue
+            if match.start() > position:
+                out.add(text[position : match.start()], position, match.start() - position, copied=True)
+            out.add(replacement, match.start(), len(match[0]), copied=False)
+            position = match.end()
+        if end > position:
+            out.add(text[position:end], position, end - position, copied=True)
+    return out.result()
+
+
+def _replacement(match: re.Match[str], markup: bool) -> str | None:
+    kind = match.lastgroup
+    whole = match[0]
+    if kind == "hyphenated":
+        return "-" if _KEEPS_HYPHEN.match(match.string, match.end()) else ""
+    if kind in ("line_hyphen", "minus", "range"):
+        return "-"
+    if kind == "slash":
+        return "/"
+    if kind == "blank":
+        return None if whole == " " and match.string[match.end() : match.end() + 1].strip() else " "
+    if kind == "single":
+        return _SINGLE[whole]
+    if kind == "invisible":
+        return ""
+    if not markup:
+        return None
+    return "" if kind == "tag" else html.unescape(whole)
+
+
+def _join(out: _Builder, following: str) -> None:
+    """Between two intervals: a hyphenated word closes up, anything else is kept apart by a blank."""
+    word = following.lstrip()
+    before = out.parts[-1]
+    if out.last == "-" and len(before) > 1 and before[-2].isalpha() and word[:1].islower():
+        if not _KEEPS_HYPHEN.match(word):
+            out.parts[-1] = before[:-1]
+            out.size -= 1
+            out.last = before[-2]
+        return
+    if out.last in "-/" and word[:1].isalnum():
+        return
+    if out.last != " ":
+        piece = len(out.raw) - 1
+        end = out.raw[piece] + out.lengths[piece]
+        out.add(" ", end - 1, 1, copied=False)
