@@ -1,0 +1,125 @@
+"""FHIRPath expressions, compiled once: closures for the common forms, fhirpathpy for the rest.
+
+Names: `%name` is a variable of the caller; a name at the head of a path that is such a variable is that variable, as
+in the HL7 reference engine; `$this.name` is always the element. Errors are FhirPathError, never an empty result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
+
+import fhirpathpy
+
+from fhir_service.fhir import fhirpath_parser as tree
+from fhir_service.fhir.fhirpath_closures import Closure, EvaluationFault, Unsupported, build, truth
+from fhir_service.fhir.fhirpath_lexer import SyntaxFault
+from fhir_service.fhir.nodes import plain, to_json
+
+NO_VARIABLES: Mapping[str, int] = MappingProxyType({})
+
+
+class FhirPathError(Exception):
+    """An expression that cannot be read, or cannot be evaluated on this content."""
+
+
+class Expression:
+    """A compiled expression. `variables` are names with their index in the environment of a call."""
+
+    __slots__ = ("_closure", "node", "text")
+
+    def __init__(self, text: str, node: tree.Node, variables: Mapping[str, int]) -> None:
+        self.text = text
+        self.node = node
+        try:
+            self._closure = build(node, variables)
+        except Unsupported:
+            self._closure = _left_to_fhirpathpy(text, node, variables)
+
+    def __call__(self, this: Any, environment: Sequence[Any] = ()) -> list[Any]:
+        """All items the expression gives with `this` as focus (None: no focus). Raises FhirPathError."""
+        try:
+            return self._closure([] if this is None else [this], environment)
+        except EvaluationFault as fault:
+            raise FhirPathError(f"{self.text}: {fault}") from fault
+
+    def holds(self, this: Any, environment: Sequence[Any] = ()) -> bool:
+        """Whether it is true; an empty result is not. Raises FhirPathError."""
+        try:
+            return truth(self._closure([this], environment)) is True
+        except EvaluationFault as fault:
+            raise FhirPathError(f"{self.text}: {fault}") from fault
+
+    def single(self, this: Any, environment: Sequence[Any] = ()) -> Any:
+        """The one item it gives, None for none. Raises FhirPathError for several."""
+        found = self(this, environment)
+        if len(found) > 1:
+            raise FhirPathError(f"{self.text} gives {len(found)} items where one is wanted")
+        return found[0] if found else None
+
+
+def compile_node(text: str, node: tree.Node, variables: Mapping[str, int] = NO_VARIABLES) -> Expression:
+    """The expression of a parsed tree; `text` is what it was read from, offsets in `node` count from its start.
+
+    Raises FhirPathError.
+    """
+    return Expression(text, node, variables)
+
+
+@lru_cache(maxsize=4096)
+def compile_expression(text: str) -> Expression:
+    """The expression of a text without variables. Cached. Raises FhirPathError."""
+    try:
+        return Expression(text, tree.parse_fhirpath(text), NO_VARIABLES)
+    except SyntaxFault as fault:
+        raise FhirPathError(f"{text}: {fault.text} at line {fault.line}, column {fault.column}") from fault
+
+
+def evaluate(text: str, this: Any) -> list[Any]:
+    """What a text without variables gives on a resource. Raises FhirPathError."""
+    return compile_expression(text)(this)
+
+
+def _left_to_fhirpathpy(text: str, node: tree.Node, variables: Mapping[str, int]) -> Closure:
+    marked = _mark_variables(text, node, variables)
+    try:
+        compiled = fhirpathpy.compile(marked)
+    except Exception as error:  # fhirpathpy raises bare Exception; every error of the foreign library is ours here
+        raise FhirPathError(f"{text}: {error}") from error
+
+    def run(focus: list[Any], environment: Sequence[Any]) -> list[Any]:
+        names = {name: to_json(environment[at]) for name, at in variables.items() if environment[at] is not None}
+        try:
+            found: list[Any] = compiled([to_json(item) for item in focus], names)
+        except Exception as error:  # as above
+            raise FhirPathError(f"{text}: {error}") from error
+        return [plain(item) for item in found]
+
+    return run
+
+
+def _mark_variables(text: str, node: tree.Node, variables: Mapping[str, int]) -> str:
+    """Head names that are variables get the `%` which fhirpathpy wants."""
+    starts = {head.start for head in _heads(node) if head.name in variables}
+    for start in sorted(starts, reverse=True):
+        text = f"{text[:start]}%{text[start:]}"
+    return text
+
+
+def _heads(node: tree.Node) -> list[tree.Member]:
+    match node:
+        case tree.Member(of=None):
+            return [node]
+        case tree.Member(of=of) if of is not None:
+            return _heads(of)
+        case tree.Call(of=of, arguments=arguments):
+            return [*(_heads(of) if of is not None else ()), *(head for part in arguments for head in _heads(part))]
+        case tree.Index(of=of, index=index):
+            return [*_heads(of), *_heads(index)]
+        case tree.Unary(of=of):
+            return _heads(of)
+        case tree.Binary(operator=operator, left=left, right=right):
+            return _heads(left) if operator in ("is", "as") else [*_heads(left), *_heads(right)]
+    return []

@@ -1,0 +1,32 @@
+"""What can go wrong with a map, while it is read or while it runs."""
+
+from __future__ import annotations
+
+from fhir_service.fhir.errors import UnprocessableContent
+
+
+class MappingError(UnprocessableContent):
+    """A map that cannot be used, or a source that cannot be mapped (422). Line and column count from 1; 0: none."""
+
+    code = "processing"
+
+    def __init__(
+        self, problem: str, *, map_name: str = "", group: str = "", rule: str = "", line: int = 0, column: int = 0
+    ) -> None:
+        self.problem, self.map_name, self.group, self.rule = problem, map_name, group, rule
+        self.line, self.column = line, column
+        place = [f"map {map_name}"] if map_name else []
+        place += [f"line {line}, column {column}"] if line else []
+        place += [f"group {group}"] if group else []
+        place += [f"rule {rule}"] if rule else []
+        super().__init__(f"{', '.join(place)}: {problem}" if place else problem)
+
+
+class MappingLimit(MappingError):
+    """A run that takes too many steps, too long, or calls groups too deeply; `rule` is where it was cut."""
+
+    code = "too-costly"
+
+
+class Fault(Exception):
+    """Something is wrong at the place that is being read or run; whoever knows the place makes it a MappingError."""

@@ -1,0 +1,93 @@
+"""One run of a map: its limits, its trace, and what the compiled rules share while they run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from fhir_service.mapping.errors import MappingError, MappingLimit
+from fhir_service.mapping.syntax import Position
+
+_BETWEEN_LOOKS_AT_THE_CLOCK = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a map something is written."""
+
+    map_url: str
+    map_name: str
+    group: str
+    rule: str
+    position: Position
+
+    def error(self, problem: str, kind: type[MappingError] = MappingError) -> MappingError:
+        """The problem, told with this place."""
+        at = self.position
+        return kind(
+            problem, map_name=self.map_name, group=self.group, rule=self.rule, line=at.line, column=at.column
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one run may use: rules carried out, seconds, groups inside groups."""
+
+    steps: int = 2_000_000
+    seconds: float = 20.0
+    depth: int = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A rule at work: the source object it reads, the element, and which item of it (None where it is no list)."""
+
+    place: Place
+    parent: Any
+    element: str | None
+    index: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One value put into the output: by which rule, into which node, under which key, at which place in a list."""
+
+    origin: Origin | None
+    node: Any
+    key: str
+    index: int | None
+
+
+class Run:
+    """State of one run. `trace` is None where nobody asked for one."""
+
+    __slots__ = ("_deadline", "_steps", "at", "depth", "left", "limits", "log", "trace", "uuid")
+
+    def __init__(self, limits: Limits, *, traced: bool = False, uuid: Callable[[], str] | None = None) -> None:
+        self.limits = limits
+        self.depth = 0
+        self.left = 0
+        self._steps = 0
+        self._deadline = time.monotonic() + limits.seconds
+        self.at: Origin | None = None
+        self.trace: list[Written] | None = [] if traced else None
+        self.log: list[str] = []
+        self.uuid = uuid or (lambda: str(uuid4()))
+
+    def look_at_limits(self, place: Place) -> None:
+        """Called each time `left` is used up. Raises MappingLimit that names the rule at `place`."""
+        if self._steps >= self.limits.steps:
+            raise place.error(f"the run was cut after {self._steps} steps", MappingLimit)
+        if time.monotonic() > self._deadline:
+            raise place.error(f"the run was cut after {self.limits.seconds:g} seconds", MappingLimit)
+        self.left = min(_BETWEEN_LOOKS_AT_THE_CLOCK, self.limits.steps - self._steps)
+        self._steps += self.left
+
+    def enter(self, place: Place) -> None:
+        """A group begins. Raises MappingLimit where groups call one another without end."""
+        self.depth += 1
+        if self.depth > self.limits.depth:
+            raise place.error(f"groups call one another more than {self.limits.depth} deep", MappingLimit)
