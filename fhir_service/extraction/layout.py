@@ -65,7 +65,7 @@ _TAG = re.compile(r"<[A-Za-z/!?][^<>]{0,2000}>")
 _CAPTION = re.compile(r"(?:Fig(?:ure|\.)?|FIG(?:URE|\.)?)\s*\d{1,2}[A-Za-z]?(?:[.:|]|\s+(?=[A-Z(\[])|\s*$)")
 _TABLE_TITLE = re.compile(r"(?:Table|TABLE|Tab\.)\s*(?:\d{1,2}|[IVX]{1,4})\b(?!\)|,|;)[.:]?\s*(?P<title>.*)")
 _FURNITURE = re.compile(
-    r"Page \d+ of \d+.*|\d{1,4}|(?:https?://|www\.)\S+|(?:doi|DOI):?\s?10\.\S+|©.*|Copyright\b.*|\*?Correspondence\b.*"
+    r"Page \d+ of \d+.*|[A-Z][a-z]+ \d{1,2}, \d{4} at \d{1,2}:\d\d ?[ap]m|\d{1,4}|(?:https?://|www\.)\S+|(?:doi|DOI):?\s?10\.\S+|©.*|Copyright\b.*|\*?Correspondence\b.*"
 )
 _LABEL = re.compile(r"(?P<label>[A-Z][A-Za-z ,&/]{2,45}?)\s?[:.]\s+(?=\S)")
 _CASE_HEADING = re.compile(r"(?:Case|CASE|Patient|PATIENT)\s*(?:No\.?\s*|#)?(?:\d{1,2}|[IVX]{1,4}|[A-H])\s*[:.]?$")
@@ -75,6 +75,8 @@ _ENDED = re.compile(r"[.!?:;][\"')\]\d,]*$|\]$")
 _HANGING = re.compile(
     r"(?:[-‐‑/,(]|\b(?:the|a|an|of|and|or|by|with|for|under|at|in|on|to|from|as|was|were|is|that|which|between|after))$"
 )
+_RUNNING = (Section.OTHER, Section.CASE, Section.ABSTRACT, Section.DISCUSSION, Section.CONCLUSION)
+_REFERENCE = re.compile(r"\b(?:19|20)\d\d\b[^.;]{0,12};\s?\d+\s?(?:\(\w+\))?\s?:\s?[eE]?\d+|\bdoi:\s?10\.\d{4}")
 _PROSE = re.compile(r"(?:\S+\s+){7,}\S+")
 
 
@@ -126,7 +128,6 @@ class _Reader:
         self.section = Section.OTHER
         self.heading = ""
         self.in_abstract = False
-        self.seen_heading = False
         self.current: Block | None = None
 
     def read(self) -> list[Block]:
@@ -134,9 +135,9 @@ class _Reader:
         position = 0
         while position < len(lines):
             position = self._take(lines, position)
-        if not self.seen_heading:
-            self._without_headings()
-        return [block for block in self.blocks if block.intervals]
+        self.blocks = [block for block in self.blocks if block.intervals]
+        self._name_opening()
+        return self.blocks
 
     def _take(self, lines: list[Line], position: int) -> int:
         line = lines[position]
@@ -197,7 +198,6 @@ class _Reader:
 
     def _enter(self, section: Section, heading: str, *, abstract: bool) -> None:
         self.section, self.heading, self.in_abstract = section, heading, abstract
-        self.seen_heading = True
         self.current = None
 
     # running text -------------------------------------------------------------------------------------------------
@@ -278,10 +278,8 @@ class _Reader:
             return True
         if not (line.after_blank or line.boxed):
             return False
-        if (
-            heading_section(line.words) is not None
-            or _CASE_HEADING.fullmatch(line.words)
-            and self._prose_follows(lines, position + 1)
+        if heading_section(line.words) is not None or (
+            _CASE_HEADING.fullmatch(line.words) and self._prose_follows(lines, position + 1)
         ):
             return True
         if _FURNITURE.fullmatch(line.words) and len(line.words) > 4:
@@ -303,24 +301,37 @@ class _Reader:
         long_next = following is not None and not following.after_blank and len(following.words) > 35
         return long_next or bool(_ENDED.search(line.words)) or len(line.words) > 160
 
-    # texts without headings ---------------------------------------------------------------------------------------
+    # what stands before the first heading --------------------------------------------------------------------------
 
-    def _without_headings(self) -> None:
-        """A text without headings is a title, where it has one, and the case."""
+    def _name_opening(self) -> None:
+        """The first lines are the title where they look like one; further text under no heading is the report's."""
+        told = any(block.section in (Section.CASE, Section.ABSTRACT) for block in self.blocks if block.heading)
         for number, block in enumerate(self.blocks):
-            if block.section is Section.OTHER:
-                block.section = Section.TITLE if number == 0 and self._is_title(block) else Section.CASE
+            if block.section in _RUNNING and _REFERENCE.search(self._words(block)):
+                block.section = Section.REFERENCES
+            elif number == 0 and self._is_title(block):
+                block.section = Section.TITLE
+            elif block.section is Section.OTHER and not block.heading:
+                block.section = Section.ABSTRACT if told else Section.CASE
 
     def _is_title(self, block: Block) -> bool:
-        words = self.text[block.intervals[0][0] : block.intervals[-1][1]]
-        return len(self.blocks) > 1 and len(words) < 300 and not words.rstrip().endswith(".")
+        words = self._words(block)
+        if len(self.blocks) == 1 or len(words) > 400 or block.section not in (Section.OTHER, Section.CASE):
+            return False
+        following = next((later for later in self.blocks[1:] if later.heading != block.heading), None)
+        if block.section is Section.CASE:  # the banner "CASE REPORT" above the title
+            return following is not None and following.in_abstract and len(block.intervals) < 8
+        return not words.rstrip().endswith(".")
+
+    def _words(self, block: Block) -> str:
+        return self.text[block.intervals[0][0] : block.intervals[-1][1]] if block.intervals else ""
 
 
 def heading_section(words: str) -> Section | None:
     """The section a heading opens, or None where these words are no heading we know."""
     plain = re.sub(r"[^a-z ]", " ", words.lower().replace("&", "and"))
     plain = " ".join(plain.split())
-    if not plain or len(plain) > 60 or words.rstrip().endswith((".", ",")) and " " in plain:
+    if not plain or len(plain) > 60 or (words.rstrip().endswith((".", ",")) and " " in plain):
         return None
     return _headings().get(_letters(plain))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
@@ -25,7 +25,8 @@ _SINGLE = {
 }
 _INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u202a-\u202e\u2066-\u2069"
 _BLANK = r"[\s\u00a0\u2000-\u200a\u202f\u205f\u3000]"
-_HYPHEN = "[-\u00ad‐‑]"
+_LINE_HYPHENS = "-\u00ad‐‑"
+_HYPHEN = f"[{_LINE_HYPHENS}]"
 _SPECIAL = re.compile(
     rf"(?P<hyphenated>(?<=[^\W\d_]){_HYPHEN}{_BLANK}*[\r\n]{_BLANK}*(?=[^\W\d_A-Z]))"
     rf"|(?P<line_hyphen>(?<=\w){_HYPHEN}[ \t]*\r?\n{_BLANK}*(?=\w))"
@@ -48,7 +49,7 @@ _KEEPS_HYPHEN = re.compile(
 
 @dataclass(frozen=True, eq=False)
 class Normalised:
-    """Normalised text; `_starts[i]` in it stands for `_raw[i]` of the stored text, `_lengths[i]` raw characters long."""
+    """Normalised text in pieces: piece i begins at `_starts[i]`, stands for `_lengths[i]` characters at `_raw[i]`."""
 
     text: str
     _starts: list[int]
@@ -96,62 +97,73 @@ class _Builder:
         return Normalised("".join(self.parts), self.starts, self.raw, self.lengths, self.copied)
 
 
-def normalise(text: str, intervals: Iterable[tuple[int, int]], *, markup: bool = False) -> Normalised:
+def normalise(text: str, intervals: Sequence[tuple[int, int]], *, markup: bool = False) -> Normalised:
     """The normalised text of these raw intervals, joined by one blank each (or none after a hyphenated end).
 
     `markup` says that tags and character entities are HTML and not part of the words.
     """
     out = _Builder()
-    for start, end in intervals:
-        if out.size:
-            _join(out, text[start : start + 40])
-        position = start
-        for match in _SPECIAL.finditer(text, start, end):
-            replacement = _replacement(match, markup)
-            if replacement is None:
-                continue
-            if match.start() > position:
-                out.add(text[position : match.start()], position, match.start() - position, copied=True)
-            out.add(replacement, match.start(), len(match[0]), copied=False)
-            position = match.end()
-        if end > position:
-            out.add(text[position:end], position, end - position, copied=True)
+    for number, (start, end) in enumerate(intervals):
+        following = _opening(text, intervals, number + 1)
+        last, closed = _line_end(text, start, end, following)
+        _add_interval(out, text, start, last, markup)
+        if following and not closed:
+            out.add(" ", max(start, end - 1), 1, copied=False)
     return out.result()
 
 
+def _add_interval(out: _Builder, text: str, start: int, end: int, markup: bool) -> None:
+    position = start
+    for match in _SPECIAL.finditer(text, start, end):
+        replacement = _replacement(match, markup)
+        if replacement is None:
+            continue
+        if match.start() > position:
+            out.add(text[position : match.start()], position, match.start() - position, copied=True)
+        out.add(replacement, match.start(), len(match[0]), copied=False)
+        position = match.end()
+    if end > position:
+        out.add(text[position:end], position, end - position, copied=True)
+
+
+def _opening(text: str, intervals: Sequence[tuple[int, int]], number: int) -> str:
+    """The first characters of an interval."""
+    if number >= len(intervals):
+        return ""
+    start, end = intervals[number]
+    return text[start : min(end, start + 30)].lstrip()
+
+
+def _line_end(text: str, start: int, end: int, following: str) -> tuple[int, bool]:
+    """Where the words of a line end, and whether the next line closes up to it (a hyphenated word, a slash)."""
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    if not following or end - start < 2:
+        return end, False
+    if text[end - 1] == "/" and following[0].isalnum():
+        return end, True
+    if text[end - 1] in "–‒" and following[0].isalnum() and text[end - 2].isalnum():
+        return end, True
+    if text[end - 1] not in _LINE_HYPHENS or not text[end - 2].isalnum():
+        return end, False
+    broken_word = text[end - 2].isalpha() and following[0].islower() and not _KEEPS_HYPHEN.match(following)
+    return (end - 1 if broken_word else end), following[0].isalnum()
+
+
+_FIXED = {"line_hyphen": "-", "minus": "-", "range": "-", "slash": "/", "invisible": ""}
+
+
 def _replacement(match: re.Match[str], markup: bool) -> str | None:
-    kind = match.lastgroup
+    kind = match.lastgroup or ""
     whole = match[0]
+    if kind in _FIXED:
+        return _FIXED[kind]
     if kind == "hyphenated":
         return "-" if _KEEPS_HYPHEN.match(match.string, match.end()) else ""
-    if kind in ("line_hyphen", "minus", "range"):
-        return "-"
-    if kind == "slash":
-        return "/"
     if kind == "blank":
         return None if whole == " " and match.string[match.end() : match.end() + 1].strip() else " "
     if kind == "single":
         return _SINGLE[whole]
-    if kind == "invisible":
-        return ""
-    if not markup:
-        return None
-    return "" if kind == "tag" else html.unescape(whole)
-
-
-def _join(out: _Builder, following: str) -> None:
-    """Between two intervals: a hyphenated word closes up, anything else is kept apart by a blank."""
-    word = following.lstrip()
-    before = out.parts[-1]
-    if out.last == "-" and len(before) > 1 and before[-2].isalpha() and word[:1].islower():
-        if not _KEEPS_HYPHEN.match(word):
-            out.parts[-1] = before[:-1]
-            out.size -= 1
-            out.last = before[-2]
-        return
-    if out.last in "-/" and word[:1].isalnum():
-        return
-    if out.last != " ":
-        piece = len(out.raw) - 1
-        end = out.raw[piece] + out.lengths[piece]
-        out.add(" ", end - 1, 1, copied=False)
+    if markup:
+        return "" if kind == "tag" else html.unescape(whole)
+    return None
