@@ -62,7 +62,7 @@ def _is_written_back(value: Any, raw: bytes) -> bool:
 
 def _is_too_deep(value: Any) -> bool:
     level = [value]
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(MAX_DEPTH):
         inner: list[Any] = []
         for node in level:
             if isinstance(node, dict):

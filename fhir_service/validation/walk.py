@@ -23,10 +23,10 @@ class _Enough(Exception):
 
 
 def walk(resource: Any) -> list[Issue]:
-    """Every fault in the structure of a parsed resource, as error issues in document order."""
+    """Every fault in the structure of a parsed resource, as error issues: those of an object before those inside it."""
     walker = _Walker()
     try:
-        walker.resource(resource, "", 0)
+        walker.walk(resource)
     except _Enough:
         text = f"only the first {MOST_FINDINGS:,} findings are listed; mend these and send it again"
         walker.issues.append(Issue("information", "incomplete", text, rule="structure.more"))
@@ -55,10 +55,21 @@ def _rules(holder: str) -> _Rules:
 
 
 class _Walker:
+    """Holds what is still to be looked at in a list, not on Python's stack, which hostile nesting would exhaust."""
+
     def __init__(self) -> None:
         self.issues: list[Issue] = []
+        self._inner: list[tuple[str, dict[str, Any], str, int]] = []
 
-    def resource(self, value: Any, where: str, depth: int) -> None:
+    def walk(self, resource: Any) -> None:
+        self._resource(resource, "", 0)
+        waiting = self._inner
+        while waiting:
+            self._inner = []
+            self._object(*waiting.pop())
+            waiting.extend(reversed(self._inner))
+
+    def _resource(self, value: Any, where: str, depth: int) -> None:
         """A resource: the outermost one (`where` is empty) or one nested in another."""
         if not isinstance(value, dict):
             self._found("type", where or "Resource", wording.not_a_resource(value))
@@ -67,7 +78,7 @@ class _Walker:
         if not isinstance(name, str) or name not in resource_types():
             self._found("unknown-type", where or "Resource", wording.unknown_resource_type(name, resource_types()))
             return
-        self._object(name, value, where or name, depth)
+        self._inner.append((name, value, where or name, depth))
 
     def _object(self, holder: str, value: dict[str, Any], where: str, depth: int) -> None:
         if depth > MAX_DEPTH:
@@ -129,7 +140,7 @@ class _Walker:
             if fault := primitive_fault(found, value):
                 self._found(fault.rule, path, fault.text)
         elif found.type == "Resource":
-            self.resource(value, path, depth + 1)
+            self._resource(value, path, depth + 1)
         else:
             self._complex(found.holder, found.type, value, path, depth)
             for fault in (coding_fault(found, value), reference_fault(found, value)):
@@ -138,7 +149,7 @@ class _Walker:
 
     def _complex(self, holder: str, type_name: str, value: Any, path: str, depth: int) -> None:
         if isinstance(value, dict):
-            self._object(holder, value, path, depth + 1)
+            self._inner.append((holder, value, path, depth + 1))
         else:
             self._found("type", path, wording.object_needed(type_name, value))
 
