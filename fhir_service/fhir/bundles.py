@@ -1,0 +1,113 @@
+"""Bundles: read without touching the bytes of their resources, written by joining bytes that are already there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal, NamedTuple
+
+import msgspec
+
+_NOTHING = msgspec.Raw(b"")
+
+
+class BundleRequest(msgspec.Struct, frozen=True, rename="camel"):
+    """`Bundle.entry.request`; what is not there is empty."""
+
+    method: str
+    url: str
+    if_match: str = ""
+    if_none_match: str = ""
+    if_modified_since: str = ""
+    if_none_exist: str = ""
+
+
+class BundleEntry(msgspec.Struct, frozen=True, rename="camel"):
+    """One entry; `resource` is its exact text, empty where there is none."""
+
+    full_url: str = ""
+    resource: msgspec.Raw = _NOTHING
+    request: BundleRequest | None = None
+
+    @property
+    def text(self) -> bytes:
+        return bytes(self.resource)
+
+
+class Bundle(msgspec.Struct, frozen=True):
+    """A Bundle that asks for something."""
+
+    type: str
+    entry: tuple[BundleEntry, ...] = ()
+
+
+_decoder = msgspec.json.Decoder(Bundle)
+
+
+def read_bundle(raw: bytes) -> Bundle:
+    """The entries of a Bundle whose structure was found right. Raises msgspec.MsgspecError otherwise."""
+    return _decoder.decode(raw)
+
+
+class SearchEntry(NamedTuple):
+    """One entry of a searchset: stored bytes under their address; an outcome has none."""
+
+    text: bytes
+    full_url: str = ""
+    mode: Literal["match", "include", "outcome"] = "match"
+
+
+def searchset(entries: Iterable[SearchEntry], links: Mapping[str, str], total: int | None = None) -> bytes:
+    """A searchset (R4 search.html#return), without re-encoding what was found. `links` are URLs by relation."""
+    parts = [b'{"resourceType":"Bundle","type":"searchset"']
+    if total is not None:
+        parts.append(b',"total":%d' % total)
+    if links:
+        written = [{"relation": relation, "url": url} for relation, url in links.items()]
+        parts.append(b',"link":' + msgspec.json.encode(written))
+    if found := b",".join([_search_entry(entry) for entry in entries]):  # FHIR knows no empty arrays
+        parts.append(b',"entry":[%b]' % found)
+    parts.append(b"}")
+    return b"".join(parts)
+
+
+def _search_entry(entry: SearchEntry) -> bytes:
+    full_url = b'"fullUrl":%b,' % msgspec.json.encode(entry.full_url) if entry.full_url else b""
+    return b'{%b"resource":%b,"search":{"mode":"%b"}}' % (full_url, entry.text, entry.mode.encode())
+
+
+class ResponseEntry(NamedTuple):
+    """One answer in a transaction-response or batch-response; `outcome` is OperationOutcome text."""
+
+    status: str
+    location: str = ""
+    etag: str = ""
+    last_modified: str = ""
+    text: bytes = b""
+    full_url: str = ""
+    outcome: bytes = b""
+
+
+def response_bundle(kind: Literal["transaction-response", "batch-response"], entries: Iterable[ResponseEntry]) -> bytes:
+    """The answer to a transaction or batch, one entry for each of the request's, in order."""
+    written = b",".join([_response_entry(entry) for entry in entries])
+    body = b',"entry":[%b]' % written if written else b""
+    return b'{"resourceType":"Bundle","type":"%b"%b}' % (kind.encode(), body)
+
+
+def _response_entry(entry: ResponseEntry) -> bytes:
+    parts = []
+    if entry.full_url:
+        parts.append(b'"fullUrl":%b' % msgspec.json.encode(entry.full_url))
+    if entry.text:
+        parts.append(b'"resource":%b' % entry.text)
+    named = {
+        "status": entry.status,
+        "location": entry.location,
+        "etag": entry.etag,
+        "lastModified": entry.last_modified,
+    }
+    response = msgspec.json.encode({name: value for name, value in named.items() if value})
+    if entry.outcome:
+        response = b'%b,"outcome":%b}' % (response[:-1], entry.outcome)
+    parts.append(b'"response":%b' % response)
+    return b"{%b}" % b",".join(parts)

@@ -1,0 +1,39 @@
+"""Issues to OperationOutcome, as JSON text (R4 operationoutcome.html).
+
+Written out here and not by a model, because every refused request needs one; a test reads them with the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from fhir_service.fhir.errors import Issue
+
+ALL_OK = Issue("information", "informational", "All is well: no issues were found.")
+
+
+def operation_outcome(issues: Iterable[Issue]) -> dict[str, Any]:
+    """The OperationOutcome of the issues, in their order; without any it says that all is well (`issue` is 1..*).
+
+    The text of an issue is in `diagnostics`, its rule in `details.coding` as a code without system.
+    """
+    return {"resourceType": "OperationOutcome", "issue": [_issue(issue) for issue in issues] or [_issue(ALL_OK)]}
+
+
+def outcome_bytes(issues: Iterable[Issue]) -> bytes:
+    """The same as JSON text."""
+    return msgspec.json.encode(operation_outcome(issues))
+
+
+def _issue(issue: Issue) -> dict[str, Any]:
+    written: dict[str, Any] = {"severity": issue.severity, "code": issue.code}
+    if issue.rule:
+        written["details"] = {"coding": [{"code": issue.rule}]}
+    if issue.text.strip():
+        written["diagnostics"] = issue.text
+    if issue.expression:
+        written["expression"] = list(issue.expression)
+    return written

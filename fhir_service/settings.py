@@ -1,0 +1,114 @@
+"""Everything that can be set, by environment variables that begin with FHIR_SERVICE_; the only reader of those.
+
+`docs/howto/settings.md` lists the same settings, and a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "FHIR_SERVICE_"
+SERVED_TYPES = (
+    "AdverseEvent",
+    "Condition",
+    "DetectedIssue",
+    "Device",
+    "DocumentReference",
+    "Group",
+    "Observation",
+    "Patient",
+    "Procedure",
+    "Provenance",
+)
+_RESOURCE_TYPE = re.compile(r"[A-Z][A-Za-z]+")
+_BASE_URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?")
+
+
+class Settings(BaseSettings):
+    """The settings of one process. Lists are written with commas."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    database_url: str = Field(
+        "sqlite+aiosqlite:///var/fhir-service.db",
+        description="Where resources are stored: `sqlite+aiosqlite:///path.db` or `postgresql+asyncpg://…`.",
+    )
+    base: str = Field(
+        "https://vertebral-augmentation.example.org/fhir",
+        description="Canonical base of our own code systems, profiles and identifiers.",
+    )
+    public_base_url: str = Field(
+        "",
+        description="FHIR base that links and Location show, such as `https://registry.example.org/fhir`; empty: what "
+        "the client asked for.",
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on; loopback only, until access control is set up.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("localhost", "127.0.0.1", "::1", "testserver"),
+        description="Names, without port, that a request may give in its Host header. Another name is refused, so that "
+        "a web page cannot reach the service by pointing its own name at this machine.",
+    )
+    resource_types: Annotated[tuple[str, ...], NoDecode] = Field(
+        SERVED_TYPES, description="Resource types that are served; any of R4."
+    )
+    max_body_bytes: int = Field(16 * 1024 * 1024, gt=0, description="Largest request body or validated file, in bytes.")
+    max_report_bytes: int = Field(2 * 1024 * 1024, gt=0, description="Largest report file, in bytes.")
+    default_page_size: int = Field(50, gt=0, description="Matches on a page of search results without `_count`.")
+    max_page_size: int = Field(1000, gt=0, description="Most matches on a page; a larger `_count` means this.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged, on stderr.")
+
+    @field_validator("allowed_hosts", "resource_types", mode="before")
+    @classmethod
+    def _split_at_commas(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("resource_types")
+    @classmethod
+    def _are_resource_types(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if not _RESOURCE_TYPE.fullmatch(name):
+                raise ValueError(f"'{name}' is not the name of a resource type")
+        return tuple(sorted(set(value)))
+
+    @field_validator("base", "public_base_url")
+    @classmethod
+    def _is_a_base_url(cls, value: str) -> str:
+        if value and not _BASE_URL.fullmatch(value):
+            raise ValueError("wants an http or https URL without query, such as https://registry.example.org/fhir")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _page_sizes_agree(self) -> Settings:
+        if self.default_page_size > self.max_page_size:
+            raise ValueError("default_page_size is larger than max_page_size")
+        return self
+
+
+def read_settings() -> Settings:
+    """The settings of the environment. Raises ValueError with one sentence a fault, unknown names included."""
+    _refuse_unknown_names()
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise ValueError("; ".join(_sentence(fault["loc"], fault["msg"]) for fault in error.errors())) from None
+
+
+def _sentence(location: tuple[int | str, ...], message: str) -> str:
+    name = f"{PREFIX}{str(location[0]).upper()}: " if location else ""
+    return f"{name}{message.removeprefix('Value error, ')}"
+
+
+def _refuse_unknown_names() -> None:
+    """A misspelt name would leave a default in force that nobody chose."""
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    for name in os.environ:
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            near = difflib.get_close_matches(name.upper(), known, 1)
+            raise ValueError(f"{name} is not a setting{f'; is {near[0]} meant?' if near else ''}")
