@@ -18,7 +18,29 @@ from pathlib import Path
 from typing import NamedTuple
 
 UNITS = frozenset(
-    "cc cm mm ml mg g dl dℓ l iu h hr hour hours day days week weeks month months year years old c".split()
+    [
+        "cc",
+        "mm",
+        "ml",
+        "mg",
+        "g",
+        "dl",
+        "dℓ",
+        "l",
+        "iu",
+        "c",
+        "h",
+        "hr",
+        "day",
+        "days",
+        "week",
+        "weeks",
+        "month",
+        "months",
+        "year",
+        "years",
+        "old",
+    ]
 )
 FIXED_TERMS = (
     # diagnoses and methods that have one name
@@ -44,8 +66,11 @@ FIXED_TERMS = (
     "pd",
     "pi",
     "patient",
+    "ovcf",
+    "f",
+    "m",
+    "d t",
     # citations
-    "et al",
     "new england journal",
     "american journal of roentgenology",
     "early clinical outcome and complications related to balloon kyphoplasty",
@@ -108,6 +133,9 @@ def _in_fixed_terms(found: list[str]) -> set[int]:
         parts = term.split()
         starts = (i for i, word in enumerate(found) if word == parts[0] and found[i : i + len(parts)] == parts)
         covered.update(i + k for i in starts for k in range(len(parts)))
+    for i in range(1, len(found) - 1):
+        if found[i : i + 2] == ["et", "al"]:
+            covered.update((i - 1, i, i + 1))
     return covered
 
 
