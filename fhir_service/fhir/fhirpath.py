@@ -12,11 +12,14 @@ from types import MappingProxyType
 from typing import Any
 
 import fhirpathpy
+from fhirpathpy.engine.nodes import FP_Type
+from fhirpathpy.models import models
 
 from fhir_service.fhir import fhirpath_parser as tree
-from fhir_service.fhir.fhirpath_closures import Closure, EvaluationFault, Unsupported, build, truth
+from fhir_service.fhir.fhirpath_closures import Closure, Unsupported, build
 from fhir_service.fhir.fhirpath_lexer import SyntaxFault
-from fhir_service.fhir.nodes import plain, to_json
+from fhir_service.fhir.fhirpath_operators import EvaluationFault, truth
+from fhir_service.fhir.nodes import to_json
 
 NO_VARIABLES: Mapping[str, int] = MappingProxyType({})
 
@@ -85,17 +88,17 @@ def evaluate(text: str, this: Any) -> list[Any]:
 def _left_to_fhirpathpy(text: str, node: tree.Node, variables: Mapping[str, int]) -> Closure:
     marked = _mark_variables(text, node, variables)
     try:
-        compiled = fhirpathpy.compile(marked)
+        compiled: Any = fhirpathpy.compile(marked, models["r4"])
     except Exception as error:  # fhirpathpy raises bare Exception; every error of the foreign library is ours here
         raise FhirPathError(f"{text}: {error}") from error
 
     def run(focus: list[Any], environment: Sequence[Any]) -> list[Any]:
         names = {name: to_json(environment[at]) for name, at in variables.items() if environment[at] is not None}
         try:
-            found: list[Any] = compiled([to_json(item) for item in focus], names)
+            found = compiled([to_json(item) for item in focus], names)
         except Exception as error:  # as above
             raise FhirPathError(f"{text}: {error}") from error
-        return [plain(item) for item in found]
+        return [str(item) if isinstance(item, FP_Type) else item for item in found]
 
     return run
 
@@ -114,7 +117,8 @@ def _heads(node: tree.Node) -> list[tree.Member]:
             return [node]
         case tree.Member(of=of) if of is not None:
             return _heads(of)
-        case tree.Call(of=of, arguments=arguments):
+        case tree.Call(of=of, name=name, arguments=arguments):
+            arguments = () if name in ("ofType", "is", "as") else arguments
             return [*(_heads(of) if of is not None else ()), *(head for part in arguments for head in _heads(part))]
         case tree.Index(of=of, index=index):
             return [*_heads(of), *_heads(index)]

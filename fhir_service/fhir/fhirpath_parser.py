@@ -12,6 +12,8 @@ from decimal import Decimal
 from fhir_service.fhir.fhirpath_lexer import SyntaxFault, Token, Tokens
 
 _UNITS = frozenset("year month week day hour minute second millisecond".split())
+TYPE_OPERATORS = 8
+"""How strongly `is` and `as` bind; what embeds FHIRPath may have an `as` of its own."""
 _STRENGTH = {
     **dict.fromkeys(("implies",), 1),
     **dict.fromkeys(("or", "xor"), 2),
@@ -20,7 +22,7 @@ _STRENGTH = {
     **dict.fromkeys(("=", "~", "!=", "!~"), 5),
     **dict.fromkeys(("<", "<=", ">", ">="), 6),
     **dict.fromkeys(("|",), 7),
-    **dict.fromkeys(("is", "as"), 8),
+    **dict.fromkeys(("is", "as"), TYPE_OPERATORS),
     **dict.fromkeys(("+", "-", "&"), 9),
     **dict.fromkeys(("*", "/", "div", "mod"), 10),
 }

@@ -7,7 +7,7 @@ checked before anything runs. A frame is a list: one place for each variable of 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from fhir_service.fhir import fhirpath_parser as fhirpath
@@ -141,7 +141,7 @@ class _GroupBuilder:
         with _placed(place):
             if rule.shorthand:
                 return self._shorthand(rule, scope, place)
-            return self._sources(rule, 0, scope, place, lambda inner: self._body(rule, inner, place))
+            return self._sources(rule, 0, scope, place, lambda inner: self._body(rule, inner, scope, place))
 
     def _sources(
         self, rule: syntax.Rule, at: int, scope: Scope, place: Place, then: Callable[[Scope], Code]
@@ -154,23 +154,24 @@ class _GroupBuilder:
 
         return build_source(self.shapes, rule.source[at], scope, place, self._condition, follow)
 
-    def _body(self, rule: syntax.Rule, scope: Scope, place: Place) -> Code:
-        codes = [self._target(rule, target, scope, place) for target in rule.target]
+    def _body(self, rule: syntax.Rule, scope: Scope, around: Scope, place: Place) -> Code:
+        """What a rule does for one item; `around` is the scope it shares targets in with the rules beside it."""
+        codes = [self._target(target, scope, around, place) for target in rule.target]
         codes += [self._dependent(entry, scope, place) for entry in rule.dependent]
         inner = scope.child()
         nested = [self._rule(entry, inner) for entry in rule.rule]
-        if inner.shares:
-            codes.append(_forget(list(inner.shares.values())))
+        if any(target.list_rule_id is not None for entry in rule.rule for target in entry.target):
+            codes.append(_forget(inner.shares))
         return _sequence(codes + nested)
 
-    def _target(self, rule: syntax.Rule, target: syntax.Target, scope: Scope, place: Place) -> Code:
+    def _target(self, target: syntax.Target, scope: Scope, around: Scope, place: Place) -> Code:
         with _placed(Place(place.map_url, place.map_name, place.group, place.rule, target.position)):
             if "collate" in target.list_mode:
                 raise Fault("the target list mode collate is not defined well enough to be run")
-            made = None
+            made: Made | None = None
             if target.transform is not None:
                 made = transform(self.around, target.transform, target.parameter, scope)
-            return build_target(self.shapes, target, made, scope, keep=False)
+            return build_target(self.shapes, target, made, scope, around)
 
     def _dependent(self, entry: syntax.Dependent, scope: Scope, place: Place) -> Code:
         here = Place(place.map_url, place.map_name, place.group, place.rule, entry.position)
@@ -208,19 +209,19 @@ class _GroupBuilder:
     def _shorthand(self, rule: syntax.Rule, scope: Scope, place: Place) -> Code:
         """`a.x -> b.y`: the default group of the two types carries on; without one the value is copied."""
         source, target = rule.source[0], rule.target[0]
-        named = _with_variable(source, "$value")
+        named = replace(source, variable="$value")
 
         def then(inner: Scope) -> Code:
             variable = inner.find("$value")
             found = self._default_group(variable.shape, target, inner)
             if found is None:
-                made = Made(_slot_value(variable.slot), variable.shape)
-                return build_target(self.shapes, target, made, inner, keep=False)
+                copied = Made(_slot_value(variable.slot), variable.shape)
+                return build_target(self.shapes, target, copied, inner, scope)
             module, group, wanted = found
-            made = transform(self.around, "create", (syntax.Literal(wanted.name),), inner)
-            if "." in wanted.name:
-                made = None
-            opened = build_target(self.shapes, _with_target_variable(target, "$made"), made, inner, keep=True)
+            made: Made | None = None
+            if "." not in wanted.name:
+                made = transform(self.around, "create", (syntax.Literal(wanted.name),), inner)
+            opened = build_target(self.shapes, replace(target, variable="$made"), made, inner, scope)
             result = inner.find("$made")
             code = self.interpreter.group(
                 module, group, ((variable.shape, variable.lenient), (result.shape, False))
@@ -314,9 +315,11 @@ def _call(code: GroupCode, values: list[Value]) -> Code:
     return call
 
 
-def _forget(slots: list[int]) -> Code:
+def _forget(shares: Mapping[str, int]) -> Code:
+    """Shared targets of nested rules last for one item of the rule around them."""
+
     def forget(_run: Run, frame: Frame) -> None:
-        for slot in slots:
+        for slot in shares.values():
             frame[slot] = None
 
     return forget
@@ -339,15 +342,3 @@ def _sequence(codes: list[Code]) -> Code:
             code(run, frame)
 
     return all_of_them
-
-
-def _with_variable(source: syntax.Source, name: str) -> syntax.Source:
-    from dataclasses import replace
-
-    return replace(source, variable=name)
-
-
-def _with_target_variable(target: syntax.Target, name: str) -> syntax.Target:
-    from dataclasses import replace
-
-    return replace(target, variable=name)

@@ -15,7 +15,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from fhir_service.fhir.fhirpath_lexer import Token, Tokens
-from fhir_service.fhir.fhirpath_parser import read_expression
+from fhir_service.fhir.fhirpath_parser import TYPE_OPERATORS, read_expression
 from fhir_service.mapping.syntax import (
     Constant,
     Dependent,
@@ -69,10 +69,13 @@ def read_constant(tokens: Tokens) -> Constant:
     return token.value[1:] if token.kind == "date" else token.value
 
 
-def read_fhirpath(tokens: Tokens) -> Expression:
-    """The FHIRPath expression from here on, with its own offsets. Raises SyntaxFault."""
+def read_fhirpath(tokens: Tokens, strength: int = 0) -> Expression:
+    """The FHIRPath expression from here on, with its own offsets. Raises SyntaxFault.
+
+    `strength` leaves weaker operators to what follows.
+    """
     position, start = here(tokens), tokens.current.start
-    read_expression(tokens)
+    read_expression(tokens, strength)
     text = tokens.text[start : tokens.previous_end]
     return Expression(text, read_expression(Tokens(text)), position)
 
@@ -158,17 +161,18 @@ def _cardinality(tokens: Tokens) -> tuple[int | None, int | None]:
 def _default(tokens: Tokens) -> Expression:
     if not tokens.at("(") and tokens.current.kind not in ("text", "string", "number") and not tokens.at("true", "false"):
         raise tokens.fault("a constant or '(' after 'default'")
-    return read_fhirpath(tokens)
+    return read_fhirpath(tokens, TYPE_OPERATORS)
 
 
 def _target(tokens: Tokens) -> Target:
     position = here(tokens)
     if tokens.at("(") or (tokens.current.kind == "name" and tokens.following().text == "("):
-        transform, parameters = _transform(tokens)
-        return Target(None, None, position, transform, parameters, name_of(tokens) if tokens.accept("as") else None)
+        made, given = _transform(tokens)
+        return Target(None, None, position, made, given, name_of(tokens) if tokens.accept("as") else None)
     context = name_of(tokens)
     element = name_of(tokens) if tokens.accept(".") else None
-    transform, parameters = _transform(tokens) if tokens.accept("=") else (None, ())
+    has_transform = tokens.accept("=")
+    transform, parameters = _transform(tokens) if has_transform else (None, ())
     variable = name_of(tokens) if tokens.accept("as") else None
     modes: list[str] = []
     shared: str | None = None

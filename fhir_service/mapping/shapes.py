@@ -114,6 +114,10 @@ class Shapes:
 
     def is_a(self, name: str, ancestor: str) -> bool:
         """Whether one shape is another or derived from it."""
+        if ancestor in _INLINE and "." in name:
+            return True
+        if ancestor == "Element" and elements.is_primitive(name):
+            return True
         return name == ancestor or elements.is_a(name, ancestor)
 
     def _read_logical_model(self, url: str, model: Mapping[str, Any]) -> None:

@@ -16,7 +16,7 @@ from fhir_service.mapping.scope import Code, Frame, Scope, Variable
 from fhir_service.mapping.shapes import Property, Shape, Shapes, Slot
 from fhir_service.mapping.syntax import Target
 from fhir_service.mapping.transforms import Made, Value
-from fhir_service.mapping.values import Fit, assignable, fit_to, show
+from fhir_service.mapping.values import Fit, assignable, fit_to, json_kind, show
 
 Put = Callable[[Run, Node, Any], Any]
 """Puts a value into a node and gives it back as it now stands there."""
@@ -29,17 +29,17 @@ class PinnedList(list[Any]):
     last = False
 
 
-def build_target(shapes: Shapes, target: Target, made: Made | None, scope: Scope, *, keep: bool) -> Code:
-    """Code for one target; defines its variable in `scope`. `keep`: the rule goes on from the value. Raises Fault."""
+def build_target(shapes: Shapes, target: Target, made: Made | None, scope: Scope, around: Scope) -> Code:
+    """Code for one target; defines its variable in `scope`, what it shares in `around`. Raises Fault."""
     if target.context is None:
         return _into_variable(target, _required(made), scope)
     context = scope.find(target.context)
     if target.element is None:
         return _whole_context(shapes, target, made, context, scope)
     slot = _slot(context, target)
-    keep = keep or target.variable is not None
+    keep = target.variable is not None
     if target.list_rule_id is not None or "single" in target.list_mode:
-        return _shared(shapes, target, made, context, slot, scope)
+        return _shared(shapes, target, made, context, slot, scope, around)
     value, shape, put = _placing(shapes, target, slot, made, keep=keep)
     return _write(context.slot, value, put, _define(target, shape, scope))
 
@@ -111,10 +111,10 @@ def _write(context: int, value: Value, put: Put, variable: int | None) -> Code:
 
 
 def _shared(
-    shapes: Shapes, target: Target, made: Made | None, context: Variable, slot: Slot, scope: Scope
+    shapes: Shapes, target: Target, made: Made | None, context: Variable, slot: Slot, scope: Scope, around: Scope
 ) -> Code:
     name = target.list_rule_id
-    held = scope.shared(name) if name is not None else None
+    held = around.shared(name) if name is not None else None
     value, shape, put = _placing(shapes, target, slot, made, keep=True)
     variable, at, keys = _define(target, shape, scope), context.slot, [entry.key for entry in slot.properties]
 
@@ -133,10 +133,10 @@ def _shared(
 
 
 def _last_of(node: Node | None, keys: list[str]) -> Any:
-    for key in keys if node is not None else ():
-        if (found := (node or {}).get(key)) is not None:
-            return found[-1] if isinstance(found, list) else found
-    return None
+    if node is None:
+        return None
+    found = next((node[key] for key in keys if key in node), None)
+    return found[-1] if isinstance(found, list) else found
 
 
 def _placing(
@@ -157,12 +157,28 @@ def _placing(
     entry, made = _choose(shapes, slot, made)
     wanted = _shape(shapes, entry)
     result = wanted if wanted.kind == "primitive" else made.shape
-    fit = fit_to(shapes, wanted)
-    if made.constant is not None:
-        constant = fit(_literal(made.constant, wanted))
-        made = Made(lambda run, frame: constant, made.shape)
+    fit: Fit | None = fit_to(shapes, wanted)
+    if made.constant is not None and fit is not None:
+        made = _fitted_constant(fit(_literal(made.constant, wanted)), made.shape)
+        fit = None
+    elif target.transform not in _HANDED_ON and _same_json(made.shape, wanted):
+        fit = None
     put = _putter(target, slot, entry, fit, opened=target.transform == "create")
     return made.value, result, _keeping(put, wanted) if keep and wanted.kind == "primitive" else put
+
+
+_HANDED_ON = frozenset({None, "copy", "evaluate"})
+"""Transforms whose value may be content of the source, which nobody has checked."""
+
+
+def _same_json(given: Shape | None, wanted: Shape) -> bool:
+    if given is None or wanted.kind != "primitive" or given.kind != "primitive":
+        return given is not None and wanted.kind != "primitive"
+    return json_kind(given.name) == json_kind(wanted.name)
+
+
+def _fitted_constant(constant: Any, shape: Shape | None) -> Made:
+    return Made(lambda _run, _frame: constant, shape)
 
 
 def _literal(constant: Any, wanted: Shape) -> Any:

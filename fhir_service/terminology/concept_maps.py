@@ -49,9 +49,8 @@ class ConceptMap:
 
     def translate(self, code: str, system: str | None = None) -> tuple[Coding, ...]:
         """The targets of a code, in the order of the rows. Without `system` the code counts in every source system."""
-        systems = [system] if system is not None else list(dict.fromkeys(known for known, _ in self._rows))
-        if system is not None and (None, code) in self._rows:
-            systems.append(None)
+        every: list[str | None] = list(dict.fromkeys(known for known, _ in self._rows))
+        systems = every if system is None else [system, None]
         rows = [self._rows[known, code] for known in systems if (known, code) in self._rows]
         found = tuple(dict.fromkeys(coding for row in rows for coding in row))
         return found if rows else self._otherwise(code, system)
