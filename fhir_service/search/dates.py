@@ -1,0 +1,72 @@
+"""FHIR dates as half-open ranges of milliseconds since 1970 UTC (search.html, "date"; rest-rules DATE-1, DATE-2)."""
+
+from __future__ import annotations
+
+import re
+from calendar import monthrange
+from datetime import date
+from typing import NamedTuple
+
+_FORM = re.compile(
+    r"(?P<year>\d{4})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d)"
+    r"(?:T(?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.(?P<fraction>\d+))?)?"
+    r"(?P<zone>Z|[+-]\d\d:\d\d)?)?)?)?"
+)
+_DAY = 86_400_000
+_MINUTE = 60_000
+_EPOCH = date(1970, 1, 1).toordinal()
+EARLIEST = -(2**62)
+LATEST = 2**62
+"""The ends of a Period that has none."""
+
+
+class Range(NamedTuple):
+    """From `low`, up to but without `high`."""
+
+    low: int
+    high: int
+
+
+def date_range(text: str) -> Range:
+    """The year, month, day, minute, second or fraction that is written; without a zone it is UTC. Raises ValueError."""
+    found = _FORM.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r} is not a FHIR date")
+    year, month, day = int(found["year"]), found["month"], found["day"]
+    if month is None:
+        return Range(_midnight(year, 1, 1), _midnight(year, 12, 31) + _DAY)
+    if day is None:
+        return Range(_midnight(year, int(month), 1), _midnight(year, int(month), _last_day(year, int(month))) + _DAY)
+    midnight = _midnight(year, int(month), int(day))
+    if found["hour"] is None:
+        return Range(midnight, midnight + _DAY)
+    low = midnight + _time_of_day(found) - _offset(found["zone"])
+    if found["second"] is None:
+        return Range(low, low + _MINUTE)
+    return Range(low, low + (1000 if found["fraction"] is None else 1))
+
+
+def _midnight(year: int, month: int, day: int) -> int:
+    return (date(year, month, day).toordinal() - _EPOCH) * _DAY
+
+
+def _last_day(year: int, month: int) -> int:
+    if not 1 <= month <= 12:
+        raise ValueError(f"there is no month {month}")
+    return monthrange(year, month)[1]
+
+
+def _time_of_day(found: re.Match[str]) -> int:
+    hour, minute, second = int(found["hour"]), int(found["minute"]), int(found["second"] or 0)
+    if hour > 23 or minute > 59 or second > 60:
+        raise ValueError(f"{found[0]!r} is not a time of day")
+    return ((hour * 60 + minute) * 60 + second) * 1000 + int((found["fraction"] or "0").ljust(3, "0")[:3])
+
+
+def _offset(zone: str | None) -> int:
+    if zone is None or zone == "Z":
+        return 0
+    hours, minutes = int(zone[1:3]), int(zone[4:])
+    if hours > 14 or minutes > 59:
+        raise ValueError(f"{zone} is not a time zone")
+    return (-1 if zone[0] == "-" else 1) * (hours * 60 + minutes) * _MINUTE

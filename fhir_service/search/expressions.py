@@ -1,0 +1,169 @@
+"""Search parameter expressions, compiled against the R4 definitions to plain steps through JSON.
+
+The subset of FHIRPath that HL7's search parameters use: paths, `|`, `as` and `ofType`, `where(resolve() is T)`,
+`where(name = 'value')`, `extension('url')`, and `a.exists() and a != false`. Choice elements become their JSON
+properties, so every value comes with its FHIR type.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fhir_service.definitions.elements import UnknownElement, children, is_a, properties
+from fhir_service.definitions.search_parameters import alternatives
+from fhir_service.search.reference_values import target_type
+
+Json = Mapping[str, Any]
+
+_CAST = re.compile(r"\(\s*(?P<inner>[\w.]+)\s+as\s+(?P<type>\w+)\s*\)(?P<rest>.*)")
+_PRESENT = re.compile(r"(?P<path>[\w.]+)\.exists\(\)\s+and\s+(?P=path)\s*!=\s*false")
+_STEP = re.compile(
+    r"\.?(?:(?:as|ofType)\(\s*(?P<type>\w+)\s*\)"
+    r"|where\(\s*resolve\(\)\s+is\s+(?P<target>\w+)\s*\)"
+    r"|where\(\s*(?P<name>\w+)\s*=\s*'(?P<value>[^']*)'\s*\)"
+    r"|extension\(\s*'(?P<url>[^']*)'\s*\)"
+    r"|(?P<member>\w+)(?!\())"
+)
+
+
+class UnsupportedExpression(ValueError):
+    """An expression outside the subset; its parameter is not offered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One value an expression gives, with its FHIR type."""
+
+    type: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    member: str
+    keep: Callable[[Any], bool] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Path:
+    """Steps from the resource to values of one type. `holder` names the definitions of what is below it."""
+
+    steps: tuple[_Step, ...]
+    type: str
+    holder: str
+    repeats: bool = False
+
+    def values(self, resource: Json) -> Iterator[Value]:
+        if self.steps and self.steps[0].member not in resource:
+            return iter(())
+        items: list[Any] = [resource]
+        for step in self.steps:
+            items = [item for item in _below(items, step.member) if step.keep is None or step.keep(item)]
+        return (Value(self.type, item) for item in items)
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A compiled expression of one resource type."""
+
+    paths: tuple[_Path, ...]
+    presence: bool = False
+    """It asks whether a value is there and not false."""
+
+    @property
+    def repeats(self) -> bool:
+        """Whether one resource may hold several values."""
+        return len({path.steps for path in self.paths}) > 1 or any(path.repeats for path in self.paths)
+
+    def values(self, resource: Json) -> list[Value]:
+        found = [value for path in self.paths for value in path.values(resource)]
+        if self.presence:
+            return [Value("boolean", any(value.value is not False for value in found))]
+        return found
+
+
+def compile_expression(resource_type: str, expression: str) -> Expression:
+    """Compile the part of an expression that concerns one resource type. Raises UnsupportedExpression."""
+    if present := _PRESENT.fullmatch(expression.strip()):
+        return Expression(tuple(_paths(resource_type, present["path"])), presence=True)
+    return Expression(tuple(path for part in alternatives(expression) for path in _paths(resource_type, part)))
+
+
+def _paths(resource_type: str, part: str) -> list[_Path]:
+    text = part.strip()
+    while text.startswith("(") and text.endswith(")") and not _CAST.fullmatch(text):
+        text = text[1:-1].strip()
+    if cast := _CAST.fullmatch(text):
+        text = f"{cast['inner']}.as({cast['type']}){cast['rest']}"
+    root, _, rest = text.partition(".")
+    if not root.isidentifier() or not is_a(resource_type, root):
+        raise UnsupportedExpression(part)
+    paths, position = [_Path((), resource_type, resource_type)], 0
+    while position < len(rest):
+        step = _STEP.match(rest, position)
+        if step is None:
+            raise UnsupportedExpression(part)
+        paths = [after for path in paths for after in _after(path, step)]
+        position = step.end()
+    return paths
+
+
+def _after(path: _Path, step: re.Match[str]) -> list[_Path]:
+    if member := step["member"]:
+        return _members(path, member)
+    if wanted := step["type"]:
+        return [path] if is_a(path.type, wanted) or path.type == wanted else []
+    if target := step["target"]:
+        return [_filtered(path, lambda item: target_type(item) == target)]
+    if name := step["name"]:
+        value = step["value"]
+        return [_filtered(path, lambda item: isinstance(item, dict) and item.get(name) == value)]
+    url = step["url"]
+    return [_filtered(found, lambda item: item.get("url") == url) for found in _members(path, "extension")]
+
+
+def _members(path: _Path, member: str) -> list[_Path]:
+    try:
+        known = properties(path.holder) if path.holder else {}
+        names = (
+            [member] if member in known else [name for name, entry in known.items() if _is_choice(entry.name, member)]
+        )
+    except UnknownElement:
+        names = []
+    if not names:
+        raise UnsupportedExpression(f"{path.holder or path.type} has no element {member}")
+    return [
+        _Path(
+            (*path.steps, _Step(name)),
+            known[name].type,
+            known[name].holder,
+            path.repeats or children(path.holder)[known[name].name].repeats,
+        )
+        for name in names
+    ]
+
+
+def _is_choice(name: str, stem: str) -> bool:
+    return name == f"{stem}[x]"
+
+
+def _filtered(path: _Path, keep: Callable[[Any], bool]) -> _Path:
+    last = path.steps[-1]
+    both = keep if last.keep is None else _both(last.keep, keep)
+    return replace(path, steps=(*path.steps[:-1], replace(last, keep=both)))
+
+
+def _both(first: Callable[[Any], bool], second: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda item: first(item) and second(item)
+
+
+def _below(items: list[Any], member: str) -> Iterator[Any]:
+    for item in items:
+        child = item.get(member) if isinstance(item, dict) else None
+        if isinstance(child, list):
+            yield from (element for element in child if element is not None)
+        elif child is not None:
+            yield child

@@ -1,0 +1,198 @@
+"""Query string to typed query: what the caller asks for, what was applied, and what was not understood.
+
+A parameter this server does not know is kept in `ignored`, so that the API can say so or refuse; it is never dropped in
+silence (rest-rules ERR-1). A modifier it does not know is refused (ERR-2), and so is a value that cannot be read (ERR-3).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from fhir_service.fhir.errors import Issue
+from fhir_service.search.criteria import Criterion, IdCriterion, IndexedCriterion, LastUpdatedCriterion
+from fhir_service.search.dates import Range
+from fhir_service.search.parameters import INDEXED_TYPES, IndexedParameter, indexed_parameters
+from fhir_service.search.query_text import split, unescaped
+from fhir_service.search.query_values import (
+    invalid,
+    unsupported_modifier,
+    wanted_instants,
+    wanted_reference,
+    wanted_token,
+)
+
+DEFAULT_COUNT = 50
+MAX_COUNT = 1000
+CURSOR = "_cursor"
+"""The parameter in a `next` link that says where the page begins."""
+_PRESENTATION = frozenset({"_format", "_pretty"})
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A search in one resource type. `applied` holds the parameters that were used, as they came (rest-rules SRC-6)."""
+
+    resource_type: str
+    criteria: tuple[Criterion, ...] = ()
+    count: int = DEFAULT_COUNT
+    after: int | None = None
+    """The key of the last row of the page before."""
+    count_only: bool = False
+    total: str | None = None
+    applied: tuple[tuple[str, str], ...] = ()
+    ignored: tuple[Issue, ...] = ()
+
+    @property
+    def indexed(self) -> tuple[IndexedCriterion, ...]:
+        return tuple(criterion for criterion in self.criteria if isinstance(criterion, IndexedCriterion))
+
+
+@dataclass(slots=True)
+class _Reading:
+    """A query while its parameters are read."""
+
+    resource_type: str
+    base: str | None
+    criteria: list[Criterion] = field(default_factory=list)
+    applied: list[tuple[str, str]] = field(default_factory=list)
+    ignored: list[Issue] = field(default_factory=list)
+    count: int = DEFAULT_COUNT
+    after: int | None = None
+    count_only: bool = False
+    total: str | None = None
+
+
+def parse_query(resource_type: str, pairs: Sequence[tuple[str, str]], *, base: str | None = None) -> Query:
+    """Read the parameters of one search, percent-decoding done. `base` is the address of this server, under which an
+    absolute reference means a resource of its own.
+
+    Raises InvalidParameter for a value that cannot be read and UnsupportedParameter for a modifier that is not
+    supported; both name the parameter.
+    """
+    reading = _Reading(resource_type, base)
+    for name, value in pairs:
+        _read(reading, name, value)
+    return Query(
+        resource_type,
+        tuple(reading.criteria),
+        reading.count,
+        reading.after,
+        reading.count_only,
+        reading.total,
+        tuple(reading.applied),
+        tuple(reading.ignored),
+    )
+
+
+def search_parameters(resource_type: str) -> tuple[tuple[str, str], ...]:
+    """Name and search type of every parameter that is supported for the type, for the CapabilityStatement."""
+    known = indexed_parameters(resource_type)
+    found = {code: entry.type for code, entry in known.items() if entry.type in _READERS}
+    return tuple(sorted({"_id": "token", "_lastUpdated": "date", **found}.items()))
+
+
+def cursor(key: int) -> str:
+    """The opaque text of a place in a result; `_cursor` takes it back."""
+    return base64.urlsafe_b64encode(b"1:%d" % key).decode().rstrip("=")
+
+
+def _read(reading: _Reading, name: str, value: str) -> None:
+    code, _, modifier = name.partition(":")
+    if code in _PRESENTATION:
+        return
+    if not value.strip():
+        reading.ignored.append(_ignored(name, "it has no value"))
+    elif code in _CONTROLS:
+        if modifier:
+            raise unsupported_modifier(code, modifier)
+        if _CONTROLS[code](reading, value):
+            reading.applied.append((name, value))
+    else:
+        _read_criterion(reading, code, modifier, value)
+
+
+def _read_criterion(reading: _Reading, code: str, modifier: str, value: str) -> None:
+    name = f"{code}:{modifier}" if modifier else code
+    alternatives = [part for part in split(value, ",") if part.strip()]
+    parameter = indexed_parameters(reading.resource_type).get(code)
+    if not alternatives:
+        raise invalid(name, f"'{value}' holds no value")
+    if code in ("_id", "_lastUpdated"):
+        if modifier:
+            raise unsupported_modifier(code, modifier)
+        if code == "_id":
+            reading.criteria.append(IdCriterion(tuple(unescaped(part) for part in alternatives)))
+        else:
+            ranges: list[Range] = [found for part in alternatives for found in wanted_instants(code, part)]
+            reading.criteria.append(LastUpdatedCriterion(tuple(ranges)))
+    elif parameter is None or parameter.type not in _READERS:
+        reading.ignored.append(_ignored(name, f"it is not supported for {reading.resource_type}"))
+        return
+    else:
+        reading.criteria.append(_READERS[parameter.type](reading, parameter, modifier, alternatives))
+    reading.applied.append((name, value))
+
+
+def _tokens(
+    _reading: _Reading, parameter: IndexedParameter, modifier: str, alternatives: Sequence[str]
+) -> IndexedCriterion:
+    if modifier:
+        raise unsupported_modifier(parameter.code, modifier)
+    return IndexedCriterion(parameter.code, tuple(wanted_token(parameter.code, part) for part in alternatives))
+
+
+def _references(
+    reading: _Reading, parameter: IndexedParameter, modifier: str, alternatives: Sequence[str]
+) -> IndexedCriterion:
+    wanted = (wanted_reference(parameter.code, parameter, modifier, part, reading.base) for part in alternatives)
+    return IndexedCriterion(parameter.code, tuple(wanted))
+
+
+def _count(reading: _Reading, value: str) -> bool:
+    if not value.isascii() or not value.isdigit():
+        raise invalid("_count", f"'{value[:40]}' is not a whole number from 0 up")
+    number = int(value[:12])
+    reading.count = min(number, MAX_COUNT) or DEFAULT_COUNT
+    reading.count_only = reading.count_only or number == 0
+    return True
+
+
+def _summary(reading: _Reading, value: str) -> bool:
+    if value == "count":
+        reading.count_only = True
+    elif value in ("true", "text", "data"):
+        reading.ignored.append(_ignored("_summary", f"{value} is not supported; whole resources are sent"))
+        return False
+    elif value != "false":
+        raise invalid("_summary", f"'{value[:40]}' is not count, false, true, text or data")
+    return True
+
+
+def _total(reading: _Reading, value: str) -> bool:
+    if value not in ("none", "estimate", "accurate"):
+        raise invalid("_total", f"'{value[:40]}' is not none, estimate or accurate")
+    reading.total = value
+    return True
+
+
+def _cursor(reading: _Reading, value: str) -> bool:
+    try:
+        version, _, key = base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)).partition(b":")
+        reading.after = int(key)
+    except (ValueError, binascii.Error) as error:
+        raise invalid(CURSOR, "this is not a place in a result; follow the links as they are given") from error
+    if version != b"1":
+        raise invalid(CURSOR, "this link is from another release; search anew")
+    return True
+
+
+def _ignored(name: str, why: str) -> Issue:
+    return Issue("warning", "not-supported", f"{name} was not applied: {why}", (f"http.{name}",))
+
+
+_READERS = {"token": _tokens, "reference": _references}
+_CONTROLS = {"_count": _count, "_summary": _summary, "_total": _total, CURSOR: _cursor}
+assert set(_READERS) < INDEXED_TYPES  # noqa: S101  # what is read must be indexed
