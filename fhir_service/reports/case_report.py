@@ -60,6 +60,8 @@ class RelativeTime(Stated, frozen=True, kw_only=True, omit_defaults=True, rename
     value: Decimal | None = None
     low: Decimal | None = None
     high: Decimal | None = None
+    comparator: str | None = None
+    """`<`, `<=`, `>=` or `>` of `value`, where the report says "more than two years"."""
     unit: str | None = None
     date: str | None = None
 
@@ -126,7 +128,8 @@ class ConditionFact(Stated, frozen=True, kw_only=True, omit_defaults=True, renam
     """A diagnosis or symptom. Polarity negated is refuted, hypothetical is provisional.
 
     `role` is of `condition-role` (indication, comorbidity, symptom, complication, sequela); `clinical_status` is
-    `resolved` where the text says cured; `due_to` the Procedure; `side` left, right or bilateral.
+    `resolved` where the text says cured; `due_to` the Procedure; `cause` any other cause as written ("a fall"); `side`
+    left, right or bilateral.
     """
 
     id: str
@@ -137,6 +140,7 @@ class ConditionFact(Stated, frozen=True, kw_only=True, omit_defaults=True, renam
     clinical_status: Coded | None = None
     time: RelativeTime | None = None
     due_to: str | None = None
+    cause: tuple[Coded, ...] = ()
 
 
 class ObservationFact(Stated, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
@@ -171,7 +175,8 @@ class ObservationFact(Stated, frozen=True, kw_only=True, omit_defaults=True, ren
 class ComplicationFact(Stated, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
     """One harm. `kind.code` is of `complication`; a denied complication is a negated finding, not one of these.
 
-    `onset` counts from the index Procedure; `outcome.code` is of the R4 AdverseEvent outcome list; `seriousness` and
+    `site` is where it lies apart from levels ("upper endplate"), in words or a code of `body-site`; `onset` counts from
+    the index Procedure; `outcome.code` is of the R4 AdverseEvent outcome list; `seriousness` and
     `severity` only as stated; `cause` is what the report says of the cause, in its words; `condition` the resulting
     ConditionFact; `suspect` Procedures; `cement_suspect` where the text blames the cement.
     """
@@ -179,6 +184,7 @@ class ComplicationFact(Stated, frozen=True, kw_only=True, omit_defaults=True, re
     id: str
     kind: Coded
     level: tuple[Level, ...] = ()
+    site: tuple[Coded, ...] = ()
     side: Coded | None = None
     onset: RelativeTime | None = None
     outcome: Coded | None = None
@@ -220,7 +226,10 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename
 
 
 class GroupStatement(Stated, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
-    """A percentage, count or ratio about a cohort, as stated. `about` and `population` are the report's words."""
+    """A percentage, count, ratio, mean or range about a cohort, as stated. `about` and `population` are the report's words.
+
+    `unit` is the UCUM unit of `mean` or of `low` and `high`.
+    """
 
     id: str
     about: Coded
@@ -232,15 +241,21 @@ class GroupStatement(Stated, frozen=True, kw_only=True, omit_defaults=True, rena
     denominator: Decimal | None = None
     count: Decimal | None = None
     mean: Decimal | None = None
+    low: Decimal | None = None
+    high: Decimal | None = None
     unit: str | None = None
 
 
 class Contradiction(Stated, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
-    """Two statements of one report that cannot both be so; `span` holds one span per statement."""
+    """Two statements of one report that cannot both be so; `span` holds one span per statement.
+
+    `patient` is the id of the Case that both are about, absent where they are about a group or about several.
+    """
 
     id: str
     detail: str
     implicated: tuple[str, ...] = ()
+    patient: str | None = None
 
 
 class CaseReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
