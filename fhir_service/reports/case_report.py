@@ -226,12 +226,14 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename
 
 
 class GroupStatement(Stated, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
-    """A percentage, count, ratio, mean or range about a cohort, as stated. `about` and `population` are the report's words.
+    """A percentage, count, ratio, mean or range about a cohort, as stated.
 
-    `unit` is the UCUM unit of `mean` or of `low` and `high`.
+    `about` and `population` are the report's words; `unit` is the UCUM unit of `mean` or of `low` and `high`; `group` the
+    id of the cohort itself, given when the statement is mapped.
     """
 
     id: str
+    group: str | None = None
     about: Coded
     population: Coded | None = None
     percent: Decimal | None = None
