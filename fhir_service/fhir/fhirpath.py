@@ -87,6 +87,8 @@ def evaluate(text: str, this: Any) -> list[Any]:
 
 def _left_to_fhirpathpy(text: str, node: tree.Node, variables: Mapping[str, int]) -> Closure:
     marked = _mark_variables(text, node, variables)
+    if _any_this(node):
+        marked = f"select({marked})"  # fhirpathpy knows $this only inside a function
     try:
         compiled: Any = fhirpathpy.compile(marked, models["r4"])
     except Exception as error:  # fhirpathpy raises bare Exception; every error of the foreign library is ours here
@@ -111,19 +113,15 @@ def _mark_variables(text: str, node: tree.Node, variables: Mapping[str, int]) ->
     return text
 
 
+def _any_this(node: tree.Node) -> bool:
+    return isinstance(node, tree.This) or any(_any_this(part) for part in tree.parts(node))
+
+
 def _heads(node: tree.Node) -> list[tree.Member]:
-    match node:
-        case tree.Member(of=None):
-            return [node]
-        case tree.Member(of=of) if of is not None:
-            return _heads(of)
-        case tree.Call(of=of, name=name, arguments=arguments):
-            arguments = () if name in ("ofType", "is", "as") else arguments
-            return [*(_heads(of) if of is not None else ()), *(head for part in arguments for head in _heads(part))]
-        case tree.Index(of=of, index=index):
-            return [*_heads(of), *_heads(index)]
-        case tree.Unary(of=of):
-            return _heads(of)
-        case tree.Binary(operator=operator, left=left, right=right):
-            return _heads(left) if operator in ("is", "as") else [*_heads(left), *_heads(right)]
-    return []
+    if isinstance(node, tree.Member) and node.of is None:
+        return [node]
+    if isinstance(node, tree.Call) and node.name in ("ofType", "is", "as"):
+        return _heads(node.of) if node.of is not None else []
+    if isinstance(node, tree.Binary) and node.operator in ("is", "as"):
+        return _heads(node.left)
+    return [head for part in tree.parts(node) for head in _heads(part)]

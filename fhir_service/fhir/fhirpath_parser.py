@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from fhir_service.fhir.fhirpath_lexer import SyntaxFault, Token, Tokens
 
-_UNITS = frozenset("year month week day hour minute second millisecond".split())
+_UNITS = frozenset(["year", "month", "week", "day", "hour", "minute", "second", "millisecond"])
 TYPE_OPERATORS = 8
 """How strongly `is` and `as` bind; what embeds FHIRPath may have an `as` of its own."""
 _STRENGTH = {
@@ -108,6 +108,22 @@ class Binary(Node):
     operator: str
     left: Node
     right: Node
+
+
+def parts(node: Node) -> tuple[Node, ...]:
+    """The nodes right below a node, in the order of the text."""
+    match node:
+        case Member(of=of) if of is not None:
+            return (of,)
+        case Unary(of=of):
+            return (of,)
+        case Call(of=of, arguments=arguments):
+            return arguments if of is None else (of, *arguments)
+        case Index(of=of, index=index):
+            return (of, index)
+        case Binary(left=left, right=right):
+            return (left, right)
+    return ()
 
 
 def parse_fhirpath(text: str) -> Node:

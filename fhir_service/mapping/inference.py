@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from decimal import Decimal
 
 from fhir_service.fhir import fhirpath_parser as tree
@@ -12,7 +12,11 @@ from fhir_service.mapping.shapes import Shape, Shapes
 _SAME = frozenset({"first", "last", "tail", "where", "single", "skip", "take", "distinct"})
 _BOOLEAN = frozenset({"exists", "empty", "not", "all", "startsWith", "endsWith", "contains", "matches", "hasValue"})
 _STRING = frozenset({"toString", "lower", "upper", "replace", "substring", "join", "replaceMatches", "trim"})
-_COMPARING = frozenset({"=", "!=", "~", "!~", "<", "<=", ">", ">=", "and", "or", "xor", "implies", "in", "contains", "is"})
+_COMPARING = frozenset(
+    {"=", "!=", "~", "!~", "<", "<=", ">", ">=", "and", "or", "xor", "implies", "in", "contains", "is"}
+)
+
+_STANDARD = frozenset({"context", "resource", "rootResource", "ucum", "sct", "loinc"})
 
 
 def infer(shapes: Shapes, node: tree.Node, variables: Mapping[str, Variable]) -> Shape | None:
@@ -89,3 +93,10 @@ def head_names(node: tree.Node) -> Iterator[str]:
             yield from head_names(left)
             if operator not in ("is", "as"):
                 yield from head_names(right)
+
+
+def unknown_variables(node: tree.Node, known: Container[str]) -> list[str]:
+    """The `%names` anywhere in an expression that are neither known nor FHIRPath's own."""
+    found = [node.name] if isinstance(node, tree.Variable) else []
+    found += [name for part in tree.parts(node) for name in unknown_variables(part, known)]
+    return [name for name in found if name not in known and name not in _STANDARD]

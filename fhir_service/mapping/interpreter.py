@@ -10,14 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from fhir_service.fhir import fhirpath_parser as fhirpath
 from fhir_service.fhir.fhirpath import Expression, FhirPathError, compile_node
 from fhir_service.mapping import syntax
 from fhir_service.mapping.default_groups import find_default_group
 from fhir_service.mapping.errors import Fault
-from fhir_service.mapping.inference import head_names, infer
+from fhir_service.mapping.inference import head_names, infer, unknown_variables
 from fhir_service.mapping.run import Place, Run
-from fhir_service.mapping.scope import Code, Frame, Scope, Variable
+from fhir_service.mapping.scope import Code, Frame, Scope
 from fhir_service.mapping.shapes import Shape, Shapes
 from fhir_service.mapping.sources import build_source
 from fhir_service.mapping.targets import build_target
@@ -143,9 +142,7 @@ class _GroupBuilder:
                 return self._shorthand(rule, scope, place)
             return self._sources(rule, 0, scope, place, lambda inner: self._body(rule, inner, scope, place))
 
-    def _sources(
-        self, rule: syntax.Rule, at: int, scope: Scope, place: Place, then: Callable[[Scope], Code]
-    ) -> Code:
+    def _sources(self, rule: syntax.Rule, at: int, scope: Scope, place: Place, then: Callable[[Scope], Code]) -> Code:
         def follow(inner: Scope) -> Code:
             if at + 1 < len(rule.source):
                 return self._sources(rule, at + 1, inner, place, then)
@@ -165,22 +162,21 @@ class _GroupBuilder:
         return _sequence(codes + nested)
 
     def _target(self, target: syntax.Target, scope: Scope, around: Scope, place: Place) -> Code:
-        with _placed(Place(place.map_url, place.map_name, place.group, place.rule, target.position)):
+        here = replace(place, position=target.position)
+        with _placed(here):
             if "collate" in target.list_mode:
                 raise Fault("the target list mode collate is not defined well enough to be run")
             made: Made | None = None
             if target.transform is not None:
                 made = transform(self.around, target.transform, target.parameter, scope)
-            return build_target(self.shapes, target, made, scope, around)
+            return build_target(self.shapes, target, made, scope, around, here)
 
     def _dependent(self, entry: syntax.Dependent, scope: Scope, place: Place) -> Code:
-        here = Place(place.map_url, place.map_name, place.group, place.rule, entry.position)
+        here = replace(place, position=entry.position)
         with _placed(here):
             module, group = self.module.group(entry.name)
             if len(entry.parameter) != len(group.input):
-                raise Fault(
-                    f"{entry.name} takes {len(group.input)} parameters, {len(entry.parameter)} were given"
-                )
+                raise Fault(f"{entry.name} takes {len(group.input)} parameters, {len(entry.parameter)} were given")
             given = [
                 self._argument(module, entry.name, wanted, actual, scope)
                 for wanted, actual in zip(group.input, entry.parameter, strict=True)
@@ -216,16 +212,14 @@ class _GroupBuilder:
             found = self._default_group(variable.shape, target, inner)
             if found is None:
                 copied = Made(_slot_value(variable.slot), variable.shape)
-                return build_target(self.shapes, target, copied, inner, scope)
+                return build_target(self.shapes, target, copied, inner, scope, place)
             module, group, wanted = found
             made: Made | None = None
             if "." not in wanted.name:
                 made = transform(self.around, "create", (syntax.Literal(wanted.name),), inner)
-            opened = build_target(self.shapes, replace(target, variable="$made"), made, inner, scope)
+            opened = build_target(self.shapes, replace(target, variable="$made"), made, inner, scope, place)
             result = inner.find("$made")
-            code = self.interpreter.group(
-                module, group, ((variable.shape, variable.lenient), (result.shape, False))
-            )
+            code = self.interpreter.group(module, group, ((variable.shape, variable.lenient), (result.shape, False)))
             return _sequence([opened, _call(code, [_slot_value(variable.slot), _slot_value(result.slot)])])
 
         def placed(inner: Scope) -> Code:
@@ -242,7 +236,12 @@ class _GroupBuilder:
         if given is None or slot is None:
             return None
         candidates = [
-            (module, group, self.interpreter.declared(module, group.input[0]), self.interpreter.declared(module, group.input[1]))
+            (
+                module,
+                group,
+                self.interpreter.declared(module, group.input[0]),
+                self.interpreter.declared(module, group.input[1]),
+            )
             for module, group in self.module.groups()
             if group.type_mode != "none" and len(group.input) == 2
         ]
@@ -253,10 +252,11 @@ class _GroupBuilder:
 
     def _expression(self, expression: syntax.Expression, scope: Scope, names_only: bool) -> Expression:
         slots = scope.slots()
+        unknown = unknown_variables(expression.node, slots)
         if names_only:
-            unknown = [name for name in head_names(expression.node) if name not in slots]
-            if unknown:
-                raise Fault(f"there is no variable {unknown[0]} here; known are {', '.join(slots) or 'none'}")
+            unknown += [name for name in head_names(expression.node) if name not in slots]
+        if unknown:
+            raise Fault(f"there is no variable {unknown[0]} here; known are {', '.join(slots) or 'none'}")
         return compile_node(expression.text, expression.node, slots)
 
     def _infer(self, expression: syntax.Expression, scope: Scope) -> Shape | None:

@@ -101,13 +101,13 @@ class MapLibrary:
             raise MappingError(f"there is no map {map_url}")
         return module
 
-    def _entry(
-        self, module: _Module, group: Group, source: Mapping[str, Any], place: Place
-    ) -> tuple[GroupCode, Shape]:
+    def _entry(self, module: _Module, group: Group, source: Mapping[str, Any], place: Place) -> tuple[GroupCode, Shape]:
         try:
             arguments = [self._entry_argument(module, entry) for entry in group.input]
             sources = [entry for entry in group.input if entry.mode == "source"]
-            targets = [shape for entry, (shape, _) in zip(group.input, arguments, strict=True) if entry.mode == "target"]
+            targets = [
+                shape for entry, (shape, _) in zip(group.input, arguments, strict=True) if entry.mode == "target"
+            ]
             if len(sources) != 1 or len(targets) != 1:
                 raise Fault("a map is entered by a group with one source and one target")
             given, wanted = source.get("resourceType"), arguments[group.input.index(sources[0])][0]
@@ -129,13 +129,12 @@ class MapLibrary:
     def _add(self, name: str, tree: StructureMap, concept_maps: ConceptMaps) -> None:
         if tree.url in self._modules:
             raise MappingError(f"another map has the url {tree.url} too", map_name=name)
-        names = [group.name for group in tree.group]
+        known: set[str] = set()
         for group in tree.group:
-            if names.count(group.name) > 1:
-                at = group.position
-                raise MappingError(
-                    "the map has two groups of this name", map_name=tree.name, group=group.name, line=at.line, column=at.column
-                )
+            if group.name in known:
+                place = Place(tree.url, tree.name, group.name, "", group.position)
+                raise place.error("the map has two groups of this name")
+            known.add(group.name)
         self._modules[tree.url] = _Module(tree, concept_maps)
 
     def _check(self, module: _Module) -> None:
@@ -146,7 +145,9 @@ class MapLibrary:
                 arguments = tuple(self._checked_argument(module, group, entry) for entry in group.input)
             except Fault as fault:
                 raise place.error(str(fault)) from fault
-            targets = [shape for entry, (shape, _) in zip(group.input, arguments, strict=True) if entry.mode == "target"]
+            targets = [
+                shape for entry, (shape, _) in zip(group.input, arguments, strict=True) if entry.mode == "target"
+            ]
             if None not in targets:
                 self._interpreter.group(module, group, arguments)
 
@@ -182,7 +183,9 @@ class _Module:
 
     def group(self, name: str) -> tuple[Module, Group]:
         own = [(self, group) for group in self.tree.group if group.name == name]
-        found = own or [(module, group) for module in self.imported for group in module.tree.group if group.name == name]
+        found = own or [
+            (module, group) for module in self.imported for group in module.tree.group if group.name == name
+        ]
         if not found:
             raise Fault(f"there is no group {name} in this map or the maps it imports")
         if len(found) > 1:
@@ -198,9 +201,7 @@ class _Module:
         return self._concept_maps.get(url)
 
     def _error(self, entry: Import, problem: str) -> MappingError:
-        return MappingError(
-            problem, map_name=self.tree.name, line=entry.position.line, column=entry.position.column
-        )
+        return MappingError(problem, map_name=self.tree.name, line=entry.position.line, column=entry.position.column)
 
 
 def _matches(pattern: str, url: str) -> bool:

@@ -16,8 +16,6 @@ def finish(node: Node, paths: Paths | None = None) -> dict[str, Any]:
 
 
 def _object(node: Node, paths: Paths | None, path: str) -> dict[str, Any] | None:
-    if paths is not None:
-        paths[id(node)] = path
     shape = node.shape
     found: dict[str, Any] = {}
     for key in sorted(node, key=shape.rank.__getitem__) if len(node) > 1 else node:
@@ -37,15 +35,20 @@ def _object(node: Node, paths: Paths | None, path: str) -> dict[str, Any] | None
             _put_list(found, key, value, paths, path)
         else:
             found[key] = value
+    if found and paths is not None:
+        paths[id(node)] = path
     if found and shape.kind == "resource":
         return {"resourceType": shape.name, **found}
     return found or None
 
 
 def _put_primitive(found: dict[str, Any], key: str, value: PrimitiveNode, paths: Paths | None, path: str) -> None:
+    here = "" if paths is None else f"{path}.{key}"
     if value.value is not None:
         found[key] = value.value
-    beside = _object(value, paths, f"{path}.{key}") if value or paths is not None else None
+        if paths is not None:
+            paths[id(value)] = here
+    beside = _object(value, paths, here) if value else None
     if beside:
         found["_" + key] = beside
 
@@ -67,12 +70,15 @@ def _put_primitive_list(found: dict[str, Any], key: str, items: list[Any], paths
     values: list[Any] = []
     beside: list[Any] = []
     for item in items:
-        sibling = None
+        value, sibling = item, None
         if type(item) is PrimitiveNode:
-            sibling = _object(item, paths, f"{path}.{key}[{len(values)}]")
-            if item.value is None and not sibling:
+            here = "" if paths is None else f"{path}.{key}[{len(values)}]"
+            value, sibling = item.value, _object(item, paths, here) if item else None
+            if value is None and sibling is None:
                 continue
-        values.append(item.value if type(item) is PrimitiveNode else item)
+            if paths is not None:
+                paths[id(item)] = here
+        values.append(value)
         beside.append(sibling)
     if any(value is not None for value in values):
         found[key] = values

@@ -59,7 +59,7 @@ class _Parser:
         metadata = dict(self.metadata)
         url = self.url or str(metadata.get("url") or "")
         if not url:
-            raise SyntaxFault("the map has no url: begin with  map \"url\" = \"name\"  or  /// url = 'url'", 1, 1)
+            raise SyntaxFault('the map has no url: begin with  map "url" = "name"  or  /// url = \'url\'', 1, 1)
         return StructureMap(
             url=url,
             name=self.name or str(metadata.get("name") or file_name),

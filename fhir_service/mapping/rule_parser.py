@@ -1,13 +1,13 @@
 """The rules of a group.
 
-    rule        := source (',' source)* ('->' target (',' target)*)? ('then' then)? name? ';'
-    source      := name ('.' name)? (':' type)? (min '..' max)? ('default' constant | '(' fhirpath ')')? list-mode?
-                   ('as' name)? ('where' fhirpath)? ('check' fhirpath)? ('log' fhirpath)?
-    list-mode   := 'first' | 'not_first' | 'last' | 'not_last' | 'only_one'
-    target      := name ('.' name)? ('=' transform)? ('as' name)? target-mode* | transform ('as' name)?
-    target-mode := 'first' | 'last' | 'single' | 'collate' | 'share' name
-    transform   := constant | name | path | '(' fhirpath ')' | name '(' (parameter (',' parameter)*)? ')'
-    then        := name '(' parameters ')' (',' …)* | '{' rule* '}' | both
+rule        := source (',' source)* ('->' target (',' target)*)? ('then' then)? name? ';'
+source      := name ('.' name)? (':' type)? (min '..' max)? ('default' constant | '(' fhirpath ')')? list-mode?
+               ('as' name)? ('where' fhirpath)? ('check' fhirpath)? ('log' fhirpath)?
+list-mode   := 'first' | 'not_first' | 'last' | 'not_last' | 'only_one'
+target      := name ('.' name)? ('=' transform)? ('as' name)? target-mode* | transform ('as' name)?
+target-mode := 'first' | 'last' | 'single' | 'collate' | 'share' name
+transform   := constant | name | path | '(' fhirpath ')' | name '(' (parameter (',' parameter)*)? ')'
+then        := name '(' parameters ')' (',' …)* | '{' rule* '}' | both
 """
 
 from __future__ import annotations
@@ -159,7 +159,11 @@ def _cardinality(tokens: Tokens) -> tuple[int | None, int | None]:
 
 
 def _default(tokens: Tokens) -> Expression:
-    if not tokens.at("(") and tokens.current.kind not in ("text", "string", "number") and not tokens.at("true", "false"):
+    if (
+        not tokens.at("(")
+        and tokens.current.kind not in ("text", "string", "number")
+        and not tokens.at("true", "false")
+    ):
         raise tokens.fault("a constant or '(' after 'default'")
     return read_fhirpath(tokens, TYPE_OPERATORS)
 
@@ -185,11 +189,11 @@ def _target(tokens: Tokens) -> Target:
 
 def _transform(tokens: Tokens) -> tuple[str, tuple[Parameter, ...]]:
     if tokens.at("("):
-        return "evaluate", (read_fhirpath(tokens),)
+        return "evaluate", (read_fhirpath(tokens, TYPE_OPERATORS),)
     if tokens.current.kind not in ("name", "quoted") or tokens.at("true", "false"):
         return "copy", (Literal(read_constant(tokens)),)
     if tokens.following().text == ".":
-        return "evaluate", (read_fhirpath(tokens),)
+        return "evaluate", (read_fhirpath(tokens, TYPE_OPERATORS),)
     name = name_of(tokens)
     if not tokens.accept("("):
         return "copy", (Name(name),)

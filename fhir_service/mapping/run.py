@@ -27,9 +27,7 @@ class Place:
     def error(self, problem: str, kind: type[MappingError] = MappingError) -> MappingError:
         """The problem, told with this place."""
         at = self.position
-        return kind(
-            problem, map_name=self.map_name, group=self.group, rule=self.rule, line=at.line, column=at.column
-        )
+        return kind(problem, map_name=self.map_name, group=self.group, rule=self.rule, line=at.line, column=at.column)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,8 @@ class Scope:
         self._parent = parent
         self._names: dict[str, Variable] = {}
         self.shares: dict[str, int] = {}
+        self.this: int | None = None if parent is None else parent.this
+        """Place of the item that `$this` means in a target."""
         self.initial: Frame = [] if parent is None else parent.initial
 
     def child(self) -> Scope:

@@ -95,12 +95,11 @@ def _index_of(parent: Any, element: str | None, item: Any) -> int | None:
     return next((index for index, known in enumerate(items) if known is item), None)
 
 
-def _follow(
-    source: syntax.Source, scope: Scope, shape: Shape | None, then: Then, *, lenient: bool
-) -> tuple[int, Code]:
+def _follow(source: syntax.Source, scope: Scope, shape: Shape | None, then: Then, *, lenient: bool) -> tuple[int, Code]:
     inner = scope.child()
     mode = scope.find(source.context).mode if source.element is None else "source"
     variable = Variable(inner.new_slot(), shape, mode, lenient)
+    inner.this = variable.slot
     if source.variable is not None:
         inner.bind(source.variable, variable)
     return variable.slot, then(inner)
@@ -122,6 +121,7 @@ def _follow_by_type(
         code = codes.get(name)
         if code is None:
             inner = scope.child()
+            inner.this = slot
             if source.variable is not None:
                 inner.bind(source.variable, Variable(slot, shape, "source", lenient=True))
             code = codes[name] = then(inner)

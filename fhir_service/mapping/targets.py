@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from fhir_service.fhir.fhirpath import FhirPathError
 from fhir_service.fhir.nodes import Node, PrimitiveNode
 from fhir_service.mapping.errors import Fault
-from fhir_service.mapping.run import Run, Written
+from fhir_service.mapping.run import Place, Run, Written
 from fhir_service.mapping.scope import Code, Frame, Scope, Variable
 from fhir_service.mapping.shapes import Property, Shape, Shapes, Slot
 from fhir_service.mapping.syntax import Target
@@ -29,19 +30,19 @@ class PinnedList(list[Any]):
     last = False
 
 
-def build_target(shapes: Shapes, target: Target, made: Made | None, scope: Scope, around: Scope) -> Code:
+def build_target(shapes: Shapes, target: Target, made: Made | None, scope: Scope, around: Scope, place: Place) -> Code:
     """Code for one target; defines its variable in `scope`, what it shares in `around`. Raises Fault."""
     if target.context is None:
-        return _into_variable(target, _required(made), scope)
+        return placed_code(_into_variable(target, _required(made), scope), place)
     context = scope.find(target.context)
     if target.element is None:
-        return _whole_context(shapes, target, made, context, scope)
+        return placed_code(_whole_context(shapes, target, made, context, scope), place)
     slot = _slot(context, target)
     keep = target.variable is not None
     if target.list_rule_id is not None or "single" in target.list_mode:
-        return _shared(shapes, target, made, context, slot, scope, around)
+        return placed_code(_shared(shapes, target, made, context, slot, scope, around), place)
     value, shape, put = _placing(shapes, target, slot, made, keep=keep)
-    return _write(context.slot, value, put, _define(target, shape, scope))
+    return _write(context.slot, value, put, _define(target, shape, scope), place)
 
 
 def _required(made: Made | None) -> Made:
@@ -98,12 +99,27 @@ def _whole_context(shapes: Shapes, target: Target, made: Made | None, context: V
     return code
 
 
-def _write(context: int, value: Value, put: Put, variable: int | None) -> Code:
+def placed_code(code: Code, place: Place) -> Code:
+    """The same code; what goes wrong in it is told with the place of the target."""
+
+    def told(run: Run, frame: Frame) -> None:
+        try:
+            code(run, frame)
+        except (Fault, FhirPathError) as fault:
+            raise place.error(str(fault)) from fault
+
+    return told
+
+
+def _write(context: int, value: Value, put: Put, variable: int | None, place: Place) -> Code:
     def code(run: Run, frame: Frame) -> None:
         node = frame[context]
-        found = value(run, frame) if node is not None else None
-        if found is not None:
-            found = put(run, node, found)
+        try:
+            found = value(run, frame) if node is not None else None
+            if found is not None:
+                found = put(run, node, found)
+        except (Fault, FhirPathError) as fault:
+            raise place.error(str(fault)) from fault
         if variable is not None:
             frame[variable] = found
 

@@ -89,7 +89,13 @@ def parameter(around: Surroundings, entry: syntax.Parameter, scope: Scope) -> Ma
 
 
 def _count(low: int, high: int) -> str:
-    return f"{low} parameters" if low == high else f"{low} or more parameters" if high > 9 else f"{low} to {high} parameters"
+    return (
+        f"{low} parameters"
+        if low == high
+        else f"{low} or more parameters"
+        if high > 9
+        else f"{low} to {high} parameters"
+    )
 
 
 def _literal_type(constant: syntax.Constant) -> str:
@@ -116,12 +122,13 @@ def _evaluate(around: Surroundings, parameters: tuple[syntax.Parameter, ...], sc
     if not isinstance(expression, syntax.Expression):
         raise Fault("evaluate takes a FHIRPath expression")
     compiled = around.expression(expression, scope, not context)
-    shape = around.infer(expression, scope) if not context else None
+    shape = around.infer(expression, scope)
     single = compiled.single
     if not context:
-        return Made(lambda run, frame: single(None, frame), shape)
-    this = parameter(around, context[0], scope).value
-    return Made(lambda run, frame: None if (focus := this(run, frame)) is None else single(focus, frame), shape)
+        this = scope.this
+        return Made(lambda _run, frame: single(None if this is None else frame[this], frame), shape)
+    start = parameter(around, context[0], scope).value
+    return Made(lambda run, frame: None if (focus := start(run, frame)) is None else single(focus, frame), shape)
 
 
 def _copy(_: Surroundings, given: list[Made]) -> Made:
@@ -193,7 +200,11 @@ _ESCAPES: dict[str, tuple[Callable[[str], str], Callable[[str], str]]] = {
 
 
 def _uuid(around: Surroundings, _: list[Made]) -> Made:
-    return Made(lambda run, frame: run.uuid(), around.shape("uuid"), instead=Made(lambda run, frame: run.uuid(), around.shape("id")))
+    return Made(
+        lambda run, frame: run.uuid(),
+        around.shape("uuid"),
+        instead=Made(lambda run, frame: run.uuid(), around.shape("id")),
+    )
 
 
 def _resource_id(value: Any, run: Run) -> tuple[str, str] | None:
@@ -321,7 +332,13 @@ def _contact_system(value: str) -> str:
     raise Fault(f"what kind of contact '{value}' is cannot be told: say cp(system, value)")
 
 
-_TRANSLATED = {"code": "code", "system": "uri", "display": "string", "Coding": "Coding", "CodeableConcept": "CodeableConcept"}
+_TRANSLATED = {
+    "code": "code",
+    "system": "uri",
+    "display": "string",
+    "Coding": "Coding",
+    "CodeableConcept": "CodeableConcept",
+}
 
 
 def _translate(around: Surroundings, given: list[Made]) -> Made:

@@ -28,7 +28,10 @@ CONCEPT_MAP = {
                 {"code": "L1", "target": [{"code": "66794005", "display": "L1", "equivalence": "equal"}]},
                 {"code": "L9", "target": [{"equivalence": "unmatched"}]},
                 {"code": "near", "target": [{"code": "1", "equivalence": "narrower"}]},
-                {"code": "two", "target": [{"code": "1", "equivalence": "equal"}, {"code": "2", "equivalence": "equal"}]},
+                {
+                    "code": "two",
+                    "target": [{"code": "1", "equivalence": "equal"}, {"code": "2", "equivalence": "equal"}],
+                },
             ],
         }
     ],
@@ -54,7 +57,13 @@ def mapped() -> Mapped:
     """mapped(rules, source, target='Patient', reads=None, more=''): what the rules of one group make of a source."""
 
     def run(
-        rules: str, source: Mapping[str, Any], *, target: str = "Patient", reads: str | None = None, more: str = "", **options: Any
+        rules: str,
+        source: Mapping[str, Any],
+        *,
+        target: str = "Patient",
+        reads: str | None = None,
+        more: str = "",
+        **options: Any,
     ) -> dict[str, Any]:
         text = map_text(rules, target, reads, more)
         return library(text).transform(URL, source, **options)

@@ -74,7 +74,7 @@ def test_a_failed_check_is_an_error_that_names_it(refused) -> None:
 
 
 def test_a_condition_that_cannot_be_evaluated_is_an_error(refused) -> None:
-    error = refused('src.w as w where (a | b) -> tgt.gender = \'x\' "odd";', {"w": {"a": "1", "b": "2"}})
+    error = refused("src.w as w where (a | b) -> tgt.gender = 'x' \"odd\";", {"w": {"a": "1", "b": "2"}})
     assert (error.rule, error.line) == ("odd", 4)
     assert "there are 2 items" in error.problem
 
@@ -94,7 +94,9 @@ def test_a_choice_of_a_resource_is_read_by_its_stem_by_its_type_or_by_its_json_n
     assert mapped(by_stem, quantity, **options) == {"text": "mL"}
     assert mapped("src.value : Quantity as v -> tgt.text = (v.unit);", quantity, **options) == {"text": "mL"}
     assert mapped("src.value : string as v -> tgt.text = v;", quantity, **options) == {}
-    assert mapped("src.valueQuantity as v then { v.unit as u -> tgt.text = u; };", quantity, **options) == {"text": "mL"}
+    assert mapped("src.valueQuantity as v then { v.unit as u -> tgt.text = u; };", quantity, **options) == {
+        "text": "mL"
+    }
 
 
 def test_each_type_of_a_choice_keeps_its_type(mapped) -> None:

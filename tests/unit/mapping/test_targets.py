@@ -60,7 +60,7 @@ def test_repeating_elements_append_and_single_ones_are_opened_again(mapped) -> N
 
 
 def test_a_single_element_takes_one_value(mapped, refused) -> None:
-    error = refused('src -> tgt.gender = \'male\'; src -> tgt.gender = \'female\' "again";')
+    error = refused("src -> tgt.gender = 'male'; src -> tgt.gender = 'female' \"again\";")
     assert (error.rule, error.problem) == ("again", "Patient.gender is 'male' already, it cannot become 'female'")
     assert mapped("src -> tgt.gender = 'male'; src -> tgt.gender = 'male';", {})["gender"] == "male"
     assert "already" in refused("src.a -> tgt.code = cc('x');", {"a": [1, 2]}, target="Observation").problem
