@@ -228,8 +228,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename
 class GroupStatement(Stated, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
     """A percentage, count, ratio, mean or range about a cohort, as stated.
 
-    `about` and `population` are the report's words; `unit` is the UCUM unit of `mean` or of `low` and `high`; `group` the
-    id of the cohort itself, given when the statement is mapped.
+    `about` and `population` are the report's words; `unit` is the UCUM unit of `mean` or of `low` and `high`; `group`
+    is the id of the cohort itself, given when the statement is mapped.
     """
 
     id: str
