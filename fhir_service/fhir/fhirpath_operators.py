@@ -184,14 +184,22 @@ COLLECTION: dict[str, Callable[[Items], Items]] = {
 }
 """Functions of a collection that take no argument."""
 
+
+def _matches(value: str, pattern: str) -> bool:
+    try:
+        return re.search(pattern, value) is not None
+    except re.error as error:
+        raise EvaluationFault(f"'{pattern}' is no regular expression: {error}") from error
+
+
 TEXT: dict[tuple[str, int], Callable[..., Any]] = {
     ("startsWith", 1): lambda value, other: value.startswith(other),
     ("endsWith", 1): lambda value, other: value.endswith(other),
     ("contains", 1): lambda value, other: other in value,
-    ("matches", 1): lambda value, pattern: re.search(pattern, value) is not None,
+    ("matches", 1): _matches,
     ("replace", 2): lambda value, old, new: value.replace(old, new),
-    ("lower", 0): lambda value: value.lower(),
-    ("upper", 0): lambda value: value.upper(),
-    ("length", 0): lambda value: len(value),
+    ("lower", 0): str.lower,
+    ("upper", 0): str.upper,
+    ("length", 0): len,
 }
 """Functions of one string, by name and number of arguments."""

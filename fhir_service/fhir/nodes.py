@@ -58,7 +58,7 @@ def _with_siblings(value: Any, sibling: Any, shape: Any) -> Iterator[Any]:
 
 
 def to_json(value: Any) -> Any:
-    """Plain JSON of a value that may hold nodes: `_name` siblings written, type names of resources left to the caller."""
+    """Plain JSON of a value that may hold nodes, `_name` siblings written; resourceType is left to the caller."""
     if isinstance(value, Node):
         if type(value) is PrimitiveNode:
             return value.value

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from fhir_service.fhir.nodes import Node
-from fhir_service.mapping.errors import Fault, MappingError, MappingLimit
-from fhir_service.mapping.interpreter import Argument, GroupCode, Interpreter, Module
+from fhir_service.mapping.errors import Fault, MappingError
+from fhir_service.mapping.interpreter import Interpreter
+from fhir_service.mapping.modules import Argument, GroupCode, Module
 from fhir_service.mapping.output import Paths, finish
 from fhir_service.mapping.parser import parse_map
 from fhir_service.mapping.run import Limits, Place, Run
@@ -85,10 +86,7 @@ class MapLibrary:
         code, target_shape = self._entry(module, group, source, place)
         target = Node(target_shape)
         content: Any = dict(source)
-        try:
-            code(run, [content if entry.mode == "source" else target for entry in group.input])
-        except RecursionError as error:
-            raise place.error("groups call one another too deeply", MappingLimit) from error
+        code(run, [content if entry.mode == "source" else target for entry in group.input])
         paths: Paths | None = None if run.trace is None else {}
         resource = finish(target, paths)
         trace = () if run.trace is None or paths is None else read_trace(run.trace, content, paths)

@@ -4,7 +4,8 @@
     uses        := 'uses' url ('alias' name)? 'as' ('source' | 'target' | 'queried' | 'produced')
     imports     := 'imports' url
     constant    := 'let' name '=' fhirpath ';'
-    group       := 'group' name '(' input (',' input)* ')' ('extends' name)? ('<<' 'types' | 'type+' '>>')? '{' rule* '}'
+    group       := 'group' name '(' input (',' input)* ')' ('extends' name)? type-mode? '{' rule* '}'
+    type-mode   := '<<types>>' | '<<type+>>'
 
 Rules are in rule_parser.py, embedded concept maps in concept_map_parser.py. Nothing is resolved here.
 """

@@ -1,7 +1,7 @@
 """The types a map works with, seen as JSON: which properties an object has, of which type, single or repeating.
 
-A shape is a FHIR type (`Patient`), a part of one (`Patient.contact`), a primitive, or a part of a logical model. Where a
-type has no definition there is no shape: its content has any element, and nothing is known of what is in it.
+A shape is a FHIR type (`Patient`), a part of one (`Patient.contact`), a primitive, or a part of a logical model. Where
+a type has no definition there is no shape: its content has any element, and nothing is known of what is in it.
 """
 
 from __future__ import annotations
@@ -116,8 +116,9 @@ class Shapes:
         """Whether one shape is another or derived from it."""
         if ancestor in _INLINE and "." in name:
             return True
-        if ancestor == "Element" and elements.is_primitive(name):
-            return True
+        if ancestor == "Element":
+            shape = self.named(name)
+            return shape is not None and shape.kind != "resource"
         return name == ancestor or elements.is_a(name, ancestor)
 
     def _read_logical_model(self, url: str, model: Mapping[str, Any]) -> None:
@@ -128,10 +129,10 @@ class Shapes:
             if holder:
                 children.setdefault(holder, {})[name] = _logical_element(entry)
         root = str(model.get("type", "")).rsplit("/", 1)[-1]
-        self._names_by_url[url] = root
+        self._names_by_url |= {url: root, str(model.get("type", "")): root}
         self._known.setdefault(root, Shape(root, "complex"))
         for holder, found in children.items():
-            self._known[holder] = Shape(holder, "complex", found)
+            self._known[holder] = Shape(holder, "complex", {**elements.children("Element"), **found})
 
 
 def _logical_element(entry: Mapping[str, Any]) -> elements.Element:

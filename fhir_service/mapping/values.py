@@ -179,6 +179,8 @@ def _fit_integer(value: Any) -> Any:
 def _fit_decimal(value: Any) -> Any:
     if isinstance(value, (Decimal, int)) and not isinstance(value, bool):
         return value
+    if isinstance(value, float):
+        raise Fault(f"{value} has lost its written form: read JSON numbers as Decimal")
     raise Fault(f"{show(value)} was given where a decimal is wanted; cast(…, 'decimal') makes it one")
 
 

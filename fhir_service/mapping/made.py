@@ -1,0 +1,69 @@
+"""What a transform makes, and what it needs of the map around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from fhir_service.fhir.fhirpath import Expression
+from fhir_service.fhir.nodes import Node
+from fhir_service.mapping import syntax
+from fhir_service.mapping.run import Run
+from fhir_service.mapping.scope import Frame, Scope
+from fhir_service.mapping.shapes import Shape, Shapes
+from fhir_service.mapping.values import text_of
+from fhir_service.terminology.concept_maps import ConceptMap
+
+Value = Callable[[Run, Frame], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a transform makes: how, of which type (None: the content decides), and the value where it is constant.
+
+    `instead` stands in where the first type does not fit the element.
+    """
+
+    value: Value
+    shape: Shape | None
+    constant: Any = None
+    instead: Made | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What transforms need of the map they are in."""
+
+    shapes: Shapes
+    expression: Callable[[syntax.Expression, Scope, bool], Expression]
+    """Compiles FHIRPath; the last argument says whether a head name must be a variable."""
+    infer: Callable[[syntax.Expression, Scope], Shape | None]
+    concept_map: Callable[[str], ConceptMap]
+    type_named: Callable[[str], Shape]
+
+    def shape(self, name: str) -> Shape:
+        """A FHIR type that is known to exist."""
+        found = self.shapes.named(name)
+        assert found is not None  # noqa: S101  # only called with names of R4 types
+        return found
+
+
+def of_texts(around: Surroundings, given: list[Made], make: Callable[..., Any], type_name: str = "string") -> Made:
+    """A value made of texts; nothing where one of them is missing."""
+    values = [entry.value for entry in given]
+
+    def make_value(run: Run, frame: Frame) -> Any:
+        found = [value(run, frame) for value in values]
+        if None in found:
+            return None
+        texts = [text_of(item) for item in found]
+        return make(*texts)
+
+    return Made(make_value, around.shape(type_name))
+
+
+def content_node(shape: Shape, content: dict[str, Any]) -> Node:
+    node = Node(shape)
+    node.update((key, value) for key, value in content.items() if value is not None)
+    return node

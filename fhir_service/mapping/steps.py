@@ -1,0 +1,50 @@
+"""Small pieces of compiled rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fhir_service.mapping.made import Value
+from fhir_service.mapping.modules import GroupCode
+from fhir_service.mapping.run import Run
+from fhir_service.mapping.scope import Code, Frame
+
+
+def slot_value(slot: int) -> Value:
+    return lambda _run, frame: frame[slot]
+
+
+def call_group(code: GroupCode, values: list[Value]) -> Code:
+    def call(run: Run, frame: Frame) -> None:
+        code(run, [value(run, frame) for value in values])
+
+    return call
+
+
+def forget(shares: Mapping[str, int]) -> Code:
+    """Shared targets of nested rules last for one item of the rule around them."""
+
+    def forget(_run: Run, frame: Frame) -> None:
+        for slot in shares.values():
+            frame[slot] = None
+
+    return forget
+
+
+def in_sequence(codes: list[Code]) -> Code:
+    if len(codes) == 1:
+        return codes[0]
+    if len(codes) == 2:
+        first, second = codes
+
+        def both(run: Run, frame: Frame) -> None:
+            first(run, frame)
+            second(run, frame)
+
+        return both
+
+    def all_of_them(run: Run, frame: Frame) -> None:
+        for code in codes:
+            code(run, frame)
+
+    return all_of_them
