@@ -15,7 +15,6 @@ from fhir_service.fhir.fhirpath_operators import (
     TEXT,
     EvaluationFault,
     Items,
-    bare,
     text_of,
     truth,
 )

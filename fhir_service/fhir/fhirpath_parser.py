@@ -6,6 +6,7 @@ expression ends inside a mapping rule, where nothing needs to enclose it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -172,20 +173,22 @@ def _term(tokens: Tokens) -> Node:
     if tokens.accept("{"):
         tokens.expect("}")
         return Literal(token.start, None)
-    if token.kind in ("string", "text"):
-        tokens.take()
-        return Literal(token.start, token.value)
-    if token.kind == "date":
-        tokens.take()
-        return Opaque(token.start, token.text)
-    if token.kind == "number":
-        return _number(tokens)
-    if token.kind == "variable":
-        tokens.take()
-        return Variable(token.start, token.value)
     if tokens.accept("true", "false"):
         return Literal(token.start, token.text == "true")
+    if token.kind == "number":
+        return _number(tokens)
+    if token.kind in _CONSTANTS:
+        tokens.take()
+        return _CONSTANTS[token.kind](token)
     return _invocation(tokens, None)
+
+
+_CONSTANTS: dict[str, Callable[[Token], Node]] = {
+    "string": lambda token: Literal(token.start, token.value),
+    "text": lambda token: Literal(token.start, token.value),
+    "date": lambda token: Opaque(token.start, token.text),
+    "variable": lambda token: Variable(token.start, token.value),
+}
 
 
 def _number(tokens: Tokens) -> Node:

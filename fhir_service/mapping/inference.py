@@ -22,11 +22,7 @@ _STANDARD = frozenset({"context", "resource", "rootResource", "ucum", "sct", "lo
 def infer(shapes: Shapes, node: tree.Node, variables: Mapping[str, Variable]) -> Shape | None:
     """The shape of what an expression gives, None where it is not plain."""
     match node:
-        case tree.Literal(value=value):
-            return shapes.named(_literal(value)) if value is not None else None
-        case tree.Variable(name=name):
-            return variables[name].shape if name in variables else None
-        case tree.Member(of=None, name=name):
+        case tree.Variable(name=name) | tree.Member(of=None, name=name):
             return variables[name].shape if name in variables else None
         case tree.Member(of=of, name=name) if of is not None:
             return _below(shapes, infer(shapes, of, variables), name)
@@ -36,7 +32,7 @@ def infer(shapes: Shapes, node: tree.Node, variables: Mapping[str, Variable]) ->
             return _of_call(shapes, of, name, variables)
         case tree.Binary(operator=operator):
             return _of_operator(shapes, operator)
-    return None
+    return shapes.named(_literal(node.value)) if isinstance(node, tree.Literal) and node.value is not None else None
 
 
 def _literal(value: str | bool | int | Decimal) -> str:

@@ -13,13 +13,13 @@ from fhir_service.mapping.shapes import Property, Shape, Shapes, Slot
 from fhir_service.mapping.syntax import Target
 from fhir_service.mapping.values import Fit, assignable, fit_to, json_kind, show
 
+Placing = tuple[Value, Shape | None, Put]
+"""How a value is made, of which type it is, and how it is put in its place."""
 _HANDED_ON = frozenset({None, "copy", "evaluate"})
 """Transforms whose value may be content of the source, which nobody has checked."""
 
 
-def place_value(
-    shapes: Shapes, target: Target, slot: Slot, made: Made | None, *, keep: bool
-) -> tuple[Value, Shape | None, Put]:
+def place_value(shapes: Shapes, target: Target, slot: Slot, made: Made | None, *, keep: bool) -> Placing:
     """How the value is made, of which type it is, and how it is put in its place."""
     if made is None:
         if slot.is_choice:

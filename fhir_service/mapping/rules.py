@@ -69,7 +69,9 @@ class GroupBuilder:
             with placed(place):
                 return then(inner)
 
-        return build_source(self.shapes, rule.source[at], scope, place, self._condition, follow)
+        return build_source(
+            self.shapes, rule.source[at], scope, place=place, compile_expression=self._condition, then=follow
+        )
 
     def _body(self, rule: syntax.Rule, scope: Scope, around: Scope, place: Place) -> Code:
         """What a rule does for one item; `around` is the scope it shares targets in with the rules beside it."""
@@ -89,7 +91,7 @@ class GroupBuilder:
             made: Made | None = None
             if target.transform is not None and (target.transform != "create" or target.parameter):
                 made = transform(self.around, target.transform, target.parameter, scope)
-            return build_target(self.shapes, target, made, scope, around, here)
+            return build_target(self.shapes, target, made, scope=scope, around=around, place=here)
 
     def _dependent(self, entry: syntax.Dependent, scope: Scope, place: Place) -> Code:
         here = replace(place, position=entry.position)
@@ -132,12 +134,13 @@ class GroupBuilder:
             found = self._default_group(variable.shape, target, inner)
             if found is None:
                 copied = Made(slot_value(variable.slot), variable.shape)
-                return build_target(self.shapes, target, copied, inner, scope, place)
+                return build_target(self.shapes, target, copied, scope=inner, around=scope, place=place)
             module, group, wanted = found
             made: Made | None = None
             if "." not in wanted.name:
                 made = transform(self.around, "create", (syntax.Literal(wanted.name),), inner)
-            opened = build_target(self.shapes, replace(target, variable="$made"), made, inner, scope, place)
+            held = replace(target, variable="$made")
+            opened = build_target(self.shapes, held, made, scope=inner, around=scope, place=place)
             result = inner.find("$made")
             code = self.compile_group(module, group, ((variable.shape, variable.lenient), (result.shape, False)))
             return in_sequence([opened, call_group(code, [slot_value(variable.slot), slot_value(result.slot)])])
@@ -146,7 +149,7 @@ class GroupBuilder:
             with placed(place):
                 return then(inner)
 
-        return build_source(self.shapes, named, scope, place, self._condition, follow)
+        return build_source(self.shapes, named, scope, place=place, compile_expression=self._condition, then=follow)
 
     def _default_group(
         self, given: Shape | None, target: syntax.Target, scope: Scope

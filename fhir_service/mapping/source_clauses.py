@@ -18,7 +18,7 @@ _PARTS = {"first": slice(0, 1), "not_first": slice(1, None), "last": slice(-1, N
 
 
 def build_selection(source: syntax.Source, scope: Scope, slot: int, compile_expression: Compile) -> Select | None:
-    """What default, cardinality, where, check, log and list mode make of the items; None where there is none of them."""
+    """What the clauses make of the items; None where there are no clauses."""
     steps = [
         _default(source, scope, compile_expression),
         _cardinality(source),

@@ -33,7 +33,7 @@ def find_items(shapes: Shapes, source: syntax.Source, context: Variable) -> Foun
     if shape is None:
         return _untyped(shapes, source, element)
     if shape.kind == "primitive" and element == "value":
-        return Found(lambda parent: _bare(parent), shape)
+        return Found(_bare, shape)
     slot = shape.slots.get(element)
     if slot is None:
         if context.lenient:

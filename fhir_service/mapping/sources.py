@@ -23,7 +23,7 @@ Then = Callable[[Scope], Code]
 
 
 def build_source(
-    shapes: Shapes, source: syntax.Source, scope: Scope, place: Place, compile_expression: Compile, then: Then
+    shapes: Shapes, source: syntax.Source, scope: Scope, *, place: Place, compile_expression: Compile, then: Then
 ) -> Code:
     """Code that runs `then` for each item of a source. Raises Fault."""
     context = scope.find(source.context)
@@ -39,20 +39,12 @@ def build_source(
     if source.variable is not None:
         inner.bind(source.variable, Variable(slot, found.shape, context.mode))
     select = build_selection(source, inner, slot, compile_expression)
-    return _loop(source, context.slot, found.fetch, slot, select, follow, place)
+    return _loop(source.element, context.slot, slot, fetch=found.fetch, select=select, follow=follow, place=place)
 
 
 def _loop(
-    source: syntax.Source,
-    context: int,
-    fetch: Fetch,
-    slot: int,
-    select: Select | None,
-    follow: Code,
-    place: Place,
+    element: str | None, context: int, slot: int, *, fetch: Fetch, select: Select | None, follow: Code, place: Place
 ) -> Code:
-    element = source.element
-
     def code(run: Run, frame: Frame) -> None:
         parent = frame[context]
         if parent is None:

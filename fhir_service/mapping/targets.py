@@ -12,7 +12,7 @@ from fhir_service.fhir.fhirpath import FhirPathError
 from fhir_service.fhir.nodes import Node
 from fhir_service.mapping.errors import Fault
 from fhir_service.mapping.made import Made, Value
-from fhir_service.mapping.placing import place_value
+from fhir_service.mapping.placing import Placing, place_value
 from fhir_service.mapping.putting import Put, set_value
 from fhir_service.mapping.run import Place, Run, Written
 from fhir_service.mapping.scope import Code, Frame, Scope, Variable
@@ -21,7 +21,9 @@ from fhir_service.mapping.syntax import Target
 from fhir_service.mapping.values import fit_to
 
 
-def build_target(shapes: Shapes, target: Target, made: Made | None, scope: Scope, around: Scope, place: Place) -> Code:
+def build_target(
+    shapes: Shapes, target: Target, made: Made | None, *, scope: Scope, around: Scope, place: Place
+) -> Code:
     """Code for one target; defines its variable in `scope`, what it shares in `around`. Raises Fault."""
     if target.context is None:
         return placed_code(_into_variable(target, _required(made), scope), place)
@@ -29,10 +31,11 @@ def build_target(shapes: Shapes, target: Target, made: Made | None, scope: Scope
     if target.element is None:
         return placed_code(_whole_context(shapes, target, made, context, scope), place)
     slot = _slot(context, target)
-    keep = target.variable is not None
-    if target.list_rule_id is not None or "single" in target.list_mode:
-        return placed_code(_shared(shapes, target, made, context, slot, scope, around), place)
-    value, shape, put = place_value(shapes, target, slot, made, keep=keep)
+    shared = target.list_rule_id is not None or "single" in target.list_mode
+    placing = place_value(shapes, target, slot, made, keep=shared or target.variable is not None)
+    if shared:
+        return placed_code(_shared(target, context, slot, placing, scope=scope, around=around), place)
+    value, shape, put = placing
     return _write(context.slot, value, put, _define(target, shape, scope), place)
 
 
@@ -117,12 +120,10 @@ def _write(context: int, value: Value, put: Put, variable: int | None, place: Pl
     return code
 
 
-def _shared(
-    shapes: Shapes, target: Target, made: Made | None, context: Variable, slot: Slot, scope: Scope, around: Scope
-) -> Code:
+def _shared(target: Target, context: Variable, slot: Slot, placing: Placing, *, scope: Scope, around: Scope) -> Code:
     name = target.list_rule_id
     held = around.shared(name) if name is not None else None
-    value, shape, put = place_value(shapes, target, slot, made, keep=True)
+    value, shape, put = placing
     variable, at, keys = _define(target, shape, scope), context.slot, [entry.key for entry in slot.properties]
 
     def code(run: Run, frame: Frame) -> None:
