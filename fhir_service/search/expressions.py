@@ -128,9 +128,8 @@ def _after(path: _Path, step: re.Match[str]) -> list[_Path]:
 def _members(path: _Path, member: str) -> list[_Path]:
     try:
         known = properties(path.holder) if path.holder else {}
-        names = (
-            [member] if member in known else [name for name, entry in known.items() if _is_choice(entry.name, member)]
-        )
+        choices = [name for name, entry in known.items() if entry.name == f"{member}[x]"]
+        names = [member] if member in known else choices
     except UnknownElement:
         names = []
     if not names:
@@ -144,10 +143,6 @@ def _members(path: _Path, member: str) -> list[_Path]:
         )
         for name in names
     ]
-
-
-def _is_choice(name: str, stem: str) -> bool:
-    return name == f"{stem}[x]"
 
 
 def _filtered(path: _Path, keep: Callable[[Any], bool]) -> _Path:

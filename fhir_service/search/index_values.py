@@ -48,6 +48,16 @@ class IndexValues:
     dates: tuple[DateValue, ...]
 
     @property
+    def parameters(self) -> frozenset[str]:
+        """The parameters that have a value."""
+        held: tuple[tuple[TokenValue | ReferenceValue | DateValue, ...], ...] = (
+            self.tokens,
+            self.references,
+            self.dates,
+        )
+        return frozenset(value.parameter for values in held for value in values)
+
+    @property
     def sort_date(self) -> int | None:
         """Where the resource stands in time: the first moment of its own date, in milliseconds since 1970 UTC."""
         parameter = sort_date_parameter(self.resource_type)

@@ -1,7 +1,7 @@
 """Query string to typed query: what the caller asks for, what was applied, and what was not understood.
 
 A parameter this server does not know is kept in `ignored`, so that the API can say so or refuse; it is never dropped in
-silence (rest-rules ERR-1). A modifier it does not know is refused (ERR-2), and so is a value that cannot be read (ERR-3).
+silence (rest-rules ERR-1). A modifier it does not know is refused (ERR-2), a value that cannot be read as well (ERR-3).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from fhir_service.fhir.errors import Issue
+from fhir_service.fhir.errors import Issue, UnsupportedParameter
 from fhir_service.search.criteria import Criterion, IdCriterion, IndexedCriterion, LastUpdatedCriterion
 from fhir_service.search.dates import Range
 from fhir_service.search.parameters import INDEXED_TYPES, IndexedParameter, indexed_parameters
@@ -56,23 +56,31 @@ class _Reading:
 
     resource_type: str
     base: str | None
+    count: int
+    max_count: int
     criteria: list[Criterion] = field(default_factory=list)
     applied: list[tuple[str, str]] = field(default_factory=list)
     ignored: list[Issue] = field(default_factory=list)
-    count: int = DEFAULT_COUNT
     after: int | None = None
     count_only: bool = False
     total: str | None = None
 
 
-def parse_query(resource_type: str, pairs: Sequence[tuple[str, str]], *, base: str | None = None) -> Query:
+def parse_query(
+    resource_type: str,
+    pairs: Sequence[tuple[str, str]],
+    *,
+    base: str | None = None,
+    default_count: int = DEFAULT_COUNT,
+    max_count: int = MAX_COUNT,
+) -> Query:
     """Read the parameters of one search, percent-decoding done. `base` is the address of this server, under which an
-    absolute reference means a resource of its own.
+    absolute reference means a resource of its own. A `_count` over `max_count` means `max_count`.
 
     Raises InvalidParameter for a value that cannot be read and UnsupportedParameter for a modifier that is not
     supported; both name the parameter.
     """
-    reading = _Reading(resource_type, base)
+    reading = _Reading(resource_type, base, default_count, max_count)
     for name, value in pairs:
         _read(reading, name, value)
     return Query(
@@ -105,6 +113,8 @@ def _read(reading: _Reading, name: str, value: str) -> None:
         return
     if not value.strip():
         reading.ignored.append(_ignored(name, "it has no value"))
+    elif code == "_query":
+        raise UnsupportedParameter("_query names an operation that is not offered here", expression=("http._query",))
     elif code in _CONTROLS:
         if modifier:
             raise unsupported_modifier(code, modifier)
@@ -155,7 +165,7 @@ def _count(reading: _Reading, value: str) -> bool:
     if not value.isascii() or not value.isdigit():
         raise invalid("_count", f"'{value[:40]}' is not a whole number from 0 up")
     number = int(value[:12])
-    reading.count = min(number, MAX_COUNT) or DEFAULT_COUNT
+    reading.count = min(number, reading.max_count) or reading.count
     reading.count_only = reading.count_only or number == 0
     return True
 

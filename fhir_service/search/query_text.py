@@ -10,7 +10,8 @@ _ESCAPED = re.compile(r"\\([,$|\\])")
 
 def split(text: str, separator: str, limit: int = -1) -> list[str]:
     """The parts between separators that no backslash makes literal; escapes stay. At most `limit` cuts."""
-    parts, current = [], ""
+    parts: list[str] = []
+    current = ""
     for unit in _UNIT.findall(text):
         if unit == separator and limit != len(parts):
             parts.append(current)

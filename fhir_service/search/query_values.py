@@ -55,27 +55,26 @@ def wanted_instants(name: str, text: str, now: int | None = None) -> list[Range]
 
     `now`, in milliseconds, is what `ap` measures nearness from. Raises InvalidParameter.
     """
-    prefix, written = _parts(text)
+    found = _PREFIX.fullmatch(text)
+    assert found is not None  # noqa: S101  # every text has this form
+    prefix, written = found[1] or "eq", found[2]
     try:
         low, high = date_range(written)
     except ValueError as error:
         raise invalid(name, f"'{text}' is not a date (2024, 2024-05, 2024-05-31, 2024-05-31T10:00:00Z)") from error
-    match prefix:
-        case "ne":
-            return [Range(EARLIEST, low), Range(high, LATEST)]
-        case "gt" | "sa":
-            return [Range(high, LATEST)]
-        case "lt" | "eb":
-            return [Range(EARLIEST, low)]
-        case "ge":
-            return [Range(low, LATEST)]
-        case "le":
-            return [Range(EARLIEST, high)]
-        case "ap":
-            moment = time.time_ns() // 1_000_000 if now is None else now
-            margin = abs(moment - low) // 10
-            return [Range(low - margin, high + margin)]
-    return [Range(low, high)]
+    moment = time.time_ns() // 1_000_000 if now is None else now
+    margin = abs(moment - low) // 10
+    return {
+        "eq": [Range(low, high)],
+        "ne": [Range(EARLIEST, low), Range(high, LATEST)],
+        "gt": [Range(high, LATEST)],
+        "sa": [Range(high, LATEST)],
+        "lt": [Range(EARLIEST, low)],
+        "eb": [Range(EARLIEST, low)],
+        "ge": [Range(low, LATEST)],
+        "le": [Range(EARLIEST, high)],
+        "ap": [Range(low - margin, high + margin)],
+    }[prefix]
 
 
 def invalid(name: str, text: str) -> InvalidParameter:
@@ -84,9 +83,3 @@ def invalid(name: str, text: str) -> InvalidParameter:
 
 def unsupported_modifier(name: str, modifier: str) -> UnsupportedParameter:
     return UnsupportedParameter(f"{name} has no modifier :{modifier} here", expression=(f"http.{name}",))
-
-
-def _parts(text: str) -> tuple[str, str]:
-    found = _PREFIX.fullmatch(text)
-    assert found is not None  # noqa: S101  # every text has this form
-    return found[1] or "eq", found[2]

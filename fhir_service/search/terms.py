@@ -30,8 +30,8 @@ def hashes_of(values: IndexValues) -> tuple[int, ...]:
 def terms_of(values: IndexValues) -> Iterator[str]:
     """Every term of a resource; some repeat."""
     kind = values.resource_type
-    for value in (*values.tokens, *values.references, *values.dates):
-        yield presence_term(kind, value.parameter)
+    for parameter in values.parameters:
+        yield presence_term(kind, parameter)
     for token in values.tokens:
         yield from _terms_of_token(kind, token)
     for reference in values.references:

@@ -1,0 +1,92 @@
+"""What goes into the store and what comes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+Key = tuple[str, str]
+"""Type and id of a resource."""
+Action = Literal["created", "updated", "deleted", "unchanged"]
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """A new resource; without `id` the store makes one. One that exists is a conflict, a deleted one comes back."""
+
+    type: str
+    text: bytes
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A new version, the first one included. `if_match` is the version it must replace; with `if_changed` equal content
+    makes no version."""
+
+    type: str
+    id: str
+    text: bytes
+    if_match: int | None = None
+    if_changed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Nothing is left to read but the older versions. To delete what is not there changes nothing."""
+
+    type: str
+    id: str
+    if_match: int | None = None
+
+
+Change = Create | Update | Delete
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a change did. `version` is the current one afterwards, 0 where the resource never was."""
+
+    type: str
+    id: str
+    version: int
+    last_updated: datetime
+    action: Action
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One version of a resource. `text` is its exact JSON, id and meta as they are served; empty for a deletion."""
+
+    type: str
+    id: str
+    version: int
+    last_updated: datetime
+    text: bytes
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of the matches of a search; `next` is the cursor of the page after it, None on the last."""
+
+    matches: list[Stored]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRecord:
+    """What the store remembers of a loaded report. `made` are the resources it makes now, `stored` also those it made
+    before and of which versions are still there. No fingerprint: it was taken out again."""
+
+    source_key: str
+    fingerprint: str | None
+    made: tuple[Key, ...]
+    stored: tuple[Key, ...]
+
+
+def moment(milliseconds: int) -> datetime:
+    """Milliseconds since 1970 as an aware datetime in UTC."""
+    seconds, rest = divmod(milliseconds, 1000)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest * 1000)

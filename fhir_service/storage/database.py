@@ -1,0 +1,64 @@
+"""One database: its connections for reading, for searching and for writing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from fhir_service.storage.dialects import dialect_of
+from fhir_service.storage.pool import Pool
+from fhir_service.storage.sessions import Session, connect
+
+
+class Database:
+    """Hands out connections; closes them all at the end."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.engine = engine
+        self.dialect = dialect_of(engine.dialect.name)
+        self._reads = Pool(engine, self.dialect.readers, self.dialect.for_reads)
+        same = self.dialect.for_searches == self.dialect.for_reads
+        self._searches = self._reads if same else Pool(engine, self.dialect.readers, self.dialect.for_searches)
+        self._writer: Session | None = None
+
+    def reading(self) -> AbstractAsyncContextManager[Session]:
+        """A connection for statements by key."""
+        return self._reads.session()
+
+    def searching(self) -> AbstractAsyncContextManager[Session]:
+        """A connection whose plans fit the values of each search."""
+        return self._searches.session()
+
+    def snapshot(self) -> AbstractAsyncContextManager[Session]:
+        """A connection for searches that all see one state of the store."""
+        return self._searches.snapshot(self.dialect.snapshot)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Session]:
+        """The one connection that writes, in a transaction: committed at the end, rolled back on any error.
+
+        Only the writer task comes here. A connection on which a transaction failed is thrown away, since what state it
+        is in is the least sure thing about it.
+        """
+        if self._writer is None or not self._writer.usable:
+            self._writer = await connect(self.engine)
+        session, self._writer = self._writer, None
+        try:
+            await session.fetch(self.dialect.begin)
+            yield session
+            await session.fetch("COMMIT")
+        except BaseException:
+            await asyncio.shield(session.close())
+            raise
+        self._writer = session
+
+    async def close(self) -> None:
+        await self._reads.close()
+        await self._searches.close()
+        if self._writer is not None:
+            await self._writer.close()
+            self._writer = None
+        await self.engine.dispose()

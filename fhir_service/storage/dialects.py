@@ -1,0 +1,89 @@
+"""Where SQLite and PostgreSQL differ, as data: the statements are in `statements.py`, searches in `*_search.py`."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+
+from fhir_service.search.query import Query
+from fhir_service.storage import postgresql_search, sqlite_search
+from fhir_service.storage.changes import Key
+from fhir_service.storage.sessions import Row, Session
+
+
+class Search(Protocol):
+    """The searches of one database."""
+
+    async def find(self, session: Session, query: Query, limit: int) -> Sequence[Row]: ...
+    async def count(self, session: Session, query: Query) -> int: ...
+    async def holders(self, session: Session, hashes: Sequence[int]) -> Sequence[Row]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One database. `keys` are the rows of a list of keys given as `key_values`; a reader is set up by `for_reads` or,
+    where its plans depend on the values, `for_searches`."""
+
+    begin: str
+    snapshot: str
+    search: Search
+    keys: str
+    key_values: Callable[[Sequence[Key]], tuple[Any, ...]]
+    pack: Callable[[Sequence[int]], Any]
+    unpack: Callable[[Any], tuple[int, ...]]
+    postings: bool
+    readers: int
+    for_reads: tuple[str, ...] = ()
+    for_searches: tuple[str, ...] = ()
+
+
+def _json_keys(keys: Sequence[Key]) -> tuple[str]:
+    return (msgspec.json.encode(keys).decode(),)
+
+
+def _array_keys(keys: Sequence[Key]) -> tuple[list[str], list[str]]:
+    return [kind for kind, _ in keys], [resource_id for _, resource_id in keys]
+
+
+def _packed(hashes: Sequence[int]) -> bytes:
+    return array("q", hashes).tobytes()
+
+
+def _unpacked(packed: bytes) -> tuple[int, ...]:
+    return tuple(array("q", packed))
+
+
+SQLITE = Dialect(
+    begin="BEGIN IMMEDIATE",
+    snapshot="BEGIN",
+    search=sqlite_search,
+    keys="(SELECT json_extract(value, '$[0]') AS type, json_extract(value, '$[1]') AS id FROM json_each($1)) k",
+    key_values=_json_keys,
+    pack=_packed,
+    unpack=_unpacked,
+    postings=True,
+    readers=4,
+    for_reads=("PRAGMA query_only=ON",),
+    for_searches=("PRAGMA query_only=ON",),
+)
+POSTGRESQL = Dialect(
+    begin="BEGIN",
+    snapshot="BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+    search=postgresql_search,
+    keys="unnest($1::text[], $2::text[]) AS k(type, id)",
+    key_values=_array_keys,
+    pack=list,
+    unpack=tuple,
+    postings=False,
+    readers=8,
+    # A plan made once for all hashes cannot know that one is rare and another is in every row.
+    for_searches=("SET plan_cache_mode = force_custom_plan",),
+)
+
+
+def dialect_of(name: str) -> Dialect:
+    return {"sqlite": SQLITE, "postgresql": POSTGRESQL}[name]

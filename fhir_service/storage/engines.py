@@ -1,0 +1,75 @@
+"""The async engine of a database URL, set up for durable commits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+DRIVERS = ("sqlite+aiosqlite", "postgresql+asyncpg")
+_PRAGMAS = (
+    "busy_timeout=20000",  # first: the next ones may have to wait for another process
+    "journal_mode=WAL",
+    "synchronous=FULL",  # a commit that was answered is on the disk
+    "cache_size=-16000",
+    "mmap_size=268435456",
+    "temp_store=MEMORY",
+    "journal_size_limit=67108864",
+)
+_SERVER_SETTINGS = {
+    "application_name": "fhir-service",
+    "timezone": "UTC",
+    "jit": "off",
+    "synchronous_commit": "on",
+    "statement_timeout": "60000",
+    "lock_timeout": "20000",
+    "idle_in_transaction_session_timeout": "60000",
+}
+
+
+class UnusableDatabaseUrl(ValueError):
+    """The setting names no database this service can use; the message says what it wants."""
+
+
+def open_engine(database_url: str) -> AsyncEngine:
+    """An engine without a pool of its own: `connections.py` keeps the connections. Raises UnusableDatabaseUrl."""
+    url = _checked(database_url)
+    if url.get_backend_name() == "sqlite":
+        _make_folder(url)
+        engine = create_async_engine(url, poolclass=NullPool, connect_args={"isolation_level": None})
+        event.listen(engine.sync_engine, "connect", _set_pragmas)
+        return engine
+    return create_async_engine(
+        url, poolclass=NullPool, connect_args={"server_settings": _SERVER_SETTINGS, "timeout": 10}
+    )
+
+
+def _checked(database_url: str) -> URL:
+    try:
+        url = make_url(database_url)
+    except ArgumentError:
+        url = None
+    if url is None or url.drivername not in DRIVERS:
+        raise UnusableDatabaseUrl("the database URL begins with sqlite+aiosqlite:/// or postgresql+asyncpg://")
+    if url.drivername == DRIVERS[0] and url.database in (None, "", ":memory:"):
+        raise UnusableDatabaseUrl("the database URL names no file: sqlite+aiosqlite:///folder/file.db")
+    return url
+
+
+def _make_folder(url: URL) -> None:
+    try:
+        Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnusableDatabaseUrl(f"the folder of {url.database} cannot be made: {error.strerror}") from error
+
+
+def _set_pragmas(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

@@ -1,0 +1,72 @@
+"""What a database says when it cannot serve, told apart from faults of ours."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import asyncpg  # type: ignore[import-untyped]  # asyncpg ships no types
+from sqlalchemy.exc import DBAPIError
+
+from fhir_service.fhir.errors import FhirError, StoreUnavailable
+
+_SQLSTATE_CLASSES = ("08", "25006", "53", "55", "57", "58", "28", "3D", "XX")
+"""Connection, read-only, no resources, not available, stopped, system error, who are you, no database, broken."""
+_SQLITE_CODES = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_NOTADB,
+    }
+)
+_RETRYABLE = ("40001", "40P01", "23505")
+"""Serialization failure, deadlock, and two writers of one version."""
+
+
+class Forbidden(FhirError):
+    """The caller may not write this type (403)."""
+
+    status, code = 403, "forbidden"
+
+
+@contextmanager
+def unavailable_told() -> Iterator[None]:
+    """Raise StoreUnavailable for whatever says that the database cannot be reached or cannot work."""
+    try:
+        yield
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.Error, DBAPIError, OSError, TimeoutError) as error:
+        if is_unavailable(error):
+            raise StoreUnavailable("the database cannot be used now; try again later") from error
+        raise
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """Whether it is the database's state, and not the statement, that is at fault."""
+    cause = _cause(error)
+    if isinstance(cause, asyncpg.PostgresError):
+        return str(cause.sqlstate or "").startswith(_SQLSTATE_CLASSES)
+    if isinstance(cause, sqlite3.Error):
+        code = getattr(cause, "sqlite_errorcode", None)
+        return code is not None and (code & 0xFF) in _SQLITE_CODES
+    return isinstance(cause, asyncpg.InterfaceError | OSError | TimeoutError)
+
+
+def is_retryable(error: BaseException) -> bool:
+    """Whether the same transaction may succeed when it is run again."""
+    cause = _cause(error)
+    return isinstance(cause, asyncpg.PostgresError) and cause.sqlstate in _RETRYABLE
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The driver's own error below what SQLAlchemy made of it."""
+    while isinstance(error, DBAPIError) and error.orig is not None:
+        error = error.orig
+    adapted = error.__cause__
+    return adapted if adapted is not None and hasattr(error, "pgcode") else error

@@ -1,0 +1,153 @@
+"""A group of commits, judged one after the other against the stored state: which succeed, and what is written.
+
+Pure. Nobody else writes meanwhile, so what is decided here holds; a commit that fails leaves no trace in the plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from fhir_service.fhir.errors import EditConflict, FhirError, PreconditionFailed
+from fhir_service.fhir.json_text import splice
+from fhir_service.storage.changes import Action, Create, Key, Outcome, moment
+from fhir_service.storage.preparation import Content, Prepared
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The newest version of a resource. `text` is there only where somebody asked whether it changes."""
+
+    partition_key: str
+    resource_key: int
+    version: int
+    place: int
+    last_updated: int
+    deleted: bool
+    hashes: tuple[int, ...] = ()
+    sort_date: int | None = None
+    text: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewVersion:
+    """A row for the table of versions."""
+
+    key: Key
+    state: State
+    action: Literal["created", "updated", "deleted"]
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a group writes: `versions` in order, and `states` after it of every resource it changed."""
+
+    before: Mapping[Key, State]
+    last_updated: int
+    next_place: int
+    versions: list[NewVersion] = field(default_factory=list)
+    states: dict[Key, State] = field(default_factory=dict)
+
+    def add(self, changes: Sequence[Prepared]) -> list[Outcome] | FhirError:
+        """Take one commit into the plan, whole or not at all; the error says why not."""
+        pending = _Pending(self)
+        try:
+            outcomes = [pending.apply(change) for change in changes]
+        except FhirError as error:
+            return error
+        self.versions.extend(pending.versions)
+        self.states.update(pending.states)
+        self.next_place = pending.next_place
+        return outcomes
+
+
+@dataclass(slots=True)
+class _Pending:
+    """One commit on top of the plan, until it is known to succeed."""
+
+    plan: Plan
+    states: dict[Key, State] = field(default_factory=dict)
+    versions: list[NewVersion] = field(default_factory=list)
+    next_place: int = 0
+
+    def __post_init__(self) -> None:
+        self.next_place = self.plan.next_place
+
+    def apply(self, change: Prepared) -> Outcome:
+        current = self._current(change.key)
+        _check_match(change, current)
+        if change.content is None:
+            return self._delete(change, current)
+        if current is None or current.deleted:
+            return self._write(change, change.content, current, "created")
+        if isinstance(change.change, Create):
+            raise EditConflict(f"{_name(change)} exists already")
+        if change.if_changed and _is_same(change, change.content, current):
+            return _outcome(change, current, "unchanged")
+        return self._write(change, change.content, current, "updated")
+
+    def _current(self, key: Key) -> State | None:
+        return self.states.get(key) or self.plan.states.get(key) or self.plan.before.get(key)
+
+    def _delete(self, change: Prepared, current: State | None) -> Outcome:
+        if current is None:
+            return Outcome(*change.key, 0, moment(self.plan.last_updated), "unchanged")
+        if current.deleted:
+            return _outcome(change, current, "unchanged")
+        state = State(
+            current.partition_key,
+            current.resource_key,
+            current.version + 1,
+            self.next_place,
+            self.plan.last_updated,
+            deleted=True,
+            text=b"",
+        )
+        return self._keep(change, state, "deleted")
+
+    def _write(
+        self, change: Prepared, content: Content, current: State | None, action: Literal["created", "updated"]
+    ) -> Outcome:
+        version = 1 if current is None else current.version + 1
+        state = State(
+            content.partition_key,
+            self.next_place if current is None else current.resource_key,
+            version,
+            self.next_place,
+            self.plan.last_updated,
+            deleted=False,
+            hashes=content.hashes,
+            sort_date=content.sort_date,
+            text=content.splice.text(version, self.plan.last_updated),
+        )
+        return self._keep(change, state, action)
+
+    def _keep(self, change: Prepared, state: State, action: Literal["created", "updated", "deleted"]) -> Outcome:
+        self.states[change.key] = state
+        self.versions.append(NewVersion(change.key, state, action))
+        self.next_place += 1
+        return _outcome(change, state, action)
+
+
+def _check_match(change: Prepared, current: State | None) -> None:
+    if change.if_match is None:
+        return
+    if current is None or current.deleted:
+        raise PreconditionFailed(f"{_name(change)} has no current version, so it is not version {change.if_match}")
+    if current.version != change.if_match:
+        raise PreconditionFailed(
+            f"the current version of {_name(change)} is {current.version}, not {change.if_match}; read it again"
+        )
+
+
+def _is_same(change: Prepared, content: Content, current: State) -> bool:
+    return bool(current.text) and splice(current.text or b"", change.key[1]) == content.splice
+
+
+def _outcome(change: Prepared, state: State, action: Action) -> Outcome:
+    return Outcome(*change.key, state.version, moment(state.last_updated), action)
+
+
+def _name(change: Prepared) -> str:
+    return "/".join(change.key)

@@ -1,0 +1,66 @@
+"""Connections that are kept and lent out, the last used first. Nothing is reset between two loans: readers leave
+nothing behind, and who opens a transaction ends it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from fhir_service.fhir.errors import StoreUnavailable
+from fhir_service.storage.sessions import Session, connect
+
+WAIT_SECONDS = 10.0
+
+
+class Pool:
+    """At most `size` connections, made when they are needed, each set up by the statements in `setup`."""
+
+    def __init__(self, engine: AsyncEngine, size: int, setup: tuple[str, ...] = ()) -> None:
+        self._engine = engine
+        self._setup = setup
+        self._places = asyncio.Semaphore(size)
+        self._free: list[Session] = []
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Session]:
+        """Lend a connection. Raises StoreUnavailable where none comes free in time or none can be made."""
+        try:
+            await asyncio.wait_for(self._places.acquire(), WAIT_SECONDS)
+        except TimeoutError:
+            raise StoreUnavailable("all database connections are busy; try again later") from None
+        try:
+            session = self._free.pop() if self._free else await connect(self._engine, *self._setup)
+            try:
+                yield session
+            finally:
+                if session.usable:
+                    self._free.append(session)
+                else:
+                    await session.close()
+        finally:
+            self._places.release()
+
+    @asynccontextmanager
+    async def snapshot(self, begin: str) -> AsyncIterator[Session]:
+        """Lend a connection inside one read transaction, so that several statements see one state."""
+        async with self.session() as session:
+            await session.fetch(begin)
+            try:
+                yield session
+            finally:
+                await asyncio.shield(_end(session))
+
+    async def close(self) -> None:
+        while self._free:
+            await self._free.pop().close()
+
+
+async def _end(session: Session) -> None:
+    """Leave no transaction open; a connection that cannot be told so is not lent again."""
+    try:
+        await session.fetch("ROLLBACK")
+    except StoreUnavailable:
+        await session.close()

@@ -1,0 +1,67 @@
+"""A change made ready before it waits for the writer: its text spliced, its index values computed. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from uuid import uuid4
+
+from fhir_service.fhir.errors import InvalidParameter, MalformedContent
+from fhir_service.fhir.json_text import Splice, minified, parse, splice
+from fhir_service.search.index_values import index_values, partition_key
+from fhir_service.search.terms import hashes_of
+from fhir_service.storage.changes import Change, Create, Delete, Key, Update
+
+_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A resource as it will be stored, its version and time aside."""
+
+    splice: Splice
+    partition_key: str
+    hashes: tuple[int, ...]
+    sort_date: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """`content` is None for a deletion. `fresh`: the id was made here, so nothing of that name can be stored."""
+
+    key: Key
+    change: Change
+    content: Content | None
+    fresh: bool = False
+
+    @property
+    def if_match(self) -> int | None:
+        return None if isinstance(self.change, Create) else self.change.if_match
+
+    @property
+    def if_changed(self) -> bool:
+        return isinstance(self.change, Update) and self.change.if_changed
+
+
+def is_id(text: str) -> bool:
+    """Whether a resource may have this id (R4 datatypes.html#id)."""
+    return _ID.fullmatch(text) is not None
+
+
+def prepared(change: Change, base: str | None) -> Prepared:
+    """Raises MalformedContent for a text that is no resource of that type, InvalidParameter for an impossible id."""
+    resource_id = str(uuid4()) if change.id is None else change.id
+    if not is_id(resource_id):
+        raise InvalidParameter(f"'{resource_id[:80]}' is no id: an id is 1 to 64 letters, digits, '-' and '.'")
+    if isinstance(change, Delete):
+        return Prepared((change.type, resource_id), change, None)
+    content = _content(change.type, resource_id, change.text, base)
+    return Prepared((change.type, resource_id), change, content, fresh=change.id is None)
+
+
+def _content(resource_type: str, resource_id: str, text: bytes, base: str | None) -> Content:
+    spliced = splice(minified(text), resource_id)
+    if spliced.resource_type != resource_type:
+        raise MalformedContent(f"the resource is a {spliced.resource_type[:80]}, not a {resource_type}")
+    values = index_values(parse(spliced.text(0, 0)), base)
+    return Content(spliced, partition_key(resource_id, values), hashes_of(values), values.sort_date)

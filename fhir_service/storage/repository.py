@@ -1,0 +1,205 @@
+"""The store as the rest of the service sees it: resources in, resources out, one transaction at a time.
+
+Every call takes an Access. A type the caller may not read is simply not there; one it may not write is refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+
+from fhir_service.fhir.access import Access
+from fhir_service.fhir.errors import Gone, NotFound, StoreUnavailable
+from fhir_service.search.confirmation import is_confirmed
+from fhir_service.search.query import Query, cursor
+from fhir_service.storage import statements
+from fhir_service.storage.changes import (
+    Change,
+    Create,
+    Delete,
+    Key,
+    Outcome,
+    Page,
+    ReportRecord,
+    Stored,
+    Update,
+)
+from fhir_service.storage.database import Database
+from fhir_service.storage.engines import UnusableDatabaseUrl, open_engine
+from fhir_service.storage.everything import everything
+from fhir_service.storage.failures import Forbidden, unavailable_told
+from fhir_service.storage.group_commit import Commit, ReportEntry
+from fhir_service.storage.migrate import NewerDatabase, bring_up_to_date
+from fhir_service.storage.preparation import Prepared, is_id, prepared
+from fhir_service.storage.rows import stored
+from fhir_service.storage.writer import Writer
+
+__all__ = [
+    "Change",
+    "Create",
+    "Delete",
+    "Forbidden",
+    "Key",
+    "NewerDatabase",
+    "Outcome",
+    "Page",
+    "ReportRecord",
+    "Repository",
+    "Stored",
+    "UnusableDatabaseUrl",
+    "Update",
+    "open_repository",
+]
+_IN_THREAD = 64 * 1024
+"""Bytes of resources in one commit from which on getting them ready would hold up other requests."""
+_HEALTH_SECONDS = 3.0
+
+
+async def open_repository(database_url: str, *, base: str | None = None) -> Repository:
+    """Open a store and bring its schema up to date. `base` is the address under which an absolute reference means a
+    resource of this store.
+
+    Raises UnusableDatabaseUrl, NewerDatabase, StoreUnavailable.
+    """
+    engine = open_engine(database_url)
+    try:
+        with unavailable_told():
+            await bring_up_to_date(engine)
+    except BaseException:
+        await engine.dispose()
+        raise
+    return Repository(Database(engine), base)
+
+
+class Repository:
+    """One store. Belongs to the event loop it was opened in; `close` writes what waits."""
+
+    def __init__(self, database: Database, base: str | None = None) -> None:
+        self._database = database
+        self._base = base
+        self._writer = Writer(database)
+        self._writer.start()
+
+    async def close(self) -> None:
+        await self._writer.stop()
+        await self._database.close()
+
+    async def health(self) -> None:
+        """Raises StoreUnavailable unless the store answers and can be written."""
+        if not self._writer.running:
+            raise StoreUnavailable("the store is closed")
+        try:
+            async with asyncio.timeout(_HEALTH_SECONDS), self._database.reading() as session:
+                await session.fetch("SELECT place FROM commit_clock WHERE id = 1")
+        except TimeoutError:
+            raise StoreUnavailable(f"the database has not answered in {_HEALTH_SECONDS:.0f} s") from None
+
+    async def read(self, resource_type: str, resource_id: str, access: Access) -> Stored:
+        """The newest version. Raises NotFound, Gone."""
+        found = await self._fetch(access, statements.READ, resource_type, resource_id)
+        if found.deleted:
+            raise Gone(f"{resource_type}/{resource_id} was deleted; its versions are in its history")
+        return found
+
+    async def vread(self, resource_type: str, resource_id: str, version: int, access: Access) -> Stored:
+        """One version. Raises NotFound, and Gone where that version is the deletion."""
+        found = await self._fetch(access, statements.READ_VERSION, resource_type, resource_id, version)
+        if found.deleted:
+            raise Gone(f"version {version} of {resource_type}/{resource_id} is its deletion")
+        return found
+
+    async def search(self, query: Query, access: Access) -> Page:
+        """The next matches in order of their first commit. Rows that others add or change meanwhile neither move nor
+        repeat those that were there."""
+        if not access.may_read(query.resource_type):
+            return Page([], None)
+        async with self._database.searching() as session:
+            rows = await self._database.dialect.search.find(session, query, query.count + 1)
+        page = rows[: query.count]
+        found = [stored(row) for row in page]
+        confirmed = [one for one in found if is_confirmed(one.type, query.indexed, one.text, self._base)]
+        return Page(confirmed, cursor(page[-1][6]) if len(rows) > query.count else None)
+
+    async def count(self, query: Query, access: Access) -> int:
+        """How many matches there are on all pages."""
+        if not access.may_read(query.resource_type):
+            return 0
+        async with self._database.searching() as session:
+            return await self._database.dialect.search.count(session, query)
+
+    async def everything(self, patient_id: str, access: Access) -> list[Stored]:
+        """The patient, its compartment, what those refer to, and the Provenance of all of it. Raises NotFound, Gone."""
+        patient = await self.read("Patient", patient_id, access)
+        async with self._database.snapshot() as session:
+            found = await everything(session, self._database.dialect, patient)
+        return [one for one in found if access.may_read(one.type)]
+
+    async def commit(self, changes: Sequence[Change], access: Access) -> list[Outcome]:
+        """All changes or none, durable when this returns; one outcome a change, in their order.
+
+        Raises MalformedContent, InvalidParameter, Forbidden, EditConflict, PreconditionFailed, StoreUnavailable.
+        """
+        return await self._writer.commit(Commit(await self._prepared(changes, access)))
+
+    async def erase(self, keys: Sequence[Key], access: Access) -> None:
+        """Remove every version of these resources for good. Raises Forbidden, StoreUnavailable."""
+        _may_write({kind for kind, _ in keys}, access)
+        await self._writer.commit(Commit(erase=tuple(keys)))
+
+    async def commit_report(
+        self, source_key: str, fingerprint: str | None, made: Sequence[Key], changes: Sequence[Change], access: Access
+    ) -> list[Outcome]:
+        """As `commit`, and in the same transaction: the report of that source, with that text and these maps, makes
+        `made`. No fingerprint says that it was taken out."""
+        entry = ReportEntry(source_key, fingerprint, tuple(made))
+        return await self._writer.commit(Commit(await self._prepared(changes, access), entry))
+
+    async def loaded_report(self, source_key: str) -> ReportRecord | None:
+        """What is remembered of a report; None where it never was loaded, or was forgotten."""
+        async with self._database.reading() as session:
+            reports = await session.fetch(statements.REPORT, source_key)
+            rows = await session.fetch(statements.REPORT_RESOURCES, source_key)
+        if not reports:
+            return None
+        made = tuple((kind, resource_id) for kind, resource_id, present in rows if present)
+        return ReportRecord(source_key, reports[0][0], made, tuple((row[0], row[1]) for row in rows))
+
+    async def resources_of(self, source_key: str, *, ever: bool = False) -> tuple[Key, ...]:
+        """What the report makes now; with `ever` also what it made before and of which versions are stored."""
+        record = await self.loaded_report(source_key)
+        if record is None:
+            return ()
+        return record.stored if ever else record.made
+
+    async def remember_report(self, source_key: str, fingerprint: str | None, made: Sequence[Key]) -> None:
+        """Note what a report makes, with no change of resources."""
+        await self._writer.commit(Commit(report=ReportEntry(source_key, fingerprint, tuple(made))))
+
+    async def forget_report(self, source_key: str) -> None:
+        """As if the report had never been loaded; its resources stay as they are."""
+        await self._writer.commit(Commit(report=ReportEntry(source_key, forget=True)))
+
+    async def _fetch(self, access: Access, statement: str, kind: str, resource_id: str, *more: int) -> Stored:
+        if access.may_read(kind) and is_id(resource_id):
+            async with self._database.reading() as session:
+                rows = await session.fetch(statement, kind, resource_id, *more)
+            if rows:
+                return stored(rows[0])
+        raise NotFound(f"there is no {kind}/{resource_id[:80]}{' in version ' + str(more[0]) if more else ''}")
+
+    async def _prepared(self, changes: Sequence[Change], access: Access) -> tuple[Prepared, ...]:
+        _may_write({change.type for change in changes}, access)
+        ready = partial(_all_prepared, changes, self._base)
+        size = sum(len(change.text) for change in changes if not isinstance(change, Delete))
+        return await asyncio.to_thread(ready) if size > _IN_THREAD else ready()
+
+
+def _all_prepared(changes: Sequence[Change], base: str | None) -> tuple[Prepared, ...]:
+    return tuple(prepared(change, base) for change in changes)
+
+
+def _may_write(kinds: set[str], access: Access) -> None:
+    refused = sorted(kind for kind in kinds if not access.may_write(kind))
+    if refused:
+        raise Forbidden(f"writing {', '.join(refused)} is not allowed")

@@ -1,0 +1,55 @@
+"""The fixed statements, in the words both databases share."""
+
+READ = "SELECT type, id, version, last_updated, deleted, text FROM resource_current WHERE type = $1 AND id = $2"
+READ_VERSION = (
+    "SELECT type, id, version, last_updated, action = 'deleted', text FROM resource_version "
+    "WHERE type = $1 AND id = $2 AND version = $3"
+)
+READ_MANY = (
+    "SELECT c.type, c.id, c.version, c.last_updated, c.deleted, c.text, c.partition_key FROM {keys} "
+    "CROSS JOIN resource_current c WHERE c.type = k.type AND c.id = k.id"
+)
+
+TICK = (
+    "UPDATE commit_clock SET place = place + $1, "
+    "last_updated = CASE WHEN last_updated < $2 THEN $2 ELSE last_updated END "
+    "WHERE id = 1 RETURNING place, last_updated"
+)
+STATES = (
+    "SELECT c.type, c.id, c.partition_key, c.resource_key, c.version, c.place, c.last_updated, c.deleted, c.hashes, "
+    "c.sort_date FROM {keys} CROSS JOIN resource_current c WHERE c.type = k.type AND c.id = k.id"
+)
+INSERT_VERSION = (
+    "INSERT INTO resource_version (type, id, version, partition_key, place, last_updated, action, text) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+)
+INSERT_CURRENT = (
+    "INSERT INTO resource_current (type, id, partition_key, resource_key, version, place, last_updated, deleted, "
+    "sort_date, hashes, text) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+)
+UPDATE_CURRENT = (
+    "UPDATE resource_current SET partition_key = $3, resource_key = $4, version = $5, place = $6, last_updated = $7, "
+    "deleted = $8, sort_date = $9, hashes = $10, text = $11 WHERE type = $1 AND id = $2"
+)
+INSERT_POSTING = (
+    "INSERT INTO posting (hash, resource_key, sort_date) VALUES ($1, $2, $3) "
+    "ON CONFLICT (hash, resource_key) DO UPDATE SET sort_date = excluded.sort_date"
+)
+DELETE_POSTING = "DELETE FROM posting WHERE hash = $1 AND resource_key = $2"
+
+ERASE_VERSIONS = "DELETE FROM resource_version WHERE type = $1 AND id = $2"
+ERASE_CURRENT = "DELETE FROM resource_current WHERE type = $1 AND id = $2"
+
+REPORT = "SELECT fingerprint FROM loaded_report WHERE source_key = $1"
+REPORT_RESOURCES = "SELECT type, id, present FROM report_resource WHERE source_key = $1 ORDER BY type, id"
+REMEMBER_REPORT = (
+    "INSERT INTO loaded_report (source_key, fingerprint) VALUES ($1, $2) "
+    "ON CONFLICT (source_key) DO UPDATE SET fingerprint = excluded.fingerprint"
+)
+MAKES_NO_LONGER = "UPDATE report_resource SET present = false WHERE source_key = $1"
+MAKES = (
+    "INSERT INTO report_resource (source_key, type, id, present) VALUES ($1, $2, $3, true) "
+    "ON CONFLICT (source_key, type, id) DO UPDATE SET present = true"
+)
+FORGET_REPORT = "DELETE FROM loaded_report WHERE source_key = $1"
+FORGET_RESOURCES = "DELETE FROM report_resource WHERE source_key = $1"

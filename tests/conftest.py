@@ -1,0 +1,109 @@
+"""Databases for the tests: every case that takes `database_url` or `repository` runs on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import shutil
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+import pytest_asyncio
+from postgres import PostgresServer
+
+from fhir_service.storage.repository import Repository, open_repository
+
+_TEMPLATE = "migrated"
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresServer]:
+    """One server for the whole session, or for each worker of pytest-xdist."""
+    server = PostgresServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def migrated_postgresql(postgresql: PostgresServer) -> PostgresServer:
+    """The server with a database to copy from, which has the newest schema."""
+    _run(_execute(postgresql, f"CREATE DATABASE {_TEMPLATE}"))
+    _run(_migrate(postgresql.url(_TEMPLATE)))
+    return postgresql
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file to copy from, which has the newest schema."""
+    file = tmp_path_factory.mktemp("sqlite") / f"{_TEMPLATE}.db"
+    _run(_migrate(f"sqlite+aiosqlite:///{file}"))
+    return file
+
+
+@pytest.fixture(params=("sqlite", "postgresql"))
+def database(request: pytest.FixtureRequest) -> str:
+    """The name of the database a case runs on."""
+    return str(request.param)
+
+
+@pytest.fixture
+def empty_database_url(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database without any table."""
+    if database == "sqlite":
+        yield f"sqlite+aiosqlite:///{tmp_path / 'store.db'}"
+    else:
+        yield from _on_postgresql(request.getfixturevalue("postgresql"), "template1")
+
+
+@pytest.fixture
+def database_url(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database of the newest schema with nothing in it."""
+    if database == "sqlite":
+        file = tmp_path / "store.db"
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), file)
+        yield f"sqlite+aiosqlite:///{file}"
+    else:
+        yield from _on_postgresql(request.getfixturevalue("migrated_postgresql"), _TEMPLATE)
+
+
+@pytest_asyncio.fixture
+async def repository(database_url: str) -> AsyncIterator[Repository]:
+    """An open store with nothing in it."""
+    opened = await open_repository(database_url)
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+def _on_postgresql(server: PostgresServer, template: str) -> Iterator[str]:
+    name = f"case_{next(_numbers)}"
+    _run(_execute(server, f"CREATE DATABASE {name} TEMPLATE {template}"))
+    yield server.url(name)
+    _run(_execute(server, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+async def _migrate(url: str) -> None:
+    await (await open_repository(url)).close()
+
+
+async def _execute(server: PostgresServer, statement: str) -> None:
+    connection = await asyncpg.connect(server.dsn())
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    """Run to the end in a loop of its own, so that fixtures of every scope and kind can use it."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, work).result()
