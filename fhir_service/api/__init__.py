@@ -1,1 +1,1 @@
-"""FHIR over HTTP: a request in, one call, a response out."""
+"""HTTP in, a call, HTTP out: the only package that knows FastAPI and ASGI."""

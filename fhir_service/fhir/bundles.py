@@ -33,19 +33,22 @@ class BundleEntry(msgspec.Struct, frozen=True, rename="camel"):
         return bytes(self.resource)
 
 
-class Bundle(msgspec.Struct, frozen=True):
-    """A Bundle that asks for something."""
-
-    type: str
-    entry: tuple[BundleEntry, ...] = ()
+class _Bundle(msgspec.Struct, frozen=True):
+    entry: tuple[msgspec.Raw, ...] = ()
 
 
-_decoder = msgspec.json.Decoder(Bundle)
+_bundles = msgspec.json.Decoder(_Bundle)
+_entries = msgspec.json.Decoder(BundleEntry)
 
 
-def read_bundle(raw: bytes) -> Bundle:
-    """The entries of a Bundle whose structure was found right. Raises msgspec.MsgspecError otherwise."""
-    return _decoder.decode(raw)
+def entry_texts(raw: bytes) -> tuple[bytes, ...]:
+    """The exact text of each entry of a Bundle. Raises msgspec.MsgspecError where it is no Bundle."""
+    return tuple(bytes(entry) for entry in _bundles.decode(raw).entry)
+
+
+def read_entry(text: bytes) -> BundleEntry:
+    """One entry whose structure was found right. Raises msgspec.MsgspecError otherwise."""
+    return _entries.decode(text)
 
 
 class SearchEntry(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
@@ -44,6 +44,19 @@ def restful_url(text: str) -> RestfulUrl | None:
 def is_conditional(reference: str) -> bool:
     """Whether a reference is a search (`Patient?identifier=x`) that a transaction has to resolve."""
     return re.match(r"[A-Z][A-Za-z]+\?", reference) is not None
+
+
+def references_in(value: Any) -> Iterator[str]:
+    """The text of every Reference.reference in a resource, in order."""
+    waiting = [value]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            if isinstance(node.get("reference"), str):
+                yield node["reference"]
+            waiting.extend(reversed(node.values()))
+        elif isinstance(node, list):
+            waiting.extend(reversed(node))
 
 
 def resolve_references(value: T, targets: Mapping[str, str], root: str = "") -> T:

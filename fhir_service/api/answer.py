@@ -1,0 +1,30 @@
+"""What a handler gives back: bytes that are ready, a status and headers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.types import Receive, Scope, Send
+
+from fhir_service.api.content_negotiation import FHIR_JSON
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer. Sent to HEAD without its body, and without Content-Type where there is nothing to describe."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: Headers = ()
+    media_type: str = FHIR_JSON
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  # ASGI's signature
+        headers = [*self.headers]
+        if self.body:
+            headers.append((b"content-type", self.media_type.encode()))
+        if self.status not in (204, 304):
+            headers.append((b"content-length", b"%d" % len(self.body)))
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else self.body})

@@ -1,0 +1,68 @@
+"""The service as an ASGI application."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+
+from fhir_service import __version__
+from fhir_service.api.allowed_hosts import AllowedHosts
+from fhir_service.api.body_limit import BodyLimit
+from fhir_service.api.call import Service
+from fhir_service.api.dispatcher import FhirDispatcher
+from fhir_service.api.error_responses import ErrorBoundary, http_exception
+from fhir_service.api.openapi import openapi_of
+from fhir_service.api.pages import documentation, health, home
+from fhir_service.api.request_id import RequestId
+from fhir_service.api.routes import INTERACTIONS
+from fhir_service.settings import Settings
+from fhir_service.storage.repository import Repository, open_repository
+
+FHIR_PREFIX = "/fhir"
+
+
+def create_app(settings: Settings, repository: Repository | None = None) -> FastAPI:
+    """The application. Without a `repository` it opens that of the settings at its start and closes it at its end."""
+    service = Service(settings, INTERACTIONS, repository)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        if repository is not None:
+            yield
+            return
+        service.open_repository = await open_repository(settings.database_url, base=settings.public_base_url or None)
+        try:
+            yield
+        finally:
+            opened, service.open_repository = service.open_repository, None
+            await opened.close()
+
+    app = FastAPI(
+        title="fhir-service",
+        version=__version__,
+        summary="FHIR R4 REST API of case reports about complications after vertebral augmentation",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        exception_handlers={HTTPException: http_exception},
+    )
+    app.state.service = service
+    for pages in (home, documentation, health):
+        app.include_router(pages.router)
+    app.openapi = lambda: openapi_of(app, INTERACTIONS, settings.resource_types, FHIR_PREFIX)  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
+    # The last one added is the first one met.
+    app.add_middleware(FhirDispatcher, service=service, prefix=FHIR_PREFIX)
+    app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
+    app.add_middleware(AllowedHosts, names=settings.allowed_hosts)
+    app.add_middleware(ErrorBoundary)
+    app.add_middleware(RequestId)
+    return app
+
+
+def openapi_document() -> bytes:
+    """The OpenAPI document of a service with default settings: what `openapi/fhir-service.json` holds."""
+    return json.dumps(create_app(Settings.model_construct()).openapi(), indent=2, ensure_ascii=False).encode() + b"\n"

@@ -1,0 +1,127 @@
+"""A request as the handlers see it, and what all of them share."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+from starlette.types import ASGIApp, Receive
+
+from fhir_service.api.content_negotiation import require_form, require_json
+from fhir_service.api.preferences import Preferences, preferences
+from fhir_service.fhir.access import OPEN, Access
+from fhir_service.fhir.errors import InvalidParameter, StoreUnavailable
+from fhir_service.settings import Settings
+from fhir_service.storage.repository import Repository
+
+if TYPE_CHECKING:
+    from fhir_service.api.interaction import Interaction
+
+MAX_PARAMETERS = 1000
+"""Parameters in one query or form."""
+
+Pairs = tuple[tuple[str, str], ...]
+Dispatch = Callable[["Call", str], Awaitable[ASGIApp]]
+
+
+class ClientGone(Exception):
+    """The client hung up before its body was there; nobody waits for an answer."""
+
+
+class Service:
+    """What every call shares. The repository is there from start-up to shutdown."""
+
+    def __init__(
+        self, settings: Settings, interactions: tuple[Interaction, ...], repository: Repository | None = None
+    ) -> None:
+        self.settings = settings
+        self.interactions = interactions
+        self.types = frozenset(settings.resource_types)
+        self.open_repository = repository
+
+    @property
+    def repository(self) -> Repository:
+        if self.open_repository is None:
+            raise StoreUnavailable("the store is not open")
+        return self.open_repository
+
+
+@dataclass(kw_only=True)
+class Call:
+    """One call of one interaction. `base` is the FHIR base URL that links begin with; names and ids are empty where the
+    path has none."""
+
+    service: Service
+    base: str
+    method: str = "GET"
+    type: str = ""
+    id: str = ""
+    version: str = ""
+    query: str = ""
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    receive: Receive | None = None
+    dispatch: Dispatch | None = None
+    """Answers a call to a URL relative to the base: how a Bundle reads."""
+    access: Access = OPEN
+
+    @property
+    def repository(self) -> Repository:
+        return self.service.repository
+
+    @property
+    def settings(self) -> Settings:
+        return self.service.settings
+
+    def header(self, name: bytes) -> str:
+        """All fields of that name (in lower case) as one, joined by commas; empty where there is none."""
+        return b", ".join([value for key, value in self.headers if key == name]).decode("latin-1")
+
+    @cached_property
+    def preferences(self) -> Preferences:
+        return preferences(self.header(b"prefer"))
+
+    @cached_property
+    def parameters(self) -> Pairs:
+        """The parameters of the URL, in order. Raises InvalidParameter."""
+        return read_pairs(self.query)
+
+    async def resource_body(self) -> bytes:
+        """The body, which has to be JSON. Raises UnsupportedMediaType, TooLarge, ClientGone."""
+        require_json(self.header(b"content-type"))
+        return await self._body()
+
+    async def form_body(self) -> Pairs:
+        """The parameters of a form. Raises UnsupportedMediaType, InvalidParameter, TooLarge, ClientGone."""
+        body = await self._body()
+        if not body:
+            return ()
+        require_form(self.header(b"content-type"))
+        try:
+            return read_pairs(body.decode())
+        except UnicodeDecodeError:
+            raise InvalidParameter("the form is not UTF-8") from None
+
+    async def _body(self) -> bytes:
+        parts = []
+        more = self.receive is not None
+        while more:
+            assert self.receive is not None  # noqa: S101  # `more` says so
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            parts.append(message.get("body", b""))
+            more = message.get("more_body", False)
+        return b"".join(parts)
+
+
+def read_pairs(text: str) -> Pairs:
+    """Names and values of a query string or form, empty values included. Raises InvalidParameter."""
+    try:
+        return tuple(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS))
+    except UnicodeDecodeError:
+        raise InvalidParameter("a parameter is not UTF-8 after percent-decoding") from None
+    except ValueError:
+        raise InvalidParameter(f"there are more than {MAX_PARAMETERS} parameters") from None

@@ -1,0 +1,105 @@
+"""From a path below the FHIR base to the interaction that answers it.
+
+It stands in front of FastAPI's router: one look-up in a table instead of a list of patterns, and it can say whether
+the type, the method or the operation is what is not there. docs/decisions/http-layer.md has the figures.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import unquote
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from fhir_service.api.call import Call, Service, read_pairs
+from fhir_service.api.content_negotiation import require_acceptable
+from fhir_service.api.error_responses import NotAllowed
+from fhir_service.api.interaction import Interaction
+from fhir_service.fhir.errors import NotFound, UnknownType
+from fhir_service.fhir.references import ID
+
+Key = tuple[str, ...]
+
+
+class FhirDispatcher:
+    """Answers what lies below `prefix`; hands on everything else."""
+
+    def __init__(self, app: ASGIApp, service: Service, prefix: str) -> None:
+        self._app = app
+        self._service = service
+        self._prefix = prefix
+        self._table: dict[Key, dict[str, Interaction]] = {}
+        for row in service.interactions:
+            self._table.setdefault(row.key, {})[row.method] = row
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path: str = scope["path"]
+        if scope["type"] != "http" or not (path == self._prefix or path.startswith(f"{self._prefix}/")):
+            await self._app(scope, receive, send)
+            return
+        call = Call(
+            service=self._service,
+            base=self._base(scope),
+            method=scope["method"],
+            query=scope["query_string"].decode("latin-1"),
+            headers=scope["headers"],
+            receive=receive,
+            dispatch=self.answer_url,
+        )
+        answer = await self.answer(call, path[len(self._prefix) :])
+        await answer(scope, receive, send)
+
+    async def answer(self, call: Call, path: str) -> ASGIApp:
+        """Call the interaction that `path` (below the base, decoded) and the call's method name.
+
+        Raises NotAcceptable, UnknownType, NotFound, MethodNotSupported, and what the interaction raises.
+        """
+        format_parameter = dict(read_pairs(call.query)).get("_format") if "_format" in call.query else None
+        require_acceptable(call.header(b"accept"), format_parameter)
+        segments = path.strip("/").split("/") if path.strip("/") else []
+        interaction = self._find("GET" if call.method == "HEAD" else call.method, segments)
+        parts = dict(zip(interaction.path.split("/"), segments, strict=False))
+        call.type = parts.get("{type}", "")
+        call.id = _id(parts.get("{id}", ""))
+        call.version = _id(parts.get("{version}", ""))
+        return await interaction.handle(call)
+
+    async def answer_url(self, call: Call, url: str) -> ASGIApp:
+        """The same for a URL relative to the base, query included: an entry of a Bundle."""
+        path, _, call.query = url.partition("?")
+        return await self.answer(call, unquote(path))
+
+    def _find(self, method: str, segments: list[str]) -> Interaction:
+        if segments and segments[0][:1].isupper() and segments[0] not in self._service.types:
+            raise UnknownType(f"this server has no resources of type '{segments[0][:80]}'; /fhir/metadata lists them")
+        found = self._table.get(self._key(segments))
+        if found is None or not any(_serves(row, segments) for row in found.values()):
+            raise NotFound(f"there is nothing at '/{'/'.join(segments)[:200]}'; /fhir/metadata tells what there is")
+        if method not in found:
+            allowed = [*found, "HEAD"] if "GET" in found else [*found]
+            raise NotAllowed(method, tuple(allowed))
+        return found[method]
+
+    def _key(self, segments: list[str]) -> Key:
+        """Words that the table spells out stay; a type, an id or a version is `*`."""
+        if not segments:
+            return ()
+        first, *rest = segments
+        head = "*" if first[:1].isupper() else first
+        return (head, *(part if part[:1] in ("_", "$") else "*" for part in rest))
+
+    def _base(self, scope: Scope) -> str:
+        configured = self._service.settings.public_base_url
+        if configured:
+            return configured
+        host = next((value for name, value in scope["headers"] if name == b"host"), b"localhost").decode("latin-1")
+        return f"{scope['scheme']}://{host}{self._prefix}"
+
+
+def _serves(row: Interaction, segments: list[str]) -> bool:
+    return row.types is None or segments[0] in row.types
+
+
+def _id(text: str) -> str:
+    if text and not ID.fullmatch(text):
+        raise NotFound(f"'{text[:80]}' is no id: an id is 1 to 64 letters, digits, '-' and '.'")
+    return text

@@ -1,0 +1,94 @@
+"""The one place where an error becomes an answer: an OperationOutcome, a status, and never anything internal."""
+
+from __future__ import annotations
+
+import logging
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from fhir_service.api.answer import Answer, Headers
+from fhir_service.api.call import ClientGone
+from fhir_service.api.content_negotiation import FHIR_JSON
+from fhir_service.api.request_id import request_id
+from fhir_service.fhir.errors import FhirError, Issue, MethodNotSupported
+from fhir_service.fhir.outcomes import outcome_bytes
+
+_log = logging.getLogger("fhir_service.api")
+
+_RETRY_AFTER = b"2"
+
+
+class NotAllowed(MethodNotSupported):
+    """The path exists, for other methods (405)."""
+
+    def __init__(self, method: str, allowed: tuple[str, ...]) -> None:
+        super().__init__(f"{method} is not possible here; {', '.join(allowed)} is")
+        self.allowed = allowed
+
+
+def error_answer(error: FhirError) -> Answer:
+    """Status and OperationOutcome of an error."""
+    return Answer(error.status, outcome_bytes(error.issues), _headers(error))
+
+
+def _headers(error: FhirError) -> Headers:
+    if isinstance(error, NotAllowed):
+        return ((b"allow", ", ".join(error.allowed).encode()),)
+    if error.status == 413:  # what is still under way is not read
+        return ((b"connection", b"close"),)
+    if error.status == 503:
+        return ((b"retry-after", _RETRY_AFTER),)
+    return ()
+
+
+class ErrorBoundary:
+    """Around everything: each error raised within is answered here. After an answer has begun there is only the log."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def watched_send(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched_send)
+        except ClientGone:
+            return
+        except FhirError as error:
+            answer = error_answer(error)
+        except Exception:  # the last resort: a fault of ours is logged whole and told as a number
+            answer = _crash(scope)
+        else:
+            return
+        if not started:
+            await answer(scope, receive, send)
+
+
+def _crash(scope: Scope) -> Answer:
+    number = request_id(scope)
+    _log.exception("request %s failed: %s %s", number, scope["method"], scope["path"])
+    text = f"The server failed. The log has the reason under request {number}."
+    return Answer(500, outcome_bytes([Issue("fatal", "exception", text)]))
+
+
+async def http_exception(_: Request, error: Exception) -> Response:
+    """What FastAPI's own routing refuses: unknown paths and methods beside the FHIR base."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    code, text = {
+        404: ("not-found", "there is nothing at this address; the FHIR API is below /fhir"),
+        405: ("not-supported", "this method is not possible here"),
+    }.get(status, ("processing", "the request cannot be done"))
+    body = outcome_bytes([Issue("error", code, text)])
+    return Response(body, status, headers, FHIR_JSON)

@@ -1,0 +1,103 @@
+"""Many interactions in one request: transaction (all or nothing) and batch (R4 http.html#transaction)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from http import HTTPStatus
+from typing import Literal
+
+from fhir_service.api.answer import Answer
+from fhir_service.api.call import Call
+from fhir_service.api.interaction import Interaction
+from fhir_service.api.written import location, outcome_text
+from fhir_service.fhir.bundles import ResponseEntry, response_bundle
+from fhir_service.fhir.errors import FhirError, UnsupportedParameter
+from fhir_service.fhir.etags import etag
+from fhir_service.fhir.outcomes import outcome_bytes
+from fhir_service.storage.repository import Outcome
+from fhir_service.workflows.plan_bundle import PlannedEntry
+from fhir_service.workflows.process_bundle import Result, process_bundle
+
+
+async def answer_bundle(call: Call) -> Answer:
+    raw = await call.resource_body()
+
+    async def read(entry: PlannedEntry) -> ResponseEntry:
+        return await _read(call, entry)
+
+    done = await process_bundle(
+        call.repository, raw, types=call.service.types, base=call.base, access=call.access, read=read
+    )
+    entries = [await _response(call, result) for result in done.results]
+    kind: Literal["transaction-response", "batch-response"] = (
+        "transaction-response" if done.type == "transaction" else "batch-response"
+    )
+    return Answer(body=response_bundle(kind, entries))
+
+
+async def _response(call: Call, result: Result) -> ResponseEntry:
+    if isinstance(result, ResponseEntry):
+        return result
+    if isinstance(result, FhirError):
+        return ResponseEntry(_status(result.status), outcome=outcome_bytes(result.issues))
+    return await _written(call, result)
+
+
+async def _written(call: Call, outcome: Outcome) -> ResponseEntry:
+    """Without a preference no resource: who sends many, has them."""
+    returned = call.preferences.returned
+    kept = outcome.action not in ("deleted", "unchanged") or outcome.version > 0
+    entry = ResponseEntry(
+        _status({"created": 201, "deleted": 204}.get(outcome.action, 200)),
+        location=location(call, outcome) if outcome.action == "created" else "",
+        etag=etag(outcome.version) if kept else "",
+        last_modified=outcome.last_updated.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        outcome=outcome_text(outcome) if returned == "OperationOutcome" else b"",
+    )
+    if returned != "representation" or outcome.action == "deleted":
+        return entry
+    stored = await call.repository.vread(outcome.type, outcome.id, outcome.version, call.access)
+    return entry._replace(text=stored.text, full_url=f"{call.base}/{outcome.type}/{outcome.id}")
+
+
+async def _read(call: Call, entry: PlannedEntry) -> ResponseEntry:
+    """What the same GET or HEAD by itself would answer. Raises FhirError."""
+    headers = {
+        b"accept": b"application/fhir+json",
+        b"prefer": call.header(b"prefer").encode(),
+        b"if-none-match": entry.if_none_match.encode(),
+        b"if-modified-since": entry.if_modified_since.encode(),
+    }
+    inner = Call(
+        service=call.service,
+        base=call.base,
+        method=entry.method,
+        headers=[(name, value) for name, value in headers.items() if value],
+        dispatch=call.dispatch,
+        access=call.access,
+    )
+    assert call.dispatch is not None  # noqa: S101  # the dispatcher made this call
+    answer = await call.dispatch(inner, entry.url)
+    if not isinstance(answer, Answer):
+        raise UnsupportedParameter(f"'{entry.url[:80]}' cannot be read in a Bundle")
+    found = dict(answer.headers).get(b"etag", b"").decode()
+    full_url = f"{call.base}/{inner.type}/{inner.id}" if found and answer.body else ""
+    body = b"" if entry.method == "HEAD" else answer.body
+    return ResponseEntry(_status(answer.status), etag=found, text=body, full_url=full_url if body else "")
+
+
+def _status(status: int) -> str:
+    return f"{status} {HTTPStatus(status).phrase}"
+
+
+TRANSACTION = Interaction(
+    code="transaction",
+    method="POST",
+    path="",
+    handle=answer_bundle,
+    summary="Do all that a transaction or batch Bundle asks for; of a transaction all or nothing",
+    body="bundle",
+    headers=("Prefer",),
+    errors=(404, 410, 412, 413, 415),
+)
+BATCH = replace(TRANSACTION, code="batch")

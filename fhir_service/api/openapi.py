@@ -1,0 +1,136 @@
+"""The OpenAPI document: FastAPI's for the pages, and for the FHIR API one operation for each row that routes.
+
+It speaks of `{type}` where the rows do; which parameters a type has is in the CapabilityStatement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from fhir_service.api.content_negotiation import FHIR_JSON, FORM
+from fhir_service.api.interaction import Interaction
+
+Schema = dict[str, Any]
+
+_ALWAYS = (400, 406, 421, 500, 503)
+"""What every row can answer besides: bad parameter or content, no such format, a foreign Host, a crash, no database."""
+_BODIES = {"resource": (FHIR_JSON, "Resource"), "bundle": (FHIR_JSON, "Bundle"), "form": (FORM, "Form")}
+_PARAMETERS: dict[str, tuple[str, Schema]] = {
+    "_id": ("Ids, with commas between them", {"type": "string"}),
+    "_lastUpdated": ("When it was last written, such as `ge2026-01-01`; may be repeated", {"type": "string"}),
+    "patient": ("Id of the patient, or `Patient/id`", {"type": "string"}),
+    "subject": ("Reference such as `Patient/id`", {"type": "string"}),
+    "code": ("`code`, or `system|code`", {"type": "string"}),
+    "_count": ("Matches on a page; 0 counts only", {"type": "integer", "minimum": 0}),
+    "_summary": ("`count` for the number of matches only", {"type": "string", "enum": ["count", "false"]}),
+    "_total": ("Whether to count all matches", {"type": "string", "enum": ["none", "estimate", "accurate"]}),
+    "_cursor": ("Where the page begins; taken from a `next` link", {"type": "string"}),
+    "_type": ("Resource types to return, with commas between them", {"type": "string"}),
+}
+_HEADERS = {
+    "If-Match": 'ETag of the version that is replaced, such as `W/"3"`; 412 where it is not the current one',
+    "If-None-Match": "ETag of the version you have; 304 where it is still the one",
+    "If-Modified-Since": "Date of the version you have; 304 where there is no newer one",
+    "Prefer": "`return=minimal`, `return=representation` or `return=OperationOutcome`; `handling=strict`",
+}
+_TEXTS = {
+    200: "Done",
+    201: "Created; `Location` has the address of the version",
+    204: "Done, nothing to show",
+    304: "Not modified",
+    421: "The Host header names another service",
+}
+
+
+def openapi_of(app: FastAPI, interactions: Sequence[Interaction], types: Iterable[str], prefix: str) -> Schema:
+    """The document of an app whose FHIR API lies below `prefix`; made once."""
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+        for row in interactions:
+            path = document["paths"].setdefault(_path(row, prefix), {})
+            path.setdefault(row.method.lower(), _operation(row, sorted(types)))
+        document.setdefault("components", {}).setdefault("schemas", {}).update(_schemas())
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _path(row: Interaction, prefix: str) -> str:
+    return f"{prefix}/{row.path}".rstrip("/")
+
+
+def _operation(row: Interaction, types: list[str]) -> Schema:
+    operation: Schema = {
+        "tags": ["operations" if row.definition else "FHIR"],
+        "summary": row.summary,
+        "operationId": f"{row.code}-{row.method}".lower(),
+        "parameters": [*_path_parameters(row, types), *_query_parameters(row), *_header_parameters(row)],
+        "responses": {str(status): _response(status) for status in sorted({*row.answers, *row.errors, *_ALWAYS})},
+    }
+    if row.body:
+        media_type, schema = _BODIES[row.body]
+        content = {media_type: {"schema": _reference(schema)}}
+        operation["requestBody"] = {"required": row.body != "form", "content": content}
+    return operation
+
+
+def _path_parameters(row: Interaction, types: list[str]) -> list[Schema]:
+    offered = [name for name in types if row.types is None or name in row.types]
+    schemas: dict[str, Schema] = {
+        "type": {"type": "string", "enum": offered},
+        "id": {"type": "string", "pattern": r"^[A-Za-z0-9\-.]{1,64}$"},
+        "version": {"type": "string", "pattern": r"^[A-Za-z0-9\-.]{1,64}$"},
+    }
+    return [
+        {"name": name, "in": "path", "required": True, "schema": schema}
+        for name, schema in schemas.items()
+        if f"{{{name}}}" in row.path
+    ]
+
+
+def _query_parameters(row: Interaction) -> list[Schema]:
+    return [
+        {"name": name, "in": "query", "description": _PARAMETERS[name][0], "schema": _PARAMETERS[name][1]}
+        for name in row.parameters
+    ] + [{"name": "_format", "in": "query", "schema": {"type": "string", "enum": ["json", FHIR_JSON]}}]
+
+
+def _header_parameters(row: Interaction) -> list[Schema]:
+    return [
+        {"name": name, "in": "header", "description": _HEADERS[name], "schema": {"type": "string"}}
+        for name in row.headers
+    ]
+
+
+def _response(status: int) -> Schema:
+    response: Schema = {"description": _TEXTS.get(status, HTTPStatus(status).phrase)}
+    if status not in (204, 304):
+        schema = "OperationOutcome" if status >= 400 else "Resource"
+        response["content"] = {FHIR_JSON: {"schema": _reference(schema)}}
+    return response
+
+
+def _reference(schema: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{schema}"}
+
+
+def _schemas() -> Schema:
+    def resource(description: str, **properties: Schema) -> Schema:
+        return {
+            "type": "object",
+            "description": description,
+            "required": ["resourceType", *(name for name in properties if name == "issue")],
+            "properties": {"resourceType": {"type": "string"}, **properties},
+        }
+
+    objects = {"type": "array", "items": {"type": "object"}}
+    return {
+        "Resource": resource("Any FHIR R4 resource (http://hl7.org/fhir/R4)"),
+        "Bundle": resource("A Bundle of type transaction or batch", type={"type": "string"}, entry=objects),
+        "OperationOutcome": resource("What is wrong, issue by issue", issue=objects),
+        "Form": {"type": "object", "additionalProperties": {"type": "string"}},
+    }

@@ -1,0 +1,1 @@
+"""What lies beside the FHIR API: a front page, the documentation, health."""

@@ -1,0 +1,27 @@
+"""The Prefer header (RFC 7240, R4 http.html#return): what comes back, and whether unknown parameters are refused."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+
+class Preferences(NamedTuple):
+    """`returned` is `minimal`, `representation`, `OperationOutcome`, or empty where the client leaves it to us."""
+
+    returned: str = ""
+    strict: bool = False
+
+
+_RETURNED = {form.lower(): form for form in ("minimal", "representation", "OperationOutcome")}
+
+
+@lru_cache(256)
+def preferences(header: str) -> Preferences:
+    """What the header asks for. Where it names one preference twice, the first counts."""
+    found: dict[str, str] = {}
+    for part in header.replace(";", ",").split(","):
+        name, _, value = part.partition("=")
+        found.setdefault(name.strip().lower(), value.strip().strip('"').lower())
+    returned = _RETURNED.get(found.get("return", ""), "")
+    return Preferences(returned, strict=found.get("handling") == "strict")

@@ -1,0 +1,41 @@
+"""Every request has an id: the client's X-Request-Id where it is a decent one, else a new one.
+
+It is told back, and logged with a crash.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_DECENT = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
+_KEY = "fhir_service.request_id"
+
+
+def request_id(scope: Scope) -> str:
+    """The id of a request that came through RequestId."""
+    return str(scope.get(_KEY, "unknown"))
+
+
+class RequestId:
+    """Gives each request its id and puts it on the answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        sent = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+        number = sent if _DECENT.fullmatch(sent) else uuid.uuid4().hex.encode()
+        scope[_KEY] = number.decode()
+
+        async def numbered_send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"x-request-id", number)]
+            await send(message)
+
+        await self._app(scope, receive, numbered_send)

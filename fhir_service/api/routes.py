@@ -1,0 +1,28 @@
+"""Everything the FHIR API answers, a row each. Routing, CapabilityStatement and OpenAPI document are made from it."""
+
+from __future__ import annotations
+
+from fhir_service.api.interaction import Interaction
+from fhir_service.api.interactions.capabilities import CAPABILITIES
+from fhir_service.api.interactions.create import CREATE
+from fhir_service.api.interactions.delete import DELETE
+from fhir_service.api.interactions.process_bundle import BATCH, TRANSACTION
+from fhir_service.api.interactions.read import READ
+from fhir_service.api.interactions.search import SEARCH, SEARCH_BY_FORM
+from fhir_service.api.interactions.update import UPDATE
+from fhir_service.api.interactions.vread import VREAD
+from fhir_service.api.operations.everything import EVERYTHING
+
+INTERACTIONS: tuple[Interaction, ...] = (
+    CAPABILITIES,
+    TRANSACTION,
+    BATCH,
+    SEARCH,
+    SEARCH_BY_FORM,
+    CREATE,
+    READ,
+    VREAD,
+    UPDATE,
+    DELETE,
+    EVERYTHING,
+)

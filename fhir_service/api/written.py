@@ -1,0 +1,39 @@
+"""The answer to a write: what it made, as much of it as the client prefers to see (R4 http.html#return)."""
+
+from __future__ import annotations
+
+from fhir_service.api.answer import Answer
+from fhir_service.api.call import Call
+from fhir_service.api.versions import version_headers
+from fhir_service.fhir.errors import Issue
+from fhir_service.fhir.outcomes import outcome_bytes
+from fhir_service.storage.repository import Outcome
+
+
+async def written_answer(call: Call, outcome: Outcome) -> Answer:
+    """201 with Location for a resource created or brought back, else 200."""
+    headers = version_headers(outcome.version, outcome.last_updated)
+    if outcome.action == "created":
+        headers += ((b"location", location(call, outcome).encode()),)
+    return Answer(201 if outcome.action == "created" else 200, await written_body(call, outcome), headers)
+
+
+def location(call: Call, outcome: Outcome) -> str:
+    """The address of the version that was written."""
+    return f"{call.base}/{outcome.type}/{outcome.id}/_history/{outcome.version}"
+
+
+async def written_body(call: Call, outcome: Outcome) -> bytes:
+    """The stored bytes, an OperationOutcome, or nothing."""
+    match call.preferences.returned:
+        case "minimal":
+            return b""
+        case "OperationOutcome":
+            return outcome_text(outcome)
+    return (await call.repository.vread(outcome.type, outcome.id, outcome.version, call.access)).text
+
+
+def outcome_text(outcome: Outcome) -> bytes:
+    """What was done, as OperationOutcome."""
+    text = f"{outcome.type}/{outcome.id} is {outcome.action}; its version is {outcome.version}"
+    return outcome_bytes([Issue("information", "informational", text)])

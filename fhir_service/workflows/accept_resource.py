@@ -1,0 +1,70 @@
+"""One resource that somebody sent: read strictly, checked, stored as the bytes it came in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from fhir_service.fhir.access import Access
+from fhir_service.fhir.errors import Issue, MalformedContent
+from fhir_service.storage.repository import Create, Outcome, Repository, Update
+from fhir_service.validation.json_text import read_json
+from fhir_service.validation.structure import findings
+
+T = TypeVar("T")
+LARGE = 64 * 1024
+"""Bytes from which on reading and checking would hold up other requests: then they are done in a thread."""
+
+
+async def create_resource(repository: Repository, resource_type: str, text: bytes, access: Access) -> Outcome:
+    """Store a new resource under an id of the server's (R4 http.html#create); an id that was sent is not kept.
+
+    Raises MalformedContent with everything that is wrong.
+    """
+    await in_thread_if_large(len(text), lambda: check_resource(text, resource_type))
+    (outcome,) = await repository.commit([Create(resource_type, text)], access)
+    return outcome
+
+
+async def update_resource(
+    repository: Repository, resource_type: str, resource_id: str, text: bytes, *, if_match: int | None, access: Access
+) -> Outcome:
+    """Store a new version of a resource, its first one included (R4 http.html#update).
+
+    Raises MalformedContent with everything that is wrong, PreconditionFailed where `if_match` is not the current
+    version.
+    """
+    await in_thread_if_large(len(text), lambda: check_resource(text, resource_type, resource_id))
+    (outcome,) = await repository.commit([Update(resource_type, resource_id, text, if_match)], access)
+    return outcome
+
+
+def check_resource(text: bytes, resource_type: str, resource_id: str | None = None) -> None:
+    """Raises MalformedContent unless `text` is a resource of that type, and of that id where one is given."""
+    resource = read_json(text)
+    issues = identity_issues(resource, resource_type, resource_id)
+    issues += [issue for issue in findings(resource) if issue.severity in ("error", "fatal")]
+    if issues:
+        raise MalformedContent("the resource is not valid", issues=issues)
+
+
+def identity_issues(resource: Any, resource_type: str, resource_id: str | None = None) -> list[Issue]:
+    """Whether a resource is of the type, and has the id, that its URL says; what is no resource at all passes here."""
+    if not isinstance(resource, dict):
+        return []
+    issues = []
+    sent_type = resource.get("resourceType")
+    if isinstance(sent_type, str) and sent_type != resource_type:
+        text = f"the resource is of type {sent_type[:80]}, the URL of type {resource_type}"
+        issues.append(Issue("error", "invalid", text, (resource_type,), "http.type"))
+    if resource_id is not None and resource.get("id") != resource_id:
+        sent = f"is {str(resource['id'])[:80]!r}" if "id" in resource else "is missing"
+        text = f"the id of the resource {sent}, the URL says {resource_id[:80]!r}"
+        issues.append(Issue("error", "value", text, (f"{resource_type}.id",), "http.id"))
+    return issues
+
+
+async def in_thread_if_large(size: int, work: Callable[[], T]) -> T:
+    """`work()`, in a thread where `size` bytes would hold up the requests beside it."""
+    return await asyncio.to_thread(work) if size > LARGE else work()

@@ -1,0 +1,179 @@
+"""A transaction or batch Bundle to what it asks for, before anything is done (R4 http.html#transaction).
+
+Everything that is wrong is found in one pass, and each issue names its entry.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from fhir_service.fhir.bundles import BundleEntry, BundleRequest, entry_texts, read_entry
+from fhir_service.fhir.errors import InvalidParameter, Issue, MalformedContent
+from fhir_service.fhir.etags import required_version
+from fhir_service.fhir.references import ID
+from fhir_service.validation.json_text import read_json
+from fhir_service.validation.structure import findings
+from fhir_service.workflows.accept_resource import identity_issues
+
+_AT_ENTRY = re.compile(r"Bundle\.entry\[(\d+)\]")
+_SEGMENTS = {"DELETE": 2, "POST": 1, "PUT": 2}
+"""Of the URL of each writing method: `Type` or `Type/id`."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedEntry:
+    """One entry that can be done. `url` is relative to the base, query included.
+
+    A write says with `type` and `id` what it writes (a create has no id yet); `text` is the resource, `resource` its
+    value. A read has its conditions as they were sent.
+    """
+
+    method: str
+    url: str
+    type: str = ""
+    id: str = ""
+    text: bytes = b""
+    resource: Any = None
+    full_url: str = ""
+    if_match: int | None = None
+    if_none_match: str = ""
+    if_modified_since: str = ""
+
+    @property
+    def is_read(self) -> bool:
+        return self.method in ("GET", "HEAD")
+
+    @property
+    def target(self) -> str:
+        """`Type/id` that is written, or below which something is read."""
+        return f"{self.type}/{self.id}" if self.type else "/".join(self.url.partition("?")[0].split("/")[:2])
+
+
+@dataclass(slots=True)
+class BundlePlan:
+    """`entries` by their index in the Bundle; an index that has issues has no entry."""
+
+    type: Literal["transaction", "batch"]
+    size: int
+    entries: dict[int, PlannedEntry] = field(default_factory=dict)
+    issues: defaultdict[int, list[Issue]] = field(default_factory=lambda: defaultdict(list))
+
+    def refuse(self, index: int, code: str, text: str, element: str = "request.url") -> None:
+        """Take an entry out, and say why."""
+        self.entries.pop(index, None)
+        self.issues[index].append(Issue("error", code, text, (f"Bundle.entry[{index}].{element}",), "http.bundle"))
+
+    def all_issues(self) -> list[Issue]:
+        return [issue for index in sorted(self.issues) for issue in self.issues[index]]
+
+
+class _Fault(Exception):
+    """An entry that cannot be done."""
+
+    def __init__(self, code: str, text: str, element: str = "request.url") -> None:
+        super().__init__(text)
+        self.code = code
+        self.element = element
+
+
+def plan_bundle(raw: bytes, types: Collection[str], base: str) -> BundlePlan:
+    """What the Bundle asks of a server at `base` that serves `types`.
+
+    Raises MalformedContent where it cannot be read as a transaction or batch.
+    """
+    value = read_json(raw)
+    kind = _kind(value)
+    issues = [issue for issue in findings(value) if issue.severity in ("error", "fatal")]
+    if any(_entry_index(issue) is None for issue in issues):
+        raise MalformedContent("the Bundle is not valid", issues=issues)
+    texts = entry_texts(raw)
+    plan = BundlePlan(kind, len(texts))
+    for issue in issues:
+        plan.issues[_entry_index(issue) or 0].append(issue)
+    for index in range(plan.size):
+        if index not in plan.issues:
+            _plan_entry(
+                plan, index, read_entry(texts[index]), value["entry"][index].get("resource"), types=types, base=base
+            )
+    return plan
+
+
+def _kind(value: Any) -> Literal["transaction", "batch"]:
+    sent = value.get("resourceType") if isinstance(value, dict) else None
+    if sent != "Bundle":
+        raise MalformedContent("what is sent to the base has to be a Bundle, of type transaction or batch")
+    match value.get("type"):
+        case "transaction":
+            return "transaction"
+        case "batch":
+            return "batch"
+    raise MalformedContent("the type of the Bundle has to be transaction or batch", expression=("Bundle.type",))
+
+
+def _entry_index(issue: Issue) -> int | None:
+    found = _AT_ENTRY.match(issue.expression[0]) if issue.expression else None
+    return int(found[1]) if found else None
+
+
+def _plan_entry(
+    plan: BundlePlan, index: int, entry: BundleEntry, resource: Any, *, types: Collection[str], base: str
+) -> None:
+    try:
+        planned = _planned(entry, resource, types, base)
+    except _Fault as fault:
+        plan.refuse(index, fault.code, str(fault), fault.element)
+        return
+    if planned.text:
+        wanted_id = planned.id if planned.method == "PUT" else None
+        for issue in identity_issues(resource, planned.type, wanted_id):
+            plan.refuse(index, issue.code, issue.text, "resource")
+    if index not in plan.issues:
+        plan.entries[index] = planned
+
+
+def _planned(entry: BundleEntry, resource: Any, types: Collection[str], base: str) -> PlannedEntry:
+    request = entry.request
+    if request is None:
+        raise _Fault("required", "the entry has no request", "request")
+    url = request.url.removeprefix(f"{base}/").removeprefix("/")
+    if request.method in ("GET", "HEAD"):
+        return PlannedEntry(
+            request.method, url, if_none_match=request.if_none_match, if_modified_since=request.if_modified_since
+        )
+    if request.method not in _SEGMENTS:
+        raise _Fault("not-supported", f"{request.method} entries are not supported", "request.method")
+    resource_type, resource_id = _address(request, url, types)
+    text = b"" if request.method == "DELETE" else bytes(entry.resource)
+    if request.method != "DELETE" and not text:
+        raise _Fault("required", f"a {request.method} entry needs a resource", "resource")
+    return PlannedEntry(
+        request.method, url, resource_type, resource_id, text, resource, entry.full_url, _if_match(request)
+    )
+
+
+def _address(request: BundleRequest, url: str, types: Collection[str]) -> tuple[str, str]:
+    """Type and id of a write; a create has no id."""
+    path, question_mark, _ = url.partition("?")
+    if question_mark or request.if_none_exist:
+        raise _Fault("not-supported", "conditional create, update and delete are not supported", "request")
+    segments = path.split("/")
+    form = "Type" if _SEGMENTS[request.method] == 1 else "Type/id"
+    if len(segments) != _SEGMENTS[request.method]:
+        raise _Fault("value", f"the URL of a {request.method} entry is '{url[:80]}'; it has to be {form}")
+    if segments[0] not in types:
+        raise _Fault("not-supported", f"this server has no resources of type '{segments[0][:80]}'")
+    resource_id = segments[1] if len(segments) > 1 else ""
+    if segments[-1] == "" or (resource_id and not ID.fullmatch(resource_id)):
+        raise _Fault("value", f"'{resource_id[:80]}' is no id: an id is 1 to 64 letters, digits, '-' and '.'")
+    return segments[0], resource_id
+
+
+def _if_match(request: BundleRequest) -> int | None:
+    try:
+        return required_version(request.if_match)
+    except InvalidParameter as error:
+        raise _Fault("value", str(error), "request.ifMatch") from None
