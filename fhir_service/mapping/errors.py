@@ -21,6 +21,17 @@ class MappingError(UnprocessableContent):
         place += [f"rule {rule}"] if rule else []
         super().__init__(f"{', '.join(place)}: {problem}" if place else problem)
 
+    def called_from(self, map_name: str, line: int) -> MappingError:
+        """The same error, for a group whose types are those of this call."""
+        return MappingError(
+            f"{self.problem} (called from {map_name}, line {line})",
+            map_name=self.map_name,
+            group=self.group,
+            rule=self.rule,
+            line=self.line,
+            column=self.column,
+        )
+
 
 class MappingLimit(MappingError):
     """A run that takes too many steps, too long, or calls groups too deeply; `rule` is where it was cut."""

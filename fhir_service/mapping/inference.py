@@ -1,38 +1,67 @@
-"""What can be told of a FHIRPath expression before it runs: its type, and the names at the head of its paths."""
+"""What can be told of a FHIRPath expression before it runs: its type, wrong element names, unknown variables."""
 
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from fhir_service.fhir import fhirpath_parser as tree
+from fhir_service.mapping.errors import Fault
 from fhir_service.mapping.scope import Variable
 from fhir_service.mapping.shapes import Shape, Shapes
 
 _SAME = frozenset({"first", "last", "tail", "where", "single", "skip", "take", "distinct"})
-_BOOLEAN = frozenset({"exists", "empty", "not", "all", "startsWith", "endsWith", "contains", "matches", "hasValue"})
-_STRING = frozenset({"toString", "lower", "upper", "replace", "substring", "join", "replaceMatches", "trim"})
+_PER_ITEM = frozenset({"where", "exists", "all", "select", "repeat"})
+_TYPE_FUNCTIONS = frozenset({"ofType", "is", "as"})
+_RESULTS = {
+    **dict.fromkeys(("exists", "empty", "not", "all", "startsWith", "endsWith", "contains", "matches"), "boolean"),
+    **dict.fromkeys(("hasValue", "subsetOf", "supersetOf", "isDistinct", "allTrue", "anyTrue"), "boolean"),
+    **dict.fromkeys(("toString", "lower", "upper", "replace", "substring", "join", "replaceMatches", "trim"), "string"),
+    **dict.fromkeys(("count", "length", "toInteger", "indexOf"), "integer"),
+    "toDecimal": "decimal",
+}
 _COMPARING = frozenset(
     {"=", "!=", "~", "!~", "<", "<=", ">", ">=", "and", "or", "xor", "implies", "in", "contains", "is"}
 )
-
 _STANDARD = frozenset({"context", "resource", "rootResource", "ucum", "sct", "loinc"})
 
 
-def infer(shapes: Shapes, node: tree.Node, variables: Mapping[str, Variable]) -> Shape | None:
-    """The shape of what an expression gives, None where it is not plain."""
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What an expression can see: variables, and the shape of `$this` where it is known."""
+
+    shapes: Shapes
+    variables: Mapping[str, Variable]
+    this: Shape | None
+
+    def variable(self, name: str) -> Shape | None:
+        """The shape of a variable; None where only content decides it."""
+        found = self.variables.get(name)
+        return None if found is None or found.lenient else found.shape
+
+
+def infer(sight: Sight, node: tree.Node) -> Shape | None:
+    """The shape of what an expression gives, None where it is not plain. Raises Fault for an element a type lacks."""
     match node:
-        case tree.Variable(name=name) | tree.Member(of=None, name=name):
-            return variables[name].shape if name in variables else None
-        case tree.Member(of=of, name=name) if of is not None:
-            return _below(shapes, infer(shapes, of, variables), name)
-        case tree.Index(of=of):
-            return infer(shapes, of, variables)
-        case tree.Call(of=of, name=name):
-            return _of_call(shapes, of, name, variables)
-        case tree.Binary(operator=operator):
-            return _of_operator(shapes, operator)
-    return shapes.named(_literal(node.value)) if isinstance(node, tree.Literal) and node.value is not None else None
+        case tree.Variable(name=name):
+            return sight.variable(name)
+        case tree.Member():
+            return _member(sight, node)
+        case tree.Call():
+            return _call(sight, node)
+        case tree.Binary():
+            return _binary(sight, node)
+        case tree.This():
+            return sight.this
+    return _other(sight, node)
+
+
+def _other(sight: Sight, node: tree.Node) -> Shape | None:
+    if isinstance(node, tree.Literal):
+        return sight.shapes.named(_literal(node.value)) if node.value is not None else None
+    found = [infer(sight, part) for part in tree.parts(node)]
+    return found[0] if isinstance(node, tree.Index | tree.Unary) else None
 
 
 def _literal(value: str | bool | int | Decimal) -> str:
@@ -43,32 +72,45 @@ def _literal(value: str | bool | int | Decimal) -> str:
     return "decimal" if isinstance(value, Decimal) else "string"
 
 
+def _member(sight: Sight, node: tree.Member) -> Shape | None:
+    if node.of is not None:
+        return _below(sight.shapes, infer(sight, node.of), node.name)
+    if node.name in sight.variables:
+        return sight.variable(node.name)
+    return None if node.name[:1].isupper() else _below(sight.shapes, sight.this, node.name)
+
+
 def _below(shapes: Shapes, shape: Shape | None, name: str) -> Shape | None:
-    if shape is None:
+    if shape is None or shape.is_abstract:
         return None
     if shape.kind == "primitive" and name == "value":
         return shape
     slot = shape.slots.get(name)
-    if slot is None or slot.is_choice:
+    if slot is None:
+        raise Fault(f"{shape.name} has no element {name}")
+    return None if slot.is_choice else shapes.named(slot.properties[0].shape)
+
+
+def _call(sight: Sight, node: tree.Call) -> Shape | None:
+    base = infer(sight, node.of) if node.of is not None else sight.this
+    if node.name in _TYPE_FUNCTIONS:
         return None
-    found = shapes.named(slot.properties[0].shape)
-    return None if found is None or found.is_abstract else found
+    inside = replace(sight, this=base) if node.name in _PER_ITEM else sight
+    arguments = [infer(inside, argument) for argument in node.arguments]
+    if node.name in _RESULTS:
+        return sight.shapes.named(_RESULTS[node.name])
+    if node.name == "select" and len(arguments) == 1:
+        return arguments[0]
+    return base if node.name in _SAME and node.of is not None else None
 
 
-def _of_call(shapes: Shapes, of: tree.Node | None, name: str, variables: Mapping[str, Variable]) -> Shape | None:
-    if name in _BOOLEAN:
-        return shapes.named("boolean")
-    if name in _STRING:
-        return shapes.named("string")
-    if name in ("count", "length", "toInteger", "indexOf"):
-        return shapes.named("integer")
-    return infer(shapes, of, variables) if name in _SAME and of is not None else None
-
-
-def _of_operator(shapes: Shapes, operator: str) -> Shape | None:
-    if operator in _COMPARING:
-        return shapes.named("boolean")
-    return shapes.named("string") if operator == "&" else None
+def _binary(sight: Sight, node: tree.Binary) -> Shape | None:
+    infer(sight, node.left)
+    if node.operator not in ("is", "as"):
+        infer(sight, node.right)
+    if node.operator in _COMPARING:
+        return sight.shapes.named("boolean")
+    return sight.shapes.named("string") if node.operator == "&" else None
 
 
 def head_names(node: tree.Node) -> Iterator[str]:
@@ -81,9 +123,7 @@ def head_names(node: tree.Node) -> Iterator[str]:
             yield name
         case tree.Member(of=of) | tree.Call(of=of) if of is not None:
             yield from head_names(of)
-        case tree.Index(of=of):
-            yield from head_names(of)
-        case tree.Unary(of=of):
+        case tree.Index(of=of) | tree.Unary(of=of):
             yield from head_names(of)
         case tree.Binary(operator=operator, left=left, right=right):
             yield from head_names(left)

@@ -36,9 +36,8 @@ class Surroundings:
     """What transforms need of the map they are in."""
 
     shapes: Shapes
-    expression: Callable[[syntax.Expression, Scope, bool], Expression]
-    """Compiles FHIRPath; the last argument says whether a head name must be a variable."""
-    infer: Callable[[syntax.Expression, Scope], Shape | None]
+    expression: Callable[[syntax.Expression, Scope, bool], tuple[Expression, Shape | None]]
+    """Compiles FHIRPath and tells its shape; the last argument says whether a head name must be a variable."""
     concept_map: Callable[[str], ConceptMap]
     type_named: Callable[[str], Shape]
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 from fhir_service.fhir.fhirpath import Expression, compile_node
 from fhir_service.mapping import syntax
 from fhir_service.mapping.default_groups import find_default_group
-from fhir_service.mapping.errors import Fault
-from fhir_service.mapping.inference import head_names, infer, unknown_variables
+from fhir_service.mapping.errors import Fault, MappingError
+from fhir_service.mapping.inference import Sight, head_names, infer, unknown_variables
 from fhir_service.mapping.made import Made, Surroundings, Value
 from fhir_service.mapping.modules import Argument, GroupCode, Module, declared_type, placed
 from fhir_service.mapping.run import Place
@@ -31,7 +31,7 @@ class GroupBuilder:
     def __init__(self, shapes: Shapes, compile_group: CompileGroup, module: Module, group: syntax.Group) -> None:
         self.shapes, self.module, self.group = shapes, module, group
         self.compile_group = compile_group
-        self.around = Surroundings(self.shapes, self._expression, self._infer, self._concept_map, self._type_named)
+        self.around = Surroundings(self.shapes, self._expression, self._concept_map, self._type_named)
 
     def build(self, code: GroupCode, arguments: tuple[Argument, ...]) -> None:
         scope = Scope()
@@ -103,7 +103,12 @@ class GroupBuilder:
                 self._argument(module, entry.name, wanted, actual, scope)
                 for wanted, actual in zip(group.input, entry.parameter, strict=True)
             ]
-            code = self.compile_group(module, group, tuple(argument for _, argument in given))
+            try:
+                code = self.compile_group(module, group, tuple(argument for _, argument in given))
+            except MappingError as error:
+                if all(entry.type for entry in group.input):
+                    raise
+                raise error.called_from(here.map_name, here.position.line) from error
         return call_group(code, [value for value, _ in given])
 
     def _argument(
@@ -171,23 +176,24 @@ class GroupBuilder:
         return find_default_group(candidates, given, [entry.shape for entry in slot.properties])
 
     def _condition(self, expression: syntax.Expression, scope: Scope) -> Expression:
-        return self._expression(expression, scope, False)
+        return self._expression(expression, scope, False)[0]
 
-    def _expression(self, expression: syntax.Expression, scope: Scope, names_only: bool) -> Expression:
+    def _expression(
+        self, expression: syntax.Expression, scope: Scope, names_only: bool
+    ) -> tuple[Expression, Shape | None]:
         slots = scope.slots()
         unknown = unknown_variables(expression.node, slots)
         if names_only:
             unknown += [name for name in head_names(expression.node) if name not in slots]
         if unknown:
             raise Fault(f"there is no variable {unknown[0]} here; known are {', '.join(slots) or 'none'}")
-        return compile_node(expression.text, expression.node, slots)
-
-    def _infer(self, expression: syntax.Expression, scope: Scope) -> Shape | None:
-        return infer(self.shapes, expression.node, scope.variables())
+        this = scope.this.shape if scope.this is not None and not scope.this.lenient else None
+        shape = infer(Sight(self.shapes, scope.variables(), this), expression.node)
+        return compile_node(expression.text, expression.node, slots), shape
 
     def _constant(self, scope: Scope, name: str, expression: syntax.Expression) -> None:
-        compiled = self._expression(expression, scope, True)
-        variable = scope.define(name, self._infer(expression, scope), "source")
+        compiled, shape = self._expression(expression, scope, True)
+        variable = scope.define(name, shape, "source")
         scope.initial[variable.slot] = compiled.single(None, scope.initial)
 
     def _concept_map(self, url: str) -> ConceptMap:

@@ -10,6 +10,8 @@ from fhir_service.mapping.errors import Fault
 from fhir_service.mapping.run import Run
 from fhir_service.mapping.shapes import Shape
 
+NO_SLOT = -1
+"""For what has a shape but no place of its own in the frame."""
 Frame = list[Any]
 Code = Callable[[Run, Frame], None]
 
@@ -35,8 +37,8 @@ class Scope:
         self._parent = parent
         self._names: dict[str, Variable] = {}
         self.shares: dict[str, int] = {}
-        self.this: int | None = None if parent is None else parent.this
-        """Place of the item that `$this` means in a target."""
+        self.this: Variable | None = None if parent is None else parent.this
+        """What `$this` means in an expression."""
         self.initial: Frame = [] if parent is None else parent.initial
 
     def child(self) -> Scope:

@@ -31,13 +31,13 @@ def build_source(
     if found is None:
         return nothing
     if found.shape_of is None:
-        lenient = context.lenient
-        slot, follow = _follow(source, scope, found.shape, then, lenient=lenient)
+        slot, follow = _follow(source, scope, found.shape, then, lenient=context.lenient)
     else:
         slot, follow = _follow_by_type(source, scope, context.slot, found.shape_of, then)
     inner = scope.child()
+    inner.this = Variable(slot, found.shape, context.mode, context.lenient)
     if source.variable is not None:
-        inner.bind(source.variable, Variable(slot, found.shape, context.mode))
+        inner.bind(source.variable, inner.this)
     select = build_selection(source, inner, slot, compile_expression)
     return _loop(source.element, context.slot, slot, fetch=found.fetch, select=select, follow=follow, place=place)
 
@@ -80,7 +80,7 @@ def _follow(source: syntax.Source, scope: Scope, shape: Shape | None, then: Then
     inner = scope.child()
     mode = scope.find(source.context).mode if source.element is None else "source"
     variable = Variable(inner.new_slot(), shape, mode, lenient)
-    inner.this = variable.slot
+    inner.this = variable
     if source.variable is not None:
         inner.bind(source.variable, variable)
     return variable.slot, then(inner)
@@ -102,9 +102,9 @@ def _follow_by_type(
         code = codes.get(name)
         if code is None:
             inner = scope.child()
-            inner.this = slot
+            inner.this = Variable(slot, shape, "source", lenient=True)
             if source.variable is not None:
-                inner.bind(source.variable, Variable(slot, shape, "source", lenient=True))
+                inner.bind(source.variable, inner.this)
             code = codes[name] = then(inner)
         if len(frame) < len(scope.initial):
             frame.extend(scope.initial[len(frame) :])

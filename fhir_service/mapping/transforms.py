@@ -15,7 +15,7 @@ from fhir_service.mapping import syntax
 from fhir_service.mapping import text_transforms as text
 from fhir_service.mapping.errors import Fault
 from fhir_service.mapping.made import Made, Surroundings
-from fhir_service.mapping.scope import Scope
+from fhir_service.mapping.scope import NO_SLOT, Scope, Variable
 from fhir_service.mapping.translation import translate
 
 
@@ -81,14 +81,16 @@ def _evaluate(around: Surroundings, parameters: tuple[syntax.Parameter, ...], sc
     *context, expression = parameters
     if not isinstance(expression, syntax.Expression):
         raise Fault("evaluate takes a FHIRPath expression")
-    compiled = around.expression(expression, scope, not context)
-    shape = around.infer(expression, scope)
-    single = compiled.single
     if not context:
-        this = scope.this
-        return Made(lambda _run, frame: single(None if this is None else frame[this], frame), shape)
-    start = parameter(around, context[0], scope).value
-    return Made(lambda run, frame: None if (focus := start(run, frame)) is None else single(focus, frame), shape)
+        compiled, shape = around.expression(expression, scope, True)
+        single, this = compiled.single, scope.this
+        return Made(lambda _run, frame: single(None if this is None else frame[this.slot], frame), shape)
+    start = parameter(around, context[0], scope)
+    inner = scope.child()
+    inner.this = Variable(NO_SLOT, start.shape, "source")
+    compiled, shape = around.expression(expression, inner, False)
+    single, focus_of = compiled.single, start.value
+    return Made(lambda run, frame: None if (focus := focus_of(run, frame)) is None else single(focus, frame), shape)
 
 
 def _copy(_: Surroundings, given: list[Made]) -> Made:

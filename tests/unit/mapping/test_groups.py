@@ -7,7 +7,7 @@ import pytest
 from fhir_service.mapping.errors import MappingError, MappingLimit
 from fhir_service.mapping.run import Limits
 
-from .conftest import FHIR, URL, header, library, map_text
+from .conftest import FHIR, URL, library, map_text
 
 
 def test_then_calls_groups_and_runs_nested_rules(mapped) -> None:
@@ -24,17 +24,20 @@ def test_a_parameter_without_a_type_has_the_type_it_is_called_with(mapped, refus
     found = mapped(rules, {"word": "x"}, more=more)
     assert (found["name"], found["maritalStatus"]) == ([{"text": "x"}], {"text": "x"})
     error = refused("src -> tgt.contact as c then text(src, c);", more=more)
-    assert (error.problem, error.group, error.line) == ("Patient.contact has no element text", "text", 7)
+    assert (error.group, error.line) == ("text", 7)
+    assert error.problem == "Patient.contact has no element text (called from test, line 4)"
 
 
 def test_groups_take_constants_and_expressions(mapped) -> None:
     rules = "src.p as p then name('L', (p.given.first()), tgt);"
-    more = "group name(source last, source first, target t : Patient) { last -> t.name as n, n.family = last, n.given = first; }"
+    more = """group name(source last, source first, target t : Patient) {
+      last -> t.name as n, n.family = last, n.given = first; }"""
     assert mapped(rules, {"p": {"given": ["A", "B"]}}, more=more)["name"] == [{"family": "L", "given": ["A"]}]
 
 
 def test_a_group_may_call_itself_on_what_lies_below(mapped) -> None:
-    more = "group tree(source s, target t : Patient) { s.word as w -> t.name as n, n.text = w; s.below as b then tree(b, t); }"
+    more = """group tree(source s, target t : Patient) {
+      s.word as w -> t.name as n, n.text = w; s.below as b then tree(b, t); }"""
     words = {"word": "a", "below": [{"word": "b", "below": {"word": "c"}}, {"word": "d"}]}
     found = mapped("src -> tgt then tree(src, tgt);", words, more=more)
     assert [name["text"] for name in found["name"]] == ["a", "b", "c", "d"]
@@ -57,7 +60,8 @@ def test_a_group_that_extends_runs_the_other_one_first(mapped) -> None:
 
 def test_the_shorthand_copies_primitives_and_calls_the_default_group_for_types(mapped) -> None:
     rules = "src.gender -> tgt.gender; src.name -> tgt.name; src.maritalStatus -> tgt.maritalStatus;"
-    more = """group names(source s : HumanName, target t : HumanName) <<types>> { s.family -> t.family; s -> t.use = 'old'; }"""
+    more = """group names(source s : HumanName, target t : HumanName) <<types>> {
+      s.family -> t.family; s -> t.use = 'old'; }"""
     patient = {
         "resourceType": "Patient",
         "gender": "male",
@@ -115,7 +119,8 @@ def test_groups_that_cannot_work_are_refused_at_load(refused, rules, more, probl
 
 
 def test_groups_that_call_one_another_without_end_are_cut_with_the_rule_named() -> None:
-    more = 'group a(source s, target t : Patient) { s -> t then b(s, t) "on"; } group b(source s, target t : Patient) { s -> t then a(s, t) "back"; }'
+    more = """group a(source s, target t : Patient) { s -> t then b(s, t) "on"; }
+    group b(source s, target t : Patient) { s -> t then a(s, t) "back"; }"""
     with pytest.raises(MappingLimit, match=r"more than \d+ deep") as caught:
         library(map_text("src -> tgt then a(src, tgt);", more=more)).transform(URL, {})
     assert (caught.value.group in "ab", caught.value.code) == (True, "too-costly")
@@ -135,7 +140,8 @@ def test_a_run_that_takes_too_long_is_cut() -> None:
 
 
 def test_imported_groups_are_found_and_wildcards_reach_several_maps() -> None:
-    shared = 'map "https://example.org/shared/{0}" = "{0}" group {0}(source s, target t : HumanName) {{ s -> t.given = \'{0}\'; }}'
+    shared = """map "https://example.org/shared/{0}" = "{0}"
+    group {0}(source s, target t : HumanName) {{ s -> t.given = '{0}'; }}"""
     text = map_text("src -> tgt.name as n then one(src, n), two(src, n);").replace(
         "group", 'imports "https://example.org/shared/*"\ngroup', 1
     )
@@ -145,7 +151,7 @@ def test_imported_groups_are_found_and_wildcards_reach_several_maps() -> None:
 
 def test_imports_that_lead_nowhere_or_in_a_circle_are_refused() -> None:
     text = map_text("").replace("group", 'imports "https://example.org/other"\ngroup', 1)
-    with pytest.raises(MappingError, match="no map has the url https://example.org/other") as caught:
+    with pytest.raises(MappingError, match="no map has the url https://example\\.org/other") as caught:
         library(text)
     assert (caught.value.line, caught.value.column) == (3, 9)
     other = f'map "https://example.org/other" = "other" imports "{URL}" group o(source s, target t) {{}}'
@@ -178,15 +184,16 @@ def test_another_group_can_be_entered() -> None:
 
 
 def test_what_a_map_makes_must_be_known() -> None:
-    text = f'map "{URL}" = "test" uses "https://example.org/Row" alias Row as target group g(source s, target t : Row) {{}}'
+    text = f"""map "{URL}" = "test" uses "https://example.org/Row" alias Row as target
+    group g(source s, target t : Row) {{}}"""
     with pytest.raises(MappingError, match="what the map makes is not known"):
         library(text).transform(URL, {})
 
 
 def test_types_without_an_alias_and_untyped_entry_groups_are_told_by_uses() -> None:
-    text = f'map "{URL}" = "t" uses "{FHIR}Device" as target group g(source s, target t) {{ s.n as n -> t.lotNumber = n; }}'
+    text = f"""map "{URL}" = "t" uses "{FHIR}Device" as target
+    group g(source s, target t) {{ s.n as n -> t.lotNumber = n; }}"""
     assert library(text).transform(URL, {"n": "1"})["lotNumber"] == "1"
-    assert header("Patient", None).startswith("map")
 
 
 def test_constants_of_a_map_are_known_in_every_group(mapped) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from .conftest import URL, library, map_text
+
 BABY = {"resourceType": "Patient", "birthDate": "2020", "_birthDate": {"extension": [{"url": "u", "valueString": "x"}]}}
 
 
@@ -63,7 +65,8 @@ def test_a_default_stands_in_for_a_missing_item(mapped) -> None:
 
 
 def test_where_sees_the_item_as_this_and_variables_by_name(mapped) -> None:
-    rules = "src.want as wanted then { src.w as w where code = %wanted and word.exists() -> tgt.name as n, n.text = (w.word); };"
+    where = "where code = %wanted and word.exists()"
+    rules = f"src.want as wanted then {{ src.w as w {where} -> tgt.name as n, n.text = (w.word); }};"
     words = [{"code": "a", "word": "x"}, {"code": "b", "word": "y"}, {"code": "b"}]
     assert mapped(rules, {"want": "b", "w": words})["name"] == [{"text": "y"}]
 
@@ -80,8 +83,6 @@ def test_a_condition_that_cannot_be_evaluated_is_an_error(refused) -> None:
 
 
 def test_log_says_what_it_was_asked_and_changes_nothing(mapped) -> None:
-    from .conftest import URL, library, map_text
-
     text = map_text("src.w as w where true log ('seen ' & $this) -> tgt.gender = w;")
     done = library(text).transform_traced(URL, {"w": "male"})
     assert (done.log, done.resource["gender"]) == (("seen male",), "male")
@@ -125,6 +126,18 @@ def test_a_source_that_the_type_lacks_is_refused_where_it_stands(refused) -> Non
     error = refused("  src.brithDate as b -> tgt.birthDate = b;", reads="Patient")
     assert (error.line, error.column) == (5, 3)
     assert error.problem == "Patient has no element brithDate"
+
+
+def test_a_path_in_fhirpath_that_the_type_lacks_is_refused(refused) -> None:
+    problems = {
+        "src.name as n where famly = 'x' -> tgt.active = true;": "HumanName has no element famly",
+        "src.name as n where given.exists() and n.famly = 'x' -> tgt.active = true;": "HumanName has no element famly",
+        "src where name.where(famly = 'x').exists() -> tgt.active = true;": "HumanName has no element famly",
+        "src.name as n -> tgt.language = (n.period.begin);": "Period has no element begin",
+        "src.name as n -> tgt.language = evaluate(n, period.begin);": "Period has no element begin",
+    }
+    for rules, problem in problems.items():
+        assert refused(rules, reads="Patient").problem == problem
 
 
 def test_a_type_that_the_element_never_has_is_refused(refused) -> None:

@@ -150,7 +150,8 @@ def test_rules_that_share_a_name_write_to_one_item_in_each_call_of_the_group(map
 
 def test_sharing_inside_a_rule_ends_with_each_item(mapped) -> None:
     rules = """src.person as p then {
-      p.last as l -> tgt.name as n share whole, n.family = l; p.first as f -> tgt.name as n share whole, n.given = f; };"""
+      p.last as l -> tgt.name as n share whole, n.family = l;
+      p.first as f -> tgt.name as n share whole, n.given = f; };"""
     people = {"person": [{"last": "A", "first": "B"}, {"last": "C", "first": "D"}]}
     assert mapped(rules, people)["name"] == [{"family": "A", "given": ["B"]}, {"family": "C", "given": ["D"]}]
 
@@ -164,8 +165,8 @@ def test_first_last_and_single_say_where_in_the_list_an_item_goes(mapped, refuse
 
 
 def test_nothing_is_written_below_a_transform_that_gave_nothing(mapped) -> None:
-    rules = "src.x as x -> tgt.maritalStatus = translate(x, 'https://example.org/ConceptMap/levels', 'CodeableConcept') as c"
-    rules += " then { src -> c.text = 'never'; };"
+    translated = "translate(x, 'https://example.org/ConceptMap/levels', 'CodeableConcept')"
+    rules = f"src.x as x -> tgt.maritalStatus = {translated} as c then {{ src -> c.text = 'never'; }};"
     assert mapped(rules, {"x": "L9"}) == {"resourceType": "Patient"}
 
 

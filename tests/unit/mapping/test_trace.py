@@ -7,7 +7,8 @@ from .conftest import URL, library, map_text
 RULES = """src.case as c -> tgt.name as n then {
   c.word as w where $this != 'skip' -> n.given = w "given";
   c.none as x -> n.family = x;
-  c.born as b -> tgt.birthDate = b as d then { c.why as y -> d.extension as e, e.url = 'u', e.value = cast(y, 'string') "why"; };
+  c.born as b -> tgt.birthDate = b as d then {
+    c.why as y -> d.extension as e, e.url = 'u', e.value = cast(y, 'string') "why"; };
 };
 src -> tgt.contact as empty, tgt.active = true "always";"""
 SOURCE = {"case": [{"word": ["a", "skip", "b"], "born": "2020", "why": "z"}]}
@@ -28,10 +29,10 @@ def test_every_value_of_the_output_is_traced_to_its_rule_and_its_source() -> Non
         "Patient.name[0].given[0]": ("given", 5, "case[0].word[0]"),
         "Patient.name[0].given[1]": ("given", 5, "case[0].word[2]"),
         "Patient.birthDate": ("born-3", 7, "case[0].born"),
-        "Patient.birthDate.extension[0]": ("why", 7, "case[0].why"),
-        "Patient.birthDate.extension[0].url": ("why", 7, "case[0].why"),
-        "Patient.birthDate.extension[0].valueString": ("why", 7, "case[0].why"),
-        "Patient.active": ("always", 9, ""),
+        "Patient.birthDate.extension[0]": ("why", 8, "case[0].why"),
+        "Patient.birthDate.extension[0].url": ("why", 8, "case[0].why"),
+        "Patient.birthDate.extension[0].valueString": ("why", 8, "case[0].why"),
+        "Patient.active": ("always", 10, ""),
     }
     assert {(entry.map_url, entry.group) for entry in done.trace} == {(URL, "test")}
 

@@ -131,7 +131,8 @@ def test_contact_points_are_told_by_their_content(mapped, refused) -> None:
 
 def test_references_and_pointers_name_a_resource_by_its_id(mapped, refused) -> None:
     rules = """src -> tgt.entry as e, e.resource = create('Patient') as p, p.id = 'p1', e.fullUrl = pointer(p)
-      then { src -> tgt.entry as f, f.resource = create('Observation') as o, o.subject = reference(p), o.focus = pointer(p),
+      then { src -> tgt.entry as f, f.resource = create('Observation') as o, o.subject = reference(p),
+             o.focus = pointer(p),
              o.subject as s, s.display = reference(p); };"""
     entries = mapped(rules, {}, target="Bundle")["entry"]
     assert entries[0]["fullUrl"] == "urn:uuid:p1"
