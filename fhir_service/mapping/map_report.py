@@ -1,0 +1,74 @@
+"""CaseReport -> transaction Bundle, by the maps under `mappings/structure-maps`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from fhir_service.definitions.catalogue import Kind, catalogue
+from fhir_service.fhir.json_text import encode
+from fhir_service.mapping.identity import without_references
+from fhir_service.mapping.library import MapLibrary
+from fhir_service.mapping.map_input import map_input
+from fhir_service.mapping.provenance import entries, provenance
+from fhir_service.mapping.shapes import Shapes
+from fhir_service.reports.case_report import CaseReport
+from fhir_service.reports.report import Report
+from fhir_service.terminology.concept_maps import ConceptMaps
+
+MAP = "/StructureMap/case-report"
+_URN = "urn:uuid:"
+
+
+def map_case_report(case_report: CaseReport, report: Report, *, recorded: str, base: str) -> dict[str, Any]:
+    """The transaction Bundle of a report, Decimals for numbers. The same arguments give the same Bundle.
+
+    `recorded` is the instant of every Provenance, `base` the canonical base of our own URLs. A report that tells of no
+    patient or no augmentation gives DocumentReference, Device and Provenance. Raises MappingError.
+    """
+    maps, map_url = map_library(base), base + MAP
+    facts = map_input(case_report, report)
+    bundle = maps.transform(map_url, facts)
+    # A fact may point at one that makes no resource (an operation only thought of): nothing then points at nothing.
+    if missing := set(_references(bundle)) - {entry["resource"]["id"] for entry in bundle["entry"]}:
+        bundle = maps.transform(map_url, without_references(facts, missing))
+    made = [entry["resource"] for entry in bundle["entry"]]
+    bundle["entry"] += entries(
+        provenance(
+            resource,
+            source_key=report.source_key,
+            document=facts["source"]["id"],
+            agent=facts["extractor"]["id"],
+            structure_map=f"{map_url}|{maps.maps[map_url].meta('version')}",
+            recorded=recorded,
+        )
+        for resource in made
+    )
+    return bundle
+
+
+def encode_bundle(bundle: dict[str, Any]) -> bytes:
+    """Minified JSON; decimals with the digits they have."""
+    return encode(bundle)
+
+
+@cache
+def map_library(base: str) -> MapLibrary:
+    """The service's own maps, their URLs under `base`. Raises MappingError, or BrokenArtifact for a file."""
+    own = catalogue(base)
+    concept_maps = ConceptMaps(own.artifacts(Kind.CONCEPT_MAP))
+    return MapLibrary(own.structure_maps, concept_maps, Shapes(own.artifacts(Kind.LOGICAL_MODEL)))
+
+
+def _references(node: Any) -> Iterator[str]:
+    """The ids that references inside the Bundle name."""
+    if isinstance(node, list):
+        for item in node:
+            yield from _references(item)
+    elif isinstance(node, dict):
+        for name, value in node.items():
+            if name == "reference" and isinstance(value, str) and value.startswith(_URN):
+                yield value.removeprefix(_URN)
+            else:
+                yield from _references(value)

@@ -1,0 +1,48 @@
+"""Provenance of what a map made: one for each resource, after the map has run (R4 provenance.html)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from fhir_service.mapping.identity import resource_id
+
+DATA_OPERATION = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
+
+
+def provenance(
+    resource: Mapping[str, Any], *, source_key: str, document: str, agent: str, structure_map: str, recorded: str
+) -> dict[str, Any]:
+    """The Provenance of one resource.
+
+    `document` and `agent` are ids of the DocumentReference and of the Device that read it, `structure_map` is
+    canonical|version, `recorded` an instant.
+    """
+    return {
+        "resourceType": "Provenance",
+        "id": resource_id(source_key, f"provenance/{resource['resourceType']}/{resource['id']}"),
+        "target": [_reference(resource["id"])],
+        "recorded": recorded,
+        "activity": {"coding": [{"system": DATA_OPERATION, "code": "CREATE"}]},
+        "agent": [{"who": _reference(agent)}],
+        "entity": [
+            {"role": "source", "what": _reference(document)},
+            {"role": "source", "what": {"type": "StructureMap", "identifier": {"value": structure_map}}},
+        ],
+    }
+
+
+def entries(resources: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Entries of a transaction that put each resource at its id."""
+    return [
+        {
+            "fullUrl": f"urn:uuid:{resource['id']}",
+            "resource": resource,
+            "request": {"method": "PUT", "url": f"{resource['resourceType']}/{resource['id']}"},
+        }
+        for resource in resources
+    ]
+
+
+def _reference(resource: str) -> dict[str, str]:
+    return {"reference": f"urn:uuid:{resource}"}
