@@ -67,6 +67,7 @@ class Table:
 
     title: str
     cells: tuple[Cell, ...]
+    caption: Sentence | None = None
 
     @property
     def rows(self) -> tuple[tuple[Cell, ...], ...]:
@@ -129,7 +130,22 @@ def _table(text: str, block: Block) -> Table:
                 cells.append(
                     Cell(source=source, first=0, last=len(source.text), text=source.text, row=row, group=group)
                 )
-    return Table(block.title, tuple(cells))
+    caption = None
+    if block.caption is not None:
+        source = normalise(text, (block.caption,), markup=block.markup)
+        caption = _whole(source, Section.TABLE)
+    return Table(block.title, tuple(cells), caption)
+
+
+def joined(text: str, cells: Sequence[Cell], section: Section) -> Sentence:
+    """Cells read on as one sentence."""
+    return _whole(normalise(text, tuple((cell.start, cell.end) for cell in cells)), section)
+
+
+def _whole(source: Normalised, section: Section) -> Sentence:
+    return Sentence(
+        source=source, first=0, last=len(source.text), text=source.text, section=section, index=-1, paragraph=-1
+    )
 
 
 def _split_line(text: str, interval: tuple[int, int]) -> Sequence[tuple[int, int]]:

@@ -42,6 +42,7 @@ class Block:
     intervals: list[tuple[int, int]] = field(default_factory=list)
     groups: list[int] = field(default_factory=list)
     title: str = ""
+    caption: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -260,6 +261,7 @@ class _Reader:
     def _table(self, lines: list[Line], position: int) -> int:
         match = _TABLE_TITLE.match(lines[position].words)
         block = Block(Section.TABLE, self.heading, False, self.markup, title=match["title"] if match else "")
+        block.caption = (lines[position].start, lines[position].end)
         self.blocks.append(block)
         position += 1
         group = 0

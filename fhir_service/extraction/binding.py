@@ -1,0 +1,157 @@
+"""Which words a level belongs to: a level is bound to the operation, harm or finding its sentence puts it with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fhir_service.extraction.levels import LevelGroup, LevelMention, find_groups
+from fhir_service.extraction.lexicon import Hit, lexicon
+
+_SUBJECT = re.compile(
+    r"[\s)]*(?:,[^,;.]{0,40},)?\s*(?:bodies|vertebra[el]?|level|levels)?[\s)]*(?:had|has|was|were|received|underwent|showed|then|also|again|refractured|collapsed|needed|required)\b",
+    re.IGNORECASE,
+)
+_OPENS_CLAUSE = re.compile(
+    r"(?:^|[.;:]\s|,\s(?:and\s|but\s|while\s|where\s)?|\band\s|\bthen\s|\bwhere(?:as)?\s|\(|\bthat\s)(?:the\s|an?\s|only\s)?$",
+    re.IGNORECASE,
+)
+_PREPOSITION = re.compile(
+    r"\b(?:at|of|in|from|on|to|for|over|level|levels|between|through|involving|below|above|into|affecting)\s(?:the\s|both\s|level\s|levels\s)*$",
+    re.IGNORECASE,
+)
+_NOT_PLACE = re.compile(
+    r"\b(?:below|above|beneath|distal\sto|caudal\sto|down\sto)\s(?:the\s|level\s|of\s)*$", re.IGNORECASE
+)
+_PREMODIFIER = re.compile(
+    r"[\s-]*(?:(?:level|vertebral|vertebra|body|acute|osteoporotic|compression|burst|traumatic|pathologic(?:al)?|old|new|single|severe|right|left|posterior|anterior|total|wide|spine|spinal|disc|space|percutaneous|balloon|transpedicular|bilateral|received|underwent|had|surgical|intertransverse|[-\w]*al|[-\w]*ic|[-\w]*ous)[\s-]*){0,4}(?:\(\w+\)\s)?",
+    re.IGNORECASE,
+)
+_BREAK = re.compile(
+    r"[;.]|,\s(?:and|but|which|while)\s(?:she|he|the\spatient|we|it|they)\b|\bbut\b|\bwhereas\b|\bwhile\b"
+)
+_COORDINATED = re.compile(
+    r"\s*(?:\(\w+\))?\s*,?\s*(?:and|or|with|plus|\+|/|,|as\swell\sas|&|or\sin)?\s*(?:(?!at\b|of\b|from\b|on\b|in\b|to\b)[\w-]+\s){0,4}(?:of\s(?!the\slevel)(?:[\w-]+\s){0,3})?$",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A sentence's heads (operations, harms, findings) and the level mentions each is given."""
+
+    heads: tuple[Hit, ...]
+    levels: dict[int, tuple[LevelMention, ...]]
+
+    def of(self, start: int, end: int) -> tuple[LevelMention, ...]:
+        """The mentions given to the head that covers or touches these words."""
+        found: list[LevelMention] = []
+        for place, head in enumerate(self.heads):
+            if head.start < end and start < head.end:
+                found += [mention for mention in self.levels.get(place, ()) if mention not in found]
+        return tuple(found)
+
+
+def bind(text: str, extra: Sequence[Hit] = ()) -> Bound:
+    """Give every level of a sentence to a head; a level that belongs to none is given to none."""
+    return bind_to(text, [*lexicon("procedures").find(text), *lexicon("complications").find(text), *extra])
+
+
+def bind_to(text: str, hits: Sequence[Hit]) -> Bound:
+    heads = tuple(sorted(hits, key=lambda hit: (hit.start, hit.end)))
+    given: dict[int, list[LevelMention]] = {}
+    after: set[int] = set()
+    for group in _groups(text, heads):
+        if (
+            group.mentions[0].of_root(text)
+            and len(group.mentions) == 1
+            and "radicul" not in text[group.end : group.end + 9]
+        ):
+            continue
+        place, follows = _head_of(text, group, heads)
+        if place is not None:
+            given.setdefault(place, []).extend(group.mentions)
+            if follows:
+                after.add(place)
+    _share(text, heads, given, after)
+    return Bound(heads, {place: tuple(mentions) for place, mentions in given.items()})
+
+
+def _groups(text: str, heads: Sequence[Hit]) -> list[LevelGroup]:
+    """The lists of levels; the last of a list that stands right before a head of its own is taken off it."""
+    groups: list[LevelGroup] = []
+    for group in find_groups(text):
+        last = group.mentions[-1]
+        own = any(head.start == last.end + 1 for head in heads)
+        if (
+            own
+            and len(group.mentions) > 1
+            and _PREPOSITION.search(text[: group.start])
+            and any(head.end <= group.start for head in heads)
+        ):
+            groups += [LevelGroup(group.mentions[:-1]), LevelGroup((last,))]
+        else:
+            groups.append(group)
+    return groups
+
+
+def _head_of(text: str, group: LevelGroup, heads: Sequence[Hit]) -> tuple[int | None, bool]:
+    """The head a group belongs to, and whether the group stands behind it."""
+    before, behind = text[: group.start], text[group.end :]
+    if _NOT_PLACE.search(before):
+        return None, False
+    inside = next((i for i, head in enumerate(heads) if head.start <= group.start and group.end <= head.end), None)
+    if inside is not None:
+        return inside, True
+    previous = _previous(text, group, heads)
+    following = next((i for i, head in enumerate(heads) if head.start >= group.end), None)
+    if following is not None and heads[following].start - group.end <= 1:
+        return following, False
+    prepositional = _PREPOSITION.search(before) is not None and previous is not None
+    if following is not None and not prepositional and _PREMODIFIER.fullmatch(text, group.end, heads[following].start):
+        return following, False
+    subject = _OPENS_CLAUSE.search(before) is not None and _SUBJECT.match(behind) is not None
+    if following is not None and subject and not re.search(r"[;.]", text[group.end : heads[following].start]):
+        return following, False
+    if previous is not None:
+        return previous, True
+    if following is not None and not _BREAK.search(text[group.end : heads[following].start]):
+        return following, False
+    return None, False
+
+
+def _previous(text: str, group: LevelGroup, heads: Sequence[Hit]) -> int | None:
+    place = next((i for i in range(len(heads) - 1, -1, -1) if heads[i].end <= group.start), None)
+    if place is None or _BREAK.search(text[heads[place].end : group.start]):
+        return None
+    return place
+
+
+def _share(text: str, heads: Sequence[Hit], given: dict[int, list[LevelMention]], after: set[int]) -> None:
+    """Heads named together ("laminectomy and durotomy from T12 to L2") share the levels behind the last of them."""
+    for place in range(len(heads) - 1, 0, -1):
+        first, second = heads[place - 1], heads[place]
+        between = text[first.end : second.start] if first.end <= second.start else ""
+        if not _COORDINATED.fullmatch(between):
+            continue
+        if first.term["group"] == "augmentation" and second.term["group"] == "operation":
+            continue
+        if place in given and place in after and place - 1 not in given:
+            given[place - 1] = list(given[place])
+            after.add(place - 1)
+    for place in range(len(heads) - 1):
+        first, second = heads[place], heads[place + 1]
+        between = text[first.end : second.start]
+        levels = given.get(place)
+        if levels and place in after and place + 1 not in given and second.term["group"] == first.term["group"]:
+            behind = text[levels[-1].end : second.start] if levels[-1].end <= second.start else None
+            if behind is not None and re.fullmatch(r"\s*(?:level\s)?with\s(?:[\w-]+\s){0,3}", behind):
+                given[place + 1] = list(levels)
+        elif (
+            levels
+            and place not in after
+            and place + 1 not in given
+            and re.fullmatch(r"\s(?:and|with)\s(?:[\w-]+\s){0,1}", between)
+        ):
+            given[place + 1] = list(levels)

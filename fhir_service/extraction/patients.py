@@ -1,0 +1,266 @@
+"""Who is a patient of this report, and which sentences speak of whom."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from fhir_service.extraction import patient_tables
+from fhir_service.extraction.document import Document, Section, Sentence
+from fhir_service.extraction.narrative import (
+    collective,
+    speaks_of_all,
+    names_patient,
+    of_others,
+    own_case,
+    tells_of_patient,
+)
+from fhir_service.extraction.numbers import ORDINAL, ordinal_of
+from fhir_service.extraction.patient_tables import Column, Row
+from fhir_service.extraction.people import Person, find_people
+
+_NUMBERED = re.compile(
+    r"(?:Case|Patient|CASE|PATIENT)\s*(?:No\.?\s*|#)?(?P<n>\d{1,2}|[IVX]{1,4})\b(?!\s?(?:patients|cases))"
+)
+_ORDINAL_CASE = re.compile(
+    rf"^(?:The|Our|In\sthe|In\sour|A)\s(?P<n>{ORDINAL})\s(?:patient|case|woman|man)\b|^(?P<other>The\sother|Another|A\sfurther|One\sother)\s(?:patient|case|woman|man)\b",
+    re.IGNORECASE,
+)
+_FIRST_PERSON = re.compile(
+    r"\b(?:I|i)\s(?:have\s|just\s|recently\s|also\s)*(?:had|have|underwent|got|received)\b|\bmy\s(?:\w+\s){0,2}(?:surgery|kyphoplasty|vertebroplasty|back|spine|pain)",
+)
+_AUGMENTED = re.compile(r"plasty\b|plasties\b|\b(?:PKP|PVP|BKP|VP|KP)\b|\bcement", re.IGNORECASE)
+_FIGURE = re.compile(r"\bFigs?\.?\s?(\d{1,2})|\bFigures?\s(\d{1,2})", re.IGNORECASE)
+_ROMAN = {"I": 1, "II": 2, "III": 3, "IV": 4, "V": 5, "VI": 6, "VII": 7, "VIII": 8, "IX": 9, "X": 10}
+
+
+@dataclass(eq=False)
+class PatientText:
+    """One patient: the leading sentences (`case`) in order, what is said again elsewhere (`echo`), and table parts."""
+
+    number: int
+    case: list[Sentence] = field(default_factory=list)
+    echo: list[Sentence] = field(default_factory=list)
+    people: list[tuple[Sentence, Person]] = field(default_factory=list)
+    row: Row | None = None
+    column: Column | None = None
+    together: list[Sentence] = field(default_factory=list)
+    """What is said of all the reported patients together."""
+    speaks: bool = False
+    """The patient writes of herself or himself, in the first person."""
+    label: int | None = None
+    """The number a heading or a sentence gives the case."""
+
+    @property
+    def sentences(self) -> tuple[Sentence, ...]:
+        return (*self.case, *self.echo)
+
+
+def find_patients(document: Document) -> list[PatientText]:
+    """The patients in order: those of the case section, else of the abstract, then comments, then literature tables."""
+    told = _narrated(document, Section.CASE)
+    summary = _narrated(document, Section.ABSTRACT)
+    patients = told or summary
+    if told and summary:
+        _add_summary(told, summary)
+    columns, rows = patient_tables.columns(document), patient_tables.rows(document)
+    patients = _with_columns(patients, columns)
+    patients += _speakers(document)
+    for row in rows:
+        known = next((patient for patient in patients if patient.row is None and row.own and _same(row, patient)), None)
+        if known is not None:
+            known.row = row
+        elif not row.own or not patients:
+            patients.append(PatientText(0, row=row))
+    _add_echoes(document, patients)
+    for number, patient in enumerate(patients, 1):
+        patient.number = number
+    return patients
+
+
+def _narrated(document: Document, section: Section) -> list[PatientText]:
+    """Split the sentences of a section among the persons they introduce one after the other."""
+    sentences = document.of(section)
+    patients: list[PatientText] = []
+    pending: list[Sentence] = []
+    current: PatientText | None = None
+    heading = ""
+    for sentence in sentences:
+        number = _heading_number(sentence) if sentence.heading != heading else None
+        heading = sentence.heading
+        if number is None:
+            number = _sentence_number(sentence, patients)
+        if number is not None:
+            current = _numbered(patients, number)
+        for person in find_people(sentence.text):
+            if of_others(sentence.text) or (collective(sentence.text) and person.age is None):
+                continue
+            if current is None or (number is None and _somebody_else(person, current)):
+                current = _known(person, patients) or _new(patients)
+            current.people.append((sentence, person))
+        if current is None:
+            pending.append(sentence)
+        elif _for_everyone(sentence, patients):
+            continue
+        else:
+            current.case.append(sentence)
+    if (
+        not patients
+        and any(tells_of_patient(s.text) for s in pending)
+        and any(_AUGMENTED.search(s.text) for s in pending)
+    ):
+        patients = [PatientText(1)]
+    if len(patients) == 1:
+        patients[0].case[:0] = pending
+    return patients
+
+
+def _heading_number(sentence: Sentence) -> int | None:
+    match = _NUMBERED.match(sentence.heading)
+    return _number(match["n"]) if match else None
+
+
+def _sentence_number(sentence: Sentence, patients: Sequence[PatientText]) -> int | None:
+    match = _NUMBERED.match(re.sub(r"^[A-Z][\w ]{3,25}:\s", "", sentence.text))
+    if match:
+        return _number(match["n"])
+    match = _ORDINAL_CASE.match(sentence.text)
+    if match is None or of_others(sentence.text):
+        return None
+    return len(patients) + 1 if match["other"] else ordinal_of(match["n"])
+
+
+def _number(words: str) -> int:
+    return _ROMAN[words] if words in _ROMAN else int(words) if words.isdigit() else 1
+
+
+def _numbered(patients: list[PatientText], number: int) -> PatientText:
+    known = next((patient for patient in patients if patient.label == number), None)
+    if known is None and len(patients) >= number and patients[number - 1].label is None:
+        known = patients[number - 1]
+    if known is None:
+        known = _new(patients)
+    known.label = number
+    return known
+
+
+def _new(patients: list[PatientText]) -> PatientText:
+    patients.append(PatientText(len(patients) + 1))
+    return patients[-1]
+
+
+def _somebody_else(person: Person, patient: PatientText) -> bool:
+    """Whether this person cannot be that patient: another age, another sex, or a new introduction without either."""
+    for _, known in patient.people:
+        if person.stated_age and known.stated_age and person.stated_age != known.stated_age:
+            return True
+        if person.sex and known.sex and person.sex != known.sex:
+            return True
+    return False
+
+
+def _known(person: Person, patients: Sequence[PatientText]) -> PatientText | None:
+    if person.stated_age is None:
+        return None
+    return next((patient for patient in patients if patient.people and not _somebody_else(person, patient)), None)
+
+
+def _for_everyone(sentence: Sentence, patients: Sequence[PatientText]) -> bool:
+    return len(patients) > 1 and collective(sentence.text)
+
+
+def _add_summary(told: list[PatientText], summary: list[PatientText]) -> None:
+    """What the abstract says of a patient of the case section is the same patient's, told twice."""
+    for number, brief in enumerate(summary):
+        match = None
+        if len(told) == 1 and len(summary) == 1:
+            match = told[0]
+        elif brief.people:
+            match = next((p for p in told if p.people and not _somebody_else(brief.people[0][1], p)), None)
+        elif len(told) == len(summary):
+            match = told[number]
+        if match is not None and not (
+            len(told) == 1 and brief.people and match.people and _somebody_else(brief.people[0][1], match)
+        ):
+            match.echo.extend(brief.case)
+            match.people.extend(brief.people)
+            if len(told) == 1 and not match.people[0][1].stated_age:
+                match.people.sort(key=lambda pair: pair[1].stated_age is None)
+
+
+def _with_columns(patients: list[PatientText], columns: list[Column]) -> list[PatientText]:
+    for column in columns:
+        match = next((p for p in patients if p.label == column.number), None)
+        if match is None and not patients:
+            patients = [PatientText(c.number, label=c.number) for c in columns]
+            match = patients[columns.index(column)]
+        if match is None and len(patients) == len(columns):
+            match = patients[columns.index(column)]
+        if match is not None:
+            match.column = column
+    return patients
+
+
+def _speakers(document: Document) -> list[PatientText]:
+    """Readers who tell in a comment what an augmentation did to them."""
+    units: dict[str, list[Sentence]] = {}
+    for sentence in document.of(Section.COMMENT):
+        units.setdefault(sentence.heading, []).append(sentence)
+    speakers = []
+    for sentences in units.values():
+        if any(_FIRST_PERSON.search(s.text) and _AUGMENTED.search(s.text) for s in sentences):
+            patient = PatientText(0, case=sentences, speaks=True)
+            patient.people = [(s, p) for s in sentences for p in find_people(s.text) if p.stated_age]
+            speakers.append(patient)
+    return speakers
+
+
+def _same(row: Row, patient: PatientText) -> bool:
+    ages = {person.age for _, person in patient.people if person.age is not None}
+    sexes = {person.sex for _, person in patient.people if person.sex is not None}
+    return (not ages or row.age in ages) and (not sexes or row.sex is None or row.sex in sexes)
+
+
+def _add_echoes(document: Document, patients: list[PatientText]) -> None:
+    """Captions go to the patient who cites the figure; in a report of one, what it says of "our case" elsewhere too."""
+    narrated = [patient for patient in patients if patient.case and not patient.speaks]
+    cited = {figure: patient for patient in reversed(narrated) for s in patient.case for figure in _figures(s.text)}
+    figure = ""
+    for sentence in document.of(Section.CAPTION):
+        figure = next(iter(_figures(sentence.text[:12])), figure)
+        owner = cited.get(figure) or (narrated[0] if len(narrated) == 1 else None)
+        if owner is not None:
+            owner.echo.append(sentence)
+    if len(narrated) > 1:
+        _add_together(document, narrated)
+    if len(narrated) != 1:
+        return
+    _add_title(document, narrated[0])
+    taken = {id(sentence) for sentence in narrated[0].sentences}
+    for sentence in document.sentences:
+        if id(sentence) in taken or sentence.section in (Section.CAPTION, Section.COMMENT, Section.REFERENCES):
+            continue
+        if sentence.section is Section.ABSTRACT and names_patient(sentence.text) or own_case(sentence.text):
+            narrated[0].echo.append(sentence)
+            narrated[0].people += [
+                (sentence, p) for p in find_people(sentence.text) if p.stated_age and not _somebody_else(p, narrated[0])
+            ]
+
+
+def _add_title(document: Document, patient: PatientText) -> None:
+    patient.echo += document.of(Section.TITLE)
+
+
+def _add_together(document: Document, narrated: Sequence[PatientText]) -> None:
+    """Sentences that speak of all the reported patients: "all four patients", or their number."""
+    for sentence in document.sentences:
+        if sentence.section in (Section.CAPTION, Section.COMMENT, Section.REFERENCES, Section.DISCUSSION):
+            continue
+        if speaks_of_all(sentence.text, len(narrated)) and not of_others(sentence.text):
+            for patient in narrated:
+                patient.together.append(sentence)
+
+
+def _figures(text: str) -> list[str]:
+    return [match[1] or match[2] for match in _FIGURE.finditer(text)]

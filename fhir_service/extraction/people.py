@@ -1,0 +1,207 @@
+"""Persons as a sentence introduces them: age and sex in all their forms."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+
+from fhir_service.extraction.lexicon import lexicon
+from fhir_service.extraction.numbers import WORD_NUMBER, number_of
+
+_N = rf"(?:\d{{1,3}}|{WORD_NUMBER})"
+_UNIT = r"(?P<unit>years?|yrs?|y|months?|mo)"
+_DECADES = dict(
+    zip(
+        "twenties thirties forties fifties sixties seventies eighties nineties".split(), range(20, 100, 10), strict=True
+    )
+)
+_ARIANS = {
+    "quinquagenarian": 50,
+    "sexagenarian": 60,
+    "septuagenarian": 70,
+    "octogenarian": 80,
+    "nonagenarian": 90,
+    "centenarian": 100,
+}
+_OLD = re.compile(rf"\b(?P<n>{_N})[\s-]?{_UNIT}\.?[\s-]?(?:old|o\b|of\sage)", re.IGNORECASE)
+_SLASHED = re.compile(r"\b(?P<n>\d{1,3})\s?y(?:/o|o)?\b|\b(?P<n2>\d{1,3})\s?yo\b", re.IGNORECASE)
+_AGED = re.compile(
+    rf"\b(?:aged|age(?:d|\s(?:of|was|is))?|at\s(?:the\s)?age(?:\sof)?)[\s:]+(?P<n>{_N})\b(?:\s?{_UNIT}\b)?",
+    re.IGNORECASE,
+)
+_OF_YEARS = re.compile(
+    rf"\b(?:of|,)\s(?P<n>{_N})\s{_UNIT}\b(?!\s(?:after|before|ago|earlier|later|prior|previous|of\s(?!age)|duration|history))",
+    re.IGNORECASE,
+)
+_BARE = re.compile(r"(?<=,\s)(?P<n>\d{1,3})(?=,|\))")
+_DECADE = re.compile(
+    rf"\bin\s(?:his|her|their)\s(?:early\s|mid[\s-]?|late\s)?(?P<n>[2-9]0)'?s\b|\bin\s(?:his|her)\s(?:early\s|mid[\s-]?|late\s)?(?P<word>{'|'.join(_DECADES)})\b",
+    re.IGNORECASE,
+)
+_ARIAN = re.compile("|".join(_ARIANS), re.IGNORECASE)
+_SEX_AGE = re.compile(
+    r"(?<![\w/])(?:(?P<sex>[FM])\s?[/,]\s?(?P<n>\d{1,3})|(?P<n2>\d{1,3})\s?[/,]?\s?(?P<sex2>[FM]))(?![\w/])"
+)
+_NOT_AGE = re.compile(
+    r"\s*(?:(?:to|-|and)\s?\d|follow|period|history|survival|interval|weeks?|gestation|course|later|ago|after|before|duration)",
+    re.IGNORECASE,
+)
+_PRONOUN = {
+    "male": re.compile(r"\b(?:he|his|him|himself)\b", re.IGNORECASE),
+    "female": re.compile(r"\b(?:she|her|hers|herself)\b", re.IGNORECASE),
+}
+_REACH = 45
+
+
+@dataclass(frozen=True)
+class Person:
+    """A person at `text[start:end]`. Age in `unit` (`a`, `mo`) as `age`, or `low` and `high` ("in her 70s")."""
+
+    start: int
+    end: int
+    sex: str | None = None
+    sex_at: tuple[int, int] | None = None
+    age: Decimal | None = None
+    low: Decimal | None = None
+    high: Decimal | None = None
+    unit: str = "a"
+    age_at: tuple[int, int] | None = None
+
+    @property
+    def stated_age(self) -> tuple[Decimal | None, Decimal | None, str] | None:
+        return None if self.age is None and self.low is None else (self.age, self.low, self.unit)
+
+
+def find_people(text: str) -> list[Person]:
+    """Persons introduced by age, or by age and sex; where no age stands, by a noun with an indefinite article."""
+    nouns = [hit for hit in lexicon("people").find(text) if hit.term.words[0] != "=F" or hit.end - hit.start > 1]
+    found: list[Person] = []
+    for age in _ages(text):
+        noun = _noun_near(text, nouns, age)
+        if noun is None:
+            if age.age_at is not None and _stands_alone(text, age):
+                found.append(age)
+            continue
+        start, end = min(noun.start, age.start), max(noun.end, age.end)
+        sexed = next(
+            (hit for hit in nouns if start <= hit.start and hit.end <= end + 12 and hit.code != "person"), None
+        )
+        at = (sexed.start, sexed.end) if sexed else None
+        found.append(
+            Person(
+                start,
+                max(end, at[1] if at else end),
+                sexed.code if sexed else age.sex,
+                at,
+                age.age,
+                age.low,
+                age.high,
+                age.unit,
+                age.age_at,
+            )
+        )
+    for hit in nouns:
+        if (
+            hit.code != "person"
+            and _indefinite(text, hit.start)
+            and not any(p.start <= hit.start < p.end for p in found)
+        ):
+            found.append(Person(hit.start, hit.end, hit.code, (hit.start, hit.end)))
+    found.sort(key=lambda person: person.start)
+    return found
+
+
+def pronoun_sex(text: str) -> tuple[str, int, int] | None:
+    """The sex that the pronouns of a text agree on, and the first of them; None where they disagree or are missing."""
+    first = {sex: pattern.search(text) for sex, pattern in _PRONOUN.items()}
+    seen = [(sex, match) for sex, match in first.items() if match]
+    if len(seen) != 1:
+        return None
+    sex, match = seen[0]
+    return sex, match.start(), match.end()
+
+
+def _ages(text: str) -> list[Person]:
+    found: list[Person] = []
+    for pattern in (_OLD, _AGED, _SLASHED, _OF_YEARS, _BARE):
+        for match in pattern.finditer(text):
+            groups = match.groupdict()
+            person = _numeric(text, match, groups.get("n") or groups.get("n2") or "", groups.get("unit"))
+            if person is not None and not any(p.start < person.end and person.start < p.end for p in found):
+                if pattern not in (_OF_YEARS, _BARE) or _after_noun(text, match.start()):
+                    found.append(person)
+    for match in _DECADE.finditer(text):
+        low = int(match["n"]) if match["n"] else _DECADES[match["word"].lower()]
+        at = (match.start(), match.end())
+        found.append(Person(*at, low=Decimal(low), high=Decimal(low + 9), age_at=at))
+    for match in _ARIAN.finditer(text):
+        low = _ARIANS[match[0].lower()]
+        at = (match.start(), match.end())
+        found.append(Person(*at, low=Decimal(low), high=Decimal(low + 9), age_at=at))
+    for match in _SEX_AGE.finditer(text):
+        letter = match["sex"] or match["sex2"]
+        at = (match.start(), match.end())
+        if not any(p.start < at[1] and at[0] < p.end for p in found):
+            age = number_of(match["n"] or match["n2"])
+            found.append(Person(*at, sex="female" if letter == "F" else "male", sex_at=at, age=age, age_at=at))
+    found.sort(key=lambda person: person.start)
+    return found
+
+
+def _numeric(text: str, match: re.Match[str], words: str, unit: str | None) -> Person | None:
+    try:
+        value = number_of(words)
+    except ValueError:
+        return None
+    months = bool(unit) and (unit or "").lower().startswith("mo")
+    if not 0 < value <= (240 if months else 115) or _NOT_AGE.match(text, match.end()):
+        return None
+    at = (match.start(), match.end())
+    return Person(*at, age=value, unit="mo" if months else "a", age_at=at)
+
+
+def _noun_near(text: str, nouns: list, age: Person):  # type: ignore[no-untyped-def,type-arg]
+    after = [hit for hit in nouns if 0 <= hit.start - age.end <= _REACH and _one_phrase(text[age.end : hit.start])]
+    if after:
+        return next((hit for hit in after if hit.code != "person"), after[0])
+    before = [
+        hit for hit in nouns if 0 <= age.start - hit.end <= 25 and not re.search(r"[.;:]", text[hit.end : age.start])
+    ]
+    if not before:
+        return None
+    return next((hit for hit in reversed(before) if hit.code != "person"), before[-1])
+
+
+def _one_phrase(between: str) -> bool:
+    return not re.search(r"[.;:()]|,.*,|\b(?:was|were|had|has|underwent|who|with|whose|and\sa)\b", between)
+
+
+def _after_noun(text: str, position: int) -> bool:
+    """ "a man of 29 years", "a woman, 71, ...": the noun stands just before."""
+    return (
+        re.search(
+            r"\b(?:wom[ae]n|m[ae]n|females?|males?|lady|gentleman|girl|boy|patient)\b[\s,(]*$",
+            text[max(0, position - 14) : position],
+            re.IGNORECASE,
+        )
+        is not None
+    )
+
+
+def _stands_alone(text: str, age: Person) -> bool:
+    """ "The 64-year-old", "aged 64", "an octogenarian": an age with no noun still introduces somebody."""
+    if age.sex is not None:
+        return re.search(r"\($|^$|[(,]\s*$", text[: age.start]) is not None
+    return (
+        re.search(r"\b(?:the|an?|this|our|i am|i'm|was|in|,)\s*$", text[: age.start], re.IGNORECASE) is not None
+        or text[age.start : age.start + 2].lower() == "ag"
+        or text[age.start : age.start + 3].lower() == "in "
+    )
+
+
+def _indefinite(text: str, position: int) -> bool:
+    before = re.search(
+        r"\b(?:a|an|one|another)\s(?:[\w-]+\s){0,3}$", text[max(0, position - 45) : position], re.IGNORECASE
+    )
+    return before is not None
