@@ -18,13 +18,13 @@ from fhirpathpy.models import models
 from fhir_service.fhir import fhirpath_parser as tree
 from fhir_service.fhir.fhirpath_closures import Closure, Unsupported, build
 from fhir_service.fhir.fhirpath_lexer import SyntaxFault
-from fhir_service.fhir.fhirpath_operators import EvaluationFault, truth
-from fhir_service.fhir.nodes import to_json
+from fhir_service.fhir.fhirpath_operators import truth
+from fhir_service.fhir.nodes import ContentFault, to_json
 
 NO_VARIABLES: Mapping[str, int] = MappingProxyType({})
 
 
-class FhirPathError(Exception):
+class FhirPathError(ContentFault):
     """An expression that cannot be read, or cannot be evaluated on this content."""
 
 
@@ -45,14 +45,14 @@ class Expression:
         """All items the expression gives with `this` as focus (None: no focus). Raises FhirPathError."""
         try:
             return self._closure([] if this is None else [this], environment)
-        except EvaluationFault as fault:
+        except ContentFault as fault:
             raise FhirPathError(f"{self.text}: {fault}") from fault
 
     def holds(self, this: Any, environment: Sequence[Any] = ()) -> bool:
         """Whether it is true; an empty result is not. Raises FhirPathError."""
         try:
             return truth(self._closure([this], environment)) is True
-        except EvaluationFault as fault:
+        except ContentFault as fault:
             raise FhirPathError(f"{self.text}: {fault}") from fault
 
     def single(self, this: Any, environment: Sequence[Any] = ()) -> Any:

@@ -12,12 +12,12 @@ from decimal import Decimal
 from types import NoneType
 from typing import Any
 
-from fhir_service.fhir.nodes import PrimitiveNode
+from fhir_service.fhir.nodes import ContentFault, PrimitiveNode
 
 Items = list[Any]
 
 
-class EvaluationFault(Exception):
+class EvaluationFault(ContentFault):
     """The expression cannot be evaluated on this content."""
 
 

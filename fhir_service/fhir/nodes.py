@@ -6,6 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 
+class ContentFault(Exception):
+    """Content that is not what it should be; whoever knows the place says where."""
+
+
 class Node(dict[str, Any]):
     """A JSON object and its type. Choice elements are under their JSON name (`valueQuantity`)."""
 
@@ -49,6 +53,8 @@ def _with_siblings(value: Any, sibling: Any, shape: Any) -> Iterator[Any]:
     for index in range(max(len(values), len(siblings))):
         bare = values[index] if index < len(values) else None
         beside = siblings[index] if index < len(siblings) else None
+        if beside is not None and not isinstance(beside, dict):
+            raise ContentFault("what stands beside a primitive, under its name with _, is an object")
         if beside:
             node = PrimitiveNode(shape, bare)
             node.update(beside)

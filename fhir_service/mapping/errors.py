@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fhir_service.fhir.errors import UnprocessableContent
+from fhir_service.fhir.nodes import ContentFault
 
 
 class MappingError(UnprocessableContent):
@@ -39,5 +40,5 @@ class MappingLimit(MappingError):
     code = "too-costly"
 
 
-class Fault(Exception):
+class Fault(ContentFault):
     """Something is wrong at the place that is being read or run; whoever knows the place makes it a MappingError."""

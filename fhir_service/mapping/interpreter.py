@@ -1,42 +1,80 @@
-"""Groups and rules, compiled to closures when a map is loaded.
+"""Groups, compiled when a map is loaded, once for each combination of types they are called with.
 
-A group is compiled once for each combination of types it is called with, so that every element is looked up and
-checked before anything runs. A frame is a list: one place for each variable of the group.
+So every element is looked up and checked before anything runs. A group that calls another asks for its code and goes
+on; the other one is compiled afterwards, so that neither recursion nor long chains of groups need a deep stack.
 """
 
 from __future__ import annotations
 
+from collections import deque
+from dataclasses import dataclass
+
 from fhir_service.mapping import syntax
+from fhir_service.mapping.errors import MappingError
 from fhir_service.mapping.modules import Argument, GroupCode, Module, declared_type
 from fhir_service.mapping.rules import GroupBuilder
 from fhir_service.mapping.run import Place
 from fhir_service.mapping.shapes import Shape, Shapes
 
+_Key = tuple[str, str, tuple[tuple[str | None, bool], ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A group that waits to be compiled, and who calls it."""
+
+    key: _Key
+    code: GroupCode
+    module: Module
+    group: syntax.Group
+    arguments: tuple[Argument, ...]
+    caller: Place | None
+
 
 class Interpreter:
-    """Compiles groups, each once for each combination of types."""
+    """The code of groups."""
 
     def __init__(self, shapes: Shapes) -> None:
         self.shapes = shapes
-        self._compiled: dict[tuple[str, str, tuple[tuple[str | None, bool], ...]], GroupCode] = {}
+        self._compiled: dict[_Key, GroupCode] = {}
+        self._waiting: deque[_Wanted] = deque()
+        self._at_work = False
 
-    def group(self, module: Module, group: syntax.Group, arguments: tuple[Argument, ...]) -> GroupCode:
+    def group(
+        self, module: Module, group: syntax.Group, arguments: tuple[Argument, ...], caller: Place | None = None
+    ) -> GroupCode:
         """The code of a group for arguments of these shapes. Raises MappingError."""
-        key = (
-            module.tree.url,
-            group.name,
-            tuple((shape.name if shape is not None else None, lenient) for shape, lenient in arguments),
-        )
+        shapes = tuple((shape.name if shape is not None else None, lenient) for shape, lenient in arguments)
+        key = (module.tree.url, group.name, shapes)
         if key not in self._compiled:
-            place = Place(module.tree.url, module.tree.name, group.name, "", group.position)
-            code = self._compiled[key] = GroupCode(place)
-            try:
-                GroupBuilder(self.shapes, self.group, module, group).build(code, arguments)
-            except BaseException:
-                del self._compiled[key]
-                raise
+            code = GroupCode(Place(module.tree.url, module.tree.name, group.name, "", group.position))
+            self._compiled[key] = code
+            self._waiting.append(_Wanted(key, code, module, group, arguments, caller))
+            if not self._at_work:
+                self._compile_waiting()
         return self._compiled[key]
 
     def declared(self, module: Module, entry: syntax.Input) -> Shape | None:
         """The shape of a parameter; None where it has no type, or one without a definition. Raises Fault."""
         return None if entry.type is None else declared_type(self.shapes, module.tree, entry.type)
+
+    def _compile_waiting(self) -> None:
+        self._at_work = True
+        try:
+            while self._waiting:
+                self._compile(self._waiting[0])
+                self._waiting.popleft()
+        finally:
+            for wanted in self._waiting:
+                self._compiled.pop(wanted.key, None)
+            self._waiting.clear()
+            self._at_work = False
+
+    def _compile(self, wanted: _Wanted) -> None:
+        builder = GroupBuilder(self.shapes, self.group, wanted.module, wanted.group)
+        try:
+            builder.build(wanted.code, wanted.arguments)
+        except MappingError as error:
+            if wanted.caller is None or all(entry.type for entry in wanted.group.input):
+                raise
+            raise error.called_from(wanted.caller.map_name, wanted.caller.position.line) from error

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fhir_service.definitions.catalogue import Catalogue, Kind
 from fhir_service.fhir.nodes import Node
 from fhir_service.mapping.errors import Fault, MappingError
 from fhir_service.mapping.interpreter import Interpreter
@@ -21,7 +22,7 @@ from fhir_service.mapping.run import Limits, Place, Run
 from fhir_service.mapping.shapes import Shape, Shapes
 from fhir_service.mapping.syntax import Group, Import, Input, StructureMap
 from fhir_service.mapping.trace import TraceEntry, read_trace
-from fhir_service.terminology.concept_maps import ConceptMap, ConceptMaps
+from fhir_service.terminology.concept_maps import BrokenConceptMap, ConceptMap, ConceptMaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,16 @@ class Transformed:
     resource: dict[str, Any]
     log: tuple[str, ...] = ()
     trace: tuple[TraceEntry, ...] = ()
+
+
+def load_library(artifacts: Catalogue, limits: Limits | None = None) -> MapLibrary:
+    """The maps of a `mappings/` folder with its ConceptMaps and logical models.
+
+    Raises MappingError and BrokenArtifact.
+    """
+    concept_maps = ConceptMaps(artifacts.artifacts(Kind.CONCEPT_MAP))
+    shapes = Shapes(artifacts.artifacts(Kind.LOGICAL_MODEL))
+    return MapLibrary(artifacts.structure_maps, concept_maps, shapes, limits)
 
 
 class MapLibrary:
@@ -133,7 +144,10 @@ class MapLibrary:
                 place = Place(tree.url, tree.name, group.name, "", group.position)
                 raise place.error("the map has two groups of this name")
             known.add(group.name)
-        self._modules[tree.url] = _Module(tree, concept_maps)
+        try:
+            self._modules[tree.url] = _Module(tree, concept_maps)
+        except BrokenConceptMap as error:
+            raise MappingError(str(error), map_name=name) from error
 
     def _check(self, module: _Module) -> None:
         """Compile every group whose types are known; groups without types are compiled for those who call them."""

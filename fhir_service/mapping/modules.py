@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from fhir_service.fhir.fhirpath import FhirPathError
+from fhir_service.fhir.nodes import ContentFault
 from fhir_service.mapping import syntax
 from fhir_service.mapping.errors import Fault
 from fhir_service.mapping.run import Place, Run
@@ -76,5 +76,5 @@ class placed:  # noqa: N801  # reads as a statement: with placed(…)
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, Fault | FhirPathError):
+        if isinstance(error, ContentFault):
             raise self._place.error(str(error)) from error

@@ -54,7 +54,7 @@ def _put_primitive(found: dict[str, Any], key: str, value: PrimitiveNode, paths:
 
 
 def _put_list(found: dict[str, Any], key: str, items: list[Any], paths: Paths | None, path: str) -> None:
-    if type(items[0]) is not Node:
+    if items and type(items[0]) is not Node:
         _put_primitive_list(found, key, items, paths, path)
         return
     kept: list[Any] = []

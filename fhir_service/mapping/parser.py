@@ -25,6 +25,7 @@ from fhir_service.mapping.rule_parser import (
     read_constant,
     read_fhirpath,
     read_rules,
+    type_of,
 )
 from fhir_service.mapping.syntax import Constant, Expression, Group, Import, Input, Structure, StructureMap
 
@@ -37,6 +38,8 @@ def parse_map(text: str, name: str) -> StructureMap:
         return _Parser(Tokens(text)).read(name)
     except SyntaxFault as fault:
         raise MappingError(fault.text, map_name=name, line=fault.line, column=fault.column) from fault
+    except RecursionError as error:
+        raise MappingError("rules or expressions are nested too deeply", map_name=name) from error
 
 
 @dataclass(slots=True)
@@ -143,7 +146,7 @@ class _Parser:
                 raise tokens.fault("'source' or 'target'")
             mode = tokens.take().text
             name = name_of(tokens)
-            inputs.append(Input(name, mode, name_of(tokens) if tokens.accept(":") else None, position))
+            inputs.append(Input(name, mode, type_of(tokens) if tokens.accept(":") else None, position))
             if not tokens.accept(","):
                 break
         tokens.expect(")")

@@ -52,6 +52,14 @@ def name_of(tokens: Tokens) -> str:
     return tokens.expect_kind("a name", "name", "quoted", "text", "string").value
 
 
+def type_of(tokens: Tokens) -> str:
+    """The name of a type, or of a part of one (`Patient.contact`). Raises SyntaxFault."""
+    name = name_of(tokens)
+    while tokens.accept("."):
+        name = f"{name}.{name_of(tokens)}"
+    return name
+
+
 def quoted(tokens: Tokens) -> str:
     """A text in quotes. Raises SyntaxFault."""
     return tokens.expect_kind("a url in quotes", "text", "string").value
@@ -127,7 +135,7 @@ def _source(tokens: Tokens) -> Source:
     position = here(tokens)
     context = name_of(tokens)
     element = name_of(tokens) if tokens.accept(".") else None
-    source_type = name_of(tokens) if tokens.accept(":") else None
+    source_type = type_of(tokens) if tokens.accept(":") else None
     low, high = _cardinality(tokens)
     default = _default(tokens) if tokens.accept("default") else None
     list_mode = tokens.take().text if tokens.at(*SOURCE_LIST_MODES) else None

@@ -8,7 +8,7 @@ from dataclasses import replace
 from fhir_service.fhir.fhirpath import Expression, compile_node
 from fhir_service.mapping import syntax
 from fhir_service.mapping.default_groups import find_default_group
-from fhir_service.mapping.errors import Fault, MappingError
+from fhir_service.mapping.errors import Fault
 from fhir_service.mapping.inference import Sight, head_names, infer, unknown_variables
 from fhir_service.mapping.made import Made, Surroundings, Value
 from fhir_service.mapping.modules import Argument, GroupCode, Module, declared_type, placed
@@ -22,7 +22,7 @@ from fhir_service.mapping.transforms import parameter, transform
 from fhir_service.mapping.values import assignable
 from fhir_service.terminology.concept_maps import BrokenConceptMap, ConceptMap, UnknownConceptMap
 
-CompileGroup = Callable[[Module, syntax.Group, tuple[Argument, ...]], GroupCode]
+CompileGroup = Callable[[Module, syntax.Group, tuple[Argument, ...], Place], GroupCode]
 
 
 class GroupBuilder:
@@ -103,12 +103,7 @@ class GroupBuilder:
                 self._argument(module, entry.name, wanted, actual, scope)
                 for wanted, actual in zip(group.input, entry.parameter, strict=True)
             ]
-            try:
-                code = self.compile_group(module, group, tuple(argument for _, argument in given))
-            except MappingError as error:
-                if all(entry.type for entry in group.input):
-                    raise
-                raise error.called_from(here.map_name, here.position.line) from error
+            code = self.compile_group(module, group, tuple(argument for _, argument in given), here)
         return call_group(code, [value for value, _ in given])
 
     def _argument(
@@ -147,7 +142,8 @@ class GroupBuilder:
             held = replace(target, variable="$made")
             opened = build_target(self.shapes, held, made, scope=inner, around=scope, place=place)
             result = inner.find("$made")
-            code = self.compile_group(module, group, ((variable.shape, variable.lenient), (result.shape, False)))
+            arguments = ((variable.shape, variable.lenient), (result.shape, False))
+            code = self.compile_group(module, group, arguments, place)
             return in_sequence([opened, call_group(code, [slot_value(variable.slot), slot_value(result.slot)])])
 
         def follow(inner: Scope) -> Code:

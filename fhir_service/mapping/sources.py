@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fhir_service.fhir.fhirpath import FhirPathError
+from fhir_service.fhir.nodes import ContentFault
 from fhir_service.mapping import syntax
-from fhir_service.mapping.errors import Fault, MappingLimit
+from fhir_service.mapping.errors import MappingLimit
 from fhir_service.mapping.run import Origin, Place, Run
 from fhir_service.mapping.scope import Code, Frame, Scope, Variable, nothing
 from fhir_service.mapping.shapes import Shape, Shapes
@@ -61,7 +61,7 @@ def _loop(
                 if run.trace is not None:
                     run.at = Origin(place, parent, element, _index_of(parent, element, item))
                 follow(run, frame)
-        except (Fault, FhirPathError) as fault:
+        except ContentFault as fault:
             raise place.error(str(fault)) from fault
         except RecursionError as error:
             raise place.error("rules and groups are nested too deeply", MappingLimit) from error

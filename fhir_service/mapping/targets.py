@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fhir_service.fhir.fhirpath import FhirPathError
-from fhir_service.fhir.nodes import Node
+from fhir_service.fhir.nodes import ContentFault, Node
 from fhir_service.mapping.errors import Fault
 from fhir_service.mapping.made import Made, Value
 from fhir_service.mapping.placing import Placing, place_value
@@ -99,7 +98,7 @@ def placed_code(code: Code, place: Place) -> Code:
     def told(run: Run, frame: Frame) -> None:
         try:
             code(run, frame)
-        except (Fault, FhirPathError) as fault:
+        except ContentFault as fault:
             raise place.error(str(fault)) from fault
 
     return told
@@ -112,7 +111,7 @@ def _write(context: int, value: Value, put: Put, variable: int | None, place: Pl
             found = value(run, frame) if node is not None else None
             if found is not None:
                 found = put(run, node, found)
-        except (Fault, FhirPathError) as fault:
+        except ContentFault as fault:
             raise place.error(str(fault)) from fault
         if variable is not None:
             frame[variable] = found

@@ -75,13 +75,12 @@ def adopt(shapes: Shapes, content: Mapping[str, Any], shape: Shape) -> Node:
         if wanted is None:
             raise Fault(f"nothing is known of the type {slot.properties[0].shape}")
         fit = fit_to(shapes, wanted)
+        given = content.get(name, content.get("_" + name))
+        if isinstance(given, list) != slot.repeats:
+            raise Fault(f"{shape.name}.{name} is {'a list' if slot.repeats else 'a single element'}")
         items = [fit(item) for item in child_items(dict(content), name, wanted)]
-        if slot.repeats:
-            node[name] = items
-        elif len(items) == 1:
-            node[name] = items[0]
-        elif items:
-            raise Fault(f"{shape.name}.{name} is a single element, {len(items)} were given")
+        if items:
+            node[name] = items if slot.repeats else items[0]
     return node
 
 

@@ -55,14 +55,14 @@ def test_uses_and_imports_keep_their_urls_aliases_and_modes() -> None:
 def test_groups_keep_their_types_parents_and_modes() -> None:
     text = (
         HEAD
-        + "group a(source s : A, source other, target `t t` : B) extends b <<type+>> {}"
+        + "group a(source s : A, source other, target `t t` : B.c) extends b <<type+>> {}"
         + "group b(source s, target t) <<types>> {}"
     )
     first, second = parse_map(text, "m").group
     assert [(entry.name, entry.mode, entry.type) for entry in first.input] == [
         ("s", "source", "A"),
         ("other", "source", None),
-        ("t t", "target", "B"),
+        ("t t", "target", "B.c"),
     ]
     assert (first.extends, first.type_mode, second.extends, second.type_mode) == ("b", "type-and-types", None, "types")
 

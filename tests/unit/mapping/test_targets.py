@@ -181,7 +181,9 @@ def test_an_object_of_the_source_is_copied_as_the_type_of_the_element(mapped, re
     found = mapped(rules, {"q": {"unit": "mL", "value": Decimal("6.0")}}, target="Observation")["valueQuantity"]
     assert (list(found), str(found["value"])) == (["value", "unit"], "6.0")
     assert "Quantity has no element units" in refused(rules, {"q": {"units": "mL"}}, target="Observation").problem
-    assert "single element" in refused(rules, {"q": {"unit": ["a", "b"]}}, target="Observation").problem
+    assert (
+        "Quantity.unit is a single element" in refused(rules, {"q": {"unit": ["a", "b"]}}, target="Observation").problem
+    )
 
 
 def test_the_wrong_json_type_for_an_element_is_refused(refused) -> None:
