@@ -1,0 +1,331 @@
+"""Which number of a sentence is the value of which measurement.
+
+Names and numbers are read separately and then joined: in order where a list of names stands before a list as long of
+numbers, else a number goes to the nearest name it can belong to, by unit, by plausible size and by what stands
+between. The names, units and limits are data (`mappings/lexicons/measurements.toml`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from functools import cache, lru_cache
+
+from fhir_service.extraction.lexicon import Hit, lexicon
+from fhir_service.extraction.quantities import Quantity, number, quantities
+
+_WORDS = re.compile(r"[^\s,:=()\[\]]+")
+_BREAK = re.compile(r"[;]|\.\s")
+_FOLLOWS = re.compile(
+    r"\s?(?:points?\s)?(?:(?:in|on|by|for|of|as|from|with)\s)?(?:(?:the|a|an|her|his|pain|per|total|scale|according to|using)\s){0,3}\(?",
+    re.IGNORECASE,
+)
+_INSERTION = re.compile(r",\s[^,;()]{3,90},\s(?=(?:was|were|is|of|had|rose|fell)\b)")
+_GRADED = re.compile(r"\bgrades?\s(?:of\s)?$", re.IGNORECASE)
+_JOINED_NAMES = re.compile(
+    r"\s?(?:,|\band\b|\bor\b|&|\bas well as\b|\)|\(|\bscores?\b|\blevels?\b|\bthe\b|\bboth\b|\s)*", re.IGNORECASE
+)
+_JOINED_VALUES = re.compile(r"[\s,]*(?:\band\b|\bor\b|&|,)[\s,]*", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A printed normal range at `start` to `end`."""
+
+    start: int
+    end: int
+    low: Decimal | None
+    high: Decimal | None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A name and a number that belong together. `graded` where the number is printed as a grade (n/5, grade n)."""
+
+    name: Hit
+    quantity: Quantity
+    reference: Reference | None = None
+    graded: bool = False
+
+    @property
+    def start(self) -> int:
+        return min(self.name.start, self.quantity.start)
+
+    @property
+    def end(self) -> int:
+        end = max(self.name.end, self.quantity.end)
+        return max(end, self.reference.end) if self.reference else end
+
+
+def readings(text: str) -> list[Reading]:
+    """Every measured value of a normalised sentence, in order of the numbers."""
+    names = _names(text)
+    if not names:
+        return []
+    references, numbers = _split(text)
+    return _Assignment(text, names, numbers, references).readings()
+
+
+def _names(text: str) -> list[Hit]:
+    """Names in order; a name followed by its abbreviation in brackets is one."""
+    found: list[Hit] = []
+    for hit in lexicon("measurements").find(text):
+        if found and found[-1].code == hit.code and re.fullmatch(r"\s?[(,]?\s?", text[found[-1].end : hit.start]):
+            found[-1] = Hit(_stricter(found[-1], hit).term, found[-1].start, hit.end)
+        else:
+            found.append(hit)
+    return found
+
+
+def _stricter(one: Hit, other: Hit) -> Hit:
+    return other if one.term["needs"] and not other.term["needs"] else one
+
+
+@cache
+def _reference() -> re.Pattern[str]:
+    words = lexicon("measurements").pattern("reference")
+    n = r"\d+(?:,\d{3})*(?:\.\d+)?"
+    unit = r"(?:\s?[A-Za-zµ%°/\[\]0-9^]{1,8})?"
+    return re.compile(
+        rf"[;,(\[]\s?(?:(?:with\s)?(?:a\s|the\s|its\s)?{words}|N\b|NR\b)\s?(?:of|is|was|for\s\w+)?\s?[:,=;]?\s?\(?(?:between\s)?"
+        rf"(?:(?P<low>{n}){unit}?\s?(?:-|to|and)\s?(?P<high>{n})|(?:<=?|≤|less than|below|under|up to)\s?(?P<below>{n})|(?:>=?|≥|more than|above|over)\s?(?P<above>{n}))",
+        re.IGNORECASE,
+    )
+
+
+_BARE_RANGE = re.compile(
+    r"\s?[(\[]\s?(?P<low>\d+(?:\.\d+)?)\s?(?:-|to)\s?(?P<high>\d+(?:\.\d+)?)(?:\s?[A-Za-zµ%/]{1,6})?\s?[)\]]"
+)
+
+
+def _split(text: str) -> tuple[list[Reference], list[Quantity]]:
+    """The printed normal ranges, and the quantities that are none."""
+    references = [
+        Reference(match.start(), match.end(), _bound(match, "low", "above"), _bound(match, "high", "below"))
+        for match in _reference().finditer(text)
+    ]
+    numbers = [
+        quantity
+        for quantity in quantities(text)
+        if not any(r.start < quantity.end and quantity.start < r.end for r in references)
+    ]
+    for quantity in numbers:
+        # "12 mg/L (0-5)": a range in brackets right behind a laboratory value with a unit is its normal range.
+        match = _BARE_RANGE.match(text, quantity.end)
+        if match and quantity.unit is not None and quantity.unit.kind is None and "/" in quantity.unit.code:
+            references.append(Reference(match.start(), match.end(), number(match["low"]), number(match["high"])))
+    return references, [q for q in numbers if not any(r.start < q.end and q.start < r.end for r in references)]
+
+
+def _bound(match: re.Match[str], closed: str, opened: str) -> Decimal | None:
+    printed = match[closed] or match[opened]
+    return None if printed is None else number(printed)
+
+
+class _Assignment:
+    def __init__(self, text: str, names: list[Hit], numbers: list[Quantity], references: list[Reference]) -> None:
+        self.text = text
+        self.names = names
+        self.numbers = numbers
+        self.references = references
+        self.target = re.compile(lexicon("measurements").pattern("target"))
+        self.taken: dict[int, Hit] = {}
+        self.closed: set[int] = set()
+
+    def readings(self) -> list[Reading]:
+        self._lists()
+        for place, quantity in enumerate(self.numbers):
+            if place not in self.taken:
+                self._assign(place)
+        return [
+            Reading(name, self.numbers[place], self._reference_of(place), self._graded(self.numbers[place]))
+            for place, name in sorted(self.taken.items())
+        ]
+
+    def _assign(self, place: int) -> None:
+        name = self._left(place)
+        if name is None:
+            name = self._right(place)
+            if name is None:
+                return
+            self.closed.add(name.start)
+        self.taken[place] = self._proper(name)
+
+    def _proper(self, name: Hit) -> Hit:
+        """A grade told beside an ordinary word ("the left leg grade 4") is of the muscle power named before it."""
+        if name.term["needs"] != "grade":
+            return name
+        named = [n for n in self.names if n.code == name.code and n.term["needs"] is None and n.start < name.start]
+        return named[-1] if named else name
+
+    # lists of names and lists of numbers --------------------------------------------------------------------------
+
+    def _lists(self) -> None:
+        """`VAS and ODI were 8 and 72`: as many numbers as names, in the same order, and again for the next such list."""
+        for names in self._name_lists():
+            if len(names) < 2:
+                continue
+            for group in self._number_lists(names[-1].end):
+                if len(group) != len(names) or any(place in self.taken for place in group):
+                    continue
+                if any(name.start < self.numbers[group[0]].start and name.start > names[-1].end for name in self.names):
+                    continue
+                pairs = list(zip(group, names, strict=True))
+                if all(self._fits(name, self.numbers[place]) for place, name in pairs):
+                    self.taken.update(pairs)
+
+    def _name_lists(self) -> list[list[Hit]]:
+        lists: list[list[Hit]] = []
+        for name in self.names:
+            gap = self.text[lists[-1][-1].end : name.start] if lists else ""
+            if lists and _JOINED_NAMES.fullmatch(gap) and gap.strip():
+                lists[-1].append(name)
+            else:
+                lists.append([name])
+        return lists
+
+    def _number_lists(self, after: int) -> list[list[int]]:
+        lists: list[list[int]] = []
+        for place, quantity in enumerate(self.numbers):
+            if quantity.start < after:
+                continue
+            if lists and self._joined(lists[-1][-1], place):
+                lists[-1].append(place)
+            else:
+                lists.append([place])
+        return lists
+
+    def _joined(self, one: int, other: int) -> bool:
+        end = self.numbers[one].end
+        reference = self._reference_of(one)
+        if reference is not None:
+            end = reference.end
+        gap = re.sub(r"[)\]]", "", self.text[end : self.numbers[other].start])
+        return _JOINED_VALUES.fullmatch(gap) is not None
+
+    # one by one ---------------------------------------------------------------------------------------------------
+
+    def _left(self, place: int) -> Hit | None:
+        """The nearest name before the number that it can belong to, with only bridging words in between."""
+        quantity = self.numbers[place]
+        passed: Hit | None = None
+        for name in reversed([n for n in self.names if n.end <= quantity.start]):
+            if name.start in self.closed and self._right(place) is not None:
+                return None
+            if passed is not None and not _JOINED_NAMES.fullmatch(self.text[name.end : passed.start]):
+                return None
+            if self._fits(name, quantity) and self._bridged(name, place, passed):
+                return name
+            passed = name
+        return None
+
+    def _bridged(self, name: Hit, place: int, passed: Hit | None) -> bool:
+        start = passed.end if passed is not None else name.end
+        quantity = self.numbers[place]
+        inside = [q for q in self.numbers if start <= q.start and q.end <= quantity.start]
+        for other in inside:
+            owner = self.taken.get(self.numbers.index(other))
+            if owner is not None and owner is not name and owner is not passed:
+                return False
+        gap = _INSERTION.sub(" ", self._gap(start, quantity.start, inside))
+        if _BREAK.search(gap):
+            return False
+        words = [word.lower() for word in _WORDS.findall(gap)]
+        specific = quantity.unit is not None and name.term["units"] and len(name.term["units"]) < 4
+        odd = [word for word in words if not _is_bridge(word)]
+        return len(words) <= (16 if inside else 12) and len(odd) <= (2 if specific else 0)
+
+    def _gap(self, start: int, end: int, inside: Sequence[Quantity]) -> str:
+        """The words between, without the numbers and printed ranges that stand there."""
+        cut = [(q.start, q.end) for q in inside] + [(r.start, r.end) for r in self.references]
+        gap, position = "", start
+        for a, b in sorted(cut):
+            if a >= position and b <= end:
+                gap += self.text[position:a] + " "
+                position = b
+        return gap + self.text[position:end]
+
+    def _right(self, place: int) -> Hit | None:
+        """`9 on the VAS`, `-2.0 in T-score`."""
+        quantity = self.numbers[place]
+        for name in self.names:
+            if name.start < quantity.end:
+                continue
+            between = [q for q in self.numbers if quantity.end <= q.start and q.end <= name.start]
+            gap = self._gap(quantity.end, name.start, between)
+            last = between[-1] if between else quantity
+            if not self._fits(name, quantity) or (name.term["needs"] == "unit" and quantity.unit is None):
+                return None
+            listed = all(
+                self._joined(self.numbers.index(a), self.numbers.index(b))
+                for a, b in zip([quantity, *between], between, strict=False)
+            )
+            if listed and _FOLLOWS.fullmatch(self.text[last.end : name.start]) and not _BREAK.search(gap):
+                return name
+            return None
+        return None
+
+    # what fits ----------------------------------------------------------------------------------------------------
+
+    def _fits(self, name: Hit, quantity: Quantity) -> bool:
+        term = name.term
+        form, needs = term["form"], term["needs"]
+        if needs == "grade" and not self._graded(quantity):
+            return False
+        if (form == "pair") != (quantity.second is not None) and form in ("pair", None):
+            return False
+        if quantity.second is not None and form == "scale" and quantity.second not in (10, 100):
+            return False
+        if quantity.second is not None and form == "grade" and quantity.second > 5:
+            return False
+        if not self._unit_fits(name, quantity) or self._is_target(name, quantity):
+            return False
+        bounds = [quantity.value] if quantity.high is None else [quantity.value, quantity.high]
+        low, high = (term["limits"] or {}).get(quantity.unit.code if quantity.unit else "", (term["low"], term["high"]))
+        return all(Decimal(str(low)) <= value <= Decimal(str(high)) for value in bounds)
+
+    def _unit_fits(self, name: Hit, quantity: Quantity) -> bool:
+        if quantity.unit is None:
+            return name.term["needs"] != "unit" or name.term["form"] == "grade"
+        units: list[str] = name.term["units"]
+        return quantity.unit.code in units
+
+    def _is_target(self, name: Hit, quantity: Quantity) -> bool:
+        """A bound that a treatment keeps to, or a definition, is no measured value."""
+        if quantity.comparator is None:
+            return False
+        before = self.text[max(0, min(name.start, quantity.start) - 40) : quantity.start]
+        return self.target.search(before) is not None
+
+    def _graded(self, quantity: Quantity) -> bool:
+        if quantity.second == 5:
+            return True
+        return _GRADED.search(self.text, max(0, quantity.start - 12), quantity.start) is not None
+
+    def _reference_of(self, place: int) -> Reference | None:
+        quantity = self.numbers[place]
+        following = self.numbers[place + 1].start if place + 1 < len(self.numbers) else len(self.text)
+        for reference in self.references:
+            if (
+                quantity.end <= reference.start < following
+                and len(self.text[quantity.end : reference.start].split()) <= 1
+            ):
+                return reference
+        return None
+
+
+@cache
+def _bridges() -> re.Pattern[str]:
+    return re.compile(lexicon("measurements").pattern("bridge"))
+
+
+@lru_cache(maxsize=4096)
+def _is_bridge(word: str) -> bool:
+    return _bridges().fullmatch(word) is not None
+
+
+def with_value(quantity: Quantity, value: Decimal) -> Quantity:
+    """The same print with one number of it."""
+    return replace(quantity, value=value, second=None)

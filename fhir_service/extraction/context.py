@@ -1,0 +1,182 @@
+"""How a phrase is meant: affirmed, denied, only possible, of the past, of somebody else (after the ConText algorithm).
+
+Trigger words reach forwards or backwards from where they stand, to the end of their clause or to a word that ends
+their scope. The words are data: `mappings/lexicons/context.toml`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from fhir_service.extraction.document import Passage
+from fhir_service.extraction.lexicon import Hit, lexicon
+from fhir_service.reports.case_report import Polarity
+
+_CLAUSE_END = re.compile(r"[;:]|\.\s|(?<!\d)\s?-\s(?!\d)")
+_LIST_COMMA = re.compile(r",\s+(?:(?:and|or|nor)\s+)?")
+_FINITE = re.compile(
+    r"(?:\S+\s+){0,6}?(?:was|were|is|are|had|has|have|did|became|developed|showed|remained|improved|underwent)\b",
+    re.IGNORECASE,
+)
+_WORD = re.compile(r"[^\s,;:.()]+")
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the words around a phrase say of it. `mentioned` is a fear, a risk or a question: no statement at all."""
+
+    negated: bool = False
+    provisional: bool = False
+    mentioned: bool = False
+    unknown: bool = False
+    historical: bool = False
+    resolved: bool = False
+    family: bool = False
+    others: bool = False
+    trigger: tuple[int, int] | None = None
+    """Where the words stand that deny it."""
+
+    @property
+    def polarity(self) -> Polarity:
+        if self.negated:
+            return Polarity.NEGATED
+        if self.unknown:
+            return Polarity.UNKNOWN
+        if self.provisional or self.mentioned:
+            return Polarity.HYPOTHETICAL
+        return Polarity.AFFIRMED
+
+
+@dataclass(frozen=True)
+class _Reach:
+    code: str
+    start: int
+    end: int
+    trigger: tuple[int, int]
+
+
+def polarity(sentence: Passage, start: int, end: int) -> Polarity:
+    """Whether `sentence.text[start:end]` is said to be so, not so, perhaps so, or not known."""
+    return read(sentence, start, end).polarity
+
+
+def read(sentence: Passage, start: int, end: int) -> Context:
+    """The context of `sentence.text[start:end]`."""
+    codes: set[str] = set()
+    trigger: tuple[int, int] | None = None
+    for reach in _reaches(sentence.text):
+        if not (reach.start <= start and end <= reach.end):
+            continue
+        if start < reach.trigger[1] and reach.trigger[0] < end:
+            continue
+        codes.add(reach.code)
+        if reach.code == "negated" and (trigger is None or reach.trigger[0] > trigger[0]):
+            trigger = reach.trigger
+    return Context(
+        negated="negated" in codes and "mentioned" not in codes,
+        provisional="provisional" in codes,
+        mentioned="mentioned" in codes,
+        unknown="unknown" in codes,
+        historical="historical" in codes,
+        resolved="resolved" in codes,
+        family="family" in codes,
+        others="others" in codes,
+        trigger=trigger,
+    )
+
+
+def denials(sentence: Passage) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """Every stretch that is denied: ((trigger start, end), (scope start, end))."""
+    return [(reach.trigger, (reach.start, reach.end)) for reach in _reaches(sentence.text) if reach.code == "negated"]
+
+
+@lru_cache(maxsize=2048)
+def _reaches(text: str) -> tuple[_Reach, ...]:
+    hits = lexicon("context").find(text)
+    stops = [hit for hit in hits if hit.code == "stop"]
+    reaches = []
+    for hit in hits:
+        if hit.code in ("stop", "pseudo"):
+            continue
+        if hit.term["side"] == "sentence":
+            start, end = 0, len(text)
+        elif hit.term["side"] == "after":
+            start, end = hit.end, _forward(text, hit, hits)
+        else:
+            start, end = _backward(text, hit, stops), hit.start
+        if end > start:
+            reaches.append(_Reach(hit.code, start, end, (hit.start, hit.end)))
+    return tuple(reaches)
+
+
+def _forward(text: str, trigger: Hit, hits: list[Hit]) -> int:
+    end = len(text)
+    clause = _CLAUSE_END.search(text, trigger.end)
+    if clause:
+        end = clause.start()
+    for hit in hits:
+        if hit.start >= trigger.end and hit.start < end and _ends(trigger, hit):
+            end = hit.start
+            break
+    for comma in _LIST_COMMA.finditer(text, trigger.end, end):
+        # After a comma a new clause has its own subject and verb; an item of a list has none.
+        if _FINITE.match(text, comma.end(), end):
+            end = comma.start()
+            break
+    closing = _closing_bracket(text, trigger.end, end)
+    return _limit(text, trigger.end, min(end, closing), trigger.term["reach"])
+
+
+def _ends(trigger: Hit, hit: Hit) -> bool:
+    if hit.code == "stop":
+        return True
+    # A denial ends where another kind of statement begins: "no fever but possible sepsis", "no leak, cured cancer".
+    return trigger.code == "negated" and hit.code in ("pseudo", "provisional") and hit.term["side"] == "after"
+
+
+def _closing_bracket(text: str, start: int, end: int) -> int:
+    depth = 0
+    for position in range(start, end):
+        if text[position] == "(":
+            depth += 1
+        elif text[position] == ")":
+            depth -= 1
+            if depth < 0:
+                return position
+    return end
+
+
+def _backward(text: str, trigger: Hit, stops: list[Hit]) -> int:
+    start = 0
+    for clause in _CLAUSE_END.finditer(text, 0, trigger.start):
+        start = clause.end()
+    for stop in stops:
+        if stop.end <= trigger.start and stop.end > start and stop.term.code == "stop" and _divides(text, stop):
+            start = stop.end
+    opening = text.rfind("(", start, trigger.start)
+    if opening != -1 and ")" not in text[opening : trigger.start]:
+        start = opening + 1
+    reach = trigger.term["reach"]
+    if reach is None:
+        return start
+    words = list(_WORD.finditer(text, start, trigger.start))
+    return words[-reach].start() if len(words) > reach else start
+
+
+def _divides(text: str, stop: Hit) -> bool:
+    """Prepositions stand inside a subject ("leakage of cement through the endplate was not seen"); conjunctions divide."""
+    return text[stop.start : stop.end].lower().split()[0] not in (
+        "for", "by", "with", "as", "through", "via", "using", "under", "upon", "after", "before", "during", "following",
+        "due", "secondary", "caused", "owing", "only", "the",
+    )  # fmt: skip
+
+
+def _limit(text: str, start: int, end: int, reach: int | None) -> int:
+    if reach is None:
+        return end
+    for number, word in enumerate(_WORD.finditer(text, start, end), 1):
+        if number == reach:
+            return word.end()
+    return end

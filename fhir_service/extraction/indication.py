@@ -1,0 +1,179 @@
+"""What the augmentation was done for: the fracture (or lesion) told before it, or named with it.
+
+A fracture at a treated vertebra is the indication unless it is called new; one told after the augmentation elsewhere is
+not. Where the diagnosis names no vertebra, a sign that only a fractured vertebra shows (a cleft, a collapse) gives it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from fhir_service.extraction import context
+from fhir_service.extraction.binding import bind_to
+from fhir_service.extraction.document import Section, Sentence
+from fhir_service.extraction.levels import LevelMention, find_groups, level_facts
+from fhir_service.extraction.lexicon import Hit, lexicon
+from fhir_service.extraction.timepoints import Operations
+from fhir_service.reports.case_report import Coded, ConditionFact, Level, Polarity
+
+_FOR = re.compile(
+    r"\b(?:for|of|due\sto|because\sof|to\streat|treat|treating|under\s(?:the\s)?diagnosis\sof|diagnosis\sof|diagnosed\sas|owing\sto|with|secondary\sto|in)\s(?:the\s|an?\s|her\s|his\s|what\swas\s\w+\sas\s(?:an?\s)?|[\w-]+\s){0,3}$", re.IGNORECASE
+)
+_LED_TO = re.compile(r"\b(?:required|requiring|needed|underwent|followed\sby|treated\s(?:with|by)|received|managed\s(?:with|by))\b", re.IGNORECASE)
+_NEW_REACH = 30
+_LEVEL_WORD = re.compile(r"(?:[CTLDS]h?-?\d{1,2}|\([^()]*\)|and|to|,)\s$")
+_SIGN_CODES = frozenset({"cleft", "height-loss", "signal-change", "instability"})
+
+
+@dataclass(frozen=True)
+class _Mention:
+    sentence: Sentence
+    start: int
+    end: int
+    polarity: Polarity
+    levels: tuple[Level, ...]
+
+
+def indications(sentences: Sequence[Sentence], operations: Operations) -> Iterator[ConditionFact]:
+    """The indication of one patient as one Condition, with every place that states it; and osteoporosis as its cause."""
+    mentions = [m for sentence in sentences for m in _mentions(sentence, operations)]
+    if mentions:
+        levels: dict[str, Level] = {}
+        for mention in mentions:
+            for level in mention.levels:
+                levels.setdefault(level.code, level)
+        found = tuple(levels.values()) or _by_sign(sentences, operations)
+        name = max(mentions, key=lambda m: (m.polarity is Polarity.AFFIRMED, len(_own_words(m))))
+        yield ConditionFact(
+            id="",
+            role="indication",
+            kind=Coded(text=_own_words(name)),
+            level=found,
+            polarity=_together(mentions),
+            span=tuple(dict.fromkeys(m.sentence.span(m.start, m.end) for m in mentions)),
+            rule="indication.fracture",
+        )
+
+
+def _own_words(mention: _Mention) -> str:
+    return mention.sentence.text[mention.start : mention.end]
+
+
+def _together(mentions: Sequence[_Mention]) -> Polarity:
+    affirmed = any(m.polarity is Polarity.AFFIRMED for m in mentions)
+    return Polarity.AFFIRMED if affirmed else mentions[0].polarity
+
+
+def _mentions(sentence: Sentence, operations: Operations) -> Iterator[_Mention]:
+    text = sentence.text
+    hits = [hit for hit in lexicon("conditions").find(text) if hit.term["group"] in ("fracture", "lesion")]
+    if not hits:
+        return
+    bound = bind_to(text, _heads(text, hits))
+    for hit in hits:
+        start = _start(text, hit.start)
+        read = context.read(sentence, hit.start, hit.end)
+        if sentence.section is Section.TABLE:
+            levels = level_facts(sentence, _right_before(text, start, hit.start), "indication.level")
+        else:
+            levels = level_facts(sentence, bound.of(hit.start, hit.end), "indication.level")
+        others = read.others and sentence.section is not Section.TABLE
+        if read.negated or read.mentioned or read.family or others or read.unknown:
+            continue
+        if operations.told(operations.index, sentence, start) and _is_new(text, start, hit.end):
+            continue
+        if hit.term["group"] == "lesion" and not _is_purpose(text, start):
+            continue
+        if _is_indication(sentence, start, hit, levels, operations):
+            polarity = Polarity.HYPOTHETICAL if read.provisional else Polarity.AFFIRMED
+            treated = {level.code for level in operations.index.level} if operations.index else set()
+            levels = tuple(level for level in levels if level.code in treated) if treated else levels
+            yield _Mention(sentence, start, hit.end, polarity, levels)
+
+
+def _right_before(text: str, start: int, end: int) -> tuple[LevelMention, ...]:
+    """The levels in the cell before the one that holds the diagnosis."""
+    groups = [group for group in find_groups(text) if start - 1 <= group.end <= end]
+    return groups[-1].mentions if groups else ()
+
+
+def _heads(text: str, hits: Sequence[Hit]) -> list[Hit]:
+    others = [*lexicon("procedures").find(text), *lexicon("complications").find(text)]
+    return [*hits, *(o for o in others if not any(o.start < hit.end and hit.start < o.end for hit in hits))]
+
+
+def _is_indication(
+    sentence: Sentence, start: int, hit: Hit, levels: tuple[Level, ...], operations: Operations
+) -> bool:
+    index = operations.index
+    if sentence.section is Section.TABLE:
+        return True
+    if index is None:
+        return sentence.section in (Section.CASE, Section.ABSTRACT)
+    treated = {level.code for level in index.level}
+    named = {level.code for level in levels}
+    if named and treated:
+        return bool(named & treated)
+    if _is_purpose(sentence.text, start) and _with_index(sentence, operations):
+        return True
+    if operations.told(index, sentence, start):
+        return False
+    return sentence.section in (Section.CASE, Section.ABSTRACT)
+
+
+def _with_index(sentence: Sentence, operations: Operations) -> bool:
+    index = operations.index
+    return index is not None and any(sentence.start <= span.offset < sentence.end for span in index.span)
+
+
+def _is_purpose(text: str, start: int) -> bool:
+    return _FOR.search(text, max(0, start - 60), start) is not None
+
+
+@cache
+def _class(name: str) -> re.Pattern[str]:
+    return re.compile(lexicon("conditions").pattern(name))
+
+
+def _is_new(text: str, start: int, end: int) -> bool:
+    if _class("new").search(text, max(0, start - _NEW_REACH), end):
+        return True
+    return re.match(r"\s(?:of\s(?:a|an|the)\s)?(?:adjacent|neighbou?ring|new|adjacent-level)\b", text[end:]) is not None
+
+
+def _start(text: str, start: int) -> int:
+    """Where the name of a fracture begins: its modifiers and the levels among them belong to it."""
+    while True:
+        word = re.search(r"(?:\b[\w-]+\s)?[\w'-]+\s$", text[:start])
+        if word is None:
+            return start
+        last = word.start() + word[0].rstrip().rfind(" ") + 1
+        for candidate in (word.start(), last):
+            if _class("modifier").fullmatch(text[candidate : start - 1]):
+                start = candidate
+                break
+        else:
+            level = _LEVEL_WORD.search(text[:start])
+            if level is None or level[0].strip() in ("and", "to", ","):
+                return start
+            start = level.start()
+
+
+def _by_sign(sentences: Sequence[Sentence], operations: Operations) -> tuple[Level, ...]:
+    """The vertebra that shows a sign of fracture before the augmentation, where all such signs name the same."""
+    found: dict[str, Level] = {}
+    for sentence in sentences:
+        if sentence.section not in (Section.CASE, Section.ABSTRACT):
+            continue
+        hits = [h for h in lexicon("findings").find(sentence.text) if h.code in _SIGN_CODES]
+        if not hits or operations.told(operations.index, sentence, hits[0].start):
+            continue
+        bound = bind_to(sentence.text, hits)
+        for hit in hits:
+            if context.read(sentence, hit.start, hit.end).polarity is Polarity.AFFIRMED:
+                for level in level_facts(sentence, bound.of(hit.start, hit.end), "indication.sign"):
+                    found.setdefault(level.code, level)
+    return tuple(found.values()) if len(found) <= 2 else ()

@@ -1,0 +1,137 @@
+"""When something was measured or found, counted from the patient's index or revision procedure.
+
+The words beside the value lead ("preoperatively", "on the second postoperative day"); where they name no operation,
+the one told of last is meant, and "preoperative" means the one to come where the story has gone past the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from fhir_service.extraction.document import Section, Sentence
+from fhir_service.extraction.lexicon import lexicon
+from fhir_service.extraction.timeline import Anchor, TimeMention, find_times
+from fhir_service.reports.case_report import Polarity, ProcedureFact, Relation, RelativeTime
+
+
+@dataclass(frozen=True)
+class Timepoint:
+    """A time at `start` to `end` of a sentence; `code` of timepoints.toml, or `counted` with the mention."""
+
+    code: str
+    start: int
+    end: int
+    mention: TimeMention | None = None
+
+
+class Operations:
+    """One patient's index and revision procedures, and where each telling (abstract, case) first comes to them."""
+
+    def __init__(self, procedures: Iterable[ProcedureFact], sentences: Iterable[Sentence] = ()) -> None:
+        done = [p for p in procedures if p.polarity is not Polarity.NEGATED]
+        self.index = next((p for p in done if p.role == "index"), None)
+        self.revision = next((p for p in done if p.role == "revision"), None)
+        self._first: dict[tuple[str, bool], int] = {}
+        starts = {span.offset: p.id for p in (self.index, self.revision) if p for span in p.span}
+        for sentence in sentences:
+            if sentence.section in (Section.CASE, Section.ABSTRACT):
+                for offset, procedure in starts.items():
+                    if sentence.start <= offset < sentence.end:
+                        key = (procedure, sentence.in_abstract)
+                        self._first[key] = min(offset, self._first.get(key, offset))
+
+    def told(self, procedure: ProcedureFact | None, sentence: Sentence, position: int) -> bool:
+        """Whether the procedure was already told of, in this telling, before `position` of the sentence."""
+        if procedure is None:
+            return False
+        first = self._first.get((procedure.id, sentence.in_abstract))
+        if sentence.section not in (Section.CASE, Section.ABSTRACT):
+            return True
+        here = sentence.span(position, position + 1).offset if position < len(sentence.text) else sentence.end
+        return first is not None and first < here
+
+
+def timepoints(sentence: Sentence) -> list[Timepoint]:
+    """Every time a sentence names, counted or not, in order; a counted one covers the words it holds."""
+    counted = [Timepoint("counted", m.start, m.end, m) for m in find_times(sentence.text)]
+    found = list(counted)
+    for hit in lexicon("timepoints").find(sentence.text):
+        if not any(point.start < hit.end and hit.start < point.end for point in counted):
+            found.append(Timepoint(hit.code, hit.start, hit.end))
+    found.sort(key=lambda point: point.start)
+    return found
+
+
+def relative_time(
+    sentence: Sentence, point: Timepoint | None, operations: Operations, position: int
+) -> RelativeTime | None:
+    """The RelativeTime of a timepoint, or of the place in the story where no words say it."""
+    if point is None:
+        return _by_story(sentence, operations, position)
+    if point.mention is not None:
+        return _counted(sentence, point, point.mention, operations)
+    relation, event = _named(sentence, point, operations)
+    if event is None:
+        return None
+    at_once = point.code == "at-once"
+    return RelativeTime(
+        relation=relation,
+        event=event.id,
+        value=Decimal(0) if at_once else None,
+        unit="h" if at_once else None,
+        span=(sentence.span(point.start, point.end),),
+        rule=f"timepoints.{point.code}",
+    )
+
+
+def _named(sentence: Sentence, point: Timepoint, operations: Operations) -> tuple[Relation, ProcedureFact | None]:
+    index, revision = operations.index, operations.revision
+    words = sentence.text[point.start : point.end].lower()
+    names_index = "plasty" in words or words.endswith(("vp", "pkp", "augmentation"))
+    if point.code == "before":
+        if names_index or revision is None:
+            return Relation.BEFORE, index or revision
+        moved_on = operations.told(index, sentence, point.start) and not _pairs_both(sentence)
+        return Relation.BEFORE, revision if moved_on else index
+    if point.code == "last":
+        return Relation.AFTER, revision or index
+    if not names_index and operations.told(revision, sentence, point.start):
+        return Relation.AFTER, revision
+    return Relation.AFTER, index or revision
+
+
+def _pairs_both(sentence: Sentence) -> bool:
+    """A sentence that gives the value before and after compares around the operation just told of."""
+    codes = {hit.code for hit in lexicon("timepoints").find(sentence.text)}
+    return "before" in codes and bool(codes & {"after", "at-once", "last"})
+
+
+def _counted(sentence: Sentence, point: Timepoint, mention: TimeMention, operations: Operations) -> RelativeTime | None:
+    if mention.anchor in (Anchor.PRESENT, Anchor.PREVIOUS, Anchor.DISCHARGE):
+        return _by_story(sentence, operations, point.start)
+    event = operations.index
+    if mention.anchor is Anchor.TREATMENT or (
+        mention.anchor is Anchor.SURGERY and operations.told(operations.revision, sentence, point.start)
+    ):
+        event = operations.revision or operations.index
+    if event is None:
+        return None
+    return mention.relative(event.id, sentence.span(point.start, point.end), "timepoints.counted")
+
+
+def _by_story(sentence: Sentence, operations: Operations, position: int) -> RelativeTime | None:
+    """In the story of the case, what is told before the operation was before it, and what is told after it, after."""
+    if sentence.section not in (Section.CASE, Section.ABSTRACT):
+        return None
+    index, revision = operations.index, operations.revision
+    if operations.told(revision, sentence, position):
+        relation, event = Relation.AFTER, revision
+    elif operations.told(index, sentence, position):
+        relation, event = Relation.AFTER, index
+    else:
+        relation, event = Relation.BEFORE, index
+    if event is None:
+        return None
+    return RelativeTime(relation=relation, event=event.id, rule="timepoints.story", confidence=0.7)
