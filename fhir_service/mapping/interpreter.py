@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 from fhir_service.mapping import syntax
 from fhir_service.mapping.errors import MappingError
-from fhir_service.mapping.modules import Argument, GroupCode, Module, declared_type
+from fhir_service.mapping.loaded_map import LoadedMap, declared_type
 from fhir_service.mapping.rules import GroupBuilder
 from fhir_service.mapping.run import Place
 from fhir_service.mapping.shapes import Shape, Shapes
+from fhir_service.mapping.steps import Argument, GroupCode
 
 _Key = tuple[str, str, tuple[tuple[str | None, bool], ...]]
 
@@ -25,7 +26,7 @@ class _Wanted:
 
     key: _Key
     code: GroupCode
-    module: Module
+    module: LoadedMap
     group: syntax.Group
     arguments: tuple[Argument, ...]
     caller: Place | None
@@ -41,7 +42,7 @@ class Interpreter:
         self._at_work = False
 
     def group(
-        self, module: Module, group: syntax.Group, arguments: tuple[Argument, ...], caller: Place | None = None
+        self, module: LoadedMap, group: syntax.Group, arguments: tuple[Argument, ...], caller: Place | None = None
     ) -> GroupCode:
         """The code of a group for arguments of these shapes. Raises MappingError."""
         shapes = tuple((shape.name if shape is not None else None, lenient) for shape, lenient in arguments)
@@ -54,7 +55,7 @@ class Interpreter:
                 self._compile_waiting()
         return self._compiled[key]
 
-    def declared(self, module: Module, entry: syntax.Input) -> Shape | None:
+    def declared(self, module: LoadedMap, entry: syntax.Input) -> Shape | None:
         """The shape of a parameter; None where it has no type, or one without a definition. Raises Fault."""
         return None if entry.type is None else declared_type(self.shapes, module.tree, entry.type)
 

@@ -6,7 +6,6 @@ maps name, and refuses what cannot work: MappingError with map, line and column.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,14 +14,15 @@ from fhir_service.definitions.catalogue import Catalogue, Kind
 from fhir_service.fhir.nodes import Node
 from fhir_service.mapping.errors import Fault, MappingError
 from fhir_service.mapping.interpreter import Interpreter
-from fhir_service.mapping.modules import Argument, GroupCode, Module
+from fhir_service.mapping.loaded_map import LoadedMap, refuse_cycles
 from fhir_service.mapping.output import Paths, finish
 from fhir_service.mapping.parser import parse_map
 from fhir_service.mapping.run import Limits, Place, Run
 from fhir_service.mapping.shapes import Shape, Shapes
-from fhir_service.mapping.syntax import Group, Import, Input, StructureMap
+from fhir_service.mapping.steps import Argument, GroupCode
+from fhir_service.mapping.syntax import Group, Input, StructureMap
 from fhir_service.mapping.trace import TraceEntry, read_trace
-from fhir_service.terminology.concept_maps import BrokenConceptMap, ConceptMap, ConceptMaps
+from fhir_service.terminology.concept_maps import BrokenConceptMap, ConceptMaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +52,12 @@ class MapLibrary:
     ) -> None:
         self._limits = limits or Limits()
         self._interpreter = Interpreter(shapes)
-        self._modules: dict[str, _Module] = {}
+        self._modules: dict[str, LoadedMap] = {}
         for name, text in texts.items():
             self._add(name, parse_map(text, name), concept_maps)
         for module in self._modules.values():
             module.resolve(self._modules)
-        _refuse_cycles(self._modules)
+        refuse_cycles(self._modules)
         for module in self._modules.values():
             self._check(module)
 
@@ -103,14 +103,16 @@ class MapLibrary:
         trace = () if run.trace is None or paths is None else read_trace(run.trace, content, paths)
         return Transformed(resource, tuple(run.log), trace)
 
-    def _module(self, map_url: str) -> _Module:
+    def _module(self, map_url: str) -> LoadedMap:
         canonical, _, version = map_url.partition("|")
         module = self._modules.get(canonical)
         if module is None or version not in ("", str(module.tree.meta("version") or "")):
             raise MappingError(f"there is no map {map_url}")
         return module
 
-    def _entry(self, module: _Module, group: Group, source: Mapping[str, Any], place: Place) -> tuple[GroupCode, Shape]:
+    def _entry(
+        self, module: LoadedMap, group: Group, source: Mapping[str, Any], place: Place
+    ) -> tuple[GroupCode, Shape]:
         try:
             arguments = [self._entry_argument(module, entry) for entry in group.input]
             sources = [entry for entry in group.input if entry.mode == "source"]
@@ -128,7 +130,7 @@ class MapLibrary:
             raise place.error(str(fault)) from fault
         return self._interpreter.group(module, group, tuple(arguments)), targets[0]
 
-    def _entry_argument(self, module: _Module, entry: Input) -> Argument:
+    def _entry_argument(self, module: LoadedMap, entry: Input) -> Argument:
         if entry.type is not None:
             return self._interpreter.declared(module, entry), False
         declared = [item for item in module.tree.structure if item.mode == entry.mode]
@@ -145,11 +147,11 @@ class MapLibrary:
                 raise place.error("the map has two groups of this name")
             known.add(group.name)
         try:
-            self._modules[tree.url] = _Module(tree, concept_maps)
+            self._modules[tree.url] = LoadedMap(tree, concept_maps)
         except BrokenConceptMap as error:
             raise MappingError(str(error), map_name=name) from error
 
-    def _check(self, module: _Module) -> None:
+    def _check(self, module: LoadedMap) -> None:
         """Compile every group whose types are known; groups without types are compiled for those who call them."""
         for group in module.tree.group:
             place = Place(module.tree.url, module.tree.name, group.name, "", group.position)
@@ -163,88 +165,7 @@ class MapLibrary:
             if None not in targets:
                 self._interpreter.group(module, group, arguments)
 
-    def _checked_argument(self, module: _Module, group: Group, entry: Input) -> Argument:
+    def _checked_argument(self, module: LoadedMap, group: Group, entry: Input) -> Argument:
         if group is module.tree.group[0]:
             return self._entry_argument(module, entry)
         return self._interpreter.declared(module, entry), False
-
-
-class _Module:
-    """A map and the maps it imports."""
-
-    def __init__(self, tree: StructureMap, concept_maps: ConceptMaps) -> None:
-        self.tree = tree
-        self.imported: list[_Module] = []
-        self._concept_maps = concept_maps
-        self._contained = {name: ConceptMap(resource) for name, resource in tree.contained.items()}
-
-    def resolve(self, modules: Mapping[str, _Module]) -> None:
-        """Find the imported maps. Raises MappingError."""
-        for entry in self.tree.imports:
-            found = [module for url, module in modules.items() if _matches(entry.url, url) and module is not self]
-            if not found:
-                raise self._error(entry, f"no map has the url {entry.url}")
-            self.imported += [module for module in found if module not in self.imported]
-
-    def own_group(self, name: str) -> Group:
-        """The group of that name in this map. Raises MappingError."""
-        found = next((group for group in self.tree.group if group.name == name), None)
-        if found is None:
-            raise MappingError(f"there is no group {name}", map_name=self.tree.name)
-        return found
-
-    def group(self, name: str) -> tuple[Module, Group]:
-        own = [(self, group) for group in self.tree.group if group.name == name]
-        found = own or [
-            (module, group) for module in self.imported for group in module.tree.group if group.name == name
-        ]
-        if not found:
-            raise Fault(f"there is no group {name} in this map or the maps it imports")
-        if len(found) > 1:
-            raise Fault(f"several imported maps have a group {name}: {', '.join(m.tree.url for m, _ in found)}")
-        return found[0]
-
-    def groups(self) -> list[tuple[Module, Group]]:
-        return [(module, group) for module in (self, *self.imported) for group in module.tree.group]
-
-    def concept_map(self, url: str) -> ConceptMap:
-        if url.startswith("#") and url[1:] in self._contained:
-            return self._contained[url[1:]]
-        return self._concept_maps.get(url)
-
-    def _error(self, entry: Import, problem: str) -> MappingError:
-        return MappingError(problem, map_name=self.tree.name, line=entry.position.line, column=entry.position.column)
-
-
-def _matches(pattern: str, url: str) -> bool:
-    return re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), url) is not None
-
-
-def _refuse_cycles(modules: Mapping[str, _Module]) -> None:
-    """Raises MappingError where maps import, or groups extend, one another in a circle."""
-    for module in modules.values():
-        _walk_imports(module, [])
-        for group in module.tree.group:
-            _walk_extends(module, group, [])
-
-
-def _walk_imports(module: _Module, path: list[_Module]) -> None:
-    if module in path:
-        names = " -> ".join(entry.tree.name for entry in (*path[path.index(module) :], module))
-        raise MappingError(f"the maps import one another in a circle: {names}", map_name=module.tree.name)
-    for imported in module.imported:
-        _walk_imports(imported, [*path, module])
-
-
-def _walk_extends(module: Any, group: Group, path: list[Group]) -> None:
-    at, tree = group.position, module.tree
-    place = Place(tree.url, tree.name, group.name, "", at)
-    if group in path:
-        names = " -> ".join(entry.name for entry in (*path[path.index(group) :], group))
-        raise place.error(f"the groups extend one another in a circle: {names}")
-    if group.extends is not None:
-        try:
-            base_module, base = module.group(group.extends)
-        except Fault as fault:
-            raise place.error(str(fault)) from fault
-        _walk_extends(base_module, base, [*path, group])

@@ -10,25 +10,25 @@ from fhir_service.mapping import syntax
 from fhir_service.mapping.default_groups import find_default_group
 from fhir_service.mapping.errors import Fault
 from fhir_service.mapping.inference import Sight, head_names, infer, unknown_variables
+from fhir_service.mapping.loaded_map import LoadedMap, declared_type
 from fhir_service.mapping.made import Made, Surroundings, Value
-from fhir_service.mapping.modules import Argument, GroupCode, Module, declared_type, placed
-from fhir_service.mapping.run import Place
+from fhir_service.mapping.run import Place, placed
 from fhir_service.mapping.scope import Code, Scope
 from fhir_service.mapping.shapes import Shape, Shapes
 from fhir_service.mapping.sources import build_source
-from fhir_service.mapping.steps import call_group, forget, in_sequence, slot_value
+from fhir_service.mapping.steps import Argument, GroupCode, call_group, forget, in_sequence, slot_value
 from fhir_service.mapping.targets import build_target
 from fhir_service.mapping.transforms import parameter, transform
 from fhir_service.mapping.values import assignable
 from fhir_service.terminology.concept_maps import BrokenConceptMap, ConceptMap, UnknownConceptMap
 
-CompileGroup = Callable[[Module, syntax.Group, tuple[Argument, ...], Place], GroupCode]
+CompileGroup = Callable[[LoadedMap, syntax.Group, tuple[Argument, ...], Place], GroupCode]
 
 
 class GroupBuilder:
     """Compiles one group of one map."""
 
-    def __init__(self, shapes: Shapes, compile_group: CompileGroup, module: Module, group: syntax.Group) -> None:
+    def __init__(self, shapes: Shapes, compile_group: CompileGroup, module: LoadedMap, group: syntax.Group) -> None:
         self.shapes, self.module, self.group = shapes, module, group
         self.compile_group = compile_group
         self.around = Surroundings(self.shapes, self._expression, self._concept_map, self._type_named)
@@ -107,7 +107,7 @@ class GroupBuilder:
         return call_group(code, [value for value, _ in given])
 
     def _argument(
-        self, module: Module, name: str, wanted: syntax.Input, actual: syntax.Parameter, scope: Scope
+        self, module: LoadedMap, name: str, wanted: syntax.Input, actual: syntax.Parameter, scope: Scope
     ) -> tuple[Value, Argument]:
         lenient, mode = False, "source"
         if isinstance(actual, syntax.Name):
@@ -154,7 +154,7 @@ class GroupBuilder:
 
     def _default_group(
         self, given: Shape | None, target: syntax.Target, scope: Scope
-    ) -> tuple[Module, syntax.Group, Shape] | None:
+    ) -> tuple[LoadedMap, syntax.Group, Shape] | None:
         context = scope.find(target.context or "")
         slot = context.shape.slots.get(target.element or "") if context.shape is not None else None
         if given is None or slot is None:
@@ -204,7 +204,7 @@ class GroupBuilder:
             raise Fault(f"nothing is known of the type {name}")
         return found
 
-    def _declared(self, module: Module, entry: syntax.Input) -> Shape | None:
+    def _declared(self, module: LoadedMap, entry: syntax.Input) -> Shape | None:
         return None if entry.type is None else declared_type(self.shapes, module.tree, entry.type)
 
     def _place(self, rule: syntax.Rule) -> Place:

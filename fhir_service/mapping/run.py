@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+from fhir_service.fhir.nodes import ContentFault
 from fhir_service.mapping.errors import MappingError, MappingLimit
 from fhir_service.mapping.syntax import Position
 
@@ -28,6 +29,22 @@ class Place:
         """The problem, told with this place."""
         at = self.position
         return kind(problem, map_name=self.map_name, group=self.group, rule=self.rule, line=at.line, column=at.column)
+
+
+class placed:  # noqa: N801  # reads as a statement: with placed(…)
+    """Turns a Fault, or an error of FHIRPath, into a MappingError that tells the place."""
+
+    __slots__ = ("_place",)
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, ContentFault):
+            raise self._place.error(str(error)) from error
 
 
 @dataclass(frozen=True, slots=True)

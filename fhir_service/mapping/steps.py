@@ -1,13 +1,35 @@
-"""Small pieces of compiled rules."""
+"""Compiled groups, and small pieces of compiled rules."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from fhir_service.mapping.made import Value
-from fhir_service.mapping.modules import GroupCode
-from fhir_service.mapping.run import Run
+from fhir_service.mapping.run import Place, Run
 from fhir_service.mapping.scope import Code, Frame
+from fhir_service.mapping.shapes import Shape
+
+Argument = tuple[Shape | None, bool]
+"""The shape of what a group is called with, and whether content decided it."""
+
+
+@dataclass(slots=True)
+class GroupCode:
+    """A compiled group. `initial` is its empty frame: parameters first."""
+
+    place: Place
+    initial: Frame = field(default_factory=list)
+    rules: list[Code] = field(default_factory=list)
+
+    def __call__(self, run: Run, arguments: list[Any]) -> None:
+        run.enter(self.place)
+        frame = self.initial[:]
+        frame[: len(arguments)] = arguments
+        for rule in self.rules:
+            rule(run, frame)
+        run.depth -= 1
 
 
 def slot_value(slot: int) -> Value:

@@ -1,0 +1,107 @@
+"""A map among the others: the maps it imports, and what its names stand for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from fhir_service.mapping.errors import Fault, MappingError
+from fhir_service.mapping.run import Place
+from fhir_service.mapping.shapes import Shape, Shapes
+from fhir_service.mapping.syntax import Group, Import, StructureMap
+from fhir_service.terminology.concept_maps import ConceptMap, ConceptMaps
+
+
+class LoadedMap:
+    """A map and the maps it imports."""
+
+    def __init__(self, tree: StructureMap, concept_maps: ConceptMaps) -> None:
+        self.tree = tree
+        self.imported: list[LoadedMap] = []
+        self._concept_maps = concept_maps
+        self._contained = {name: ConceptMap(resource) for name, resource in tree.contained.items()}
+
+    def resolve(self, modules: Mapping[str, LoadedMap]) -> None:
+        """Find the imported maps. Raises MappingError."""
+        for entry in self.tree.imports:
+            found = [module for url, module in modules.items() if _matches(entry.url, url) and module is not self]
+            if not found:
+                raise self._error(entry, f"no map has the url {entry.url}")
+            self.imported += [module for module in found if module not in self.imported]
+
+    def own_group(self, name: str) -> Group:
+        """The group of that name in this map. Raises MappingError."""
+        found = next((group for group in self.tree.group if group.name == name), None)
+        if found is None:
+            raise MappingError(f"there is no group {name}", map_name=self.tree.name)
+        return found
+
+    def group(self, name: str) -> tuple[LoadedMap, Group]:
+        """The group of that name, here or in an imported map, and where it is. Raises Fault."""
+        own = [(self, group) for group in self.tree.group if group.name == name]
+        found = own or [
+            (module, group) for module in self.imported for group in module.tree.group if group.name == name
+        ]
+        if not found:
+            raise Fault(f"there is no group {name} in this map or the maps it imports")
+        if len(found) > 1:
+            raise Fault(f"several imported maps have a group {name}: {', '.join(m.tree.url for m, _ in found)}")
+        return found[0]
+
+    def groups(self) -> list[tuple[LoadedMap, Group]]:
+        """Every group that can be named here."""
+        return [(module, group) for module in (self, *self.imported) for group in module.tree.group]
+
+    def concept_map(self, url: str) -> ConceptMap:
+        """Embedded (`#name`) or of the service. Raises UnknownConceptMap and BrokenConceptMap."""
+        if url.startswith("#") and url[1:] in self._contained:
+            return self._contained[url[1:]]
+        return self._concept_maps.get(url)
+
+    def _error(self, entry: Import, problem: str) -> MappingError:
+        return MappingError(problem, map_name=self.tree.name, line=entry.position.line, column=entry.position.column)
+
+
+def _matches(pattern: str, url: str) -> bool:
+    return re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), url) is not None
+
+
+def declared_type(shapes: Shapes, tree: StructureMap, name: str) -> Shape | None:
+    """What a type name means in a map: an alias of `uses`, else a FHIR type. Raises Fault."""
+    for structure in tree.structure:
+        if name in (structure.alias, structure.url) or (structure.alias is None and structure.url.endswith("/" + name)):
+            return shapes.by_url(structure.url)
+    found = shapes.named(name)
+    if found is None:
+        raise Fault(f"there is no type {name}; declare it with uses")
+    return found
+
+
+def refuse_cycles(modules: Mapping[str, LoadedMap]) -> None:
+    """Raises MappingError where maps import, or groups extend, one another in a circle."""
+    for module in modules.values():
+        _walk_imports(module, [])
+        for group in module.tree.group:
+            _walk_extends(module, group, [])
+
+
+def _walk_imports(module: LoadedMap, path: list[LoadedMap]) -> None:
+    if module in path:
+        names = " -> ".join(entry.tree.name for entry in (*path[path.index(module) :], module))
+        raise MappingError(f"the maps import one another in a circle: {names}", map_name=module.tree.name)
+    for imported in module.imported:
+        _walk_imports(imported, [*path, module])
+
+
+def _walk_extends(module: LoadedMap, group: Group, path: list[Group]) -> None:
+    at, tree = group.position, module.tree
+    place = Place(tree.url, tree.name, group.name, "", at)
+    if group in path:
+        names = " -> ".join(entry.name for entry in (*path[path.index(group) :], group))
+        raise place.error(f"the groups extend one another in a circle: {names}")
+    if group.extends is not None:
+        try:
+            base_module, base = module.group(group.extends)
+        except Fault as fault:
+            raise place.error(str(fault)) from fault
+        _walk_extends(base_module, base, [*path, group])
