@@ -6,6 +6,7 @@ A closure takes the focus (a list) and the environment (a sequence, variables by
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from fhir_service.fhir import fhirpath_parser as tree
@@ -101,10 +102,15 @@ def members(item: Any, name: str) -> Items:
         return child_items(item, name)
     if type(item) is PrimitiveNode and name == "value":
         return [] if item.value is None else [item.value]
-    for key in item:
-        if key.startswith(name) and key[len(name) :] in _CHOICES:
-            return child_items(item, key)
-    return []
+    choices = _choice_keys(name)
+    if choices.isdisjoint(item):
+        return []
+    return child_items(item, next(key for key in item if key in choices))
+
+
+@lru_cache(maxsize=4096)
+def _choice_keys(stem: str) -> frozenset[str]:
+    return frozenset(stem + suffix for suffix in _CHOICES)
 
 
 def _literal(node: tree.Literal, _: Variables) -> Closure:
