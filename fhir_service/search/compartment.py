@@ -28,7 +28,7 @@ def compartment_hashes(patient_id: str, resource_types: Iterable[str]) -> list[i
     """The hashes that tell a resource of these types to be in the compartment of a patient."""
     target = f"Patient/{patient_id}"
     return [
-        hash_of(reference_term(kind, parameter, target))
+        hash_of(reference_term(kind, indexed_parameters(kind)[parameter].indexed_as, target))
         for kind in resource_types
         for parameter in _PATIENT_COMPARTMENT.get(kind, _OTHERWISE)
         if parameter in indexed_parameters(kind)

@@ -8,9 +8,9 @@ properties, so every value comes with its FHIR type.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 from fhir_service.definitions.elements import UnknownElement, children, is_a, properties
 from fhir_service.definitions.search_parameters import alternatives
@@ -33,8 +33,7 @@ class UnsupportedExpression(ValueError):
     """An expression outside the subset; its parameter is not offered."""
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """One value an expression gives, with its FHIR type."""
 
     type: str
@@ -44,11 +43,15 @@ class Value:
 @dataclass(frozen=True, slots=True)
 class _Step:
     member: str
-    keep: Callable[[Any], bool] | None = None
+    keep: Callable[[Any], bool] | None = field(default=None, compare=False)
+    filters: tuple[str, ...] = ()
+    """What `keep` keeps, in the words of the expression."""
+    target: str = ""
+    """The type of the references it keeps, where that is its only filter."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Path:
+class Path:
     """Steps from the resource to values of one type. `holder` names the definitions of what is below it."""
 
     steps: tuple[_Step, ...]
@@ -56,20 +59,35 @@ class _Path:
     holder: str
     repeats: bool = False
 
-    def values(self, resource: Json) -> Iterator[Value]:
-        if self.steps and self.steps[0].member not in resource:
-            return iter(())
+    @property
+    def first_member(self) -> str:
+        """The member of the resource that all its values are in; empty where it is the resource."""
+        return self.steps[0].member if self.steps else ""
+
+    @property
+    def target(self) -> str:
+        """The one type of the references it leads to; empty where it leads to all."""
+        return self.steps[-1].target if self.steps else ""
+
+    @property
+    def without_target(self) -> Path:
+        """The same path to references of any type."""
+        return replace(self, steps=(*self.steps[:-1], _Step(self.steps[-1].member))) if self.target else self
+
+    def values(self, resource: Json) -> list[Value]:
         items: list[Any] = [resource]
         for step in self.steps:
-            items = [item for item in _below(items, step.member) if step.keep is None or step.keep(item)]
-        return (Value(self.type, item) for item in items)
+            items = _below(items, step.member)
+            if step.keep is not None:
+                items = [item for item in items if step.keep(item)]
+        return [Value(self.type, item) for item in items]
 
 
 @dataclass(frozen=True, slots=True)
 class Expression:
     """A compiled expression of one resource type."""
 
-    paths: tuple[_Path, ...]
+    paths: tuple[Path, ...]
     presence: bool = False
     """It asks whether a value is there and not false."""
 
@@ -78,11 +96,9 @@ class Expression:
         """Whether one resource may hold several values."""
         return len({path.steps for path in self.paths}) > 1 or any(path.repeats for path in self.paths)
 
-    def values(self, resource: Json) -> list[Value]:
-        found = [value for path in self.paths for value in path.values(resource)]
-        if self.presence:
-            return [Value("boolean", any(value.value is not False for value in found))]
-        return found
+    def is_present(self, resource: Json) -> bool:
+        """Whether a value is there that is not false."""
+        return any(value.value is not False for path in self.paths for value in path.values(resource))
 
 
 def compile_expression(resource_type: str, expression: str) -> Expression:
@@ -92,7 +108,7 @@ def compile_expression(resource_type: str, expression: str) -> Expression:
     return Expression(tuple(path for part in alternatives(expression) for path in _paths(resource_type, part)))
 
 
-def _paths(resource_type: str, part: str) -> list[_Path]:
+def _paths(resource_type: str, part: str) -> list[Path]:
     text = part.strip()
     while text.startswith("(") and text.endswith(")") and not _CAST.fullmatch(text):
         text = text[1:-1].strip()
@@ -101,7 +117,7 @@ def _paths(resource_type: str, part: str) -> list[_Path]:
     root, _, rest = text.partition(".")
     if not root.isidentifier() or not is_a(resource_type, root):
         raise UnsupportedExpression(part)
-    paths, position = [_Path((), resource_type, resource_type)], 0
+    paths, position = [Path((), resource_type, resource_type)], 0
     while position < len(rest):
         step = _STEP.match(rest, position)
         if step is None:
@@ -111,21 +127,21 @@ def _paths(resource_type: str, part: str) -> list[_Path]:
     return paths
 
 
-def _after(path: _Path, step: re.Match[str]) -> list[_Path]:
+def _after(path: Path, step: re.Match[str]) -> list[Path]:
     if member := step["member"]:
         return _members(path, member)
     if wanted := step["type"]:
         return [path] if is_a(path.type, wanted) or path.type == wanted else []
     if target := step["target"]:
-        return [_filtered(path, lambda item: target_type(item) == target)]
+        return [_filtered(path, step[0], lambda item: target_type(item) == target, target)]
     if name := step["name"]:
         value = step["value"]
-        return [_filtered(path, lambda item: isinstance(item, dict) and item.get(name) == value)]
+        return [_filtered(path, step[0], lambda item: isinstance(item, dict) and item.get(name) == value)]
     url = step["url"]
-    return [_filtered(found, lambda item: item.get("url") == url) for found in _members(path, "extension")]
+    return [_filtered(found, step[0], lambda item: item.get("url") == url) for found in _members(path, "extension")]
 
 
-def _members(path: _Path, member: str) -> list[_Path]:
+def _members(path: Path, member: str) -> list[Path]:
     try:
         known = properties(path.holder) if path.holder else {}
         choices = [name for name, entry in known.items() if entry.name == f"{member}[x]"]
@@ -135,7 +151,7 @@ def _members(path: _Path, member: str) -> list[_Path]:
     if not names:
         raise UnsupportedExpression(f"{path.holder or path.type} has no element {member}")
     return [
-        _Path(
+        Path(
             (*path.steps, _Step(name)),
             known[name].type,
             known[name].holder,
@@ -145,20 +161,23 @@ def _members(path: _Path, member: str) -> list[_Path]:
     ]
 
 
-def _filtered(path: _Path, keep: Callable[[Any], bool]) -> _Path:
+def _filtered(path: Path, words: str, keep: Callable[[Any], bool], target: str = "") -> Path:
     last = path.steps[-1]
     both = keep if last.keep is None else _both(last.keep, keep)
-    return replace(path, steps=(*path.steps[:-1], replace(last, keep=both)))
+    only = "" if last.filters else target
+    return replace(path, steps=(*path.steps[:-1], _Step(last.member, both, (*last.filters, words), only)))
 
 
 def _both(first: Callable[[Any], bool], second: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return lambda item: first(item) and second(item)
 
 
-def _below(items: list[Any], member: str) -> Iterator[Any]:
+def _below(items: list[Any], member: str) -> list[Any]:
+    found: list[Any] = []
     for item in items:
         child = item.get(member) if isinstance(item, dict) else None
         if isinstance(child, list):
-            yield from (element for element in child if element is not None)
+            found.extend(element for element in child if element is not None)
         elif child is not None:
-            yield child
+            found.append(child)
+    return found

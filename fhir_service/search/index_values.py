@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
 
 from fhir_service.search.dates import EARLIEST, LATEST, Range, date_range
 from fhir_service.search.expressions import Value
-from fhir_service.search.parameters import indexed_parameters, patient_parameter, sort_date_parameter
+from fhir_service.search.parameters import (
+    paths_by_member,
+    patient_parameter,
+    presence_parameters,
+    sort_date_parameter,
+)
 from fhir_service.search.reference_values import normal_reference
 
 _BUCKETS = 256
 
 
-@dataclass(frozen=True, slots=True)
-class TokenValue:
+class TokenValue(NamedTuple):
     """`system` is None where the element has no place for one or holds none."""
 
     parameter: str
@@ -24,16 +28,14 @@ class TokenValue:
     code: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class ReferenceValue:
+class ReferenceValue(NamedTuple):
     """`target` is `Type/id` on this server, else an absolute URL or canonical."""
 
     parameter: str
     target: str
 
 
-@dataclass(frozen=True, slots=True)
-class DateValue:
+class DateValue(NamedTuple):
     parameter: str
     range: Range
 
@@ -70,14 +72,20 @@ def index_values(resource: Mapping[str, Any], base: str | None = None) -> IndexV
     tokens: list[TokenValue] = []
     references: list[ReferenceValue] = []
     dates: list[DateValue] = []
-    for parameter in indexed_parameters(resource["resourceType"]).values():
-        for value in parameter.expression.values(resource):
-            if parameter.type == "token":
-                tokens.extend(_tokens(parameter.code, value))
-            elif parameter.type == "reference":
-                references.extend(_references(parameter.code, value, base))
-            else:
-                dates.extend(DateValue(parameter.code, found) for found in _dates(value))
+    paths = paths_by_member(resource["resourceType"])
+    for member in resource:
+        for parameter, path in paths.get(member, ()):
+            for value in path.values(resource):
+                if parameter.type == "token":
+                    tokens.extend(_tokens(parameter.code, value))
+                elif parameter.type == "reference":
+                    references.extend(_references(parameter.code, value, base))
+                else:
+                    dates.extend(DateValue(parameter.code, found) for found in _dates(value))
+    for parameter in presence_parameters(resource["resourceType"]):
+        tokens.append(
+            TokenValue(parameter.code, None, "true" if parameter.expression.is_present(resource) else "false")
+        )
     return IndexValues(resource["resourceType"], tuple(tokens), tuple(references), tuple(dates))
 
 

@@ -20,7 +20,7 @@ from fhir_service.search.query_values import (
     invalid,
     unsupported_modifier,
     wanted_instants,
-    wanted_reference,
+    wanted_references,
     wanted_token,
 )
 
@@ -157,8 +157,12 @@ def _tokens(
 def _references(
     reading: _Reading, parameter: IndexedParameter, modifier: str, alternatives: Sequence[str]
 ) -> IndexedCriterion:
-    wanted = (wanted_reference(parameter.code, parameter, modifier, part, reading.base) for part in alternatives)
-    return IndexedCriterion(parameter.code, tuple(wanted))
+    wanted = [
+        reference
+        for part in alternatives
+        for reference in wanted_references(parameter.code, parameter, modifier, part, reading.base)
+    ]
+    return IndexedCriterion(parameter.indexed_as, tuple(wanted))
 
 
 def _count(reading: _Reading, value: str) -> bool:

@@ -11,7 +11,7 @@ from fhir_service.search.criteria import WantedReference, WantedToken
 from fhir_service.search.dates import EARLIEST, LATEST, Range, date_range
 from fhir_service.search.parameters import IndexedParameter
 from fhir_service.search.query_text import split, unescaped
-from fhir_service.search.reference_values import normal_reference
+from fhir_service.search.reference_values import normal_reference, target_type
 
 _PREFIX = re.compile(r"(eq|ne|gt|lt|ge|le|sa|eb|ap)?(.*)", re.DOTALL)
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
@@ -28,9 +28,9 @@ def wanted_token(name: str, text: str) -> WantedToken:
     raise invalid(name, f"'{text}' is not code, system|code, |code or system|")
 
 
-def wanted_reference(
+def wanted_references(
     name: str, parameter: IndexedParameter, modifier: str, text: str, base: str | None
-) -> WantedReference:
+) -> list[WantedReference]:
     """`id`, `Type/id` or an absolute URL; a modifier names the type of a bare id (rest-rules REF-1, REF-2).
 
     Raises UnsupportedParameter for a modifier that is no type the parameter points at, InvalidParameter for a value
@@ -43,11 +43,14 @@ def wanted_reference(
         target = normal_reference(value, base)
         if target is None or ("/" not in target and ":" not in target):
             raise invalid(name, f"'{value}' is not id, Type/id or an absolute URL")
-        if modifier and not target.startswith(f"{modifier}/"):
-            raise invalid(name, f"'{value}' is not a {modifier}")
-        return WantedReference(target)
-    only = modifier or (parameter.targets[0] if len(parameter.targets) == 1 else "")
-    return WantedReference(f"{only}/{value}") if only else WantedReference(None, value)
+        kind = target_type({"reference": target})
+        allowed = (modifier,) if modifier else parameter.targets
+        if kind is not None and allowed and kind not in allowed:
+            raise invalid(name, f"'{value}' is no reference to {' or '.join(allowed)}")
+        return [WantedReference(target)]
+    if not modifier and parameter.any_target:
+        return [WantedReference(None, value)]
+    return [WantedReference(f"{kind}/{value}") for kind in ((modifier,) if modifier else parameter.targets)]
 
 
 def wanted_instants(name: str, text: str, now: int | None = None) -> list[Range]:

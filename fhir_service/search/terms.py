@@ -11,6 +11,7 @@ from functools import lru_cache
 from hashlib import blake2b
 
 from fhir_service.search.index_values import IndexValues, ReferenceValue, TokenValue
+from fhir_service.search.parameters import indexed_parameters
 
 _SEPARATOR = "\x1f"
 """No FHIR string may hold it, so no two terms can be written alike."""
@@ -24,7 +25,13 @@ def hash_of(term: str) -> int:
 
 def hashes_of(values: IndexValues) -> tuple[int, ...]:
     """The hashes under which a resource is indexed, ascending."""
-    return tuple(sorted({hash_of(term) for term in terms_of(values)}))
+    kind = values.resource_type
+    found = {hash_of(presence_term(kind, parameter)) for parameter in values.parameters}
+    for token in values.tokens:
+        found.update(_hashes_of_token(kind, token))
+    for reference in values.references:
+        found.update(_hashes_of_reference(kind, reference))
+    return tuple(sorted(found))
 
 
 def terms_of(values: IndexValues) -> Iterator[str]:
@@ -65,8 +72,18 @@ def reference_term(resource_type: str, parameter: str, target: str) -> str:
 
 
 def id_term(resource_type: str, parameter: str, target_id: str) -> str:
-    """A bare id, of any type."""
+    """A bare id of any type, where a parameter points at many."""
     return _SEPARATOR.join((resource_type, parameter, "id", target_id))
+
+
+@lru_cache(maxsize=16384)
+def _hashes_of_token(kind: str, value: TokenValue) -> tuple[int, ...]:
+    return tuple(hash_of(term) for term in _terms_of_token(kind, value))
+
+
+@lru_cache(maxsize=16384)
+def _hashes_of_reference(kind: str, value: ReferenceValue) -> tuple[int, ...]:
+    return tuple(hash_of(term) for term in _terms_of_reference(kind, value))
 
 
 def _terms_of_token(kind: str, value: TokenValue) -> Iterator[str]:
@@ -79,6 +96,8 @@ def _terms_of_token(kind: str, value: TokenValue) -> Iterator[str]:
 
 def _terms_of_reference(kind: str, value: ReferenceValue) -> Iterator[str]:
     yield reference_term(kind, value.parameter, value.target)
+    if not indexed_parameters(kind)[value.parameter].any_target:
+        return
     target_type, _, target_id = value.target.partition("/")
     if target_type.isalpha() and target_id and "/" not in target_id:
         yield id_term(kind, value.parameter, target_id)

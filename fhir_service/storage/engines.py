@@ -12,10 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 DRIVERS = ("sqlite+aiosqlite", "postgresql+asyncpg")
-_PRAGMAS = (
+PRAGMAS = (
     "busy_timeout=20000",  # first: the next ones may have to wait for another process
     "journal_mode=WAL",
     "synchronous=FULL",  # a commit that was answered is on the disk
+    "wal_autocheckpoint=8000",  # 32 MB: pages that many commits touch go to the database file once
     "cache_size=-16000",
     "mmap_size=268435456",
     "temp_store=MEMORY",
@@ -70,6 +71,6 @@ def _make_folder(url: URL) -> None:
 
 def _set_pragmas(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
-    for pragma in _PRAGMAS:
+    for pragma in PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

@@ -15,7 +15,7 @@ from fhir_service.storage.database import Database
 from fhir_service.storage.dialects import Dialect
 from fhir_service.storage.plan import Plan, State
 from fhir_service.storage.preparation import Prepared
-from fhir_service.storage.sessions import Session
+from fhir_service.storage.sessions import Session, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +48,11 @@ async def commit_group(database: Database, commits: Sequence[Commit]) -> list[Re
     async with database.transaction() as session:
         plan = await _start(session, dialect, commits)
         results: list[Result] = [plan.add(commit.changes) for commit in commits]
-        await _write(session, dialect, plan)
+        steps = _steps(dialect, plan)
         for commit, result in zip(commits, results, strict=True):
             if not isinstance(result, FhirError):
-                await _keep_books(session, commit)
+                steps += _book_steps(commit)
+        await session.run_all([(statement, rows) for statement, rows in steps if rows])
         return results
 
 
@@ -88,7 +89,7 @@ async def _states(session: Session, dialect: Dialect, keys: Sequence[Key]) -> di
     return states
 
 
-async def _write(session: Session, dialect: Dialect, plan: Plan) -> None:
+def _steps(dialect: Dialect, plan: Plan) -> list[Step]:
     versions = [
         (
             *(
@@ -105,15 +106,12 @@ async def _write(session: Session, dialect: Dialect, plan: Plan) -> None:
     ]
     added = [_row(dialect, key, state) for key, state in plan.states.items() if key not in plan.before]
     changed = [_row(dialect, key, state) for key, state in plan.states.items() if key in plan.before]
-    for statement, rows in (
+    return [
         (statements.INSERT_VERSION, versions),
         (statements.INSERT_CURRENT, added),
         (statements.UPDATE_CURRENT, changed),
-    ):
-        if rows:
-            await session.run_many(statement, rows)
-    if dialect.postings:
-        await _write_postings(session, plan)
+        *(_posting_steps(plan) if dialect.postings else ()),
+    ]
 
 
 def _row(dialect: Dialect, key: Key, state: State) -> tuple[Any, ...]:
@@ -123,7 +121,7 @@ def _row(dialect: Dialect, key: Key, state: State) -> tuple[Any, ...]:
     )
 
 
-async def _write_postings(session: Session, plan: Plan) -> None:
+def _posting_steps(plan: Plan) -> list[Step]:
     """Only what differs from before; in order of the index, which is how a tree likes to grow."""
     gone: list[tuple[int, int]] = []
     new: list[tuple[int, int, int | None]] = []
@@ -135,31 +133,31 @@ async def _write_postings(session: Session, plan: Plan) -> None:
             new += [(one, state.resource_key, state.sort_date) for one in state.hashes if one not in kept]
         else:
             new += [(one, state.resource_key, state.sort_date) for one in state.hashes]
-    if gone:
-        await session.run_many(statements.DELETE_POSTING, sorted(gone))
-    if new:
-        await session.run_many(statements.INSERT_POSTING, sorted(new, key=itemgetter(0, 1)))
+    return [
+        (statements.DELETE_POSTING, sorted(gone)),
+        (statements.INSERT_POSTING, sorted(new, key=itemgetter(0, 1))),
+    ]
 
 
 async def _erase(session: Session, dialect: Dialect, keys: Sequence[Key]) -> None:
+    if not keys:
+        return
     states = await _states(session, dialect, keys)
+    rows = [(one, state.resource_key) for state in states.values() for one in state.hashes]
     if dialect.postings:
-        rows = [(one, state.resource_key) for state in states.values() for one in state.hashes]
-        await session.run_many(statements.DELETE_POSTING, rows)
-    if keys:
-        await session.run_many(statements.ERASE_VERSIONS, keys)
-        await session.run_many(statements.ERASE_CURRENT, keys)
+        await session.run_all([(statements.DELETE_POSTING, rows)])
+    await session.run_all([(statements.ERASE_VERSIONS, keys), (statements.ERASE_CURRENT, keys)])
 
 
-async def _keep_books(session: Session, commit: Commit) -> None:
+def _book_steps(commit: Commit) -> list[Step]:
     entry = commit.report
     if entry is None:
-        return
+        return []
+    source = [(entry.source_key,)]
     if entry.forget:
-        await session.fetch(statements.FORGET_RESOURCES, entry.source_key)
-        await session.fetch(statements.FORGET_REPORT, entry.source_key)
-        return
-    await session.fetch(statements.REMEMBER_REPORT, entry.source_key, entry.fingerprint)
-    await session.fetch(statements.MAKES_NO_LONGER, entry.source_key)
-    if entry.made:
-        await session.run_many(statements.MAKES, [(entry.source_key, *key) for key in entry.made])
+        return [(statements.FORGET_RESOURCES, source), (statements.FORGET_REPORT, source)]
+    return [
+        (statements.REMEMBER_REPORT, [(entry.source_key, entry.fingerprint)]),
+        (statements.MAKES_NO_LONGER, source),
+        (statements.MAKES, [(entry.source_key, *key) for key in entry.made]),
+    ]

@@ -60,8 +60,9 @@ def prepared(change: Change, base: str | None) -> Prepared:
 
 
 def _content(resource_type: str, resource_id: str, text: bytes, base: str | None) -> Content:
-    spliced = splice(minified(text), resource_id)
+    compact = minified(text)
+    spliced = splice(compact, resource_id)
     if spliced.resource_type != resource_type:
         raise MalformedContent(f"the resource is a {spliced.resource_type[:80]}, not a {resource_type}")
-    values = index_values(parse(spliced.text(0, 0)), base)
+    values = index_values(parse(compact), base)
     return Content(spliced, partition_key(resource_id, values), hashes_of(values), values.sort_date)

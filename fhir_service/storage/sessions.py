@@ -1,22 +1,31 @@
 """One way to run SQL on both drivers.
 
-Statements are written with numbered parameters, `$1`; SQLite reads `?1`. The drivers are used directly, below
-SQLAlchemy's result objects, since those cost more than most of the statements here.
+Statements are written with numbered parameters, `$1`; SQLite reads `?1`. The drivers are used directly, since a result
+object of SQLAlchemy's costs more than most of the statements here; on SQLite several statements are one trip to the
+thread of the connection.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Sequence
-from functools import lru_cache
-from typing import Any, Protocol, cast
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache, partial
+from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
-import aiosqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from fhir_service.fhir.errors import StoreUnavailable
+from fhir_service.storage.engines import PRAGMAS
 from fhir_service.storage.failures import unavailable_told
 
+P = ParamSpec("P")
+T = TypeVar("T")
 Row = Sequence[Any]
+Step = tuple[str, Sequence[Row]]
+"""A statement and the rows of values it is run with."""
 _PARAMETER = re.compile(r"\$(\d+)")
 
 
@@ -26,8 +35,8 @@ class Session(Protocol):
     async def fetch(self, statement: str, *values: Any) -> Sequence[Row]:
         """Run one statement and return its rows. Raises StoreUnavailable."""
 
-    async def run_many(self, statement: str, rows: Sequence[Row]) -> None:
-        """Run one statement for each row of values. Raises StoreUnavailable."""
+    async def run_all(self, steps: Sequence[Step]) -> None:
+        """Run each statement for each of its rows of values. Raises StoreUnavailable."""
 
     async def close(self) -> None: ...
 
@@ -37,24 +46,54 @@ class Session(Protocol):
 
 
 class SqliteSession:
-    """A connection and the thread it runs in."""
+    """A connection in a thread of its own, which runs one thing after the other."""
 
-    def __init__(self, connection: AsyncConnection, driver: aiosqlite.Connection) -> None:
-        self._connection = connection
-        self._driver = driver
-        self.usable = True
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
+        self._connection: sqlite3.Connection | None = None
+
+    @property
+    def usable(self) -> bool:
+        return self._connection is not None
+
+    async def open(self, file: str, pragmas: Sequence[str]) -> None:
+        """Raises StoreUnavailable."""
+        await self._run(self._open, file, pragmas)
 
     async def fetch(self, statement: str, *values: Any) -> Sequence[Row]:
-        with unavailable_told():
-            return list(await self._driver.execute_fetchall(_numbered(statement), values))
+        return await self._run(self._fetch, _numbered(statement), values)
 
-    async def run_many(self, statement: str, rows: Sequence[Row]) -> None:
-        with unavailable_told():
-            await self._driver.executemany(_numbered(statement), rows)
+    async def run_all(self, steps: Sequence[Step]) -> None:
+        await self._run(self._run_all, [(_numbered(statement), rows) for statement, rows in steps])
 
     async def close(self) -> None:
-        self.usable = False
-        await self._connection.close()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await self._run(connection.close)
+        self._thread.shutdown(wait=False)
+
+    async def _run(self, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        with unavailable_told():
+            return await asyncio.get_running_loop().run_in_executor(self._thread, partial(work, *arguments, **named))
+
+    def _open(self, file: str, pragmas: Sequence[str]) -> None:
+        connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False, cached_statements=256)
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}")
+        self._connection = connection
+
+    def _fetch(self, statement: str, values: Sequence[Any]) -> Sequence[Row]:
+        return self._driver.execute(statement, values).fetchall()
+
+    def _run_all(self, steps: Sequence[Step]) -> None:
+        for statement, rows in steps:
+            self._driver.executemany(statement, rows)
+
+    @property
+    def _driver(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise StoreUnavailable("the database is closed")
+        return self._connection
 
 
 @lru_cache(maxsize=512)
@@ -85,9 +124,10 @@ class PostgresqlSession:
         with unavailable_told():
             return await self._driver.fetch(statement, *values)
 
-    async def run_many(self, statement: str, rows: Sequence[Row]) -> None:
+    async def run_all(self, steps: Sequence[Step]) -> None:
         with unavailable_told():
-            await self._driver.executemany(statement, rows)
+            for statement, rows in steps:
+                await self._driver.executemany(statement, rows)
 
     async def close(self) -> None:
         if self.usable:
@@ -97,15 +137,19 @@ class PostgresqlSession:
 
 
 async def connect(engine: AsyncEngine, *setup: str) -> Session:
-    """A new connection, after running `setup` on it. Raises StoreUnavailable."""
-    with unavailable_told():
-        connection = await engine.connect()
-        driver = (await connection.get_raw_connection()).driver_connection
-    session: Session
-    if isinstance(driver, aiosqlite.Connection):
-        session = SqliteSession(connection, driver)
-    else:
-        session = PostgresqlSession(connection, cast(_Asyncpg, driver))
+    """A new connection to the database of the engine, after running `setup` on it. Raises StoreUnavailable."""
+    session = await _open(engine)
     for statement in setup:
         await session.fetch(statement)
     return session
+
+
+async def _open(engine: AsyncEngine) -> Session:
+    if engine.dialect.name == "sqlite":
+        session = SqliteSession()
+        await session.open(engine.url.database or "", PRAGMAS)
+        return session
+    with unavailable_told():
+        connection = await engine.connect()
+        driver = (await connection.get_raw_connection()).driver_connection
+    return PostgresqlSession(connection, cast(_Asyncpg, driver))

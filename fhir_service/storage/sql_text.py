@@ -25,7 +25,7 @@ class Values:
 
 
 def all_of(conditions: Iterable[str]) -> str:
-    return " AND ".join(conditions)
+    return " AND ".join(conditions) or "TRUE"
 
 
 def column_conditions(query: Query, values: Values, row: str = "") -> list[str]:

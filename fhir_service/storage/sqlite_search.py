@@ -62,7 +62,8 @@ async def _matches(session: Session, query: Query, values: Values) -> tuple[str,
             "NOT c.deleted",
             *column_conditions(query, values, "c."),
         ]
-        return "resource_current c", "c.resource_key", conditions + [_has(group, "c", values) for group in groups]
+        order = "+c.resource_key" if by_id else "c.resource_key"  # few rows by their ids are sorted, not walked to
+        return "resource_current c", order, conditions + [_has(group, "c", values) for group in groups]
     first, *others = await _rarest_first(session, groups)
     if len(first) == 1:
         walked, conditions = "posting p", [f"p.hash = {values(first[0])}"]

@@ -83,7 +83,7 @@ class ResourceCurrent(SQLModel, table=True):
 
 
 class Posting(SQLModel, table=True):
-    """On SQLite: which resources have a term, in order of their keys and of their dates."""
+    """On SQLite: which resources have a term, in order of their keys, and where each stands in time."""
 
     __tablename__ = "posting"
 
@@ -91,10 +91,7 @@ class Posting(SQLModel, table=True):
     resource_key: int = Field(sa_column=_number(primary_key=True, autoincrement=False))
     sort_date: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
 
-    __table_args__ = (
-        Index("posting_by_date", "hash", "sort_date", "resource_key", sqlite_where=sql("sort_date IS NOT NULL")),
-        {"sqlite_with_rowid": False, "info": {ON_DATABASE: "sqlite"}},
-    )
+    __table_args__ = ({"sqlite_with_rowid": False, "info": {ON_DATABASE: "sqlite"}},)
 
 
 class CommitClock(SQLModel, table=True):

@@ -97,12 +97,6 @@ def _posting() -> None:
         sa.PrimaryKeyConstraint("hash", "resource_key"),
         sqlite_with_rowid=False,
     )
-    op.create_index(
-        "posting_by_date",
-        "posting",
-        ["hash", "sort_date", "resource_key"],
-        sqlite_where=sa.text("sort_date IS NOT NULL"),
-    )
 
 
 def _clock() -> None:
