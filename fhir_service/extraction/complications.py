@@ -52,6 +52,8 @@ _CAUSE = re.compile(
     r"\b(?:caused\sby|due\sto|because\sof|resulting\sfrom|resulted\sfrom|secondary\sto|as\sa\sresult\sof|attributed\sto|owing\sto|gave\srise\sto)\s[^.;,()]{3,80}",
     re.IGNORECASE,
 )
+_FEARED = re.compile(r"\b(?:fear\w*|scared|afraid|terrified|worr\w+|prevent\w*|avoid\w*|to\sexclude|will\sget|in\sorder\sto)\b[^.;]{0,40}$", re.IGNORECASE)
+_LASTING = re.compile(r"\b(?:reliev\w+|remain\w*|unchanged|improv\w+|recover\w*|persist\w*|resolv\w+|as\sbefore|hardly|disappear\w*)\b", re.IGNORECASE)
 _DISC_LEVELS = re.compile(
     r"\b(?:disc\sspace|collapse|destruct|erosion|signal|endplate|abscess|edema|oedema)", re.IGNORECASE
 )
@@ -86,6 +88,8 @@ def _told(course: Course, treated: frozenset[str]) -> list[Harm]:
                 continue
             found += _accepted(harm, treated)
     found += [harm for sentence in course.patient.echo if _retold(sentence) for harm in _echoed(sentence, treated)]
+    known = {harm.code for harm in found if harm.sentence.section is not Section.CAPTION}
+    found = [harm for harm in found if harm.code in known]  # a caption illustrates, it does not add
     return _with_masses(course, found)
 
 
@@ -124,6 +128,8 @@ def _accepted(harm: Harm, treated: frozenset[str]) -> list[Harm]:
     polarity = harm.polarity
     if polarity is Polarity.HYPOTHETICAL and _TREATED.search(text[: harm.start]) and _BEGUN.search(text):
         polarity = Polarity.AFFIRMED
+    if _FEARED.search(text[: harm.start]):
+        return []
     if polarity is not Polarity.AFFIRMED or _HISTORY.search(text[: harm.start]):
         return []
     if harm.code == "fracture":
@@ -284,7 +290,7 @@ class _Builder:
     def _onset(self, group: Sequence[Harm]) -> RelativeTime | None:
         for harm in group:
             time = self._own_time(harm)
-            if time is not None:
+            if time is not None and not self._presented_earlier(group[0].code, time):
                 return time.relative(
                     self._event(harm), harm.sentence.span(time.start, time.end), "complications.onset-stated"
                 )
@@ -295,8 +301,17 @@ class _Builder:
         clock = clock or next((c for harm in group if (c := self._clock(harm)) is not None), None)
         return None if clock is None else self._from_clock(clock)
 
+    def _presented_earlier(self, code: str, time: TimeMention) -> bool:
+        """Cement out of place dates from the first complaint, not from the image that shows it."""
+        first = self.course.presenting
+        if code not in _INHERITS_PRESENTATION or first is None or first.time.days is None:
+            return False
+        return time.days is None or first.time.days < time.days
+
     def _clock(self, harm: Harm) -> Clock | None:
-        return None if self.course.after_revision(harm.sentence) else self.course.clock(harm.sentence)
+        if self.course.after_revision(harm.sentence):
+            return self.course.presenting if _LASTING.search(harm.sentence.text) else None
+        return self.course.clock(harm.sentence)
 
     def _own_time(self, harm: Harm) -> TimeMention | None:
         """The time its sentence tells: before it in the sentence, else behind it in the same clause."""

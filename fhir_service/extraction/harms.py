@@ -106,7 +106,7 @@ def _cement_harms(sentence: Sentence, hits: Sequence[Hit], sites: Sequence[Hit],
     found: list[Harm] = []
     for site in sites:
         event = _event_of(text, site, events, cement)
-        if event is None or _NOT_BY_CEMENT.match(text[site.end : site.end + 20].strip()):
+        if event is None or re.match(r"\s(?:level|height)\b", text[site.end :]) or _NOT_BY_CEMENT.match(text[site.end : site.end + 20].strip()):
             continue
         code = _code(text, site, embolic=embolic)
         if code is None:

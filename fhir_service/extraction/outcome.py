@@ -11,15 +11,12 @@ from fhir_service.extraction.course import NOWHERE, Course
 from fhir_service.extraction.document import Section, Sentence
 from fhir_service.extraction.lexicon import Hit, lexicon
 from fhir_service.extraction.narrative import collective, general, of_others
-from fhir_service.extraction.timeline import DAYS, Anchor, Duration, TimeMention, find_durations, find_times
+from fhir_service.extraction.timeline import DAYS, Anchor, Duration, find_durations, find_times
 from fhir_service.reports.case_report import Coded, ObservationFact, Polarity, Relation
-from fhir_service.reports.case_report import Coded as _Coded
 
-_FOLLOW_UP = re.compile(r"\bfollow(?:ed)?[\s-]*up\b|\bfollowed\b|\blast\s(?:visit|examination|review)\b", re.IGNORECASE)
-_STATE = re.compile(
-    r"\b(?:asymptomatic|symptoms?|walk\w*|ambulat\w*|recover\w*|reliev\w*|relief|pain|free|well|alive|remain\w*|improv\w*|function\w*|strength|deficit\w*|back\sto|no\s|without|independent\w*)\b",
-    re.IGNORECASE,
-)
+_FOLLOW_UP = re.compile(r"\bfollow(?:ed)?[\s-]*up\b|\bfollowed\sfor\b|\blast\s(?:visit|examination|review)\b", re.IGNORECASE)
+_WORSE = re.compile(r"\b(?:recur\w*|restenosis|collaps\w*|worsen\w*|readmitted|new\s)", re.IGNORECASE)
+_SEEN = re.compile(r"\b(?:was\s(?:last\s)?(?:seen|examined|reviewed)|visits?|check-?ups?)\b", re.IGNORECASE)
 _SHORTEST = Decimal(14)
 """Days: what is told within two weeks of an operation is its aftermath, not follow-up."""
 _SOME_GAIN = re.compile(
@@ -79,6 +76,9 @@ def _judge(verdicts: Sequence[Verdict]) -> Coded | None:
         better = next((v for v in reversed(verdicts) if v[0] == "improved"), None)
         return _coded("recovering", better) if better else None
     last = [v for v in telling if v[1] is telling[-1][1]]
+    if last[0][0] == "unchanged" and _later_better(verdicts, last[0]):
+        better = next(v for v in reversed(verdicts) if v[0] == "improved")
+        return _coded("recovering", better)
     left = next((v for v in last if v[0] in ("remaining", "unchanged")), None)
     if left is None:
         return _coded("resolved", last[0])
@@ -87,9 +87,13 @@ def _judge(verdicts: Sequence[Verdict]) -> Coded | None:
     return _coded("resolvedWithSequelae" if gained else "ongoing", left)
 
 
+def _later_better(verdicts: Sequence[Verdict], told: Verdict) -> bool:
+    return any(v[0] == "improved" and v[1].start > told[1].start for v in verdicts)
+
+
 def _coded(code: str, verdict: Verdict) -> Coded:
     _, sentence, start, end = verdict
-    return _Coded(
+    return Coded(
         code=code, text=sentence.text[start:end], span=(sentence.span(start, end),), rule="outcome.final-state"
     )
 
@@ -139,29 +143,28 @@ def _of_something_else(text: str, duration: Duration) -> bool:
 
 
 def _told(course: Course) -> Found | None:
+    """The longest time after an operation, or time of after-care, at which the patient's state is told."""
     best: Found | None = None
     for number, sentence in enumerate(course.patient.case):
-        if number < course.index[0] or general(sentence.text):
+        if number < course.index[0] or general(sentence.text) or not _closes(course, sentence, number):
             continue
         for time in find_times(sentence.text):
-            if _closes(course, sentence, number, time):
+            if time.relation is Relation.AFTER and time.days is not None and time.anchor is not Anchor.PRESENT:
                 best = _longer(best, sentence, time.start, time.end, time.high or time.value, time.unit)
-    return best
+        if course.revision[0] < number < NOWHERE[0]:
+            for duration in find_durations(sentence.text):
+                if re.search(r"\b(?:for|over)\s(?:the\s(?:next|following)\s)?$", sentence.text[: duration.start]):
+                    best = _longer(best, sentence, duration.start, duration.end, duration.high or duration.value, duration.unit)
+    return best if best is not None and best[3] * DAYS[best[4]] >= _SHORTEST else None
 
 
-def _closes(course: Course, sentence: Sentence, number: int, time: TimeMention) -> bool:
-    if (
-        time.relation is not Relation.AFTER
-        or time.days is None
-        or time.days < _SHORTEST
-        or not _STATE.search(sentence.text)
-    ):
+def _closes(course: Course, sentence: Sentence, number: int) -> bool:
+    """Whether a sentence tells the state of the patient after the last operation, and not a turn for the worse."""
+    verdicts = {v[0] for v in _verdicts(sentence)}
+    if "fatal" in verdicts or _WORSE.search(sentence.text):
         return False
-    if time.anchor is Anchor.PRESENT or any(v[0] == "fatal" for v in _verdicts(sentence)):
-        return False
-    if course.revision != NOWHERE:
-        return number >= course.revision[0]
-    return any(v[0] in ("recovered", "improved", "remaining") for v in _verdicts(sentence))
+    told = bool(verdicts & {"recovered", "improved", "remaining"}) or _SEEN.search(sentence.text) is not None
+    return told and (course.revision == NOWHERE or number >= course.revision[0])
 
 
 def _longer(

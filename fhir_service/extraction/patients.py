@@ -84,6 +84,7 @@ def _narrated(document: Document, section: Section) -> list[PatientText]:
     sentences = document.of(section)
     patients: list[PatientText] = []
     pending: list[Sentence] = []
+    shared_paragraph = -1
     current: PatientText | None = None
     heading = ""
     for sentence in sentences:
@@ -101,8 +102,8 @@ def _narrated(document: Document, section: Section) -> list[PatientText]:
             current.people.append((sentence, person))
         if current is None:
             pending.append(sentence)
-        elif _for_everyone(sentence, patients):
-            continue
+        elif _for_everyone(sentence, patients) or sentence.paragraph == shared_paragraph:
+            shared_paragraph = sentence.paragraph
         else:
             current.case.append(sentence)
     if (
@@ -167,6 +168,7 @@ def _known(person: Person, patients: Sequence[PatientText]) -> PatientText | Non
 
 
 def _for_everyone(sentence: Sentence, patients: Sequence[PatientText]) -> bool:
+    """A paragraph that takes the patients together is about none of them from there on."""
     return len(patients) > 1 and collective(sentence.text)
 
 
@@ -257,7 +259,8 @@ def _add_together(document: Document, narrated: Sequence[PatientText]) -> None:
     for sentence in document.sentences:
         if sentence.section in (Section.CAPTION, Section.COMMENT, Section.REFERENCES, Section.DISCUSSION):
             continue
-        if speaks_of_all(sentence.text, len(narrated)) and not of_others(sentence.text):
+        of_theirs = sentence.section is not Section.TITLE and of_others(sentence.text)
+        if speaks_of_all(sentence.text, len(narrated)) and not of_theirs:
             for patient in narrated:
                 patient.together.append(sentence)
 
