@@ -32,7 +32,7 @@ class FhirDispatcher:
             self._table.setdefault(row.key, {})[row.method] = row
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path: str = scope["path"]
+        path: str = scope.get("path", "")
         if scope["type"] != "http" or not (path == self._prefix or path.startswith(f"{self._prefix}/")):
             await self._app(scope, receive, send)
             return

@@ -45,16 +45,14 @@ async def _response(call: Call, result: Result) -> ResponseEntry:
 
 async def _written(call: Call, outcome: Outcome) -> ResponseEntry:
     """Without a preference no resource: who sends many, has them."""
-    returned = call.preferences.returned
-    kept = outcome.action not in ("deleted", "unchanged") or outcome.version > 0
     entry = ResponseEntry(
-        _status({"created": 201, "deleted": 204}.get(outcome.action, 200)),
+        _status({"created": 201, "updated": 200}.get(outcome.action, 204)),
         location=location(call, outcome) if outcome.action == "created" else "",
-        etag=etag(outcome.version) if kept else "",
+        etag=etag(outcome.version) if outcome.action != "unchanged" else "",
         last_modified=outcome.last_updated.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        outcome=outcome_text(outcome) if returned == "OperationOutcome" else b"",
+        outcome=outcome_text(outcome) if call.preferences.returned == "OperationOutcome" else b"",
     )
-    if returned != "representation" or outcome.action == "deleted":
+    if call.preferences.returned != "representation" or outcome.action not in ("created", "updated"):
         return entry
     stored = await call.repository.vread(outcome.type, outcome.id, outcome.version, call.access)
     return entry._replace(text=stored.text, full_url=f"{call.base}/{outcome.type}/{outcome.id}")

@@ -1,0 +1,219 @@
+"""Whatever is sent, the answer is an OperationOutcome with the right status, and nothing is stored."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+from api_client import BASE, Client, issues, patient
+
+NESTED = b'{"resourceType":"Patient","extension":' + b'[{"url":"http://e.org","extension":' * 5000
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        pytest.param(b"", "structure", id="nothing"),
+        pytest.param(b'{"resourceType":"Patient"', "structure", id="truncated"),
+        pytest.param(b"resourceType=Patient", "structure", id="not JSON"),
+        pytest.param(b"[]", "structure", id="a list"),
+        pytest.param(b'"x"', "structure", id="a string"),
+        pytest.param(b"null", "structure", id="null"),
+        pytest.param(b"{}", None, id="no resourceType"),
+        pytest.param(b'{"resourceType":"Patient","multipleBirthInteger":NaN}', "structure", id="NaN"),
+        pytest.param(b'{"resourceType":"Patient","id":"a","id":"b"}', "structure", id="a key twice"),
+        pytest.param(b'{"resourceType":"Patient","language":"\\u0000"}', None, id="NUL in a string"),
+        pytest.param(b'{"resourceType":"Patient","name":[{"text":"a\x00b"}]}', "structure", id="a raw NUL"),
+        pytest.param(
+            b'{"resourceType":"Patient","name":[{"text":"\\ud800"}]}', "structure", id="half a surrogate pair"
+        ),
+        pytest.param(b'{"resourceType":"Patient","name":[{"text":"\xff"}]}', "structure", id="not UTF-8"),
+        pytest.param(b'\xef\xbb\xbf{"resourceType":"Patient"}', "structure", id="a byte order mark"),
+        pytest.param(NESTED, "structure", id="deep nesting, not closed"),
+        pytest.param(NESTED + b"[]" + b"}]" * 5000 + b"}", "structure", id="deep nesting"),
+        pytest.param(b"[" * 100_000, "structure", id="brackets"),
+        pytest.param(b'{"resourceType":"Patient","birthDate":"1990-02-30"}', None, id="a day that is not"),
+        pytest.param(b'{"resourceType":"Nonsense"}', None, id="an unknown type"),
+        pytest.param(b'{"resourceType":["Patient"]}', None, id="a type that is a list"),
+        pytest.param(
+            b'{"resourceType":"Observation","status":"final","code":{"text":"x"}}', "invalid", id="another type"
+        ),
+    ],
+)
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+async def test_a_body_that_is_no_such_resource_is_400(
+    client: Client, method: str, body: bytes, code: str | None
+) -> None:
+    answer = await client.request(method, "/fhir/Patient" + ("/a" if method == "PUT" else ""), content=body)
+    assert answer.status_code == 400
+    found = issues(answer)
+    if code is not None:
+        assert found[0]["code"] == code
+    assert (await client.get("/fhir/Patient?_summary=count")).json()["total"] == 0
+
+
+async def test_json_that_cannot_be_read_is_told_with_its_place(client: Client) -> None:
+    answer = await client.post("/fhir/Patient", content=b'{"resourceType":"Patient",\n  "gender" "male"}')
+    assert "line 2, column 12" in issues(answer)[0]["diagnostics"]
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["text/plain", "application/xml", "application/fhir+xml", "text/html", "multipart/form-data; boundary=x"],
+)
+async def test_a_body_of_another_type_is_415(client: Client, content_type: str) -> None:
+    for url in ("/fhir/Patient", "/fhir"):
+        answer = await client.post(url, content=b"<Patient/>", headers={"content-type": content_type})
+        assert answer.status_code == 415
+        assert issues(answer)[0]["code"] == "not-supported"
+
+
+async def test_a_body_in_another_encoding_or_fhir_version_is_415(client: Client) -> None:
+    for content_type in (
+        "application/fhir+json; charset=latin-1",
+        "application/fhir+json; fhirVersion=3.0",
+        "application/json;fhirVersion=5.0",
+    ):
+        answer = await client.post("/fhir/Patient", json=patient(), headers={"content-type": content_type})
+        assert answer.status_code == 415
+        assert issues(answer)
+
+
+async def test_a_body_of_unknown_type_is_415(client: Client) -> None:
+    del client.headers["content-type"]
+    answer = await client.post("/fhir/Patient", content=b"{}")
+    assert answer.status_code == 415
+    assert "missing" in issues(answer)[0]["diagnostics"]
+
+
+@pytest.mark.parametrize("length", ["announced", "not announced"])
+async def test_a_body_over_the_limit_is_413(client: Client, length: str) -> None:
+    text = json.dumps(patient(name=[{"text": "x" * 20 * 1024 * 1024}])).encode()
+
+    async def in_pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(text), 1 << 20):
+            yield text[start : start + (1 << 20)]
+
+    for url in ("/fhir/Patient", "/fhir", "/fhir/Patient/_search"):
+        answer = await client.post(url, content=text if length == "announced" else in_pieces())
+        assert answer.status_code == 413
+        assert issues(answer)[0]["code"] == "too-long"
+        assert "16,777,216" in issues(answer)[0]["diagnostics"]
+
+
+async def test_a_body_at_the_limit_is_read(connect) -> None:
+    body = json.dumps(patient(name=[{"text": "x" * 1000}])).encode()
+    async with connect(max_body_bytes=len(body)) as client:
+        assert (await client.post("/fhir/Patient", content=body)).status_code == 201
+        assert (await client.post("/fhir/Patient", content=body + b" ")).status_code == 413
+
+
+@pytest.mark.parametrize(
+    "path", ["Patient/a b", "Patient/a_b", "Patient/%00", "Patient/" + "x" * 65, "Patient/é", "Patient/%FF"]
+)
+async def test_an_id_that_is_none_names_nothing(client: Client, path: str) -> None:
+    for method in ("GET", "DELETE", "HEAD"):
+        answer = await client.request(method, f"/fhir/{path}")
+        assert answer.status_code == 404
+    assert issues(await client.get(f"/fhir/{path}"))[0]["code"] == "not-found"
+    answer = await client.put(f"/fhir/{path}", json=patient(id="a"))
+    assert answer.status_code in (400, 404)
+    assert issues(answer)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("/nowhere", 404, "not-found"),
+        ("/fhirx", 404, "not-found"),
+        ("/fhir/Nonsense", 404, "not-supported"),
+        ("/fhir/Practitioner/1", 404, "not-supported"),
+        ("/fhir/nonsense", 404, "not-found"),
+        ("/fhir/$nonsense", 404, "not-found"),
+        ("/fhir/Patient/$nonsense", 404, "not-found"),
+        ("/fhir/Patient/1/$nonsense", 404, "not-found"),
+        ("/fhir/Observation/1/$everything", 404, "not-found"),
+        ("/fhir/Patient/1/_history", 404, "not-found"),
+        ("/fhir/Patient/1/2/3/4/5", 404, "not-found"),
+        ("/fhir/Patient//", 200, ""),
+        ("/fhir/../fhir/metadata/x", 404, "not-found"),
+        ("/fhir", 405, "not-supported"),
+        ("/fhir/", 405, "not-supported"),
+        ("/fhir/Patient/_search", 405, "not-supported"),
+    ],
+)
+async def test_an_address_that_is_none_says_so(client: Client, path: str, status: int, code: str) -> None:
+    answer = await client.get(path)
+    assert answer.status_code == status
+    if code:
+        assert issues(answer)[0]["code"] == code
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PATCH", "/fhir/Patient/1", {"GET", "HEAD", "PUT", "DELETE"}),
+        ("DELETE", "/fhir/Patient", {"GET", "HEAD", "POST"}),
+        ("PUT", "/fhir/Patient", {"GET", "HEAD", "POST"}),
+        ("POST", "/fhir/Patient/1", {"GET", "HEAD", "PUT", "DELETE"}),
+        ("POST", "/fhir/metadata", {"GET", "HEAD"}),
+        ("OPTIONS", "/fhir/Patient", {"GET", "HEAD", "POST"}),
+        ("BREW", "/fhir", {"POST"}),
+    ],
+)
+async def test_a_method_that_is_not_possible_is_405_with_those_that_are(
+    client: Client, method: str, path: str, allowed: set[str]
+) -> None:
+    answer = await client.request(method, path)
+    assert answer.status_code == 405
+    assert issues(answer)[0]["code"] == "not-supported"
+    assert set(answer.headers["allow"].split(", ")) == allowed
+
+
+async def test_a_wrong_method_beside_the_fhir_api_is_405_too(client: Client) -> None:
+    answer = await client.post("/healthz")
+    assert answer.status_code == 405
+    assert issues(answer)[0]["code"] == "not-supported"
+    assert answer.headers["allow"] == "GET"
+
+
+async def test_a_crash_is_500_with_the_number_of_the_request_and_nothing_else(
+    connect, repository, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(*_: object) -> None:
+        raise RuntimeError("secret: SELECT * FROM somewhere")
+
+    monkeypatch.setattr(repository, "read", broken)
+    async with connect() as client:
+        answer = await client.get("/fhir/Patient/a", headers={"x-request-id": "case-77"})
+    assert answer.status_code == 500
+    (issue,) = issues(answer)
+    assert (issue["severity"], issue["code"]) == ("fatal", "exception")
+    assert "case-77" in issue["diagnostics"]
+    assert "secret" not in answer.text
+    assert answer.headers["x-request-id"] == "case-77"
+    (record,) = [record for record in caplog.records if record.name == "fhir_service.api"]
+    assert "case-77" in record.getMessage()
+    assert record.exc_info is not None
+    assert "secret" in str(record.exc_info[1])
+
+
+async def test_a_store_that_is_closed_is_503_with_retry_after(connect, repository) -> None:
+    async with connect() as client:
+        await repository.close()
+        answer = await client.post("/fhir/Patient", json=patient())
+        assert answer.status_code == 503
+        assert issues(answer)[0]["code"] == "transient"
+        assert int(answer.headers["retry-after"]) > 0
+        assert (await client.get("/readyz")).status_code == 503
+        assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_many_bad_requests_at_once_leave_the_good_ones_alone(client: Client) -> None:
+    bad = [client.post("/fhir/Patient", content=NESTED) for _ in range(20)]
+    good = [client.post("/fhir/Patient", json=patient()) for _ in range(20)]
+    answers = await asyncio.gather(*bad, *good)
+    assert [answer.status_code for answer in answers] == [400] * 20 + [201] * 20
+    assert {answer.headers["location"].startswith(BASE) for answer in answers[20:]} == {True}
