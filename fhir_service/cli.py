@@ -240,11 +240,11 @@ def _print_difference(loaded: LoadedReport) -> None:
 
 def _progress() -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    return Progress(*columns, console=errors, transient=True)
+    return Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal)
 
 
 def _with_repository(settings: Settings, work: Callable[[Repository], Awaitable[T]]) -> T:
-    from fhir_service.storage.repository import open_repository
+    from fhir_service.storage.repository import NewerDatabase, UnusableDatabaseUrl, open_repository
 
     async def run() -> T:
         repository = await open_repository(settings.database_url)
@@ -255,7 +255,7 @@ def _with_repository(settings: Settings, work: Callable[[Repository], Awaitable[
 
     try:
         return asyncio.run(run())
-    except FhirError as error:
+    except (FhirError, UnusableDatabaseUrl, NewerDatabase) as error:
         _stop(str(error))
 
 

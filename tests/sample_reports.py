@@ -5,8 +5,8 @@ KYPHOPLASTY = """Cement leakage after kyphoplasty
 Case presentation
 A 71-year-old woman with hypertension underwent percutaneous kyphoplasty of L1 for an osteoporotic vertebral compression
 fracture. A total of 4.5 mL of polymethylmethacrylate was injected. Two weeks after the procedure she developed weakness
-of both legs. CT showed epidural cement leakage at L1. Laminectomy of L1 with removal of the cement was performed. At the
-last follow-up, one year after surgery, she had recovered completely.
+of both legs. CT showed epidural cement leakage at L1. Laminectomy of L1 with removal of the cement was performed. At
+the last follow-up, one year after surgery, she had recovered completely.
 """
 VERTEBROPLASTY = """Infection after vertebroplasty
 

@@ -13,7 +13,7 @@ async def unload_report(repository: Repository, source_key: str, *, erase: bool)
     `erase` removes every version, and the memory that the report was ever loaded. Raises NotFound for a source that
     was never loaded.
     """
-    made = await repository.resources_of(source_key)
+    made = await repository.resources_of(source_key, ever=erase)
     if not made:
         raise NotFound(f"no report with the source '{source_key}' is loaded")
     if erase:

@@ -81,7 +81,9 @@ def test_unload_of_what_was_never_loaded_is_one_sentence(run) -> None:
 
 def test_a_database_that_cannot_be_opened_is_one_sentence(run, tmp_path) -> None:
     reports = folder(tmp_path)
-    for url in ("sqlite+aiosqlite:////nowhere/at/all.db", "postgresql+asyncpg://u:secret@127.0.0.1:1/none", "nonsense"):
+    (tmp_path / "file").touch()
+    below_a_file = f"sqlite+aiosqlite:///{tmp_path / 'file' / 'store.db'}"
+    for url in (below_a_file, "postgresql+asyncpg://u:secret@127.0.0.1:1/none", "nonsense"):
         done = run("load", reports, FHIR_SERVICE_DATABASE_URL=url)
         assert done.returncode == 2, url
         assert b"Traceback" not in done.stderr
