@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from fhir_service.extraction import context
 from fhir_service.extraction.course import Clock, Course
 from fhir_service.extraction.document import Document, Section, Sentence
 from fhir_service.extraction.harms import Harm, find_harms, masses, side_of
@@ -52,8 +53,14 @@ _CAUSE = re.compile(
     r"\b(?:caused\sby|due\sto|because\sof|resulting\sfrom|resulted\sfrom|secondary\sto|as\sa\sresult\sof|attributed\sto|owing\sto|gave\srise\sto)\s[^.;,()]{3,80}",
     re.IGNORECASE,
 )
-_FEARED = re.compile(r"\b(?:fear\w*|scared|afraid|terrified|worr\w+|prevent\w*|avoid\w*|to\sexclude|will\sget|in\sorder\sto)\b[^.;]{0,40}$", re.IGNORECASE)
-_LASTING = re.compile(r"\b(?:reliev\w+|remain\w*|unchanged|improv\w+|recover\w*|persist\w*|resolv\w+|as\sbefore|hardly|disappear\w*)\b", re.IGNORECASE)
+_FEARED = re.compile(
+    r"\b(?:fear\w*|scared|afraid|terrified|worr\w+|prevent\w*|avoid\w*|to\sexclude|will\sget|in\sorder\sto)\b[^.;]{0,40}$",
+    re.IGNORECASE,
+)
+_LASTING = re.compile(
+    r"\b(?:reliev\w+|remain\w*|unchanged|improv\w+|recover\w*|persist\w*|resolv\w+|as\sbefore|hardly|disappear\w*)\b",
+    re.IGNORECASE,
+)
 _DISC_LEVELS = re.compile(
     r"\b(?:disc\sspace|collapse|destruct|erosion|signal|endplate|abscess|edema|oedema)", re.IGNORECASE
 )
@@ -128,7 +135,8 @@ def _accepted(harm: Harm, treated: frozenset[str]) -> list[Harm]:
     polarity = harm.polarity
     if polarity is Polarity.HYPOTHETICAL and _TREATED.search(text[: harm.start]) and _BEGUN.search(text):
         polarity = Polarity.AFFIRMED
-    if _FEARED.search(text[: harm.start]):
+    meant = context.read(harm.sentence, harm.start, harm.end)
+    if meant.family or meant.others or _FEARED.search(text[: harm.start]):
         return []
     if polarity is not Polarity.AFFIRMED or _HISTORY.search(text[: harm.start]):
         return []
@@ -297,9 +305,17 @@ class _Builder:
         code = group[0].code
         if code in _TIMELESS:
             return None
-        clock = self.course.presenting if code in _INHERITS_PRESENTATION else None
+        clock = self._presentation(group[0]) if code in _INHERITS_PRESENTATION else None
         clock = clock or next((c for harm in group if (c := self._clock(harm)) is not None), None)
         return None if clock is None else self._from_clock(clock)
+
+    def _presentation(self, harm: Harm) -> Clock | None:
+        """The first complaint, where the harm is not told before it."""
+        first = self.course.presenting
+        place = self.course.place(harm.sentence, 0)
+        told = None if first is None else self.course.place(first.told_in, 0)
+        summary = place is not None and place[0] == self.course.index[0]
+        return None if place is not None and told is not None and place < told and not summary else first
 
     def _presented_earlier(self, code: str, time: TimeMention) -> bool:
         """Cement out of place dates from the first complaint, not from the image that shows it."""
@@ -365,7 +381,7 @@ class _Builder:
 
     def _cause(self, group: Sequence[Harm]) -> tuple[Coded, ...]:
         for harm in group:
-            match = _CAUSE.search(harm.sentence.text, harm.end)
+            match = _CAUSE.search(harm.sentence.text, harm.end) if harm.sentence.section is not Section.TITLE else None
             if match and match.start() - harm.end < 60:
                 return (Coded(text=match[0], span=(harm.sentence.span(*match.span()),), rule="complications.cause"),)
         return ()

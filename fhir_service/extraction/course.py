@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from fhir_service.extraction import context
@@ -52,6 +52,8 @@ class Clock:
     low: Decimal | None
     high: Decimal | None
     value: Decimal | None
+    told_in: Sentence
+    """The sentence that tells what was the case then."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def follow(patient: PatientText, index: Place, revision: Place) -> Course:
         if number >= index[0] and number <= revision[0] and not general(sentence.text):
             now = _advance(now, sentence, number, index, revision)
             if presenting is None and now is not None and _presents(sentence):
-                presenting = now
+                presenting = replace(now, told_in=sentence)
         clocks.append(now if number >= index[0] else None)
     return Course(patient, index, revision, tuple(clocks), presenting)
 
@@ -112,7 +114,7 @@ def _advance(now: Clock | None, sentence: Sentence, number: int, index: Place, r
         if time.anchor in (Anchor.PREVIOUS, Anchor.DISCHARGE) and now is not None:
             now = _added(now, time, sentence)
         else:
-            now = Clock(time, sentence, time.low, time.high, time.value)
+            now = Clock(time, sentence, time.low, time.high, time.value, sentence)
     return now
 
 
@@ -130,12 +132,12 @@ def _since_index(time: TimeMention, sentence: Sentence, number: int, index: Plac
 def _added(now: Clock, time: TimeMention, sentence: Sentence) -> Clock:
     """ "Two weeks later" after something at one week is three weeks; amounts in different units are not added up."""
     if time.days is None:
-        return Clock(time, sentence, None, None, None)
+        return Clock(time, sentence, None, None, None, sentence)
     zero = now.value is not None and now.value == 0
     if zero or now.time.days is None:
-        return Clock(time, sentence, time.low, time.high, time.value)
+        return Clock(time, sentence, time.low, time.high, time.value, sentence)
     if now.time.unit == time.unit and now.value is not None and time.value is not None:
-        return Clock(time, sentence, None, None, now.value + time.value)
+        return Clock(time, sentence, None, None, now.value + time.value, sentence)
     if time.days is not None and time.days > 5 * now.time.days:
-        return Clock(time, sentence, time.low, time.high, time.value)
-    return Clock(time, sentence, None, None, None)
+        return Clock(time, sentence, time.low, time.high, time.value, sentence)
+    return Clock(time, sentence, None, None, None, sentence)

@@ -32,6 +32,7 @@ _NEW_WORD = re.compile(
 )
 _ROUTE = re.compile(r"\b(?:through|via|along)\s(?:the\s)?(?:\w+\s)?$", re.IGNORECASE)
 _SCREW = re.compile(r"\bscrews?\b|\brods?\b|\bhardware\b|\bimplants?\b|\bmetallic\b|\bcage\b", re.IGNORECASE)
+_SIDE_BEHIND = re.compile(r"\s(?:on|of|in|at)\s(?:the\s|her\s|his\s)?(?P<side>right|left|both)\b", re.IGNORECASE)
 _SIDE = re.compile(r"\b(?P<side>right|left|both|bilateral(?:ly)?)\b", re.IGNORECASE)
 
 
@@ -106,7 +107,11 @@ def _cement_harms(sentence: Sentence, hits: Sequence[Hit], sites: Sequence[Hit],
     found: list[Harm] = []
     for site in sites:
         event = _event_of(text, site, events, cement)
-        if event is None or re.match(r"\s(?:level|height)\b", text[site.end :]) or _NOT_BY_CEMENT.match(text[site.end : site.end + 20].strip()):
+        if (
+            event is None
+            or re.match(r"\s(?:level|height)\b", text[site.end :])
+            or _NOT_BY_CEMENT.match(text[site.end : site.end + 20].strip())
+        ):
             continue
         code = _code(text, site, embolic=embolic)
         if code is None:
@@ -209,6 +214,8 @@ def side_of(harm: Harm) -> tuple[str, int, int] | None:
     match = None
     for match in _SIDE.finditer(harm.sentence.text, first, harm.end):
         pass
+    if match is None:
+        match = _SIDE_BEHIND.match(harm.sentence.text, harm.end)
     if match is None:
         return None
     words = match["side"].lower()

@@ -69,10 +69,11 @@ _FURNITURE = re.compile(
     r"Page \d+ of \d+.*|[A-Z][a-z]+ \d{1,2}, \d{4} at \d{1,2}:\d\d ?[ap]m|\d{1,4}|(?:https?://|www\.)\S+|(?:doi|DOI):?\s?10\.\S+|©.*|Copyright\b.*|\*?Correspondence\b.*"
 )
 _LABEL = re.compile(r"(?P<label>[A-Z][A-Za-z ,&/]{2,45}?)\s?[:.]\s+(?=\S)")
+_INLINE_LABEL = re.compile(r"(?<=[.!?)]\s)(?P<label>[A-Z][A-Za-z ,&/]{2,45}?):\s")
 _CASE_HEADING = re.compile(r"(?:Case|CASE|Patient|PATIENT)\s*(?:No\.?\s*|#)?(?:\d{1,2}|[IVX]{1,4}|[A-H])\s*[:.]?$")
 _COMMENT_HEADING = re.compile(r"\(?\d+\)?\s*\.?\s*.{1,60}\b(?:says|wrote|said|writes)\s*:?$")
 _DATE_LINE = re.compile(r"[A-Z][a-z]+ \d{1,2}, \d{4}(?: at \d{1,2}:\d\d ?[ap]m)?$")
-_ENDED = re.compile(r"[.!?:;][\"')\]\d,]*$|\]$")
+_ENDED = re.compile(r"[.!?:;][\"')\]]*$|(?<=[a-z)\]])[.!?][\"')\]\d,]*$|\]$")
 _HANGING = re.compile(
     r"(?:[-‐‑/,(]|\b(?:the|a|an|of|and|or|by|with|for|under|at|in|on|to|from|as|was|were|is|that|which|between|after))$"
 )
@@ -101,8 +102,28 @@ def _lines(text: str, markup: bool) -> Iterator[Line]:
             continue
         indent = len(raw) - len(raw.lstrip())
         boxed = not markup and (raw[:1] == " " and flush and raw[1:2] not in (" ", "\t"))
-        yield Line(start + indent, start + len(raw.rstrip()), words, blank, boxed)
+        yield from _at_labels(text, Line(start + indent, start + len(raw.rstrip()), words, blank, boxed))
         blank, flush = False, raw[:1] != " "
+
+
+def _at_labels(text: str, line: Line) -> Iterator[Line]:
+    """A structured abstract printed as one paragraph comes apart at its labels."""
+    first = line.start
+    if ": " in line.words:
+        for match in _INLINE_LABEL.finditer(text, line.start, line.end):
+            if heading_section(match["label"]) is not None:
+                yield Line(
+                    first,
+                    match.start("label"),
+                    text[first : match.start("label")].strip(),
+                    line.after_blank,
+                    line.boxed,
+                )
+                line = Line(
+                    match.start("label"), line.end, text[match.start("label") : line.end].strip(), True, line.boxed
+                )
+                first = line.start
+    yield line
 
 
 def _raw_lines(text: str, markup: bool) -> Iterator[tuple[int, int]]:

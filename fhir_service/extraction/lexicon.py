@@ -73,8 +73,12 @@ class Lexicon:
         self._classes = {key: _alternatives(words, {}) for key, words in classes.items()}
         try:
             self._patterns = [(term, re.compile(_term_pattern(term, self._classes))) for term in self.terms]
+            self._by_code = {code: self._together(code) for code in {term.code for term in self.terms}}
         except (re.error, KeyError) as error:
             raise BrokenLexicon(f"lexicon {name}: {error}") from error
+
+    def _together(self, code: str) -> re.Pattern[str]:
+        return re.compile("|".join(pattern.pattern for term, pattern in self._patterns if term.code == code))
 
     def find_all(self, text: str) -> list[Hit]:
         """Every match of every term, by position; matches may overlap."""
@@ -101,6 +105,10 @@ class Lexicon:
     def matches(self, text: str) -> bool:
         """Whether any term occurs."""
         return any(pattern.search(text) for _, pattern in self._patterns)
+
+    def has(self, text: str, code: str) -> bool:
+        """Whether any term of that code occurs."""
+        return self._by_code[code].search(text) is not None
 
     def pattern(self, class_name: str) -> str:
         """The regular expression source of one class."""

@@ -14,7 +14,9 @@ from fhir_service.extraction.narrative import collective, general, of_others
 from fhir_service.extraction.timeline import DAYS, Anchor, Duration, find_durations, find_times
 from fhir_service.reports.case_report import Coded, ObservationFact, Polarity, Relation
 
-_FOLLOW_UP = re.compile(r"\bfollow(?:ed)?[\s-]*up\b|\bfollowed\sfor\b|\blast\s(?:visit|examination|review)\b", re.IGNORECASE)
+_FOLLOW_UP = re.compile(
+    r"\bfollow(?:ed)?[\s-]*up\b|\bfollowed\sfor\b|\blast\s(?:visit|examination|review)\b", re.IGNORECASE
+)
 _WORSE = re.compile(r"\b(?:recur\w*|restenosis|collaps\w*|worsen\w*|readmitted|new\s)", re.IGNORECASE)
 _SEEN = re.compile(r"\b(?:was\s(?:last\s)?(?:seen|examined|reviewed)|visits?|check-?ups?)\b", re.IGNORECASE)
 _SHORTEST = Decimal(14)
@@ -66,7 +68,8 @@ def _verdicts(sentence: Sentence) -> list[Verdict]:
 
 
 def _said(sentence: Sentence, hit: Hit) -> bool:
-    return context.polarity(sentence, hit.start, hit.end) is Polarity.AFFIRMED
+    meant = context.read(sentence, hit.start, hit.end)
+    return meant.polarity is Polarity.AFFIRMED and not meant.family and not meant.others
 
 
 def _judge(verdicts: Sequence[Verdict]) -> Coded | None:
@@ -154,7 +157,9 @@ def _told(course: Course) -> Found | None:
         if course.revision[0] < number < NOWHERE[0]:
             for duration in find_durations(sentence.text):
                 if re.search(r"\b(?:for|over)\s(?:the\s(?:next|following)\s)?$", sentence.text[: duration.start]):
-                    best = _longer(best, sentence, duration.start, duration.end, duration.high or duration.value, duration.unit)
+                    best = _longer(
+                        best, sentence, duration.start, duration.end, duration.high or duration.value, duration.unit
+                    )
     return best if best is not None and best[3] * DAYS[best[4]] >= _SHORTEST else None
 
 

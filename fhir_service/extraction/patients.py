@@ -133,7 +133,9 @@ def _sentence_number(sentence: Sentence, patients: Sequence[PatientText]) -> int
 
 
 def _number(words: str) -> int:
-    return _ROMAN[words] if words in _ROMAN else int(words) if words.isdigit() else 1
+    if words.isdigit():
+        return int(words)
+    return _ROMAN[words] if words in _ROMAN else ord(words[0]) - ord("A") + 1
 
 
 def _numbered(patients: list[PatientText], number: int) -> PatientText:

@@ -34,7 +34,9 @@ _OF_YEARS = re.compile(
     rf"\b(?:of|,)\s(?P<n>{_N})\s{_UNIT}\b(?!\s(?:after|before|ago|earlier|later|prior|previous|of\s(?!age)|duration|history))",
     re.IGNORECASE,
 )
-_BARE = re.compile(r"(?<=,\s)(?P<n>\d{1,3})(?=,|\))")
+_BARE = re.compile(
+    r"(?:(?<=,\s)|(?<=\sof\s))(?P<n>\d{2,3})(?=,|\)|\s(?:who|with|was|had|came|presented|in|developed)\b)"
+)
 _DECADE = re.compile(
     rf"\bin\s(?:his|her|their)\s(?:early\s|mid[\s-]?|late\s)?(?P<n>[2-9]0)'?s\b|\bin\s(?:his|her)\s(?:early\s|mid[\s-]?|late\s)?(?P<word>{'|'.join(_DECADES)})\b",
     re.IGNORECASE,
@@ -181,7 +183,7 @@ def _after_noun(text: str, position: int) -> bool:
     """ "a man of 29 years", "a woman, 71, ...": the noun stands just before."""
     return (
         re.search(
-            r"\b(?:wom[ae]n|m[ae]n|females?|males?|lady|gentleman|girl|boy|patient)\b[\s,(]*$",
+            r"\b(?:wom[ae]n|m[ae]n|females?|males?|lady|gentleman|girl|boy|patient)\b[\s,(]*(?:of\s)?$",
             text[max(0, position - 14) : position],
             re.IGNORECASE,
         )

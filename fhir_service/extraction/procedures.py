@@ -20,8 +20,15 @@ from fhir_service.reports.case_report import Coded, Level, Polarity, ProcedureFa
 
 _REFUSED = re.compile(r"\b(?:refus|declin|reject|did\snot\s(?:want|consent\sto|agree\sto)|unwilling)\w*", re.IGNORECASE)
 _SURGERY = re.compile(r"\b(?:surgery|operation|surgical\s\w+|reoperation|intervention|decompression)\b", re.IGNORECASE)
+_PERFORMED = re.compile(
+    r"\b(?:(?:during|after)\s(?:the\s|this\s)?(?:procedure|operation|intervention)|post-?operative\w*|cement|injected)\b",
+    re.IGNORECASE,
+)
 _NEW = re.compile(r"\b(?:new|subsequent\w*|later|required|another|then|adjacent)\b", re.IGNORECASE)
 _NEXT_STEP = re.compile(r";|\bthen\b|\blater\b|\bafter\b|\bsubsequent|\bfollowed\b", re.IGNORECASE)
+_NOT_TREATED = re.compile(
+    r"\b(?:new|adjacent|subsequent|(?<!year[ -])(?<!years[ -])old|healed|chronic|previous(?:ly)?|known)\b"
+)
 _STAGE = re.compile(r"\b(?:stage[d]?|additional|second|later|2nd)\b", re.IGNORECASE)
 _CEMENT = re.compile(r"\b(?:cement|polymethylmethacrylate|PMMA)\b", re.IGNORECASE)
 
@@ -40,7 +47,8 @@ def read(patient: PatientText) -> tuple[Course, tuple[ProcedureFact, ...]]:
     found = mentions(patient.case)
     echoes = mentions(patient.echo, first=len(patient.case))
     fractured = _fractured(patient.case)
-    index = _index(found, fractured) or _index(echoes, {})
+    index = _index(found, fractured, patient.case) or _index(echoes, {}, ())
+    index = index or _index(mentions(patient.together, first=len(patient.case)), {}, ())
     if index is None:
         return follow(patient, NOWHERE, NOWHERE), ()
     leading = [mention for mention in index.mentions if mention.place[0] < len(patient.case)]
@@ -55,10 +63,18 @@ def read(patient: PatientText) -> tuple[Course, tuple[ProcedureFact, ...]]:
 # the index procedure -------------------------------------------------------------------------------------------------
 
 
-def _index(found: Sequence[Mention], fractured: dict[int, tuple[str, ...]]) -> Index | None:
+def _carried_out_later(found: Sequence[Mention], told: Sequence[Sentence]) -> list[Mention]:
+    """An augmentation that is only said to be considered, where further words show that it was done."""
+    planned = [mention for mention in found if mention.augments and not _REFUSED.search(mention.sentence.text)]
+    if not planned:
+        return []
+    return planned if any(_PERFORMED.search(s.text) for s in told[planned[0].place[0] + 1 :]) else []
+
+
+def _index(found: Sequence[Mention], fractured: dict[int, tuple[str, ...]], told: Sequence[Sentence]) -> Index | None:
     """The first augmentation told as done or counted from; what is planned counts where nothing else does."""
     augmenting = [mention for mention in found if mention.augments and not mention.planned]
-    augmenting = augmenting or [mention for mention in found if mention.augments]
+    augmenting = augmenting or _carried_out_later(found, told)
     augmenting = (
         augmenting
         or [
@@ -87,7 +103,7 @@ def _is_later(mention: Mention, chosen: Sequence[Mention], fractured: dict[int, 
     if not chosen or mention.anchor or not mention.done or mention.place[0] == chosen[0].place[0]:
         return False
     known = {code for other in chosen for code in other.codes or fractured.get(other.place[0], ())}
-    codes = mention.codes or set(fractured.get(mention.place[0], ()))
+    codes = mention.codes or {code for level in _fracture_mentions(mention.sentence, new=True) for code in level.codes}
     return bool(known and codes and known.isdisjoint(codes)) and _NEW.search(mention.sentence.text) is not None
 
 
@@ -143,13 +159,13 @@ def _fractured(sentences: Sequence[Sentence]) -> dict[int, tuple[str, ...]]:
     return found
 
 
-def _fracture_mentions(sentence: Sentence) -> list[LevelMention]:
+def _fracture_mentions(sentence: Sentence, *, new: bool = False) -> list[LevelMention]:
     bound = bind(sentence.text)
     found: list[LevelMention] = []
     for place, head in enumerate(bound.heads):
-        if head.code != "fracture" or re.search(
-            r"\b(?:new|adjacent|subsequent|fresh\sadjacent)\b", sentence.text[max(0, head.start - 30) : head.start]
-        ):
+        if head.code not in (("fracture", "adjacent-fracture") if new else ("fracture",)):
+            continue
+        if not new and _NOT_TREATED.search(sentence.text[max(0, head.start - 30) : head.start]):
             continue
         found += [mention for mention in bound.levels.get(place, ()) if mention not in found]
     return found

@@ -48,7 +48,8 @@ DAYS = {"min": Decimal(1) / 1440, "h": Decimal(1) / 24, "d": Decimal(1), "wk": D
 
 _UNIT = r"(?P<unit>minutes?|mins?|hours?|hrs?|h|days?|weeks?|wks?|months?|mos?|years?|yrs?)\b"
 _AMOUNT = (
-    rf"(?:(?P<low>{NUMBER})\s?(?:-|to|or|and)\s?(?P<high>{NUMBER})|(?P<value>{NUMBER})(?P<half>\sand\sa\shalf)?|"
+    rf"(?:(?P<value>{NUMBER})(?P<half>\sand\sa\shalf)?(?=[\s-]?(?:full\s)?(?:min|hour|hr|h\b|day|week|wk|month|mo\b|mos\b|year|yr))|"
+    rf"(?P<low>{NUMBER})\s?(?:-|to|or|and)\s?(?P<high>{NUMBER})|"
     rf"(?P<one>an?|another|one(?:\sand\sa\shalf)?)|(?P<vague>several|a\sfew|few|some|many|a\scouple\sof|couple\sof))"
 )
 _DURATION = rf"(?:(?:about|approximately|around|nearly|almost|roughly|within|some|only|just|exactly|ca\.)\s)*{_AMOUNT}[\s-]?(?:full\s)?{_UNIT}"
@@ -89,12 +90,14 @@ _NTH_DAY = re.compile(
     re.IGNORECASE,
 )
 _NEXT_DAY = re.compile(
-    r"\b(?:on\s|the\s)+(?:very\s)?(?P<which>next|following)\s(?P<unit>day|morning|week)\b", re.IGNORECASE
+    r"\b(?:on\s|the\s|of\s|in\s)+(?:very\s)?(?P<which>next|following|same)\s(?P<unit>day|morning|week|evening|night)\b",
+    re.IGNORECASE,
 )
 _AT_ONCE = re.compile(
     rf"\b(?:(?:immediately|directly|right|instantly|shortly|soon|promptly|straight)\s(?:after|following|upon)\s{_EVENT}\w*|"
-    rf"(?P<during>(?:during|in\sthe\scourse\sof|throughout|at\sthe\stime\sof|while\s(?:the\s)?(?:bone\s)?cement\swas\sbeing\sinjected|while\sinjecting)"
+    rf"(?P<during>(?:during|in\sthe\scourse\sof|throughout|at\sthe\s(?:time|end)\sof|while\s(?:the\s)?(?:bone\s)?cement\swas\sbeing\sinjected|while\sinjecting)"
     rf"(?:\s(?:{_EVENT.replace('?P<', '?P<d_')})\w*)?)|"
+    rf"immediate\s(?=(?:[\w-]+\s){{0,3}}(?:pain|weakness|parapleg|parapares|deficit|dyspn|numbness|paralysis|hypotens))|"
     rf"immediate(?:ly)?\s?(?:post[- ]?operative(?:ly)?)|intra[- ]?operative(?:ly)?|intra[- ]?procedural(?:ly)?|immediately|at\sonce)",
     re.IGNORECASE,
 )
@@ -223,7 +226,8 @@ def _numbered_days(text: str) -> list[TimeMention]:
         found.append(TimeMention(match.start(), match.end(), Relation.AFTER, anchor, value, unit=unit))
     for match in _NEXT_DAY.finditer(text):
         unit = "wk" if match["unit"].lower() == "week" else "d"
-        found.append(TimeMention(match.start(), match.end(), Relation.AFTER, Anchor.PREVIOUS, Decimal(1), unit=unit))
+        value = Decimal(0 if match["which"].lower() == "same" else 1)
+        found.append(TimeMention(match.start(), match.end(), Relation.AFTER, Anchor.PREVIOUS, value, unit=unit))
     return found
 
 
@@ -246,7 +250,7 @@ def _at_once(text: str) -> list[TimeMention]:
     for match in _AT_ONCE.finditer(text):
         groups = match.groupdict()
         words = match[0].lower()
-        if words.startswith(("during", "throughout", "in the course", "at the time", "while")) and not (
+        if words.startswith(("during", "throughout", "in the course", "at the time", "at the end", "while")) and not (
             groups["d_augmentation"] or groups["d_operation"] or "cement" in words or "injecting" in words
         ):
             continue
