@@ -105,7 +105,10 @@ def compile_expression(resource_type: str, expression: str) -> Expression:
     """Compile the part of an expression that concerns one resource type. Raises UnsupportedExpression."""
     if present := _PRESENT.fullmatch(expression.strip()):
         return Expression(tuple(_paths(resource_type, present["path"])), presence=True)
-    return Expression(tuple(path for part in alternatives(expression) for path in _paths(resource_type, part)))
+    paths = tuple(path for part in alternatives(expression) for path in _paths(resource_type, part))
+    if not paths:
+        raise UnsupportedExpression(expression)
+    return Expression(paths)
 
 
 def _paths(resource_type: str, part: str) -> list[Path]:
