@@ -14,7 +14,7 @@ _SUBJECT = re.compile(
     re.IGNORECASE,
 )
 _OPENS_CLAUSE = re.compile(
-    r"(?:^|[.;:]\s|,\s(?:and\s|but\s|while\s|where\s)?|\band\s|\bthen\s|\bwhere(?:as)?\s|\(|\bthat\s)(?:the\s|an?\s|only\s)?$",
+    r"(?:^|[.;:]\s|,\s(?:and\s|but\s|while\s|where\s)?|\band\s|\bthen\s|\bwhere(?:as)?\s|\(|\bthat\s|\bwhose\s)(?:the\s|an?\s|only\s)?$",
     re.IGNORECASE,
 )
 _PREPOSITION = re.compile(
@@ -32,7 +32,7 @@ _BREAK = re.compile(
     r"[;.]|,\s(?:and|but|which|while)\s(?:she|he|the\spatient|we|it|they)\b|\bbut\b|\bwhereas\b|\bwhile\b"
 )
 _COORDINATED = re.compile(
-    r"\s*(?:\(\w+\))?\s*,?\s*(?:and|or|with|plus|\+|/|,|as\swell\sas|&|or\sin)?\s*(?:(?!at\b|of\b|from\b|on\b|in\b|to\b|followed\b|then\b|after\b|was\b|were\b|underwent\b)[\w-]+\s){0,4}(?:of\s(?!the\slevel)(?:[\w-]+\s){0,3})?$",
+    r"\s*(?:\(\w+\))?\s*,?\s*(?:and|or|with|plus|\+|/|,|as\swell\sas|&|or\sin)?\s*(?:(?!at\b|of\b|from\b|on\b|in\b|to\b|followed\b|then\b|after\b|was\b|were\b|underwent\b|the\b|through\b|via\b|by\b)[\w-]+\s){0,4}(?:of\s(?!the\slevel)(?:[\w-]+\s){0,3})?$",
     re.IGNORECASE,
 )
 

@@ -15,14 +15,14 @@ from fhir_service.reports.case_report import Polarity
 
 _CEMENT = re.compile(r"\b(?:cement|poly-?methyl-?\s?meth?acrylate|polymethylmetacrylate|PMMA)\b", re.IGNORECASE)
 _FOUND = re.compile(
-    r"\b(?:in|into|within|along|inside|through|to|at|toward|towards|reaching|extend\w*|seen|found|reveal\w*|show\w*|demonstrat\w*|lay|located|mass|fragments?|pieces|blocks|embol\w*)\b",
+    r"\b(?:in|into|within|along|inside|through|to|at|toward|towards|reaching|extend\w*|seen|found|reveal\w*|show\w*|demonstrat\w*|lay|located|filled|filling|mass|fragments?|pieces|blocks|embol\w*)\b",
     re.IGNORECASE,
 )
 _MASS = re.compile(
     r"\b(?:mass|filling\sdefect|foreign\sbody|density|densities|opacit\w+|thrombus|material|fragment|linear\s\w+|object)\b",
     re.IGNORECASE,
 )
-_PUT_IN = re.compile(r"\b(?:inject\w*|filled|filling|introduced|placed|inserted)\b", re.IGNORECASE)
+_PUT_IN = re.compile(r"\b(?:inject\w*|filled\swith|introduced|placed|inserted)\b", re.IGNORECASE)
 _NOT_BY_CEMENT = re.compile(
     r"\b(?:tuberculosis|oedema|edema|artery\sdisease|disease|function|hypertension|metast\w+|nodule|wedge|resection|surgery|bypass|lobe\sresection|embolectomy|rhythm|output|arrest|failure|rehabilitation|fibrosis)\b",
     re.IGNORECASE,
@@ -32,6 +32,7 @@ _NEW_WORD = re.compile(
 )
 _ROUTE = re.compile(r"\b(?:through|via|along)\s(?:the\s)?(?:\w+\s)?$", re.IGNORECASE)
 _SCREW = re.compile(r"\bscrews?\b|\brods?\b|\bhardware\b|\bimplants?\b|\bmetallic\b|\bcage\b", re.IGNORECASE)
+_AFTER_DEATH = re.compile(r"autopsy|post-?\s?mortem", re.IGNORECASE)
 _SIDE_BEHIND = re.compile(r"\s(?:on|of|in|at)\s(?:the\s|her\s|his\s)?(?P<side>right|left|both)\b", re.IGNORECASE)
 _SIDE = re.compile(r"\b(?P<side>right|left|both|bilateral(?:ly)?)\b", re.IGNORECASE)
 
@@ -77,9 +78,14 @@ def find_harms(sentence: Sentence) -> list[Harm]:
     for hit in hits:
         if hit.code in ("leak", "embolus", "cement", "finding"):
             continue
+        if hit.code == "cement-dislodgement" and _SCREW.search(text, max(0, hit.start - 30), hit.end + 30):
+            continue
         if hit.term["needs"] == "cement" and (
             not _CEMENT.search(text) or _SCREW.search(text[max(0, hit.start - 30) : hit.end + 30])
         ):
+            continue
+        if _AFTER_DEATH.fullmatch(text[hit.start : hit.end]):  # whatever it found
+            found.append(Harm(sentence, hit.code, hit.start, hit.end, (), Polarity.AFFIRMED))
             continue
         found.append(
             Harm(

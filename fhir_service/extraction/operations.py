@@ -29,6 +29,9 @@ _AGAIN = re.compile(
     r"\b(?:repeat(?:ed)?|second|again|another|additional|further|re-?do|revision)[\s-]*(?:[\w-]+\s){0,2}$",
     re.IGNORECASE,
 )
+_REPEATED = re.compile(
+    r"\s(?:was|were)\s(?:then\s)?(?:repeated|done\sagain|performed\sagain)\b|\sagain\b|\sas\swell\b", re.IGNORECASE
+)
 _EARLIER = re.compile(
     r"\b(?:previous|prior|earlier|history\sof|past|former|had\s(?:already\s|previously\s)?(?:undergone|had|received))\s(?:[\w-]+\s){0,3}$",
     re.IGNORECASE,
@@ -85,11 +88,11 @@ class Mention:
         return self.sentence.span(self.hit.start, self.hit.end)
 
 
-def mentions(sentences: Iterable[Sentence], *, first: int = 0) -> list[Mention]:
+def mentions(sentences: Iterable[Sentence], *, first: int = 0, general_too: bool = False) -> list[Mention]:
     """Every operation these sentences name and do not deny; sentences are numbered from `first`."""
     found: list[Mention] = []
     for number, sentence in enumerate(sentences, first):
-        if general(sentence.text):
+        if not general_too and general(sentence.text):
             continue
         hits = lexicon("procedures").find(sentence.text)
         if not hits:
@@ -114,7 +117,9 @@ def _mention(sentence: Sentence, hit: Hit, number: int, bound: Bound) -> Mention
         place=(number, hit.start),
         levels=bound.of(hit.start, hit.end),
         anchor=anchor,
-        again=_AGAIN.search(before) is not None or text[hit.start : hit.start + 3].lower() in ("re-", "reo"),
+        again=_AGAIN.search(before) is not None
+        or _REPEATED.match(text, hit.end) is not None
+        or text[hit.start : hit.start + 3].lower() in ("re-", "reo"),
         earlier=_EARLIER.search(before) is not None,
         done=not anchor and _DONE.search(clause) is not None,
         planned=(_PLANNED.search(clause) is not None or doubtful) and not carried_out,

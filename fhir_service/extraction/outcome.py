@@ -22,7 +22,7 @@ _SEEN = re.compile(r"\b(?:was\s(?:last\s)?(?:seen|examined|reviewed)|visits?|che
 _SHORTEST = Decimal(14)
 """Days: what is told within two weeks of an operation is its aftermath, not follow-up."""
 _SOME_GAIN = re.compile(
-    r"\b(?:minimal|partial|slight|little|hardly|barely|incomplete|not\s(?:fully|completely)|with\s(?:support|a\s|assistance|help|aid|crutches))\w*",
+    r"\b(?:minimal|partial|slight|mild|residual|little|hardly|barely|incomplete|not\s(?:fully|completely)|with\s(?:support|a\s|assistance|help|aid|crutches))\w*",
     re.IGNORECASE,
 )
 
@@ -68,6 +68,8 @@ def _verdicts(sentence: Sentence) -> list[Verdict]:
 
 
 def _said(sentence: Sentence, hit: Hit) -> bool:
+    if hit.code == "fatal" and re.fullmatch(r"autopsy|post-?\s?mortem", sentence.text[hit.start : hit.end], re.IGNORECASE):
+        return True
     meant = context.read(sentence, hit.start, hit.end)
     return meant.polarity is Polarity.AFFIRMED and not meant.family and not meant.others
 
@@ -86,7 +88,7 @@ def _judge(verdicts: Sequence[Verdict]) -> Coded | None:
     if left is None:
         return _coded("resolved", last[0])
     gained = any(v[0] in ("improved", "recovered") for v in verdicts) and left[0] == "remaining"
-    gained = gained or _SOME_GAIN.search(left[1].text[left[2] : left[3]]) is not None
+    gained = gained or _SOME_GAIN.search(left[1].text[max(0, left[2] - 20) : left[3]]) is not None
     return _coded("resolvedWithSequelae" if gained else "ongoing", left)
 
 

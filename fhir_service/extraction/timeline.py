@@ -54,7 +54,7 @@ _AMOUNT = (
 )
 _DURATION = rf"(?:(?:about|approximately|around|nearly|almost|roughly|within|some|only|just|exactly|ca\.)\s)*{_AMOUNT}[\s-]?(?:full\s)?{_UNIT}"
 _SKIP = (
-    r"(?:(?!discharg|surg|operat|procedure|she|he|had|was|which|and|decompress|fall|injury|trauma|onset|laminect|fusion)"
+    r"(?:(?!discharg|surg|operat|procedure|she|he|had|was|which|and\s(?![TLC]\d)|decompress|fall|injury|trauma|onset|laminect|fusion)"
     r"[\w-]+\s){0,4}?"
 )
 _AUGMENTATION = (
@@ -74,8 +74,10 @@ _LATER = re.compile(
     r"(?P<post>post[- ]?(?:operative(?:ly)?|surgery|procedure|procedural(?:ly)?|vertebroplasty|kyphoplasty|op\b|PKP|PVP))|(?P<plain>after\b))",
     re.IGNORECASE,
 )
-_WITHIN = re.compile(
-    rf"\b(?:within|over|during|in|inside)\s(?:the\s(?:first|next|following)\s)?{_DURATION}", re.IGNORECASE
+_WITHIN = re.compile(rf"\b(?:within|inside)\s(?:the\s(?:first|next|following)\s)?{_DURATION}(?!\s(?:of|before)\b)", re.IGNORECASE)
+_AT_N = re.compile(
+    rf"\b(?:at|by|until)\s(?:the\s)?{_DURATION}(?!\s(?:of\s(?:age|gestation)|old|after|before|later|follow|post|earlier|ago)|[\s-]?follow)",
+    re.IGNORECASE,
 )
 _AFTER_N = re.compile(rf"\bafter\s(?:the\s)?{_DURATION}(?!\s(?:of|after|later|from)\b)", re.IGNORECASE)
 _POST_AT = re.compile(
@@ -86,6 +88,7 @@ _NTH_DAY = re.compile(
     rf"\b(?:(?:on\s)?(?:the\s)?(?P<nth>{ORDINAL})\s(?:post[- ]?(?:operative|procedur(?:e|al))|hospital)\s(?P<unit>day|week|month)|"
     rf"(?:on\s)?post[- ]?(?:operative|procedur(?:e|al)|op)\s(?:(?P<unit2>day|week|month)s?\s(?:\(POD\)\s)?(?:#\s?)?(?P<n>{NUMBER})|(?P<n2>{NUMBER})[\s-](?P<unit3>day|week|month)s?)|"
     rf"\bPOD\s?#?(?P<pod>\d+)|"
+    rf"(?:on|by|until|in|at)\s(?:the\s)?(?P<nth3>{ORDINAL})\s(?P<unit5>day|week|month)\b(?!\s(?:of|after|following))|"
     rf"(?:on\s)?(?:the\s)?(?P<nth2>{ORDINAL}|same|next|following)\s(?P<unit4>day|week|month)\s(?:after|following)\s{_EVENT})",
     re.IGNORECASE,
 )
@@ -95,7 +98,7 @@ _NEXT_DAY = re.compile(
 )
 _AT_ONCE = re.compile(
     rf"\b(?:(?:immediately|directly|right|instantly|shortly|soon|promptly|straight)\s(?:after|following|upon)\s{_EVENT}\w*|"
-    rf"(?P<during>(?:during|in\sthe\scourse\sof|throughout|at\sthe\s(?:time|end)\sof|while\s(?:the\s)?(?:bone\s)?cement\swas\sbeing\sinjected|while\sinjecting)"
+    rf"(?P<during>(?:during|in\sthe\scourse\sof|throughout|at\sthe\s(?:time|end)\sof|while\s(?:the\s)?(?:(?:bone\s)?cement|PMMA|polymethyl\s?methacrylate)\swas\sbeing\sinjected|while\sinjecting)"
     rf"(?:\s(?:{_EVENT.replace('?P<', '?P<d_')})\w*)?)|"
     rf"immediate\s(?=(?:[\w-]+\s){{0,3}}(?:pain|weakness|parapleg|parapares|deficit|dyspn|numbness|paralysis|hypotens))|"
     rf"immediate(?:ly)?\s?(?:post[- ]?operative(?:ly)?)|intra[- ]?operative(?:ly)?|intra[- ]?procedural(?:ly)?|immediately|at\sonce)",
@@ -174,17 +177,21 @@ def find_times(text: str) -> list[TimeMention]:
 
 def _counted(text: str) -> list[TimeMention]:
     found = []
-    for pattern in (_LATER, _POST_AT, _AFTER_N):
+    for pattern in (_LATER, _POST_AT, _AFTER_N, _AT_N, _WITHIN):
         for match in pattern.finditer(text):
             value, low, high, unit = _amount(match)
+            if pattern is _WITHIN:  # an upper end only
+                value, low, high = None, None, high or value
             relation, anchor = _relation(match, pattern)
             found.append(TimeMention(match.start(), match.end(), relation, anchor, value, low, high, unit))
     return found
 
 
 def _relation(match: re.Match[str], pattern: re.Pattern[str]) -> tuple[Relation, Anchor]:
-    if pattern is _AFTER_N:
+    if pattern in (_AFTER_N, _WITHIN):
         return Relation.AFTER, Anchor.PREVIOUS
+    if pattern is _AT_N:
+        return Relation.AFTER, Anchor.SURGERY
     groups = match.groupdict()
     if groups.get("before"):
         return Relation.BEFORE, _anchor(groups, "b_")
@@ -214,8 +221,8 @@ def _numbered_days(text: str) -> list[TimeMention]:
     found = []
     for match in _NTH_DAY.finditer(text):
         group = match.groupdict()
-        unit = UNITS[(group["unit"] or group["unit2"] or group["unit3"] or group["unit4"] or "day").lower()]
-        which = group["nth"] or group["nth2"]
+        unit = UNITS[(group["unit"] or group["unit2"] or group["unit3"] or group["unit4"] or group["unit5"] or "day").lower()]
+        which = group["nth"] or group["nth2"] or group["nth3"]
         if which is None:
             value = number_of(group["n"] or group["n2"] or group["pod"] or "")
         elif which.lower() in ("same", "next", "following"):
