@@ -81,7 +81,7 @@ async def _refuse(error: TooLarge, body: _CountedBody, scope: Scope, send: Send)
     """Answer first, then discard: a client that waits for leave to send (Expect: 100-continue) gets none."""
 
     async def send_unfinished(message: Message) -> None:
-        await send(message | {"more_body": True} if message["type"] == "http.response.body" else message)
+        await send({**message, "more_body": True} if message["type"] == "http.response.body" else message)
 
     await error_answer(error)(scope, body.receive, send_unfinished)
     if not any(name == b"expect" for name, _ in scope["headers"]):

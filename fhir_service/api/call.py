@@ -120,8 +120,13 @@ class Call:
 def read_pairs(text: str) -> Pairs:
     """Names and values of a query string or form, empty values included. Raises InvalidParameter."""
     try:
-        return tuple(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS))
+        pairs = tuple(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS))
     except UnicodeDecodeError:
         raise InvalidParameter("a parameter is not UTF-8 after percent-decoding") from None
     except ValueError:
         raise InvalidParameter(f"there are more than {MAX_PARAMETERS} parameters") from None
+    for name, value in pairs:
+        if "\0" in name or "\0" in value:
+            text = "a parameter holds the character U+0000, which no value in FHIR does"
+            raise InvalidParameter(text, expression=(f"http.{name}".replace("\0", ""),))
+    return pairs

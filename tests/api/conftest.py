@@ -5,27 +5,53 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
 from api_client import JSON, Client, settings
 
 from fhir_service.api.app import create_app
-from fhir_service.storage.repository import Repository
+from fhir_service.storage.repository import Repository, open_repository
+
+
+def client_of(repository: Repository, **changes: Any) -> Client:
+    transport = httpx.ASGITransport(create_app(settings(**changes), repository), raise_app_exceptions=False)
+    return Client(transport=transport, base_url="http://localhost", headers=JSON)
 
 
 @pytest.fixture
 def connect(repository: Repository) -> Callable[..., Client]:
-    """Makes a client of an application of its own, with settings of its own, over the shared store."""
-
-    def connect(**changes: Any) -> Client:
-        transport = httpx.ASGITransport(create_app(settings(**changes), repository), raise_app_exceptions=False)
-        return Client(transport=transport, base_url="http://localhost", headers=JSON)
-
-    return connect
+    """Makes a client of an application of its own, with settings of its own, over the case's store."""
+    return lambda **changes: client_of(repository, **changes)
 
 
 @pytest_asyncio.fixture
 async def client(connect: Callable[..., Client]) -> AsyncIterator[Client]:
     async with connect() as client:
         yield client
+
+
+@pytest_asyncio.fixture(scope="session", params=("sqlite", "postgresql"))
+async def idle_store(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Repository]:
+    """One store for all cases that store nothing; to make one takes longer than most of them."""
+    url = f"sqlite+aiosqlite:///{tmp_path_factory.mktemp('idle') / 'store.db'}"
+    if request.param == "postgresql":
+        server = request.getfixturevalue("postgresql")
+        connection = await asyncpg.connect(server.dsn())
+        await connection.execute("CREATE DATABASE idle")
+        await connection.close()
+        url = server.url("idle")
+    opened = await open_repository(url)
+    yield opened
+    await opened.close()
+
+
+@pytest_asyncio.fixture
+async def idle_client(idle_store: Repository) -> AsyncIterator[Client]:
+    """A client whose requests are answered without storing anything."""
+    async with client_of(idle_store) as client:
+        yield client
+        assert (await client.get("/fhir/Patient?_summary=count")).json()["total"] == 0

@@ -12,50 +12,42 @@ from api_client import BASE, Client, issues, patient
 NESTED = b'{"resourceType":"Patient","extension":' + b'[{"url":"http://e.org","extension":' * 5000
 
 
-@pytest.mark.parametrize(
-    ("body", "code"),
-    [
-        pytest.param(b"", "structure", id="nothing"),
-        pytest.param(b'{"resourceType":"Patient"', "structure", id="truncated"),
-        pytest.param(b"resourceType=Patient", "structure", id="not JSON"),
-        pytest.param(b"[]", "structure", id="a list"),
-        pytest.param(b'"x"', "structure", id="a string"),
-        pytest.param(b"null", "structure", id="null"),
-        pytest.param(b"{}", None, id="no resourceType"),
-        pytest.param(b'{"resourceType":"Patient","multipleBirthInteger":NaN}', "structure", id="NaN"),
-        pytest.param(b'{"resourceType":"Patient","id":"a","id":"b"}', "structure", id="a key twice"),
-        pytest.param(b'{"resourceType":"Patient","language":"\\u0000"}', None, id="NUL in a string"),
-        pytest.param(b'{"resourceType":"Patient","name":[{"text":"a\x00b"}]}', "structure", id="a raw NUL"),
-        pytest.param(
-            b'{"resourceType":"Patient","name":[{"text":"\\ud800"}]}', "structure", id="half a surrogate pair"
-        ),
-        pytest.param(b'{"resourceType":"Patient","name":[{"text":"\xff"}]}', "structure", id="not UTF-8"),
-        pytest.param(b'\xef\xbb\xbf{"resourceType":"Patient"}', "structure", id="a byte order mark"),
-        pytest.param(NESTED, "structure", id="deep nesting, not closed"),
-        pytest.param(NESTED + b"[]" + b"}]" * 5000 + b"}", "structure", id="deep nesting"),
-        pytest.param(b"[" * 100_000, "structure", id="brackets"),
-        pytest.param(b'{"resourceType":"Patient","birthDate":"1990-02-30"}', None, id="a day that is not"),
-        pytest.param(b'{"resourceType":"Nonsense"}', None, id="an unknown type"),
-        pytest.param(b'{"resourceType":["Patient"]}', None, id="a type that is a list"),
-        pytest.param(
-            b'{"resourceType":"Observation","status":"final","code":{"text":"x"}}', "invalid", id="another type"
-        ),
-    ],
-)
+BODIES: dict[str, tuple[bytes, str | None]] = {
+    "nothing": (b"", "structure"),
+    "truncated": (b'{"resourceType":"Patient"', "structure"),
+    "not JSON": (b"resourceType=Patient", "structure"),
+    "a list": (b"[]", "structure"),
+    "a string": (b'"x"', "structure"),
+    "null": (b"null", "structure"),
+    "no resourceType": (b"{}", None),
+    "NaN": (b'{"resourceType":"Patient","multipleBirthInteger":NaN}', "structure"),
+    "a key twice": (b'{"resourceType":"Patient","id":"a","id":"b"}', "structure"),
+    "NUL in a string": (b'{"resourceType":"Patient","language":"\\u0000"}', None),
+    "a raw NUL": (b'{"resourceType":"Patient","name":[{"text":"a\x00b"}]}', "structure"),
+    "half a surrogate pair": (b'{"resourceType":"Patient","name":[{"text":"\\ud800"}]}', "structure"),
+    "not UTF-8": (b'{"resourceType":"Patient","name":[{"text":"\xff"}]}', "structure"),
+    "a byte order mark": (b'\xef\xbb\xbf{"resourceType":"Patient"}', "structure"),
+    "deep nesting, not closed": (NESTED, "structure"),
+    "deep nesting": (NESTED + b"[]" + b"}]" * 5000 + b"}", "structure"),
+    "brackets": (b"[" * 100_000, "structure"),
+    "a day that is not": (b'{"resourceType":"Patient","birthDate":"1990-02-30"}', None),
+    "an unknown type": (b'{"resourceType":"Nonsense"}', None),
+    "a type that is a list": (b'{"resourceType":["Patient"]}', None),
+    "another type": (b'{"resourceType":"Observation","status":"final","code":{"text":"x"}}', "invalid"),
+}
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT"])
-async def test_a_body_that_is_no_such_resource_is_400(
-    client: Client, method: str, body: bytes, code: str | None
-) -> None:
-    answer = await client.request(method, "/fhir/Patient" + ("/a" if method == "PUT" else ""), content=body)
-    assert answer.status_code == 400
-    found = issues(answer)
-    if code is not None:
-        assert found[0]["code"] == code
-    assert (await client.get("/fhir/Patient?_summary=count")).json()["total"] == 0
+async def test_a_body_that_is_no_such_resource_is_400(idle_client: Client, method: str) -> None:
+    for name, (body, code) in BODIES.items():
+        answer = await idle_client.request(method, "/fhir/Patient" + ("/a" if method == "PUT" else ""), content=body)
+        assert answer.status_code == 400, name
+        assert code in (None, issues(answer)[0]["code"]), name
+    assert (await idle_client.get("/fhir/Patient?_summary=count")).json()["total"] == 0
 
 
-async def test_json_that_cannot_be_read_is_told_with_its_place(client: Client) -> None:
-    answer = await client.post("/fhir/Patient", content=b'{"resourceType":"Patient",\n  "gender" "male"}')
+async def test_json_that_cannot_be_read_is_told_with_its_place(idle_client: Client) -> None:
+    answer = await idle_client.post("/fhir/Patient", content=b'{"resourceType":"Patient",\n  "gender" "male"}')
     assert "line 2, column 12" in issues(answer)[0]["diagnostics"]
 
 
@@ -63,33 +55,33 @@ async def test_json_that_cannot_be_read_is_told_with_its_place(client: Client) -
     "content_type",
     ["text/plain", "application/xml", "application/fhir+xml", "text/html", "multipart/form-data; boundary=x"],
 )
-async def test_a_body_of_another_type_is_415(client: Client, content_type: str) -> None:
+async def test_a_body_of_another_type_is_415(idle_client: Client, content_type: str) -> None:
     for url in ("/fhir/Patient", "/fhir"):
-        answer = await client.post(url, content=b"<Patient/>", headers={"content-type": content_type})
+        answer = await idle_client.post(url, content=b"<Patient/>", headers={"content-type": content_type})
         assert answer.status_code == 415
         assert issues(answer)[0]["code"] == "not-supported"
 
 
-async def test_a_body_in_another_encoding_or_fhir_version_is_415(client: Client) -> None:
+async def test_a_body_in_another_encoding_or_fhir_version_is_415(idle_client: Client) -> None:
     for content_type in (
         "application/fhir+json; charset=latin-1",
         "application/fhir+json; fhirVersion=3.0",
         "application/json;fhirVersion=5.0",
     ):
-        answer = await client.post("/fhir/Patient", json=patient(), headers={"content-type": content_type})
+        answer = await idle_client.post("/fhir/Patient", json=patient(), headers={"content-type": content_type})
         assert answer.status_code == 415
         assert issues(answer)
 
 
-async def test_a_body_of_unknown_type_is_415(client: Client) -> None:
-    del client.headers["content-type"]
-    answer = await client.post("/fhir/Patient", content=b"{}")
+async def test_a_body_of_unknown_type_is_415(idle_client: Client) -> None:
+    del idle_client.headers["content-type"]
+    answer = await idle_client.post("/fhir/Patient", content=b"{}")
     assert answer.status_code == 415
     assert "missing" in issues(answer)[0]["diagnostics"]
 
 
 @pytest.mark.parametrize("length", ["announced", "not announced"])
-async def test_a_body_over_the_limit_is_413(client: Client, length: str) -> None:
+async def test_a_body_over_the_limit_is_413(idle_client: Client, length: str) -> None:
     text = json.dumps(patient(name=[{"text": "x" * 20 * 1024 * 1024}])).encode()
 
     async def in_pieces() -> AsyncIterator[bytes]:
@@ -97,7 +89,7 @@ async def test_a_body_over_the_limit_is_413(client: Client, length: str) -> None
             yield text[start : start + (1 << 20)]
 
     for url in ("/fhir/Patient", "/fhir", "/fhir/Patient/_search"):
-        answer = await client.post(url, content=text if length == "announced" else in_pieces())
+        answer = await idle_client.post(url, content=text if length == "announced" else in_pieces())
         assert answer.status_code == 413
         assert issues(answer)[0]["code"] == "too-long"
         assert "16,777,216" in issues(answer)[0]["diagnostics"]
@@ -113,12 +105,12 @@ async def test_a_body_at_the_limit_is_read(connect) -> None:
 @pytest.mark.parametrize(
     "path", ["Patient/a b", "Patient/a_b", "Patient/%00", "Patient/" + "x" * 65, "Patient/é", "Patient/%FF"]
 )
-async def test_an_id_that_is_none_names_nothing(client: Client, path: str) -> None:
+async def test_an_id_that_is_none_names_nothing(idle_client: Client, path: str) -> None:
     for method in ("GET", "DELETE", "HEAD"):
-        answer = await client.request(method, f"/fhir/{path}")
+        answer = await idle_client.request(method, f"/fhir/{path}")
         assert answer.status_code == 404
-    assert issues(await client.get(f"/fhir/{path}"))[0]["code"] == "not-found"
-    answer = await client.put(f"/fhir/{path}", json=patient(id="a"))
+    assert issues(await idle_client.get(f"/fhir/{path}"))[0]["code"] == "not-found"
+    answer = await idle_client.put(f"/fhir/{path}", json=patient(id="a"))
     assert answer.status_code in (400, 404)
     assert issues(answer)
 
@@ -144,8 +136,8 @@ async def test_an_id_that_is_none_names_nothing(client: Client, path: str) -> No
         ("/fhir/Patient/_search", 405, "not-supported"),
     ],
 )
-async def test_an_address_that_is_none_says_so(client: Client, path: str, status: int, code: str) -> None:
-    answer = await client.get(path)
+async def test_an_address_that_is_none_says_so(idle_client: Client, path: str, status: int, code: str) -> None:
+    answer = await idle_client.get(path)
     assert answer.status_code == status
     if code:
         assert issues(answer)[0]["code"] == code
@@ -164,16 +156,16 @@ async def test_an_address_that_is_none_says_so(client: Client, path: str, status
     ],
 )
 async def test_a_method_that_is_not_possible_is_405_with_those_that_are(
-    client: Client, method: str, path: str, allowed: set[str]
+    idle_client: Client, method: str, path: str, allowed: set[str]
 ) -> None:
-    answer = await client.request(method, path)
+    answer = await idle_client.request(method, path)
     assert answer.status_code == 405
     assert issues(answer)[0]["code"] == "not-supported"
     assert set(answer.headers["allow"].split(", ")) == allowed
 
 
-async def test_a_wrong_method_beside_the_fhir_api_is_405_too(client: Client) -> None:
-    answer = await client.post("/healthz")
+async def test_a_wrong_method_beside_the_fhir_api_is_405_too(idle_client: Client) -> None:
+    answer = await idle_client.post("/healthz")
     assert answer.status_code == 405
     assert issues(answer)[0]["code"] == "not-supported"
     assert answer.headers["allow"] == "GET"

@@ -66,8 +66,8 @@ async def test_bun_3_one_entry_answers_each_in_their_order(client: Client) -> No
     assert entries[5]["resource"]["total"] == 2
 
 
-async def test_tx_1_an_empty_transaction_is_fine(client: Client) -> None:
-    assert await done(client) == []
+async def test_tx_1_an_empty_transaction_is_fine(idle_client: Client) -> None:
+    assert await done(idle_client) == []
 
 
 async def test_tx_1_one_bad_entry_among_500_changes_nothing_and_is_named(client: Client) -> None:
@@ -83,9 +83,9 @@ async def test_tx_1_one_bad_entry_among_500_changes_nothing_and_is_named(client:
     assert await count(client) == 500
 
 
-async def test_tx_1_everything_that_is_wrong_is_told_at_once(client: Client) -> None:
+async def test_tx_1_everything_that_is_wrong_is_told_at_once(idle_client: Client) -> None:
     answer = await post(
-        client,
+        idle_client,
         write("PUT", "Patient/a", patient(id="b")),
         write("POST", "Practitioner", {"resourceType": "Practitioner"}),
         write("POST", "Patient", observation("a")),
@@ -98,7 +98,7 @@ async def test_tx_1_everything_that_is_wrong_is_told_at_once(client: Client) -> 
     assert answer.status_code == 400
     named = {issue["expression"][0].split("]")[0] for issue in issues(answer)}
     assert named == {f"Bundle.entry[{n}" for n in range(8)}
-    assert await count(client) == 0
+    assert await count(idle_client) == 0
 
 
 async def test_tx_1_a_version_conflict_fails_the_whole_and_is_named(client: Client) -> None:
@@ -147,11 +147,11 @@ async def test_tx_2_the_order_of_methods_counts_and_not_that_of_the_entries(clie
         [write("POST", "Patient", patient(), URN.format(1)), write("POST", "Patient", patient(), URN.format(1))],
     ],
 )
-async def test_tx_3_the_same_identity_twice_is_refused(client: Client, entries: list[Entry]) -> None:
-    answer = await post(client, *entries)
+async def test_tx_3_the_same_identity_twice_is_refused(idle_client: Client, entries: list[Entry]) -> None:
+    answer = await post(idle_client, *entries)
     assert answer.status_code == 400
     assert issues(answer)[0]["expression"][0].startswith("Bundle.entry[1]")
-    assert await count(client) == 0
+    assert await count(idle_client) == 0
 
 
 async def test_tx_4_links_to_a_created_resource_lead_to_it(client: Client) -> None:
@@ -230,12 +230,12 @@ async def test_tx_6_relative_links_are_resolved_on_the_root_of_their_full_url(cl
     assert subjects == [who, "Patient/1"]
 
 
-async def test_tx_6_a_urn_that_no_entry_has_is_refused(client: Client) -> None:
+async def test_tx_6_a_urn_that_no_entry_has_is_refused(idle_client: Client) -> None:
     body = observation() | {"subject": {"reference": URN.format(9)}}
-    answer = await post(client, write("POST", "Patient", patient()), write("POST", "Observation", body))
+    answer = await post(idle_client, write("POST", "Patient", patient()), write("POST", "Observation", body))
     assert answer.status_code == 400
     assert issues(answer)[0]["expression"] == ["Bundle.entry[1].resource"]
-    assert await count(client) == 0
+    assert await count(idle_client) == 0
 
 
 @pytest.mark.parametrize(
@@ -247,8 +247,8 @@ async def test_tx_6_a_urn_that_no_entry_has_is_refused(client: Client) -> None:
         write("POST", "Observation", observation() | {"subject": {"reference": "Patient?identifier=1"}}),
     ],
 )
-async def test_tx_5_conditions_by_search_are_refused_and_not_passed_over(client: Client, entry: Entry) -> None:
-    answer = await post(client, entry)
+async def test_tx_5_conditions_by_search_are_refused_and_not_passed_over(idle_client: Client, entry: Entry) -> None:
+    answer = await post(idle_client, entry)
     assert answer.status_code == 400
     assert issues(answer)[0]["code"] == "not-supported"
 
@@ -337,8 +337,8 @@ async def test_bat_1_each_entry_of_a_batch_stands_for_itself(client: Client) -> 
         "Bundle",
     ],
 )
-async def test_bun_1_what_is_no_transaction_and_no_batch_is_400(client: Client, body: object) -> None:
-    answer = await client.post("/fhir", json=body)
+async def test_bun_1_what_is_no_transaction_and_no_batch_is_400(idle_client: Client, body: object) -> None:
+    answer = await idle_client.post("/fhir", json=body)
     if answer.status_code == 200:
         assert all(entry["response"]["status"].startswith("400") for entry in answer.json()["entry"])
     else:

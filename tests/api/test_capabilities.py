@@ -24,22 +24,22 @@ async def statement(client: Client) -> dict[str, Any]:
     return found
 
 
-async def test_cap_1_metadata_is_a_valid_capability_statement(client: Client) -> None:
+async def test_cap_1_metadata_is_a_valid_capability_statement(idle_client: Client) -> None:
     for mode in ("", "?mode=full", "?mode=normative"):
-        answer = await client.get(f"/fhir/metadata{mode}")
+        answer = await idle_client.get(f"/fhir/metadata{mode}")
         assert findings(answer.content) == []
         assert answer.json()["fhirVersion"] == "4.0.1"
         assert answer.json()["implementation"]["url"] == BASE
 
 
-async def test_cap_2_its_etag_spares_a_second_look(client: Client) -> None:
-    first = await client.get("/fhir/metadata")
-    again = await client.get("/fhir/metadata", headers={"if-none-match": first.headers["etag"]})
+async def test_cap_2_its_etag_spares_a_second_look(idle_client: Client) -> None:
+    first = await idle_client.get("/fhir/metadata")
+    again = await idle_client.get("/fhir/metadata", headers={"if-none-match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
 
 
-async def test_cap_2_every_interaction_it_claims_works_for_every_type(client: Client) -> None:
-    (rest,) = (await statement(client))["rest"]
+async def test_cap_2_every_interaction_it_claims_works_for_every_type(idle_client: Client) -> None:
+    (rest,) = (await statement(idle_client))["rest"]
     assert [resource["type"] for resource in rest["resource"]] == list(TYPES)
     assert {entry["code"] for entry in rest["interaction"]} == {"transaction", "batch"}
     expected = {
@@ -56,18 +56,18 @@ async def test_cap_2_every_interaction_it_claims_works_for_every_type(client: Cl
         for code in claimed:
             method, path, status = expected[code]
             body = {"content": b"{}"} if method in ("POST", "PUT") else {}
-            answer = await client.request(method, f"/fhir/{resource['type']}{path}", **body)
+            answer = await idle_client.request(method, f"/fhir/{resource['type']}{path}", **body)
             assert answer.status_code == status
 
 
-async def test_cap_2_every_search_parameter_it_claims_is_applied(client: Client) -> None:
+async def test_cap_2_every_search_parameter_it_claims_is_applied(idle_client: Client) -> None:
     values = {"token": "x", "reference": "x", "date": "2026"}
-    for resource in (await statement(client))["rest"][0]["resource"]:
+    for resource in (await statement(idle_client))["rest"][0]["resource"]:
         names = {parameter["name"] for parameter in resource["searchParam"]}
         assert {"_id", "_lastUpdated"} <= names
         for parameter in resource["searchParam"]:
             query = f"{parameter['name']}={values[parameter['type']]}"
-            answer = await client.get(f"/fhir/{resource['type']}?{query}", headers={"prefer": "handling=strict"})
+            answer = await idle_client.get(f"/fhir/{resource['type']}?{query}", headers={"prefer": "handling=strict"})
             assert answer.status_code == 200, query
 
 
@@ -93,8 +93,8 @@ def test_the_openapi_document_that_is_committed_is_the_one_that_is_served() -> N
     assert committed == openapi_document(), "make openapi writes it anew"
 
 
-async def test_the_openapi_document_is_served_as_committed(client: Client) -> None:
-    assert (await client.get("/openapi.json")).json() == json.loads(openapi_document())
+async def test_the_openapi_document_is_served_as_committed(idle_client: Client) -> None:
+    assert (await idle_client.get("/openapi.json")).json() == json.loads(openapi_document())
 
 
 def test_the_openapi_document_has_every_row_that_routes_with_fhir_json_and_its_errors() -> None:

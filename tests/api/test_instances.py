@@ -40,8 +40,8 @@ async def test_cre_2_an_id_and_a_version_that_were_sent_are_not_kept(client: Cli
     assert (await client.get("/fhir/Patient/mine")).status_code == 404
 
 
-async def test_cre_3_an_unknown_type_is_404(client: Client) -> None:
-    answer = await client.post("/fhir/Practitioner", json={"resourceType": "Practitioner"})
+async def test_cre_3_an_unknown_type_is_404(idle_client: Client) -> None:
+    answer = await idle_client.post("/fhir/Practitioner", json={"resourceType": "Practitioner"})
     assert answer.status_code == 404
     assert issues(answer)[0]["code"] == "not-supported"
 
@@ -115,11 +115,11 @@ async def test_vread_2_the_deletion_is_410_and_an_unknown_version_404(client: Cl
 
 
 @pytest.mark.parametrize("body", [patient(), patient(id="other")])
-async def test_upd_1_an_id_missing_or_other_than_the_url_is_400(client: Client, body: dict[str, object]) -> None:
-    answer = await client.put("/fhir/Patient/a", json=body)
+async def test_upd_1_an_id_missing_or_other_than_the_url_is_400(idle_client: Client, body: dict[str, object]) -> None:
+    answer = await idle_client.put("/fhir/Patient/a", json=body)
     assert answer.status_code == 400
     assert issues(answer)[0]["expression"] == ["Patient.id"]
-    assert (await client.get("/fhir/Patient/a")).status_code == 404
+    assert (await idle_client.get("/fhir/Patient/a")).status_code == 404
 
 
 async def test_upd_2_a_version_that_was_sent_is_set_anew(client: Client) -> None:
@@ -139,13 +139,13 @@ async def test_upd_3_update_is_201_for_the_first_version_and_200_for_the_next(cl
     assert second.json()["active"] is True
 
 
-async def test_upd_5_invalid_content_is_400_with_every_finding_and_nothing_is_stored(client: Client) -> None:
+async def test_upd_5_invalid_content_is_400_with_every_finding_and_nothing_is_stored(idle_client: Client) -> None:
     body = patient(id="a", gender="unclear", birthDate="1990-02-30", colour="blue")
-    answer = await client.put("/fhir/Patient/a", json=body)
+    answer = await idle_client.put("/fhir/Patient/a", json=body)
     assert answer.status_code == 400
     found = {expression for issue in issues(answer) for expression in issue["expression"]}
     assert found == {"Patient.gender", "Patient.birthDate", "Patient.colour"}
-    assert (await client.get("/fhir/Patient/a")).status_code == 404
+    assert (await idle_client.get("/fhir/Patient/a")).status_code == 404
 
 
 async def test_ver_1_if_match_of_another_version_is_412_and_changes_nothing(client: Client) -> None:
@@ -171,9 +171,9 @@ async def test_ver_1_of_updates_at_once_with_one_if_match_one_gets_through(clien
     assert (await client.get("/fhir/Patient/a")).headers["etag"] == 'W/"2"'
 
 
-async def test_ver_1_if_match_that_is_no_etag_is_400(client: Client) -> None:
+async def test_ver_1_if_match_that_is_no_etag_is_400(idle_client: Client) -> None:
     for tag in ("1", "*", 'W/"1", W/"2"'):
-        answer = await client.put("/fhir/Patient/a", json=patient(id="a"), headers={"if-match": tag})
+        answer = await idle_client.put("/fhir/Patient/a", json=patient(id="a"), headers={"if-match": tag})
         assert answer.status_code == 400
         assert "If-Match" in issues(answer)[0]["diagnostics"]
 
@@ -220,8 +220,8 @@ async def test_gen_9_delete_tells_what_it_did_where_an_outcome_is_preferred(clie
     assert f"Patient/{number} is deleted" in answer.json()["issue"][0]["diagnostics"]
 
 
-async def test_gen_9_a_refusal_has_its_outcome_whatever_is_preferred(client: Client) -> None:
-    answer = await client.post("/fhir/Patient", json=patient(gender=1), headers={"prefer": "return=minimal"})
+async def test_gen_9_a_refusal_has_its_outcome_whatever_is_preferred(idle_client: Client) -> None:
+    answer = await idle_client.post("/fhir/Patient", json=patient(gender=1), headers={"prefer": "return=minimal"})
     assert answer.status_code == 400
     assert issues(answer)
 
@@ -240,11 +240,11 @@ async def test_gen_1_types_and_ids_are_case_sensitive(client: Client) -> None:
     assert (await client.get("/fhir/patient/Abc")).status_code == 404
 
 
-async def test_ccre_1_conditional_create_is_refused_and_not_passed_over(client: Client) -> None:
-    answer = await client.post("/fhir/Patient", json=patient(), headers={"if-none-exist": "identifier=1"})
+async def test_ccre_1_conditional_create_is_refused_and_not_passed_over(idle_client: Client) -> None:
+    answer = await idle_client.post("/fhir/Patient", json=patient(), headers={"if-none-exist": "identifier=1"})
     assert answer.status_code == 400
     assert issues(answer)[0]["code"] == "not-supported"
-    assert (await client.get("/fhir/Patient?_summary=count")).json()["total"] == 0
+    assert (await idle_client.get("/fhir/Patient?_summary=count")).json()["total"] == 0
 
 
 async def test_gen_4_head_answers_as_get_without_the_body(client: Client) -> None:
