@@ -19,7 +19,8 @@ from fhir_service.extraction.quantities import Quantity, number, quantities
 _WORDS = re.compile(r"[^\s,:=()\[\]]+")
 _BREAK = re.compile(r"[;]|\.\s")
 _FOLLOWS = re.compile(
-    r"\s?(?:points?\s)?(?:(?:in|on|by|for|of|as|from|with)\s)?(?:(?:the|a|an|her|his|pain|per|total|scale|according to|using)\s){0,3}\(?",
+    r"\s?(?:points?\s)?(?:(?:in|on|by|for|of|as|from|with)\s)?"
+    r"(?:(?:the|a|an|her|his|pain|per|total|scale|according to|using)\s){0,3}\(?",
     re.IGNORECASE,
 )
 _INSERTION = re.compile(r",\s[^,;()]{3,90},\s(?=(?:was|were|is|of|had|rose|fell)\b)")
@@ -90,7 +91,8 @@ def _reference() -> re.Pattern[str]:
     unit = r"(?:\s?[A-Za-zµ%°/\[\]0-9^]{1,8})?"
     return re.compile(
         rf"[;,(\[]\s?(?:(?:with\s)?(?:a\s|the\s|its\s)?{words}|N\b|NR\b)\s?(?:of|is|was|for\s\w+)?\s?[:,=;]?\s?\(?(?:between\s)?"
-        rf"(?:(?P<low>{n}){unit}?\s?(?:-|to|and)\s?(?P<high>{n})|(?:<=?|≤|less than|below|under|up to)\s?(?P<below>{n})|(?:>=?|≥|more than|above|over)\s?(?P<above>{n}))",
+        rf"(?:(?P<low>{n}){unit}?\s?(?:-|to|and)\s?(?P<high>{n})|"
+        rf"(?:<=?|≤|less than|below|under|up to)\s?(?P<below>{n})|(?:>=?|≥|more than|above|over)\s?(?P<above>{n}))",
         re.IGNORECASE,
     )
 
@@ -136,7 +138,7 @@ class _Assignment:
 
     def readings(self) -> list[Reading]:
         self._lists()
-        for place, quantity in enumerate(self.numbers):
+        for place in range(len(self.numbers)):
             if place not in self.taken:
                 self._assign(place)
         return [
@@ -163,7 +165,7 @@ class _Assignment:
     # lists of names and lists of numbers --------------------------------------------------------------------------
 
     def _lists(self) -> None:
-        """`VAS and ODI were 8 and 72`: as many numbers as names, in the same order, and again for the next such list."""
+        """`VAS and ODI were 8 and 72`: as many numbers as names, in their order, and again for the next such list."""
         for names in self._name_lists():
             if len(names) < 2:
                 continue
@@ -271,7 +273,8 @@ class _Assignment:
 
     def _fits(self, name: Hit, quantity: Quantity) -> bool:
         term = name.term
-        form, needs = term["form"], term["needs"]
+        form: str | None = term["form"]
+        needs: str | None = term["needs"]
         if needs == "grade" and not self._graded(quantity):
             return False
         if (form == "pair") != (quantity.second is not None) and form in ("pair", None):
@@ -283,12 +286,14 @@ class _Assignment:
         if not self._unit_fits(name, quantity) or self._is_target(name, quantity):
             return False
         bounds = [quantity.value] if quantity.high is None else [quantity.value, quantity.high]
-        low, high = (term["limits"] or {}).get(quantity.unit.code if quantity.unit else "", (term["low"], term["high"]))
-        return all(Decimal(str(low)) <= value <= Decimal(str(high)) for value in bounds)
+        limits: dict[str, list[float]] = term["limits"] or {}
+        low, high = limits.get(quantity.unit.code if quantity.unit else "", [term["low"], term["high"]])
+        lowest, highest = Decimal(str(low)), Decimal(str(high))
+        return all(lowest <= value <= highest for value in bounds)
 
     def _unit_fits(self, name: Hit, quantity: Quantity) -> bool:
         if quantity.unit is None:
-            return name.term["needs"] != "unit" or name.term["form"] == "grade"
+            return bool(name.term["needs"] != "unit" or name.term["form"] == "grade")
         units: list[str] = name.term["units"]
         return quantity.unit.code in units
 

@@ -19,27 +19,43 @@ from fhir_service.extraction.narrative import general
 from fhir_service.extraction.timepoints import Operations, relative_time, timepoints
 from fhir_service.reports.case_report import Coded, ConditionFact, Polarity, ProcedureFact
 
+_MANY_OF = (
+    r"(?:(?:so\s)?(?:many|several|various|multiple|lots\sof|a\slot\sof|all\skinds\sof|certain|some)\s"
+    r"(?:things|substances)?[,:]?\s?(?:such\sas\s|including\s)?)?"
+)
+_ALLERGEN = rf"{_MANY_OF}(?P<{{}}>[a-z][\w-]*)"
 _ALLERGIC = re.compile(
-    r"\ballerg(?:ic|y|ies)\s(?:to\s)?(?:(?:so\s)?many\s(?:things|substances)[,:]?\s(?:such\sas\s|including\s)?)?(?P<what>[a-z][\w-]*(?:(?:,\s|\s(?:and|or)\s)[a-z][\w-]*){0,5})",
+    rf"\ballerg(?:ic|y|ies)\s(?:to\s)?{_ALLERGEN.format('first')}"
+    rf"(?:(?:,\s|\s(?:and|or)\s){_ALLERGEN.format('second')})?(?:(?:,\s|,?\s(?:and|or)\s){_ALLERGEN.format('third')})?",
     re.IGNORECASE,
 )
 _NOT_ALLERGEN = re.compile(r"\b(?:reaction|rhinitis|history|was|is|and|so|were)\b", re.IGNORECASE)
 _AFTER_PERSON = re.compile(
-    r"(?:\s\([^)]*\))?,?\s(?:with|having|who\s(?:had|has|suffered\sfrom|was\ssuffering\sfrom|once\shad)|suffering\sfrom|known\s(?:for|to\shave)|affected\sby|was\sknown\sto\shave)\b", re.IGNORECASE
+    r"(?:\s\([^)]*\))?,?\s(?:with|having|who\s(?:had|has|suffered\sfrom|was\ssuffering\sfrom|once\shad)|suffering\sfrom|known\s(?:for|to\shave)|affected\sby|was\sknown\sto\shave)\b",
+    re.IGNORECASE,
 )
 _HISTORY_CUE = re.compile(
     r"\b(?:underlying|known|comorbid\w*|co-morbid\w*|concomitant|co-?existing|pre-?existing|medical\shistory|history|diagnosed\swith|previous\sdiagnosis|prior\sdiagnosis|diagnos[ei]s\sof|(?:had|has)\sbeen\s(?:treated|diagnosed|receiving)|on\s(?:treatment|medication)\sfor|treated\sfor|suffer(?:s|ed|ing)\sfrom|once\shad|taking\s\w+\sfor)\b",
     re.IGNORECASE,
 )
 _CUE_REACH = 160
+_WAS = re.compile(r"\b(?:was|were)\b|:")
+_NEW_EVENT = re.compile(r"[.;]|\b(?:presented|came|underwent|developed|visited|complained|admitted)\b", re.IGNORECASE)
 
 
 def read(
-    document: Document, sentences: Sequence[Sentence], case_number: int, procedures: Sequence[ProcedureFact]
+    document: Document,  # noqa: ARG001  # the readers of a patient share one signature
+    sentences: Sequence[Sentence],
+    case_number: int,
+    procedures: Sequence[ProcedureFact],
 ) -> tuple[ConditionFact, ...]:
     """The conditions that a patient's sentences state: indication first, then comorbidities, symptoms, sequelae."""
     operations = Operations(procedures, sentences)
-    told = [s for s in sentences if s.section not in (Section.TITLE, Section.REFERENCES) and (s.section is Section.TABLE or not general(s.text))]
+    told = [
+        s
+        for s in sentences
+        if s.section not in (Section.TITLE, Section.REFERENCES) and (s.section is Section.TABLE or not general(s.text))
+    ]
     facts = list(indications(told, operations))
     for sentence in told:
         if sentence.section in (Section.TABLE, Section.CAPTION):
@@ -67,22 +83,26 @@ def _diseases(sentence: Sentence, operations: Operations) -> Iterator[ConditionF
         if read.others and sentence.section not in (Section.CASE, Section.COMMENT):
             continue
         before_index = not operations.told(operations.index, sentence, hit.start)
-        introduced = read.historical or _introduced(text, start)
-        cued = introduced or before_index and _cued(text, start)
-        if not (cued or hit.term["group"] == "chronic" and before_index and sentence.section is Section.CASE):
+        introduced = read.historical or read.resolved or _introduced(text, start)
+        cued = introduced or (before_index and _cued(text, start))
+        if not (cued or (hit.term["group"] == "chronic" and before_index and sentence.section is Section.CASE)):
             continue
-        yield _fact(
-            "comorbidity",
+        fact = _fact(
             sentence,
             (start, hit.end),
-            _words(text[start : hit.end]),
-            _polarity(read),
-            "history" if read.historical else "disease",
-            resolved=read.resolved or text[start : hit.start].lower().startswith(("cured", "healed")),
+            role="comorbidity",
+            words=_words(text[start : hit.end]),
+            rule="history" if read.historical else "disease",
         )
+        cured = read.resolved or text[start : hit.start].lower().startswith(("cured", "healed"))
+        status = Coded(code="resolved") if cured else None
+        yield msgspec.structs.replace(fact, polarity=_polarity(read), clinical_status=status)
 
 
-_DENIAL = re.compile(r"\b(?:den(?:y|ies|ied|ying)|no|not|never|without)\b[^,;.]*\b(?:treat\w*|medicat\w*|therapy|drugs?)\b[^,;.]*$", re.IGNORECASE)
+_DENIAL = re.compile(
+    r"\b(?:den(?:y|ies|ied|ying)|no|not|never|without)\b[^,;.]*\b(?:treat\w*|medicat\w*|therapy|drugs?)\b[^,;.]*$",
+    re.IGNORECASE,
+)
 
 
 def _denied_before(text: str, start: int) -> bool:
@@ -123,17 +143,15 @@ def _introduced(text: str, start: int) -> bool:
     """`a man with atrial fibrillation and multiple myeloma`: in the list the person is introduced with."""
     for person in _class("person").finditer(text, 0, start):
         intro = _AFTER_PERSON.match(text, person.end())
-        if intro and not re.search(r"[.;:]|\b(?:presented|came|was|were|underwent|developed|admitted|visited|complained)\b", text[intro.end() : start]):
+        if intro and not _NEW_EVENT.search(text, intro.end(), start) and not _WAS.search(text, intro.end(), start):
             return True
     return False
 
 
 def _cued(text: str, start: int) -> bool:
     """Words of history that lead the list in which the disease stands."""
-    cue = None
-    for cue in _HISTORY_CUE.finditer(text, max(0, start - _CUE_REACH), start):
-        pass
-    return cue is not None and not re.search(r"[.;]|\b(?:presented|came|underwent|developed|visited|complained|admitted)\b", text[cue.end() : start])
+    cues = list(_HISTORY_CUE.finditer(text, max(0, start - _CUE_REACH), start))
+    return bool(cues) and not _NEW_EVENT.search(text, cues[-1].end(), start)
 
 
 def _is_cause(text: str, start: int) -> bool:
@@ -149,11 +167,13 @@ def _has_numbers(text: str, end: int) -> bool:
 
 def _allergies(sentence: Sentence) -> Iterator[ConditionFact]:
     for match in _ALLERGIC.finditer(sentence.text):
-        if _NOT_ALLERGEN.match(match["what"]):
+        allergens = [name for name in match.groups() if name]
+        if _NOT_ALLERGEN.match(allergens[0]):
             continue
+        named = ", ".join(allergens[:-1]) + (" and " if allergens[1:] else "") + allergens[-1]
         read = context.read(sentence, *match.span())
         if read.polarity is Polarity.AFFIRMED and not read.family:
-            yield _fact("comorbidity", sentence, match.span(), f"allergy to {match['what']}", Polarity.AFFIRMED, "allergy")
+            yield _fact(sentence, match.span(), role="comorbidity", words=f"allergy to {named}", rule="allergy")
 
 
 # symptoms and sequelae ------------------------------------------------------------------------------------------------
@@ -166,10 +186,14 @@ def _felt(sentence: Sentence, operations: Operations) -> Iterator[ConditionFact]
         if role not in ("symptom", "sequela"):
             continue
         read = context.read(sentence, hit.start, hit.end)
-        if read.polarity is not Polarity.AFFIRMED or read.family or read.others and sentence.section is not Section.CASE:
+        if (
+            read.polarity is not Polarity.AFFIRMED
+            or read.family
+            or (read.others and sentence.section is not Section.CASE)
+        ):
             continue
         points = timepoints(sentence)
-        fact = _fact(role, sentence, (hit.start, hit.end), text[hit.start : hit.end], Polarity.AFFIRMED, role)
+        fact = _fact(sentence, (hit.start, hit.end), role=role, words=text[hit.start : hit.end], rule=role)
         yield msgspec.structs.replace(
             fact,
             side=_side(text, hit),
@@ -191,17 +215,9 @@ def _side(text: str, hit: Hit) -> Coded | None:
 # facts ----------------------------------------------------------------------------------------------------------------
 
 
-def _fact(
-    role: str, sentence: Sentence, at: tuple[int, int], words: str, polarity: Polarity, rule: str, *, resolved: bool = False
-) -> ConditionFact:
+def _fact(sentence: Sentence, at: tuple[int, int], *, role: str, words: str, rule: str) -> ConditionFact:
     return ConditionFact(
-        id="",
-        role=role,
-        kind=Coded(text=words),
-        polarity=polarity,
-        clinical_status=Coded(code="resolved") if resolved else None,
-        span=(sentence.span(*at),),
-        rule=f"conditions.{rule}",
+        id="", role=role, kind=Coded(text=words), span=(sentence.span(*at),), rule=f"conditions.{rule}"
     )
 
 
@@ -229,14 +245,22 @@ def _without_shorter_names(facts: list[ConditionFact]) -> list[ConditionFact]:
     for fact in sorted(facts, key=lambda f: f.role == "comorbidity" and -len((f.kind.text or "").split())):
         words = set((fact.kind.text or "").lower().split())
         place = next(
-            (i for i, known in enumerate(out) if fact.role == known.role == "comorbidity" and words <= set((known.kind.text or "").lower().split())), None
+            (
+                i
+                for i, known in enumerate(out)
+                if fact.role == known.role == "comorbidity" and words <= set((known.kind.text or "").lower().split())
+            ),
+            None,
         )
         if place is None:
             out.append(fact)
         else:
             out[place] = msgspec.structs.replace(out[place], span=(*out[place].span, *fact.span))
     order = {id(fact): number for number, fact in enumerate(facts)}
-    return sorted(out, key=lambda f: order.get(id(f), next(n for n, x in enumerate(facts) if x.kind == f.kind and x.role == f.role)))
+    return sorted(
+        out,
+        key=lambda f: order.get(id(f), next(n for n, x in enumerate(facts) if x.kind == f.kind and x.role == f.role)),
+    )
 
 
 def _numbered(facts: Iterable[ConditionFact], case_number: int) -> tuple[ConditionFact, ...]:

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from fhir_service.extraction.document import Passage
+from fhir_service.extraction.document import Passage, Section, Sentence
 from fhir_service.extraction.lexicon import Hit, lexicon
 from fhir_service.reports.case_report import Polarity
 
@@ -66,7 +66,10 @@ def read(sentence: Passage, start: int, end: int) -> Context:
     """The context of `sentence.text[start:end]`."""
     codes: set[str] = set()
     trigger: tuple[int, int] | None = None
+    cells = isinstance(sentence, Sentence) and sentence.section is Section.TABLE
     for reach in _reaches(sentence.text):
+        if cells and not _in_cell(sentence.text, reach, start, end):
+            continue
         if not (reach.start <= start and end <= reach.end):
             continue
         if start < reach.trigger[1] and reach.trigger[0] < end:
@@ -85,6 +88,15 @@ def read(sentence: Passage, start: int, end: int) -> Context:
         others="others" in codes,
         trigger=trigger,
     )
+
+
+_CELL_WORDS = 3
+
+
+def _in_cell(text: str, reach: _Reach, start: int, end: int) -> bool:
+    """In the cells of a table row, words reach no further than the cell they stand in may hold."""
+    between = text[reach.trigger[1] : start] if reach.trigger[1] <= start else text[end : reach.trigger[0]]
+    return reach.trigger[1] <= start and len(between.split()) < _CELL_WORDS
 
 
 def denials(sentence: Passage) -> list[tuple[tuple[int, int], tuple[int, int]]]:
@@ -166,7 +178,7 @@ def _backward(text: str, trigger: Hit, stops: list[Hit]) -> int:
 
 
 def _divides(text: str, stop: Hit) -> bool:
-    """Prepositions stand inside a subject ("leakage of cement through the endplate was not seen"); conjunctions divide."""
+    """Prepositions stand inside a subject ("leakage through the endplate was not seen"); a conjunction does not."""
     return text[stop.start : stop.end].lower().split()[0] not in (
         "for", "by", "with", "as", "through", "via", "using", "under", "upon", "after", "before", "during", "following",
         "due", "secondary", "caused", "owing", "only", "the",

@@ -27,16 +27,22 @@ _LEADING = re.compile(
     re.IGNORECASE,
 )
 _COORDINATOR = re.compile(r",\s(?:(?:and|or|nor)\s)?|\s(?:and|or|nor)\s", re.IGNORECASE)
-_OF = re.compile(r"\sof\s(?:the\s|any\s|bone\s)?[\w-]+(?:\s(?:cord|root|nerve|body|wall|canal|failure))?", re.IGNORECASE)
+_OF = re.compile(
+    r"\sof\s(?:the\s|any\s|bone\s)?[\w-]+(?:\s(?:cord|root|nerve|body|wall|canal|failure))?", re.IGNORECASE
+)
 _NORMAL = re.compile(
     r"\b(?:(?:was|were|is|are|remained|stayed|appeared|proved|being|found)\s(?:all\s|both\s|also\s|entirely\s|completely\s|otherwise\s|quite\s|to\sbe\s|still\s|again\s)*"
     r"(?P<state>normal|unremarkable|intact|preserved|unaffected|within\s(?:the\s)?normal\s(?:limits?|range)|negative|clear|undisturbed|unimpaired|uneventful)|(?:gave|showed|had|yielded)\s(?P<gave>normal|negative|unremarkable)\s(?:results?|findings?|values?)|(?P<worked>(?:worked|functioned)\snormally))\b",
     re.IGNORECASE,
 )
 _RULED_OUT = re.compile(
-    r"\b(?:to|in\sorder\sto)\s(?:rule\sout|exclude)\s(?:an?\s|any\s|the\s)?(?P<what>(?:[\w-]+\s?){1,4}?)(?=\s?(?:was|were|gave|proved|had|,|\())", re.IGNORECASE
+    r"\b(?:to|in\sorder\sto)\s(?:rule\sout|exclude)\s(?:an?\s|any\s|the\s)?(?P<what>(?:[\w-]+\s?){1,4}?)(?=\s?(?:was|were|gave|proved|had|,|\())",
+    re.IGNORECASE,
 )
-_SUBJECT_START = re.compile(r"(?:^|[;:.]\s|,\s(?:but|and|while)\s|\bbut\s|\bthat\s|\bwhile\s|\bwhereas\s|\band\s(?=her\s|his\s|the\s)|\balthough\s)", re.IGNORECASE)
+_SUBJECT_START = re.compile(
+    r"(?:^|[;:.]\s|,\s(?:but|and|while)\s|\bbut\s|\bthat\s|\bwhile\s|\bwhereas\s|\band\s(?=her\s|his\s|the\s)|\balthough\s)",
+    re.IGNORECASE,
+)
 
 _NEW_SUBJECT = re.compile(r",?\sand\s(?=\S)|,\s")
 _VERB = re.compile(r"\b(?:was|were|is|are|had|has|showed|revealed|remained|detected|found|noted|did)\b", re.IGNORECASE)
@@ -64,7 +70,9 @@ def read(
 
 # of every patient -----------------------------------------------------------------------------------------------------
 
-_ALL = re.compile(rf"\ball\s(?:of\s)?(?:the\s|our\s|these\s)?(?P<n>{WORD_NUMBER}|\d{{1,2}})\s(?:patients|cases)\b", re.IGNORECASE)
+_ALL = re.compile(
+    rf"\ball\s(?:of\s)?(?:the\s|our\s|these\s)?(?P<n>{WORD_NUMBER}|\d{{1,2}})\s(?:patients|cases)\b", re.IGNORECASE
+)
 _SINGLE = re.compile(r"\b(?:she|he|her|his|one|another|(?:the|this|our)\s(?:\w+\s)?(?:patient|case))\b", re.IGNORECASE)
 
 
@@ -94,7 +102,9 @@ def _denied(sentence: Sentence, operations: Operations) -> Iterator[ObservationF
     text = sentence.text
     taken: list[tuple[int, int]] = []
     for trigger, (start, end) in context.denials(sentence):
-        hits = [hit for hit in lexicon("findings").find(text[start:end]) if not hit.term["seen"] or hit.code not in _STATES]
+        hits = [
+            hit for hit in lexicon("findings").find(text[start:end]) if not hit.term["seen"] or hit.code not in _STATES
+        ]
         for hit in hits:
             at = (start + hit.start, start + hit.end)
             if any(a < at[1] and at[0] < b for a, b in taken):
@@ -108,7 +118,8 @@ def _denied(sentence: Sentence, operations: Operations) -> Iterator[ObservationF
             words = hit.term["text"] or _cut(text[first:last])
             if hit.term["subject"]:
                 words = f"{_noun_before(text, trigger[0])} {words}".strip()
-            yield _fact(sentence, words, (min(trigger[0], first), max(trigger[1], last)), (first, last), Polarity.NEGATED, "denied", operations)
+            at = (min(trigger[0], first), max(trigger[1], last))
+            yield _fact(sentence, at, operations, words=words, head=(first, last), rule="denied")
     if not taken:
         yield from _patient_denies(sentence, operations)
 
@@ -121,7 +132,10 @@ def _noun_before(text: str, end: int) -> str:
 
 _PRONOUN = re.compile(r"\b(?:she|he|it|they|we|patient|who|this|there)\b", re.IGNORECASE)
 _STATES = frozenset({"symptom-free", "inability", "ability", "restored", "removed"})
-_DENIES = re.compile(r"\b(?:denie[sd]|denying)\s(?P<what>[^.;,()]{5,80}?)(?=\s(?:but|and\s(?:had|was|she|he))\b|[.;,()]|$)", re.IGNORECASE)
+_DENIES = re.compile(
+    r"\b(?:denie[sd]|denying)\s(?P<what>[^.;,()]{5,80}?)(?=\s(?:but|and\s(?:had|was|she|he))\b|[.;,()]|$)",
+    re.IGNORECASE,
+)
 
 
 def _patient_denies(sentence: Sentence, operations: Operations) -> Iterator[ObservationFact]:
@@ -129,7 +143,8 @@ def _patient_denies(sentence: Sentence, operations: Operations) -> Iterator[Obse
     for match in _DENIES.finditer(sentence.text):
         words = _cut(match["what"])
         if words:
-            yield _fact(sentence, words, match.span(), match.span("what"), Polarity.NEGATED, "patient-denies", operations)
+            head = match.span("what")
+            yield _fact(sentence, match.span(), operations, words=words, head=head, rule="patient-denies")
 
 
 def _phrase_start(text: str, scope: int, head: int) -> int:
@@ -171,15 +186,13 @@ def _subject() -> re.Pattern[str]:
 
 
 def _normal(sentence: Sentence, operations: Operations) -> Iterator[ObservationFact]:
-    """`Bladder function remained normal` denies an abnormal bladder function; tests to exclude X that were normal deny X."""
+    """`Bladder function remained normal` denies an abnormal one; normal tests to exclude X deny X."""
     text = sentence.text
     for match in _NORMAL.finditer(text):
-        excluded = None
-        for excluded in _RULED_OUT.finditer(text, 0, match.end()):
-            pass
-        if excluded is not None:
-            words = _cut(excluded["what"])
-            yield _fact(sentence, words, (excluded.start(), match.end()), excluded.span("what"), Polarity.NEGATED, "excluded", operations)
+        excluded = list(_RULED_OUT.finditer(text, 0, match.end()))
+        if excluded:
+            at, head = (excluded[-1].start(), match.end()), excluded[-1].span("what")
+            yield _fact(sentence, at, operations, words=_cut(excluded[-1]["what"]), head=head, rule="excluded")
             continue
         start = _subject_start(text, match.start())
         subject = text[start : match.start()].strip(" ,")
@@ -190,7 +203,8 @@ def _normal(sentence: Sentence, operations: Operations) -> Iterator[ObservationF
             continue
         state = (match["state"] or match["gave"] or match["worked"]).lower()
         words = f"{'positive' if state == 'negative' else 'abnormal'} {_cut(subject)}"
-        yield _fact(sentence, words, (start, match.end()), (start, match.end()), Polarity.NEGATED, "normal", operations)
+        at = (start, match.end())
+        yield _fact(sentence, at, operations, words=words, head=at, rule="normal")
 
 
 def _subject_start(text: str, end: int) -> int:
@@ -212,29 +226,34 @@ def _seen(sentence: Sentence, operations: Operations) -> Iterator[ObservationFac
     if not hits:
         return
     heads = [*hits, *lexicon("procedures").find(text)]
-    heads += [h for h in lexicon("complications").find(text) if not any(h.start < x.end and x.start < h.end for x in hits)]
+    heads += [
+        h for h in lexicon("complications").find(text) if not any(h.start < x.end and x.start < h.end for x in hits)
+    ]
     bound = bind_to(text, heads)
     for hit in hits:
         read = context.read(sentence, hit.start, hit.end)
-        affirmed = read.polarity is Polarity.AFFIRMED or hit.code in ("inability", "symptom-free") and not read.mentioned
+        affirmed = read.polarity is Polarity.AFFIRMED or (
+            hit.code in ("inability", "symptom-free") and not read.mentioned
+        )
         if not affirmed or read.family or read.historical or _of_others(sentence, read):
             continue
         at = (hit.start, hit.end)
-        fact = _fact(sentence, text[slice(*at)], at, at, Polarity.AFFIRMED, "seen", operations)
+        fact = _fact(sentence, at, operations, words=text[slice(*at)], head=at, rule="seen")
         levels = level_facts(sentence, bound.of(*at), "findings.level")
-        yield msgspec.structs.replace(fact, level=levels)
+        yield msgspec.structs.replace(fact, polarity=Polarity.AFFIRMED, level=levels)
 
 
 # facts ----------------------------------------------------------------------------------------------------------------
 
 
 def _fact(
-    sentence: Sentence, words: str, at: tuple[int, int], head: tuple[int, int], polarity: Polarity, rule: str, operations: Operations
+    sentence: Sentence, at: tuple[int, int], operations: Operations, *, words: str, head: tuple[int, int], rule: str
 ) -> ObservationFact:
+    """A denied finding stated at `at`, its own words at `head`."""
     return ObservationFact(
         id="",
         kind=Coded(code="finding", text=words),
-        polarity=polarity,
+        polarity=Polarity.NEGATED,
         method=_method(sentence, head[0]),
         side=_side(sentence.text, head),
         time=_time(sentence, head, operations),
@@ -255,12 +274,8 @@ def _modality() -> re.Pattern[str]:
 
 def _method(sentence: Sentence, before: int) -> Coded | None:
     """The modality named last before the finding."""
-    last = None
-    for last in _modality().finditer(sentence.text, 0, before):
-        pass
-    if last is None:
-        return None
-    return Coded(text=last[0], span=(sentence.span(*last.span()),))
+    named = list(_modality().finditer(sentence.text, 0, before))
+    return Coded(text=named[-1][0], span=(sentence.span(*named[-1].span()),)) if named else None
 
 
 def _side(text: str, head: tuple[int, int]) -> Coded | None:

@@ -20,9 +20,13 @@ from fhir_service.extraction.timepoints import Operations
 from fhir_service.reports.case_report import Coded, ConditionFact, Level, Polarity
 
 _FOR = re.compile(
-    r"\b(?:for|of|due\sto|because\sof|to\streat|treat|treating|under\s(?:the\s)?diagnosis\sof|diagnosis\sof|diagnosed\sas|owing\sto|with|secondary\sto|in)\s(?:the\s|an?\s|her\s|his\s|what\swas\s\w+\sas\s(?:an?\s)?|[\w-]+\s){0,3}$", re.IGNORECASE
+    r"\b(?:for|of|due\sto|because\sof|to\streat|treat|treating|under\s(?:the\s)?diagnosis\sof|diagnosis\sof|diagnosed\sas|owing\sto|with|secondary\sto|in)\s(?:the\s|an?\s|her\s|his\s|what\swas\s\w+\sas\s(?:an?\s)?|[\w-]+\s){0,3}$",
+    re.IGNORECASE,
 )
-_LED_TO = re.compile(r"\b(?:required|requiring|needed|underwent|followed\sby|treated\s(?:with|by)|received|managed\s(?:with|by))\b", re.IGNORECASE)
+_LED_TO = re.compile(
+    r"\b(?:required|requiring|needed|underwent|followed\sby|treated\s(?:with|by)|received|managed\s(?:with|by))\b",
+    re.IGNORECASE,
+)
 _NEW_REACH = 30
 _LEVEL_WORD = re.compile(r"(?:[CTLDS]h?-?\d{1,2}|\([^()]*\)|and|to|,)\s$")
 _SIGN_CODES = frozenset({"cleft", "height-loss", "signal-change", "instability"})
@@ -38,7 +42,7 @@ class _Mention:
 
 
 def indications(sentences: Sequence[Sentence], operations: Operations) -> Iterator[ConditionFact]:
-    """The indication of one patient as one Condition, with every place that states it; and osteoporosis as its cause."""
+    """The indication of one patient as one Condition, with every place that states it."""
     mentions = [m for sentence in sentences for m in _mentions(sentence, operations)]
     if mentions:
         levels: dict[str, Level] = {}
@@ -87,7 +91,7 @@ def _mentions(sentence: Sentence, operations: Operations) -> Iterator[_Mention]:
             continue
         if hit.term["group"] == "lesion" and not _is_purpose(text, start):
             continue
-        if _is_indication(sentence, start, hit, levels, operations):
+        if _is_indication(sentence, start, levels, operations):
             polarity = Polarity.HYPOTHETICAL if read.provisional else Polarity.AFFIRMED
             treated = {level.code for level in operations.index.level} if operations.index else set()
             levels = tuple(level for level in levels if level.code in treated) if treated else levels
@@ -105,9 +109,7 @@ def _heads(text: str, hits: Sequence[Hit]) -> list[Hit]:
     return [*hits, *(o for o in others if not any(o.start < hit.end and hit.start < o.end for hit in hits))]
 
 
-def _is_indication(
-    sentence: Sentence, start: int, hit: Hit, levels: tuple[Level, ...], operations: Operations
-) -> bool:
+def _is_indication(sentence: Sentence, start: int, levels: tuple[Level, ...], operations: Operations) -> bool:
     index = operations.index
     if sentence.section is Section.TABLE:
         return True

@@ -341,17 +341,17 @@ def _with_known_ranges(facts: list[ObservationFact]) -> list[ObservationFact]:
     for fact in facts:
         if fact.reference_low is not None or fact.reference_high is not None:
             printed.setdefault((fact.kind.code, fact.unit), set()).add((fact.reference_low, fact.reference_high))
-    out = []
-    for fact in facts:
-        known = printed.get((fact.kind.code, fact.unit), set())
-        unranged = fact.reference_low is None and fact.reference_high is None
-        if unranged and len(known) == 1 and fact.value is not None and fact.comparator is None:
-            ((low, high),) = known
-            fact = msgspec.structs.replace(
-                fact, reference_low=low, reference_high=high, interpretation=_compared(fact.value, low, high)
-            )
-        out.append(fact)
-    return out
+    return [_ranged(fact, printed.get((fact.kind.code, fact.unit), set())) for fact in facts]
+
+
+def _ranged(fact: ObservationFact, known: set[tuple[Decimal | None, Decimal | None]]) -> ObservationFact:
+    unranged = fact.reference_low is None and fact.reference_high is None
+    if not unranged or len(known) != 1 or fact.value is None or fact.comparator is not None:
+        return fact
+    ((low, high),) = known
+    return msgspec.structs.replace(
+        fact, reference_low=low, reference_high=high, interpretation=_compared(fact.value, low, high)
+    )
 
 
 def _numbered(facts: Iterable[ObservationFact], case_number: int) -> tuple[ObservationFact, ...]:

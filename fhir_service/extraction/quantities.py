@@ -25,7 +25,8 @@ _LABEL = re.compile(
 )
 _LABELLED_SMALL = re.compile(r"\b(?:in|may)\s*$", re.IGNORECASE)
 _COMPARATOR = re.compile(
-    r"(?P<op><=|>=|≤|≥|<|>|\b(?:less|lower|fewer) than|\bunder|\bbelow|\b(?:more|greater|higher) than|\bover|\babove|\bexceeding|\bat least|\bup to)\s*$",
+    r"(?P<op><=|>=|≤|≥|<|>|"
+    r"\b(?:(?:less|lower|fewer|more|greater|higher) than|under|below|over|above|exceeding|at least|up to))\s*$",
     re.IGNORECASE,
 )
 _COMPARATORS = {
