@@ -14,6 +14,7 @@ from fhir_service.extraction import complications, demographics, outcome, proced
 from fhir_service.extraction.course import Course
 from fhir_service.extraction.document import Document
 from fhir_service.extraction.language import foreign_language
+from fhir_service.extraction.links import linked
 from fhir_service.extraction.patients import PatientText, find_patients
 from fhir_service.reports.case_report import (
     Age,
@@ -68,7 +69,7 @@ def _cases(document: Document) -> list[Case]:
             read.append((patient, course, facts))
     courses = [course for _, course, _ in read]
     return [
-        _case(document, number, patient, course, facts, courses)
+        linked(_case(document, number, patient, course, facts, courses))
         for number, (patient, course, facts) in enumerate(read, 1)
     ]
 
