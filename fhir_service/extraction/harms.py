@@ -15,7 +15,7 @@ from fhir_service.reports.case_report import Polarity
 
 _CEMENT = re.compile(r"\b(?:cement|poly-?methyl-?\s?meth?acrylate|polymethylmetacrylate|PMMA)\b", re.IGNORECASE)
 _FOUND = re.compile(
-    r"\b(?:in|into|within|along|inside|through|to|at|toward|towards|reaching|extend\w*|seen|found|reveal\w*|show\w*|demonstrat\w*|lay|located|filled|filling|mass|fragments?|pieces|blocks|embol\w*)\b",
+    r"\b(?:in|into|within|along|inside|through|to|at|toward|towards|reaching|extend\w*|seen|found|reveal\w*|show\w*|demonstrat\w*|lay|located|enter\w*|reach\w*|pass\w*|travel\w*|escap\w*|filled|filling|mass|fragments?|pieces|blocks|embol\w*)\b",
     re.IGNORECASE,
 )
 _MASS = re.compile(

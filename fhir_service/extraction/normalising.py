@@ -165,5 +165,11 @@ def _replacement(match: re.Match[str], markup: bool) -> str | None:
     if kind == "single":
         return _SINGLE[whole]
     if markup:
-        return "" if kind == "tag" else html.unescape(whole)
+        return "" if kind == "tag" else _entity(whole)
     return None
+
+
+def _entity(words: str) -> str:
+    """A character entity as the plain text it stands for."""
+    plain = html.unescape(words)
+    return " " if plain.isspace() else _SINGLE.get(plain, plain)

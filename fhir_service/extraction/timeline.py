@@ -258,10 +258,10 @@ def _at_once(text: str) -> list[TimeMention]:
         groups = match.groupdict()
         words = match[0].lower()
         if words.startswith(("during", "throughout", "in the course", "at the time", "at the end", "while")) and not (
-            groups["d_augmentation"] or groups["d_operation"] or "cement" in words or "injecting" in words
+            groups["d_augmentation"] or groups["d_operation"] or "cement" in words or "inject" in words
         ):
             continue
-        named = groups["augmentation"] or groups["d_augmentation"] or "cement" in words or "injecting" in words
+        named = groups["augmentation"] or groups["d_augmentation"] or "cement" in words or "inject" in words
         anchor = Anchor.PROCEDURE if named else Anchor.SURGERY
         if anchor is Anchor.SURGERY and words in ("immediately", "at once"):
             anchor = Anchor.PREVIOUS
