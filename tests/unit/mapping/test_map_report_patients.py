@@ -63,6 +63,29 @@ def test_a_condition_says_how_certain_it_is(polarity: Polarity, status: str) -> 
     assert "clinicalStatus" not in found
 
 
+@pytest.mark.parametrize(
+    ("words", "levels", "snomed"),
+    [
+        ("Osteoporosis", (), ["64859006"]),
+        ("severe osteoporosis", (), ["64859006"]),
+        ("L2 OVCF", (), ["42942008", "443165006"]),
+        ("T12 and L1\ncompression fractures", ("T12", "L1"), ["42942008"]),
+        ("compression fracture", (), None),
+        ("multiple myeloma", (), ["109989006"]),
+        ("family history of osteoporosis", (), None),
+        ("lumbar spine", (), None),
+    ],
+)
+def test_words_alone_have_a_code_where_the_whole_of_them_names_a_concept(
+    words: str, levels: tuple[str, ...], snomed: list[str] | None
+) -> None:
+    level = tuple(Level(code=code) for code in levels)
+    fact = ConditionFact(id="1/c", role="indication", kind=Coded(text=words), level=level)
+    code = one(mapped(case(condition=(fact,))), "Condition")["code"]
+    assert code["text"] == words
+    assert ([entry["code"] for entry in code["coding"]] if "coding" in code else None) == snomed
+
+
 def test_an_unknown_condition_is_a_finding_without_value() -> None:
     fact = ConditionFact(id="1/c", role="symptom", kind=Coded(text="bladder function"), polarity=Polarity.UNKNOWN)
     bundle = mapped(case(condition=(fact,)))
