@@ -46,6 +46,8 @@ def create_app(settings: Settings, repository: Repository | None = None) -> Fast
         version=__version__,
         summary="FHIR R4 REST API of case reports about complications after vertebral augmentation",
         lifespan=lifespan,
+        # Addresses here name patients: nothing is told to a collector that some environment variable happens to name.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         docs_url=None,
         redoc_url=None,
         exception_handlers={HTTPException: http_exception},

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from email.utils import format_datetime, parsedate_to_datetime
+from datetime import datetime
+from email.utils import formatdate, parsedate_to_datetime
+from functools import lru_cache
 
 from fhir_service.api.answer import Answer, Headers
 from fhir_service.api.call import Call
@@ -15,8 +16,13 @@ def version_headers(version: int, last_updated: datetime) -> Headers:
     """ETag and Last-Modified."""
     return (
         (b"etag", etag(version).encode()),
-        (b"last-modified", format_datetime(last_updated.astimezone(UTC), usegmt=True).encode()),
+        (b"last-modified", _http_date(int(last_updated.timestamp()))),
     )
+
+
+@lru_cache(1024)
+def _http_date(seconds: int) -> bytes:
+    return formatdate(seconds, usegmt=True).encode()
 
 
 def resource_answer(call: Call, stored: Stored) -> Answer:

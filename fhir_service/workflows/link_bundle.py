@@ -45,7 +45,7 @@ def _refuse_doubles(plan: BundlePlan) -> None:
 def _rewrite(plan: BundlePlan, targets: Mapping[str, str]) -> None:
     roots = {url.root.encode() for url in map(restful_url, targets) if url and url.root}
     for index, entry in list(plan.entries.items()):
-        if not any(word in entry.text for word in (b"urn:", b"?", *roots)) and not _root(entry, roots):
+        if not any(word in entry.text for word in (b"urn:", b"?", b"\\", *roots)) and not _root(entry, roots):
             continue  # most resources hold nothing that could be such a link
         resource = resolve_references(entry.resource, targets, _root(entry, roots))
         if resource != entry.resource:

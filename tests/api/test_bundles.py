@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import httpx
@@ -228,6 +229,20 @@ async def test_tx_6_relative_links_are_resolved_on_the_root_of_their_full_url(cl
         (await client.get(entry["response"]["location"])).json()["subject"]["reference"] for entry in entries[1:]
     ]
     assert subjects == [who, "Patient/1"]
+
+
+async def test_tx_4_a_link_with_escaped_characters_leads_to_its_entry_too(client: Client) -> None:
+    full_url = "http://elsewhere.example/fhir/Patient/1"
+    body = {"resourceType": "Bundle", "type": "transaction"}
+    body["entry"] = [
+        write("POST", "Patient", patient(), full_url),
+        write("PUT", "Observation/o", observation(id="o") | {"subject": {"reference": full_url}}),
+    ]
+    text = json.dumps(body).replace(full_url, full_url.replace("/", "\\/"))
+    assert (await client.post("/fhir", content=text)).status_code == 200
+    (person,) = (await client.get("/fhir/Patient")).json()["entry"]
+    stored = (await client.get("/fhir/Observation/o")).json()
+    assert stored["subject"]["reference"] == f"Patient/{person['resource']['id']}"
 
 
 async def test_tx_6_a_urn_that_no_entry_has_is_refused(idle_client: Client) -> None:
