@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest_asyncio
 from api_client import Client
 
+from fhir_service.reports.report import Report
 from fhir_service.storage.repository import Repository
 from fhir_service.workflows.load_report import load_report
-from fhir_service.workflows.map_report import map_report
+from fhir_service.workflows.map_report import MappedReport, map_report
 from fhir_service.workflows.read_report_file import read_report_file, report_files
 
 SEEDS = Path(__file__).parents[2] / "seeds"
@@ -21,11 +23,17 @@ RECORDED = "2026-01-31T12:00:00Z"
 Resource = dict[str, Any]
 
 
+@cache
+def mapped_seeds() -> list[tuple[Report, MappedReport]]:
+    """Read and mapped once for all cases."""
+    reports = [read_report_file(path, max_bytes=1_000_000) for path in report_files([SEEDS])]
+    return [(report, map_report(report, recorded=RECORDED, base=BASE)) for report in reports]
+
+
 @pytest_asyncio.fixture
 async def seeded(client: Client, repository: Repository) -> Client:
-    for path in report_files([SEEDS]):
-        report = read_report_file(path, max_bytes=1_000_000)
-        await load_report(repository, report, map_report(report, recorded=RECORDED, base=BASE))
+    for report, mapped in mapped_seeds():
+        await load_report(repository, report, mapped)
     return client
 
 
@@ -71,7 +79,8 @@ async def test_every_adverse_event_names_the_procedure_it_followed_and_the_condi
             assert suspects & procedures
             if code_of(event["event"], "complication") == "death":
                 continue
-            condition = conditions[event["resultingCondition"]["reference"]]
+            (resulting,) = event["resultingCondition"]
+            condition = conditions[resulting["reference"]]
             assert code_of(condition["category"][0], "condition-role") == "complication"
             due_to = [e for e in condition["extension"] if e["url"].endswith("/condition-dueTo")]
             assert due_to[0]["valueReference"]["reference"] in suspects
