@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from fhir_service.fhir.json_text import parse
-from fhir_service.search.criteria import IndexedCriterion
 from fhir_service.search.index_values import index_values
+from fhir_service.search.query import Query
 from fhir_service.search.terms import terms_of
 
 
-def is_confirmed(
-    resource_type: str, criteria: Sequence[IndexedCriterion], text: bytes, base: str | None = None
-) -> bool:
-    """Whether the resource has what every criterion asks for.
+class Confirmation:
+    """What the criteria of one query ask for, ready to be looked for in many texts."""
 
-    Fast where the wanted words stand in the text as they were asked for; otherwise the values are read again.
-    """
-    if all(_stands_in(criterion, text) for criterion in criteria):
+    def __init__(self, query: Query, base: str | None = None) -> None:
+        self._base = base
+        self._words = [[alternative.literals() for alternative in one.alternatives] for one in query.indexed]
+        self._terms = [one.terms(query.resource_type) for one in query.indexed]
+
+    def holds(self, text: bytes) -> bool:
+        """Whether the resource has what every criterion asks for.
+
+        Fast where the wanted words stand in the text as they were asked for; otherwise the values are read again.
+        """
+        for alternatives in self._words:
+            if not any(all(word in text for word in words) for words in alternatives):
+                return self._holds_by_values(text)
         return True
-    found = set(terms_of(index_values(parse(text), base)))
-    return all(not found.isdisjoint(criterion.terms(resource_type)) for criterion in criteria)
 
-
-def _stands_in(criterion: IndexedCriterion, text: bytes) -> bool:
-    for alternative in criterion.alternatives:
-        literals = alternative.literals()
-        if literals and all(literal in text for literal in literals):
-            return True
-    return False
+    def _holds_by_values(self, text: bytes) -> bool:
+        found = set(terms_of(index_values(parse(text), self._base)))
+        return all(not found.isdisjoint(terms) for terms in self._terms)

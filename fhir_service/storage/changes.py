@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 Key = tuple[str, str]
 """Type and id of a resource."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Action = Literal["created", "updated", "deleted", "unchanged"]
 
 
@@ -88,5 +89,4 @@ class ReportRecord:
 
 def moment(milliseconds: int) -> datetime:
     """Milliseconds since 1970 as an aware datetime in UTC."""
-    seconds, rest = divmod(milliseconds, 1000)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest * 1000)
+    return _EPOCH + timedelta(milliseconds=milliseconds)

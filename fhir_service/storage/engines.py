@@ -13,8 +13,7 @@ from sqlalchemy.pool import NullPool
 
 DRIVERS = ("sqlite+aiosqlite", "postgresql+asyncpg")
 PRAGMAS = (
-    "busy_timeout=20000",  # first: the next ones may have to wait for another process
-    "journal_mode=WAL",
+    "busy_timeout=20000",  # first: whatever follows may have to wait for another process
     "synchronous=FULL",  # a commit that was answered is on the disk
     "wal_autocheckpoint=8000",  # 32 MB: pages that many commits touch go to the database file once
     "cache_size=-16000",

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from fhir_service.storage.migrations import LATEST
 
+_ATTEMPTS = 100
+_one_at_a_time = asyncio.Lock()
+"""Alembic keeps the migration that runs in a global of the process."""
 _LOCK = 0x66686972
 """Key of the advisory lock on PostgreSQL."""
 
@@ -22,16 +27,32 @@ async def bring_up_to_date(engine: AsyncEngine) -> None:
 
     Whoever comes second waits for the first: on PostgreSQL at an advisory lock, on SQLite at the write lock.
     """
+    if engine.dialect.name == "sqlite":
+        await _use_write_ahead_log(engine)
     async with engine.connect() as connection:
         if await connection.run_sync(_revision) == LATEST:
             return
-    async with engine.connect() as connection:
+    async with _one_at_a_time, engine.connect() as connection:
         if engine.dialect.name == "postgresql":
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         else:
             await connection.execute(text("BEGIN IMMEDIATE"))
         await connection.run_sync(_upgrade)
         await connection.commit()
+
+
+async def _use_write_ahead_log(engine: AsyncEngine) -> None:
+    """A property of the file, kept for good. SQLite does not wait for others while it is changed, so we do."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            async with engine.connect() as connection:
+                await connection.execute(text("PRAGMA journal_mode=WAL"))
+        except OperationalError:
+            if attempt == _ATTEMPTS - 1:
+                raise
+            await asyncio.sleep(0.05)
+        else:
+            return
 
 
 def _revision(connection: Connection) -> str | None:

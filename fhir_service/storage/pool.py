@@ -27,10 +27,7 @@ class Pool:
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:
         """Lend a connection. Raises StoreUnavailable where none comes free in time or none can be made."""
-        try:
-            await asyncio.wait_for(self._places.acquire(), WAIT_SECONDS)
-        except TimeoutError:
-            raise StoreUnavailable("all database connections are busy; try again later") from None
+        await self._take_place()
         try:
             session = self._free.pop() if self._free else await connect(self._engine, *self._setup)
             try:
@@ -42,6 +39,15 @@ class Pool:
                     await session.close()
         finally:
             self._places.release()
+
+    async def _take_place(self) -> None:
+        if not self._places.locked():
+            await self._places.acquire()
+            return
+        try:
+            await asyncio.wait_for(self._places.acquire(), WAIT_SECONDS)
+        except TimeoutError:
+            raise StoreUnavailable("all database connections are busy; try again later") from None
 
     @asynccontextmanager
     async def snapshot(self, begin: str) -> AsyncIterator[Session]:

@@ -11,7 +11,7 @@ from functools import partial
 
 from fhir_service.fhir.access import Access
 from fhir_service.fhir.errors import Gone, NotFound, StoreUnavailable
-from fhir_service.search.confirmation import is_confirmed
+from fhir_service.search.confirmation import Confirmation
 from fhir_service.search.query import Query, cursor
 from fhir_service.storage import statements
 from fhir_service.storage.changes import (
@@ -118,7 +118,8 @@ class Repository:
             rows = await self._database.dialect.search.find(session, query, query.count + 1)
         page = rows[: query.count]
         found = [stored(row) for row in page]
-        confirmed = [one for one in found if is_confirmed(one.type, query.indexed, one.text, self._base)]
+        confirmation = Confirmation(query, self._base)
+        confirmed = [one for one in found if confirmation.holds(one.text)]
         return Page(confirmed, cursor(page[-1][6]) if len(rows) > query.count else None)
 
     async def count(self, query: Query, access: Access) -> int:

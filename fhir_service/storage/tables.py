@@ -77,7 +77,13 @@ class ResourceCurrent(SQLModel, table=True):
         ),
         Index("resource_current_last_updated", "type", "last_updated"),
         Index("resource_current_key", "resource_key", unique=True, info={ON_DATABASE: "sqlite"}),
-        Index("resource_current_hashes", "hashes", postgresql_using="gin", info={ON_DATABASE: "postgresql"}),
+        Index(
+            "resource_current_hashes",
+            "hashes",
+            postgresql_using="gin",
+            postgresql_with={"gin_pending_list_limit": 64},
+            info={ON_DATABASE: "postgresql"},
+        ),
         {"postgresql_partition_by": "HASH (partition_key)"},
     )
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from fhir_service.search.confirmation import is_confirmed
+from fhir_service.search.confirmation import Confirmation
 from fhir_service.search.query import parse_query
 
 TEXT = (
@@ -28,4 +28,4 @@ TEXT = (
 )
 def test_a_match_stands_in_the_text_however_it_is_written(name: str, value: str, expected: bool) -> None:
     query = parse_query("Observation", [(name, value)], base="https://own.example")
-    assert is_confirmed("Observation", query.indexed, TEXT, "https://own.example") is expected
+    assert Confirmation(query, "https://own.example").holds(TEXT) is expected
