@@ -125,7 +125,7 @@ def _echoed(sentence: Sentence, treated: frozenset[str]) -> list[Harm]:
 def _after_in_sentence(sentence: Sentence, harm: Harm) -> bool:
     """A sentence that counts from the augmentation tells what came after it, whichever is printed first."""
     return any(
-        time.relation is not Relation.BEFORE and time.anchor in (Anchor.PROCEDURE, Anchor.SURGERY) or time.at_once
+        (time.relation is not Relation.BEFORE and time.anchor in (Anchor.PROCEDURE, Anchor.SURGERY)) or time.at_once
         for time in find_times(sentence.text)
     ) or any(time.anchor is Anchor.PRESENT for time in find_times(sentence.text[harm.end :]))
 

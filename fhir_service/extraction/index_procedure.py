@@ -71,9 +71,7 @@ def _index(found: Sequence[Mention], fractured: dict[int, tuple[str, ...]], told
     later: list[Mention] = []
     earlier: list[Mention] = []
     for place, mention in enumerate(augmenting):
-        if mention.again and (chosen or any(not other.again for other in augmenting)):
-            later.append(mention)
-        elif _is_later(mention, chosen, fractured):
+        if (mention.again and (chosen or any(not other.again for other in augmenting))) or _is_later(mention, chosen, fractured):
             later.append(mention)
         elif not chosen and _is_earlier(mention, augmenting[place + 1 :]):
             earlier.append(mention)

@@ -1,38 +1,24 @@
-"""Vocabularies as data: `mappings/lexicons/*.toml`, compiled once, found in normalised text.
+"""Vocabularies as data: `mappings/lexicons/*.toml`, found in normalised text.
 
 A file holds `[[term]]` tables (`code`, `words`, any further keys as attributes) and may hold a `[class]` table of
-word lists that phrases name as `<class>`. A phrase is literal words, matched whole and in any case, in this notation:
-
-    a b      a blank stands for one blank or one hyphen
-    leak*    any ending of a word
-    [x]      x may be missing ("a [b ]c")   (a|b)    either
-    <name>   any phrase of that class     ..       up to four words in between, inside one clause
-    #        a number                     =PE      the whole phrase in exactly this case
+phrase lists that phrases name as `<class>`; the notation of phrases is in `phrases.py`. A phrase is compiled when a
+text first holds the word beginnings it needs, so that a large vocabulary costs a sentence little.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from fhir_service.definitions.catalogue import catalogue
+from fhir_service.extraction.phrases import Class, PhraseError, read_class, read_phrase, word_beginnings
 
-_TOKEN = re.compile(r"<(?P<class>[\w-]+)>|(?P<gap> ?\.\. ?)|(?P<mark>[\[\]()|*# ])|(?P<text>[^<\[\]()|*# .]+|\.)")
-_MARKS = {
-    "[": "(?:",
-    "]": ")?",
-    "(": "(?:",
-    ")": ")",
-    "|": "|",
-    "*": r"[\w']*",
-    "#": r"\d+(?:[.,]\d+)?",
-    " ": "[ -]",
-}
-_GAP = r"(?:[ -][^\s.,;:()]+){0,4}?[ -]"
+_REMEMBERED = 8192
+"""Results kept for texts asked again: the modules ask the same sentences one after the other."""
 
 
 class BrokenLexicon(ValueError):
@@ -64,86 +50,99 @@ class Hit:
         return self.term.code
 
 
+class _Pattern:
+    """A phrase of a term, compiled on first use."""
+
+    def __init__(self, term: Term, source: str) -> None:
+        self.term = term
+        self.source = source
+        self._compiled: re.Pattern[str] | None = None
+
+    @property
+    def expression(self) -> re.Pattern[str]:
+        if self._compiled is None:
+            self._compiled = re.compile(self.source)
+        return self._compiled
+
+
+_words_of = lru_cache(maxsize=_REMEMBERED)(word_beginnings)
+
+
 class Lexicon:
     """The terms of one file. `find` is leftmost-longest without overlaps, `find_all` gives every term's matches."""
 
     def __init__(self, name: str, terms: Iterable[Term], classes: Mapping[str, Iterable[str]]) -> None:
         self.name = name
         self.terms = tuple(terms)
-        self._classes = {key: _alternatives(words, {}) for key, words in classes.items()}
+        self._by_key: dict[str, list[_Pattern]] = {}
+        self._always: list[_Pattern] = []
         try:
-            self._patterns = [(term, re.compile(_term_pattern(term, self._classes))) for term in self.terms]
-            self._by_code = {code: self._together(code) for code in {term.code for term in self.terms}}
-        except (re.error, KeyError) as error:
+            self._classes: dict[str, Class] = {}
+            for key, words in classes.items():
+                self._classes[key] = read_class(words, self._classes)
+            for term in self.terms:
+                for words in term.words:
+                    self._add(term, words)
+        except PhraseError as error:
             raise BrokenLexicon(f"lexicon {name}: {error}") from error
-
-    def _together(self, code: str) -> re.Pattern[str]:
-        return re.compile("|".join(pattern.pattern for term, pattern in self._patterns if term.code == code))
+        self._find_all = lru_cache(maxsize=_REMEMBERED)(self._search)
 
     def find_all(self, text: str) -> list[Hit]:
-        """Every match of every term, by position; matches may overlap."""
-        hits = [
-            Hit(term, match.start(), match.end())
-            for term, pattern in self._patterns
-            for match in pattern.finditer(text)
-        ]
-        hits.sort(key=lambda hit: (hit.start, -hit.end))
-        return hits
+        """Every match of every phrase, by position, the longest first; matches may overlap."""
+        return list(self._find_all(text))
 
     def find(self, text: str) -> list[Hit]:
         """Leftmost longest matches that do not overlap."""
         chosen: list[Hit] = []
-        for hit in self.find_all(text):
+        for hit in self._find_all(text):
             if not chosen or hit.start >= chosen[-1].end:
                 chosen.append(hit)
         return chosen
 
     def first(self, text: str) -> Hit | None:
         """The leftmost longest match."""
-        return next(iter(self.find(text)), None)
+        return next(iter(self._find_all(text)), None)
 
     def matches(self, text: str) -> bool:
         """Whether any term occurs."""
-        return any(pattern.search(text) for _, pattern in self._patterns)
+        return bool(self._find_all(text))
 
     def has(self, text: str, code: str) -> bool:
         """Whether any term of that code occurs."""
-        return self._by_code[code].search(text) is not None
+        return any(hit.term.code == code for hit in self._find_all(text))
 
     def pattern(self, class_name: str) -> str:
         """The regular expression source of one class."""
-        return self._classes[class_name]
+        return self._classes[class_name].source
 
+    def _add(self, term: Term, words: str) -> None:
+        phrase = read_phrase(words, self._classes)
+        pattern = _Pattern(term, phrase.source)
+        if phrase.keys is None:
+            self._always.append(pattern)
+            return
+        for key in phrase.keys:
+            self._by_key.setdefault(key, []).append(pattern)
 
-def phrase_pattern(phrase: str, classes: Mapping[str, str]) -> str:
-    """The regular expression source of one phrase. Raises KeyError for an unknown class, re.error when compiled."""
-    exact = phrase.startswith("=")
-    parts: list[str] = []
-    body = phrase[1:] if exact else phrase
-    position = 0
-    while position < len(body):
-        token = _TOKEN.match(body, position)
-        if token is None:
-            raise re.error(f"cannot read phrase {phrase!r} at {position}")
-        position = token.end()
-        if token["class"]:
-            parts.append(classes[token["class"]])
-        elif token["gap"]:
-            parts.append(_GAP)
-        elif token["mark"]:
-            parts.append(_MARKS[token["mark"]])
-        else:
-            parts.append(re.escape(token["text"]))
-    edge = f"(?:{''.join(parts)})"
-    return f"(?<!\\w){edge}(?!\\w)" if exact else f"(?<!\\w)(?i:{edge})(?!\\w)"
+    def _search(self, text: str) -> tuple[Hit, ...]:
+        found = {
+            (match.start(), match.end(), id(pattern.term)): Hit(pattern.term, match.start(), match.end())
+            for pattern in self._candidates(text)
+            for match in pattern.expression.finditer(text)
+            if match.end() > match.start()
+        }
+        order = {id(term): place for place, term in enumerate(self.terms)}
+        return tuple(sorted(found.values(), key=lambda hit: (hit.start, -hit.end, order[id(hit.term)])))
 
-
-def _alternatives(words: Iterable[str], classes: Mapping[str, str]) -> str:
-    return "(?:" + "|".join(phrase_pattern(word, classes) for word in sorted(words, key=len, reverse=True)) + ")"
-
-
-def _term_pattern(term: Term, classes: Mapping[str, str]) -> str:
-    return _alternatives(term.words, classes)
+    def _candidates(self, text: str) -> Iterator[_Pattern]:
+        """The phrases that can occur in a text, each once."""
+        seen: set[int] = set()
+        for key in self._by_key.keys() & _words_of(text):
+            for pattern in self._by_key[key]:
+                if id(pattern) not in seen:
+                    seen.add(id(pattern))
+                    yield pattern
+        yield from self._always
 
 
 def read_lexicon(name: str, raw: str) -> Lexicon:
@@ -163,5 +162,5 @@ def read_lexicon(name: str, raw: str) -> Lexicon:
 
 @cache
 def lexicon(name: str) -> Lexicon:
-    """The lexicon `mappings/lexicons/{name}.toml`, compiled once. Raises UnknownArtifact or BrokenLexicon."""
+    """The lexicon `mappings/lexicons/{name}.toml`, read once. Raises UnknownArtifact or BrokenLexicon."""
     return read_lexicon(name, catalogue().lexicon(f"{name}.toml").read_text("utf-8"))

@@ -10,7 +10,10 @@ from functools import lru_cache
 
 from fhir_service.extraction.lexicon import lexicon
 
-_NUMBERS = {word: number for number, word in enumerate(("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"), 2)}
+_NUMBERS = {
+    word: number
+    for number, word in enumerate(("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"), 2)
+}
 _NUMBER = "(?:" + "|".join(_NUMBERS) + r"|\d{1,3})"
 _COLLECTIVE = re.compile(
     rf"\b(?:(?P<all>all|both|each|every)\s(?:of\s(?:the|our|these)\s)?(?:the\s|our\s|these\s)?(?P<n>{_NUMBER})?\s?(?:patients|cases)|"

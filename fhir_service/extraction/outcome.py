@@ -68,7 +68,9 @@ def _verdicts(sentence: Sentence) -> list[Verdict]:
 
 
 def _said(sentence: Sentence, hit: Hit) -> bool:
-    if hit.code == "fatal" and re.fullmatch(r"autopsy|post-?\s?mortem", sentence.text[hit.start : hit.end], re.IGNORECASE):
+    if hit.code == "fatal" and re.fullmatch(
+        r"autopsy|post-?\s?mortem", sentence.text[hit.start : hit.end], re.IGNORECASE
+    ):
         return True
     meant = context.read(sentence, hit.start, hit.end)
     return meant.polarity is Polarity.AFFIRMED and not meant.family and not meant.others

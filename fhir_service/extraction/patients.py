@@ -10,10 +10,10 @@ from fhir_service.extraction import patient_tables
 from fhir_service.extraction.document import Document, Section, Sentence
 from fhir_service.extraction.narrative import (
     collective,
-    speaks_of_all,
     names_patient,
     of_others,
     own_case,
+    speaks_of_all,
     tells_of_patient,
 )
 from fhir_service.extraction.numbers import ORDINAL, ordinal_of
@@ -21,7 +21,8 @@ from fhir_service.extraction.patient_tables import Column, Row
 from fhir_service.extraction.people import Person, find_people
 
 _NUMBERED = re.compile(
-    r"(?:Case|Patient|CASE|PATIENT)\s*(?:No\.?\s*|#)?(?P<n>\d{1,2}|[IVX]{1,4})\b(?!\s?(?:patients|cases))"
+    r"(?:In\s|For\s|The\s)?(?:[Cc]ase|[Pp]atient|CASE|PATIENT)\s*(?:[Nn]o\.?\s*|[Nn]umber\s|#)?(?P<n>\d{1,2}|[IVX]{1,4}|[A-H])\b"
+    r"(?!\s?(?:patients|cases|\d))"
 )
 _ORDINAL_CASE = re.compile(
     rf"^(?:The|Our|In\sthe|In\sour|A)\s(?P<n>{ORDINAL})\s(?:patient|case|woman|man)\b|^(?P<other>The\sother|Another|A\sfurther|One\sother)\s(?:patient|case|woman|man)\b",
@@ -245,7 +246,7 @@ def _add_echoes(document: Document, patients: list[PatientText]) -> None:
     for sentence in document.sentences:
         if id(sentence) in taken or sentence.section in (Section.CAPTION, Section.COMMENT, Section.REFERENCES):
             continue
-        if sentence.section is Section.ABSTRACT and names_patient(sentence.text) or own_case(sentence.text):
+        if (sentence.section is Section.ABSTRACT and names_patient(sentence.text)) or own_case(sentence.text):
             narrated[0].echo.append(sentence)
             narrated[0].people += [
                 (sentence, p) for p in find_people(sentence.text) if p.stated_age and not _somebody_else(p, narrated[0])

@@ -13,7 +13,7 @@ _N = rf"(?:\d{{1,3}}|{WORD_NUMBER})"
 _UNIT = r"(?P<unit>years?|yrs?|y|months?|mo)"
 _DECADES = dict(
     zip(
-        "twenties thirties forties fifties sixties seventies eighties nineties".split(), range(20, 100, 10), strict=True
+        ["twenties", "thirties", "forties", "fifties", "sixties", "seventies", "eighties", "nineties"], range(20, 100, 10), strict=True
     )
 )
 _ARIANS = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from fhir_service.extraction.numbers import NUMBER, ORDINAL, WORD_NUMBER, number_of, ordinal_of
+from fhir_service.extraction.numbers import NUMBER, ORDINAL, number_of, ordinal_of
 from fhir_service.reports.case_report import Relation, RelativeTime
 from fhir_service.reports.span import SourceSpan
 
@@ -74,7 +74,9 @@ _LATER = re.compile(
     r"(?P<post>post[- ]?(?:operative(?:ly)?|surgery|procedure|procedural(?:ly)?|vertebroplasty|kyphoplasty|op\b|PKP|PVP))|(?P<plain>after\b))",
     re.IGNORECASE,
 )
-_WITHIN = re.compile(rf"\b(?:within|inside)\s(?:the\s(?:first|next|following)\s)?{_DURATION}(?!\s(?:of|before)\b)", re.IGNORECASE)
+_WITHIN = re.compile(
+    rf"\b(?:within|inside)\s(?:the\s(?:first|next|following)\s)?{_DURATION}(?!\s(?:of|before)\b)", re.IGNORECASE
+)
 _AT_N = re.compile(
     rf"\b(?:at|by|until)\s(?:the\s)?{_DURATION}(?!\s(?:of\s(?:age|gestation)|old|after|before|later|follow|post|earlier|ago)|[\s-]?follow)",
     re.IGNORECASE,
@@ -221,7 +223,9 @@ def _numbered_days(text: str) -> list[TimeMention]:
     found = []
     for match in _NTH_DAY.finditer(text):
         group = match.groupdict()
-        unit = UNITS[(group["unit"] or group["unit2"] or group["unit3"] or group["unit4"] or group["unit5"] or "day").lower()]
+        unit = UNITS[
+            (group["unit"] or group["unit2"] or group["unit3"] or group["unit4"] or group["unit5"] or "day").lower()
+        ]
         which = group["nth"] or group["nth2"] or group["nth3"]
         if which is None:
             value = number_of(group["n"] or group["n2"] or group["pod"] or "")

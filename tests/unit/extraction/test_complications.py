@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from reading import codes, complication, complications, only, onset, read
 
 START = "A 70-year-old woman underwent vertebroplasty of L1. "

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from reading import only, read, spans
 
 from fhir_service.reports.case_report import from_json, to_json
