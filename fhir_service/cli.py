@@ -7,6 +7,7 @@ An error is one clear sentence on stderr. Exit codes: 0 done, 1 done but somethi
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -146,6 +147,7 @@ def serve(
         f"  http://{host}:{port}/docs          the API, to try out\n"
         "Access is open to every program on this machine."
     )
+    logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s: %(name)s: %(message)s")
     uvicorn.run(create_app(settings), host=host, port=port, log_level=settings.log_level, server_header=False)
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from command import COMMAND
 
 Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
-COMMAND = Path(sys.executable).with_name("fhir-service")
 
 
 @pytest.fixture
