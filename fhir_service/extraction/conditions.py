@@ -58,11 +58,12 @@ def read(
     ]
     facts = list(indications(told, operations))
     for sentence in told:
-        if sentence.section in (Section.TABLE, Section.CAPTION):
+        if sentence.section is Section.CAPTION:
             continue
-        facts += _diseases(sentence, operations)
-        facts += _allergies(sentence)
         facts += _felt(sentence, operations)
+        if sentence.section is not Section.TABLE:
+            facts += _diseases(sentence, operations)
+            facts += _allergies(sentence)
     return _numbered(_merged(facts), case_number)
 
 
@@ -186,11 +187,8 @@ def _felt(sentence: Sentence, operations: Operations) -> Iterator[ConditionFact]
         if role not in ("symptom", "sequela"):
             continue
         read = context.read(sentence, hit.start, hit.end)
-        if (
-            read.polarity is not Polarity.AFFIRMED
-            or read.family
-            or (read.others and sentence.section is not Section.CASE)
-        ):
+        others = read.others and sentence.section not in (Section.CASE, Section.TABLE)
+        if read.polarity is not Polarity.AFFIRMED or read.family or others:
             continue
         points = timepoints(sentence)
         fact = _fact(sentence, (hit.start, hit.end), role=role, words=text[hit.start : hit.end], rule=role)

@@ -137,8 +137,18 @@ def _forward(text: str, trigger: Hit, hits: list[Hit]) -> int:
         if _FINITE.match(text, comma.end(), end):
             end = comma.start()
             break
+    if text[trigger.start : trigger.end].lower() == "not":
+        # "not pimples, sores that ooze": what follows the comma is what it was instead.
+        end = _before_contrast(text, trigger.end, end)
     closing = _closing_bracket(text, trigger.end, end)
     return _limit(text, trigger.end, min(end, closing), trigger.term["reach"])
+
+
+def _before_contrast(text: str, start: int, end: int) -> int:
+    comma = text.find(",", start, end)
+    if comma < 0 or re.search(r"\b(?:or|nor)\b", text[comma:end]):
+        return end
+    return comma
 
 
 def _ends(trigger: Hit, hit: Hit) -> bool:

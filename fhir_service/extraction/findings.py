@@ -16,7 +16,7 @@ from fhir_service.extraction import context
 from fhir_service.extraction.binding import bind_to
 from fhir_service.extraction.document import Document, Section, Sentence
 from fhir_service.extraction.levels import level_facts
-from fhir_service.extraction.lexicon import lexicon
+from fhir_service.extraction.lexicon import Hit, lexicon
 from fhir_service.extraction.narrative import general
 from fhir_service.extraction.numbers import WORD_NUMBER, number_of
 from fhir_service.extraction.timepoints import Operations, relative_time, timepoints
@@ -63,8 +63,8 @@ def read(
         denied = list(_denied(sentence, operations))
         found += denied
         found += _normal(sentence, operations)
-        if sentence.section is not Section.TABLE:
-            found += _seen(sentence, operations)
+        found += _preserved(sentence, operations)
+        found += _seen(sentence, operations)
     return _numbered(_merged(found), case_number)
 
 
@@ -207,6 +207,21 @@ def _normal(sentence: Sentence, operations: Operations) -> Iterator[ObservationF
         yield _fact(sentence, at, operations, words=words, head=at, rule="normal")
 
 
+_PRESERVED = re.compile(r"\b(?P<state>preserved|intact|normal)\s(?P<what>(?:[\w-]+\s){0,2}?[\w-]+)\b", re.IGNORECASE)
+
+
+def _preserved(sentence: Sentence, operations: Operations) -> Iterator[ObservationFact]:
+    """`Preserved anal tone`, `intact sensation`."""
+    text = sentence.text
+    for match in _PRESERVED.finditer(text):
+        named = _subject().search(match["what"])
+        if named is None or context.polarity(sentence, *match.span()) is not Polarity.AFFIRMED:
+            continue
+        at = (match.start(), match.start("what") + named.end())
+        words = f"abnormal {text[match.start('what') : at[1]]}"
+        yield _fact(sentence, at, operations, words=words, head=at, rule="preserved")
+
+
 def _subject_start(text: str, end: int) -> int:
     start = 0
     for match in _SUBJECT_START.finditer(text, 0, end):
@@ -220,9 +235,18 @@ def _subject_start(text: str, end: int) -> int:
 # seen -----------------------------------------------------------------------------------------------------------------
 
 
+def _affirmable(text: str) -> list[Hit]:
+    """Leftmost longest words that are a finding where they are affirmed."""
+    chosen: list[Hit] = []
+    for hit in lexicon("findings").find_all(text):
+        if hit.term["seen"] and (not chosen or hit.start >= chosen[-1].end):
+            chosen.append(hit)
+    return chosen
+
+
 def _seen(sentence: Sentence, operations: Operations) -> Iterator[ObservationFact]:
     text = sentence.text
-    hits = [hit for hit in lexicon("findings").find(text) if hit.term["seen"]]
+    hits = _affirmable(text)
     if not hits:
         return
     heads = [*hits, *lexicon("procedures").find(text)]

@@ -39,6 +39,24 @@ class _Mention:
     end: int
     polarity: Polarity
     levels: tuple[Level, ...]
+    cause: Coded | None = None
+
+
+_CAUSE = re.compile(
+    r"(?:\sof\s(?:the\s)?[\w-]+)?\s(?:d/t|due\sto|secondary\sto|caused\sby|resulting\sfrom|because\sof|following|after)\s"
+    r"(?P<what>(?:(?!and\b|or\b|laminectomy\b|she\b|he\b|was\b|which\b|with\b)[\w-]+\s?){1,4})",
+    re.IGNORECASE,
+)
+
+
+def _cause(sentence: Sentence, end: int) -> Coded | None:
+    """What the words behind a fracture say that it came from."""
+    match = _CAUSE.match(sentence.text, end)
+    if match is None or not match["what"].strip()[:1].isalpha():
+        return None
+    words = match["what"].strip()
+    start = match.start("what")
+    return Coded(text=words, span=(sentence.span(start, start + len(words)),))
 
 
 def indications(sentences: Sequence[Sentence], operations: Operations) -> Iterator[ConditionFact]:
@@ -57,9 +75,15 @@ def indications(sentences: Sequence[Sentence], operations: Operations) -> Iterat
             kind=Coded(text=_own_words(name)),
             level=found,
             polarity=_together(mentions),
+            cause=_causes(mentions),
             span=tuple(dict.fromkeys(m.sentence.span(m.start, m.end) for m in mentions)),
             rule="indication.fracture",
         )
+
+
+def _causes(mentions: Sequence[_Mention]) -> tuple[Coded, ...]:
+    causes = {m.cause.text: m.cause for m in mentions if m.cause is not None}
+    return tuple(causes.values())
 
 
 def _own_words(mention: _Mention) -> str:
@@ -95,7 +119,7 @@ def _mentions(sentence: Sentence, operations: Operations) -> Iterator[_Mention]:
             polarity = Polarity.HYPOTHETICAL if read.provisional else Polarity.AFFIRMED
             treated = {level.code for level in operations.index.level} if operations.index else set()
             levels = tuple(level for level in levels if level.code in treated) if treated else levels
-            yield _Mention(sentence, start, hit.end, polarity, levels)
+            yield _Mention(sentence, start, hit.end, polarity, levels, _cause(sentence, hit.end))
 
 
 def _right_before(text: str, start: int, end: int) -> tuple[LevelMention, ...]:

@@ -30,6 +30,8 @@ def read(
     operations = Operations(procedures, sentences)
     found: list[Remark] = []
     for sentence in sentences:
+        if sentence.section is Section.TABLE:
+            found += _citation(sentence)
         if sentence.section in (Section.TITLE, Section.REFERENCES, Section.TABLE, Section.CAPTION):
             continue
         if not general(sentence.text):
@@ -59,6 +61,17 @@ def _of_sentence(sentence: Sentence, operations: Operations) -> Iterator[Remark]
             span=(sentence.span(start, end),),
             rule=f"remarks.{hit.code}",
         )
+
+
+_CITED = re.compile(r"[A-Z][\w'-]+\s(?:et\.?\sal\.?|and\s[A-Z][\w'-]+)?,?\s*\(?(?:19|20)\d\d\)?(?:\s*\[\d{1,3}\])?")
+
+
+def _citation(row: Sentence) -> Iterator[Remark]:
+    """The paper that a row of a literature table is taken from."""
+    match = _CITED.match(row.text)
+    if match:
+        kind = Coded(code="citation", text=match[0])
+        yield Remark(id="", kind=kind, span=(row.span(*match.span()),), rule="remarks.citation")
 
 
 def _dose(text: str, hit: Hit) -> tuple[int, int, Quantity] | None:
