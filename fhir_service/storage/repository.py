@@ -86,7 +86,7 @@ class Repository:
         await self._database.close()
 
     async def health(self) -> None:
-        """Raises StoreUnavailable unless the store answers and can be written."""
+        """Raises StoreUnavailable unless the database answers and the writer runs."""
         if not self._writer.running:
             raise StoreUnavailable("the store is closed")
         try:

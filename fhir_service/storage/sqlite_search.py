@@ -11,7 +11,7 @@ from fhir_service.storage.sessions import Row, Session
 from fhir_service.storage.sql_text import Values, all_of, column_conditions
 
 _COLUMNS = "c.type, c.id, c.version, c.last_updated, c.deleted, c.text, c.resource_key"
-_ENOUGH = 256
+_ENOUGH = 2000
 """From so many postings on a hash counts as frequent, and nobody counts on."""
 _BATCH = 500
 """Hashes in one statement; SQLite limits the parameters of one."""
@@ -30,7 +30,7 @@ async def find(session: Session, query: Query, limit: int) -> Sequence[Row]:
 async def count(session: Session, query: Query) -> int:
     """How many rows there are, on the word of their hashes."""
     values = Values()
-    source, _, conditions = await _matches(session, query, values)
+    source, _, conditions = await _matches(session, query, values, with_rows=False)
     words = ("SELECT count(*) FROM", source, "WHERE", all_of(conditions))
     return int((await session.fetch(" ".join(words), *values.taken))[0][0])
 
@@ -49,10 +49,13 @@ async def holders(session: Session, hashes: Sequence[int]) -> Sequence[Row]:
     return [found[key] for key in sorted(found)]
 
 
-async def _matches(session: Session, query: Query, values: Values) -> tuple[str, str, list[str]]:
+async def _matches(
+    session: Session, query: Query, values: Values, *, with_rows: bool = True
+) -> tuple[str, str, list[str]]:
     """Where the rows come from, the column of their keys, and what they must meet.
 
-    The walk goes along the postings of the rarest criterion, and looks each key up in the others.
+    The walk goes along the postings of the rarest criterion, and looks each key up in the others. Rows that nobody
+    asks for are not joined: a deleted resource has no postings.
     """
     groups = [[hash_of(term) for term in criterion.terms(query.resource_type)] for criterion in query.indexed]
     by_id = any(isinstance(criterion, IdCriterion) for criterion in query.criteria)
@@ -71,11 +74,11 @@ async def _matches(session: Session, query: Query, values: Values) -> tuple[str,
         some = values.many(first)
         walked = f"(SELECT DISTINCT resource_key FROM posting WHERE hash IN ({some})) p"  # noqa: S608  # parameters
         conditions = []
-    return (
-        f"{walked} CROSS JOIN resource_current c ON c.resource_key = p.resource_key",
-        "p.resource_key",
-        [*conditions, *(_has(group, "p", values) for group in others), *column_conditions(query, values, "c.")],
-    )
+    conditions += [_has(group, "p", values) for group in others]
+    columns = column_conditions(query, values, "c.")
+    if with_rows or columns:
+        walked = f"{walked} CROSS JOIN resource_current c ON c.resource_key = p.resource_key"
+    return walked, "p.resource_key", conditions + columns
 
 
 def _has(hashes: Sequence[int], row: str, values: Values) -> str:
