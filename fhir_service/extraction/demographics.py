@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
+from fhir_service.extraction import table_cases
 from fhir_service.extraction.document import Document, Section, Sentence
 from fhir_service.extraction.narrative import of_others
 from fhir_service.extraction.patients import PatientText
@@ -27,7 +28,7 @@ def read_age(patient: PatientText) -> Age | None:
     number = patient.number
     stated = [(sentence, person) for sentence, person in _ordered(patient) if person.stated_age and person.age_at]
     if stated:
-        sentence, person = stated[0]
+        _, person = stated[0]
         same = [(s, p) for s, p in stated if p.stated_age == person.stated_age]
         spans = tuple(dict.fromkeys(s.span(*p.age_at) for s, p in same if p.age_at))
         return Age(
@@ -39,6 +40,8 @@ def read_age(patient: PatientText) -> Age | None:
             span=spans,
             rule="demographics.age",
         )
+    if patient.column is not None and (age := table_cases.column_age(number, patient.column)) is not None:
+        return age
     if patient.row is not None and patient.row.age is not None:
         return Age(
             id=f"{number}/age",
@@ -54,6 +57,8 @@ def read_sex(document: Document, patient: PatientText) -> Coded | None:
     for sentence, person in _ordered(patient):
         if person.sex and person.sex_at:
             return _sex(person.sex, sentence, *person.sex_at, "demographics.sex")
+    if patient.column is not None and (sex := table_cases.column_sex(patient.column)) is not None:
+        return sex
     if patient.row is not None and patient.row.sex:
         return _sex(patient.row.sex, patient.row.sentence, *patient.row.sex_at, "demographics.sex-in-table")
     if patient.speaks:

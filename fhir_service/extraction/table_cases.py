@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 
 import msgspec
 
 from fhir_service.extraction import context
 from fhir_service.extraction.binding import bind
-from fhir_service.extraction.document import Cell, Sentence
+from fhir_service.extraction.document import Sentence
 from fhir_service.extraction.harms import Harm, find_harms
 from fhir_service.extraction.levels import find_groups, find_levels, level_facts
 from fhir_service.extraction.lexicon import lexicon
@@ -17,6 +18,7 @@ from fhir_service.extraction.patient_tables import Column, Row
 from fhir_service.extraction.techniques import VOLUME, volume_fact
 from fhir_service.extraction.timeline import find_durations
 from fhir_service.reports.case_report import (
+    Age,
     Coded,
     ComplicationFact,
     ObservationFact,
@@ -37,7 +39,7 @@ _LEFT_OVER = re.compile(
 )
 
 
-# a row a patient -------------------------------------------------------------------------------------------------------
+# a row a patient ----------------------------------------------------------------------------------------------------
 
 
 def row_procedures(number: int, row: Row) -> tuple[ProcedureFact, ...]:
@@ -149,12 +151,18 @@ def row_outcome(row: Row) -> Coded | None:
     return None
 
 
-# a column a patient ----------------------------------------------------------------------------------------------------
+# a column a patient -------------------------------------------------------------------------------------------------
 
 
-def column_age(column: Column) -> tuple[str, Cell, int, int] | None:
+def column_age(number: int, column: Column) -> Age | None:
+    """The age a column gives, in years."""
     part = column.part(r"^age\b")
-    return None if part is None else (part[0].text[part[1] : part[2]], *part)
+    if part is None or not part[0].text[part[1] : part[2]].isdigit():
+        return None
+    cell, start, end = part
+    return Age(
+        id=f"{number}/age", value=Decimal(cell.text[start:end]), span=(cell.span(start, end),), rule="table_cases.age"
+    )
 
 
 def column_sex(column: Column) -> Coded | None:
