@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache, lru_cache
+from itertools import pairwise
 
 from fhir_service.extraction.lexicon import Hit, lexicon
 from fhir_service.extraction.quantities import Quantity, number, quantities
@@ -97,6 +98,7 @@ def _reference() -> re.Pattern[str]:
     )
 
 
+_BARE_BOUND = re.compile(r"\s?[(\[]\s?(?:<=?|≤)\s?(?P<high>\d+(?:\.\d+)?)(?:\s?[A-Za-zµ%/]{1,6})?\s?[)\]]")
 _BARE_RANGE = re.compile(
     r"\s?[(\[]\s?(?P<low>\d+(?:\.\d+)?)\s?(?:-|to)\s?(?P<high>\d+(?:\.\d+)?)(?:\s?[A-Za-zµ%/]{1,6})?\s?[)\]]"
 )
@@ -115,9 +117,10 @@ def _split(text: str) -> tuple[list[Reference], list[Quantity]]:
     ]
     for quantity in numbers:
         # "12 mg/L (0-5)": a range in brackets right behind a laboratory value with a unit is its normal range.
-        match = _BARE_RANGE.match(text, quantity.end)
+        match = _BARE_RANGE.match(text, quantity.end) or _BARE_BOUND.match(text, quantity.end)
         if match and quantity.unit is not None and quantity.unit.kind is None and "/" in quantity.unit.code:
-            references.append(Reference(match.start(), match.end(), number(match["low"]), number(match["high"])))
+            low = number(match["low"]) if "low" in match.groupdict() else None
+            references.append(Reference(match.start(), match.end(), low, number(match["high"])))
     return references, [q for q in numbers if not any(r.start < q.end and q.start < r.end for r in references)]
 
 
@@ -126,11 +129,21 @@ def _bound(match: re.Match[str], closed: str, opened: str) -> Decimal | None:
     return None if printed is None else number(printed)
 
 
+def _with_shared_units(text: str, numbers: list[Quantity]) -> list[Quantity]:
+    """`from 35 to 18 mmHg`: the unit is that of both numbers."""
+    shared = list(numbers)
+    for place, (one, other) in enumerate(pairwise(numbers)):
+        if one.unit is None and one.second is None and other.unit is not None and other.unit.kind is None:
+            if re.fullmatch(r"\s?to\s?", text[one.end : other.start]):
+                shared[place] = replace(one, unit=other.unit)
+    return shared
+
+
 class _Assignment:
     def __init__(self, text: str, names: list[Hit], numbers: list[Quantity], references: list[Reference]) -> None:
         self.text = text
         self.names = names
-        self.numbers = numbers
+        self.numbers = _with_shared_units(text, numbers)
         self.references = references
         self.target = re.compile(lexicon("measurements").pattern("target"))
         self.taken: dict[int, Hit] = {}
@@ -139,6 +152,8 @@ class _Assignment:
     def readings(self) -> list[Reading]:
         self._lists()
         for place in range(len(self.numbers)):
+            if place not in self.taken:
+                self._repeated_lists()
             if place not in self.taken:
                 self._assign(place)
         return [
@@ -177,6 +192,24 @@ class _Assignment:
                 pairs = list(zip(group, names, strict=True))
                 if all(self._fits(name, self.numbers[place]) for place, name in pairs):
                     self.taken.update(pairs)
+
+    def _repeated_lists(self) -> None:
+        """`VAS 2 and ODI 18, later 1 and 12`: a list of numbers goes to as many names that have a number each."""
+        for group in self._number_lists(0):
+            if len(group) < 2 or any(place in self.taken for place in group):
+                continue
+            before = [name for place, name in sorted(self.taken.items()) if place < group[0]]
+            names = before[-len(group) :]
+            distinct = len({name.start for name in names}) == len(group)
+            closer = any(names and names[-1].end < name.start < self.numbers[group[0]].start for name in self.names)
+            pairs = list(zip(group, names, strict=False))
+            if distinct and not closer and all(self._fits(name, self.numbers[place]) for place, name in pairs):
+                self.taken.update(pairs)
+
+    def _mixed(self, name: Hit, place: int) -> bool:
+        """Whether the numbers listed with this one are printed with other units: then they belong to several names."""
+        group = next((g for g in self._number_lists(0) if place in g), [place])
+        return len({self.numbers[other].unit for other in group if self._fits(name, self.numbers[other])}) > 1
 
     def _name_lists(self) -> list[list[Hit]]:
         lists: list[list[Hit]] = []
@@ -219,7 +252,7 @@ class _Assignment:
             if passed is not None and not _JOINED_NAMES.fullmatch(self.text[name.end : passed.start]):
                 return None
             if self._fits(name, quantity) and self._bridged(name, place, passed):
-                return name
+                return None if passed is None and self._is_after_another(name, place) and self._mixed(name, place) else name
             passed = name
         return None
 
@@ -238,6 +271,10 @@ class _Assignment:
         specific = quantity.unit is not None and name.term["units"] and len(name.term["units"]) < 4
         odd = [word for word in words if not _is_bridge(word)]
         return len(words) <= (16 if inside else 12) and len(odd) <= (2 if specific else 0)
+
+    def _is_after_another(self, name: Hit, place: int) -> bool:
+        """Whether the name already has a number of its own that stands between them."""
+        return any(owner is name and other < place for other, owner in self.taken.items())
 
     def _gap(self, start: int, end: int, inside: Sequence[Quantity]) -> str:
         """The words between, without the numbers and printed ranges that stand there."""

@@ -177,6 +177,10 @@ def _backward(text: str, trigger: Hit, stops: list[Hit]) -> int:
     for stop in stops:
         if stop.end <= trigger.start and stop.end > start and stop.term.code == "stop" and _divides(text, stop):
             start = stop.end
+    for joint in re.finditer(r",\s(?:and|but|so|while)\s", text[: trigger.start]):
+        # "She was afebrile, and cultures were negative": a clause with its own verb ends before the conjunction.
+        if joint.end() > start and _FINITE.search(text, start, joint.start()):
+            start = joint.end()
     opening = text.rfind("(", start, trigger.start)
     if opening != -1 and ")" not in text[opening : trigger.start]:
         start = opening + 1

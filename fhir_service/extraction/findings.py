@@ -23,7 +23,7 @@ from fhir_service.extraction.timepoints import Operations, relative_time, timepo
 from fhir_service.reports.case_report import Coded, ObservationFact, Polarity, ProcedureFact, RelativeTime
 
 _LEADING = re.compile(
-    r"(?:(?:any|a|an|the|further|other|another|either|such|more|evidence\sof|signs?\sof|episodes?\sof|indication\sof|having|had|has|history\sof|that|was|were|ever|also|is|are|been|and|or|nor|all|both|causing|developing|showing|experiencing|suffering|requiring|having|given|receiving|there|time)\s)+",
+    r"(?:(?:any|a|an|the|further|other|another|either|such|more|evidence\sof|signs?\sof|episodes?\sof|indication\sof|having|had|has|history\sof|that|was|were|ever|also|is|are|been|and|or|nor|all|both|causing|developing|showing|experiencing|suffering|requiring|having|given|receiving|there|time|her|his|their)\s)+",
     re.IGNORECASE,
 )
 _COORDINATOR = re.compile(r",\s(?:(?:and|or|nor)\s)?|\s(?:and|or|nor)\s", re.IGNORECASE)
@@ -215,6 +215,8 @@ def _preserved(sentence: Sentence, operations: Operations) -> Iterator[Observati
     text = sentence.text
     for match in _PRESERVED.finditer(text):
         named = _subject().search(match["what"])
+        if re.search(r"\bwithin\s(?:the\s)?$", text[: match.start()]):
+            continue
         if named is None or context.polarity(sentence, *match.span()) is not Polarity.AFFIRMED:
             continue
         at = (match.start(), match.start("what") + named.end())
@@ -255,6 +257,8 @@ def _seen(sentence: Sentence, operations: Operations) -> Iterator[ObservationFac
     ]
     bound = bind_to(text, heads)
     for hit in hits:
+        if hit.code == "none":
+            continue
         read = context.read(sentence, hit.start, hit.end)
         affirmed = read.polarity is Polarity.AFFIRMED or (
             hit.code in ("inability", "symptom-free") and not read.mentioned

@@ -101,7 +101,7 @@ def _facts(text: str, reading: Reading, found: Sequence[Reading]) -> list[Observ
             ]
         if quantity.second != 5:
             return []
-    side = _side(text, reading, found)
+    side = _side(text, reading, found) if form in ("grade", "scale") else None
     return [_fact(text, reading, with_value(quantity, quantity.value) if form else quantity, side=side)]
 
 
@@ -184,6 +184,10 @@ def _neighbourhood(text: str, reading: Reading, found: Sequence[Reading]) -> tup
 
 
 def _part_end(text: str, start: int, end: int) -> int:
+    """Where the words about a number end: behind brackets that follow it at once, else at the next joint."""
+    brackets = re.compile(r"\s?\([^()]*\)").match(text, start, end)
+    if brackets:
+        return brackets.end()
     cut = _PART_END.search(text, start, end)
     return cut.start() if cut else end
 
@@ -226,6 +230,8 @@ class _Times:
 
     def of(self, reading: Reading) -> RelativeTime | None:
         points = timepoints(self.sentence)
+        if not points and self._is_start(reading):
+            return None
         return relative_time(self.sentence, self._point(reading, points), self.operations, reading.quantity.start)
 
     def _point(self, reading: Reading, points: list[Timepoint]) -> Timepoint | None:
@@ -239,23 +245,33 @@ class _Times:
     def _own(self, reading: Reading, points: list[Timepoint]) -> Timepoint | None:
         before, after = _neighbourhood(self.sentence.text, reading, self.found)
         behind = [p for p in points if after[0] <= p.start < after[1]]
-        ahead = [p for p in points if before[0] <= p.start < before[1] and not self._is_end(reading)]
+        changed = self._is_end(reading) or self._is_start(reading)
+        ahead = [p for p in points if before[0] <= p.start < before[1] and not changed]
         return behind[0] if behind else ahead[-1] if ahead else None
+
+    def _is_start(self, reading: Reading) -> bool:
+        """The first value of `from 12 to 8`: it was before the second, and nothing says of what else."""
+        return re.search(r"\bfrom\s$", self._before(reading)) is not None
 
     def _is_end(self, reading: Reading) -> bool:
         """The second value of `from 9 before surgery to 3`."""
-        return re.search(r"\bto\s$", self.sentence.text[: reading.quantity.start]) is not None
+        return re.search(r"\bto\s$", self._before(reading)) is not None
+
+    def _before(self, reading: Reading) -> str:
+        """The text before the number, or before its name where the two stand together (`from VAS 9`)."""
+        name, quantity = reading.name, reading.quantity
+        together = name.end <= quantity.start and not self.sentence.text[name.end : quantity.start].strip(" :=")
+        return self.sentence.text[: name.start if together else quantity.start]
 
     def _change(self, reading: Reading, points: list[Timepoint]) -> Timepoint | None:
         """`from 9 to 3 after surgery`: the first was before what the second is after."""
-        text, quantity = self.sentence.text, reading.quantity
-        if re.search(r"\bfrom\s$", text[: quantity.start]) is None:
+        if not self._is_start(reading):
             return None
         earlier = [p for p in points if p.code == "before"]
-        later = [p for p in points if p.code in ("after", "at-once", "last")]
+        later = [p for p in points if p.code != "before"]
         if earlier:
             return earlier[0]
-        return replace(later[0], code="before") if later else None
+        return replace(later[0], code="before", mention=None) if later else None
 
     def _carried(self, reading: Reading, points: list[Timepoint]) -> Timepoint | None:
         """The time said last before the number, or the only one at the end of the sentence."""

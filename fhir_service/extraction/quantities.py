@@ -15,7 +15,7 @@ from fhir_service.extraction.lexicon import Term, lexicon
 from fhir_service.extraction.numbers import WORD_NUMBER, number_of
 
 ROMAN = {"I": 1, "II": 2, "III": 3, "IV": 4, "V": 5, "VI": 6}
-_DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
+_DIGITS = r"(?:\d{1,3}(?: \d{3})+(?=\s?(?:/[µum]|cells|x\s?10))|\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
 _LABEL = re.compile(
     r"(?:\b(?:fig(?:ure|s|ures)?\.?|tables?|case|cases|patients?|refs?\.?|references?|page|no\.?|nos\.?|day|days|pod|week|month|year|"
     r"stage|type|class|part|step|room|version|phase|number|vitamin|vertebrae?|lumbar|thoracic|level|levels|segments?|"
@@ -77,8 +77,8 @@ def _plain(word: str) -> str:
 def _number() -> re.Pattern[str]:
     joined = r"\s?(?:-|~|to|or|and)\s?"
     return re.compile(
-        rf"(?<![\w.,/^])(?P<sign>(?<![\w)])-\s?)?(?P<first>{_DIGITS})(?!\d)"
-        rf"(?:(?:\s?/\s?)(?P<second>\d+(?:\.\d+)?)(?![\d/])|(?P<first_unit>\s?[%°])?(?P<join>{joined})(?P<minus>-\s?)?(?P<last>{_DIGITS})(?![\w/]*/\d))?"
+        rf"(?<![\w.,/^])(?P<sign>(?<![\w)])-\s?|\bminus\s)?(?P<first>{_DIGITS})(?!\d)"
+        rf"(?:(?:[+-]?\s?/\s?)(?P<second>\d+(?:\.\d+)?)(?![\d/])|(?P<first_unit>\s?[%°])?(?P<join>{joined})(?P<minus>-\s?)?(?P<last>{_DIGITS})(?![\w/]*/\d))?"
         rf"|\b(?P<word>{WORD_NUMBER})\b|(?<=grade )(?P<roman>VI|IV|V|I{{1,3}})\b",
         re.IGNORECASE,
     )
@@ -167,4 +167,4 @@ def _with_comparator(text: str, quantity: Quantity) -> Quantity:
 
 def number(printed: str) -> Decimal:
     """The value of digits as printed; a comma before three digits separates thousands."""
-    return Decimal(printed.replace(",", ""))
+    return Decimal(printed.replace(",", "").replace(" ", ""))

@@ -6,14 +6,20 @@ the one told of last is meant, and "preoperative" means the one to come where th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
 from fhir_service.extraction.document import Section, Sentence
 from fhir_service.extraction.lexicon import lexicon
-from fhir_service.extraction.timeline import Anchor, TimeMention, find_times
+from fhir_service.extraction.timeline import Anchor, TimeMention, find_durations, find_times
 from fhir_service.reports.case_report import Polarity, ProcedureFact, Relation, RelativeTime
+
+
+_BRACKETED = re.compile(r"\((?:at\s|after\s)?([^()]{3,20})\)")
+_BARE = re.compile(r"\b(?:before|after)\b(?=\s(?:and|to)\s|\s?[,;.)])", re.IGNORECASE)
+"""`9 before and 3 after`: of the operation that the sentence, or the one before it, told of."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,27 @@ def timepoints(sentence: Sentence) -> list[Timepoint]:
     for hit in lexicon("timepoints").find(sentence.text):
         if not any(point.start < hit.end and hit.start < point.end for point in counted):
             found.append(Timepoint(hit.code, hit.start, hit.end))
+    found += _in_brackets(sentence.text, found)
+    for match in _BARE.finditer(sentence.text):
+        if not any(point.start < match.end() and match.start() < point.end for point in found):
+            found.append(Timepoint(match[0].lower(), match.start(), match.end()))
     found.sort(key=lambda point: point.start)
+    return found
+
+
+def _in_brackets(text: str, known: Iterable[Timepoint]) -> list[Timepoint]:
+    """`3 (1 week), 2 (1 year)`: an amount of time alone in brackets, after the operation."""
+    taken = [(point.start, point.end) for point in known]
+    found = []
+    for match in _BRACKETED.finditer(text):
+        for duration in find_durations(match[1]):
+            whole = duration.start == 0 and duration.end == len(match[1])
+            if whole and duration.value is not None and not any(a < match.end() and match.start() < b for a, b in taken):
+                start, end = match.span(1)
+                mention = TimeMention(
+                    start, end, Relation.AFTER, Anchor.SURGERY, duration.value, unit=duration.unit
+                )
+                found.append(Timepoint("counted", start, end, mention))
     return found
 
 
