@@ -98,27 +98,31 @@ def _groups(text: str, heads: Sequence[Hit]) -> list[LevelGroup]:
 
 def _head_of(text: str, group: LevelGroup, heads: Sequence[Hit]) -> tuple[int | None, bool]:
     """The head a group belongs to, and whether the group stands behind it."""
-    before, behind = text[: group.start], text[group.end :]
-    if _NOT_PLACE.search(before):
+    if _NOT_PLACE.search(text[: group.start]):
         return None, False
     inside = next((i for i, head in enumerate(heads) if head.start <= group.start and group.end <= head.end), None)
     if inside is not None:
         return inside, True
     previous = _previous(text, group, heads)
     following = next((i for i, head in enumerate(heads) if head.start >= group.end), None)
-    if following is not None and heads[following].start - group.end <= 1:
-        return following, False
-    prepositional = _PREPOSITION.search(before) is not None and previous is not None
-    if following is not None and not prepositional and _PREMODIFIER.fullmatch(text, group.end, heads[following].start):
-        return following, False
-    subject = _OPENS_CLAUSE.search(before) is not None and _SUBJECT.match(behind) is not None
-    if following is not None and subject and not re.search(r"[;.]", text[group.end : heads[following].start]):
+    if following is not None and _goes_before(text, group, heads[following], has_previous=previous is not None):
         return following, False
     if previous is not None:
         return previous, True
-    if following is not None and not _BREAK.search(text[group.end : heads[following].start]):
-        return following, False
-    return None, False
+    apart = following is None or _BREAK.search(text[group.end : heads[following].start])
+    return (None if apart else following), False
+
+
+def _goes_before(text: str, group: LevelGroup, head: Hit, *, has_previous: bool) -> bool:
+    """Whether a group belongs to the head behind it: "T11 vertebroplasty", "L4, adjacent to it, had a fracture"."""
+    before, behind = text[: group.start], text[group.end :]
+    if head.start - group.end <= 1:
+        return True
+    prepositional = has_previous and _PREPOSITION.search(before) is not None
+    if not prepositional and _PREMODIFIER.fullmatch(text, group.end, head.start):
+        return True
+    subject = _OPENS_CLAUSE.search(before) is not None and _SUBJECT.match(behind) is not None
+    return subject and not re.search(r"[;.]", text[group.end : head.start])
 
 
 def _previous(text: str, group: LevelGroup, heads: Sequence[Hit]) -> int | None:

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from fhir_service.extraction import context
 from fhir_service.extraction.document import Sentence
+from fhir_service.extraction.lexicon import lexicon
 from fhir_service.extraction.narrative import general
 from fhir_service.extraction.patients import PatientText
 from fhir_service.extraction.timeline import Anchor, TimeMention, find_times
@@ -17,28 +18,21 @@ Place = tuple[int, int]
 """Number of the sentence among the patient's leading ones, and position in it."""
 NOWHERE: Place = (10**9, 0)
 
-_SYMPTOM = re.compile(
-    r"\b(?:pain\w*|weak\w*|numb\w*|paraly\w+|parapar\w+|parapleg\w+|dyspn\w+|breath\w*|fever\w*|sweats|complain\w*|incontinen\w+|radicul\w+|deficits?|"
-    r"swelling|cough\w*|pneumonia|unable|hypotens\w+|hypox\w+|tachycard\w+|discomfort|arrest|leaked|collapse)\b",
-    re.IGNORECASE,
-)
-_BETTER = re.compile(
-    r"(?<!not )(?<!not been )(?<!never )\b(?:reli[e]\w+|improv\w+|better|subsid\w+|resol\w+|gone|free|ameliorat\w+|decreas\w+|disappear\w+|without|before|pre-?operative)\b",
-    re.IGNORECASE,
-)
+_NOT_SO = re.compile(r"\b(?:not|not\sbeen|never)\s$")
 _CLAUSE = re.compile(r"[;:]|,\s(?:and|but|despite|although|while|with)\b|\bdespite\b|\balthough\b|\bbut\b")
 
 
 def _presents(sentence: Sentence) -> bool:
     """Whether the sentence tells of a complaint that is there, not of one that is gone or denied."""
+    hits = lexicon("presentation").find_all(sentence.text)
+    better = [hit for hit in hits if hit.code == "better" and not _NOT_SO.search(sentence.text, 0, hit.start)]
     position = 0
     for end in [*(match.start() for match in _CLAUSE.finditer(sentence.text)), len(sentence.text)]:
-        clause = sentence.text[position:end]
-        symptom = _SYMPTOM.search(clause)
-        if symptom and not _BETTER.search(clause):
-            start = position + symptom.start()
-            if context.polarity(sentence, start, position + symptom.end()) is Polarity.AFFIRMED:
-                return True
+        if not any(position <= hit.start < end for hit in better):
+            for hit in hits:
+                told = hit.code == "complaint" and position <= hit.start < end
+                if told and context.polarity(sentence, hit.start, hit.end) is Polarity.AFFIRMED:
+                    return True
         position = end
     return False
 
@@ -108,7 +102,7 @@ def _advance(now: Clock | None, sentence: Sentence, number: int, index: Place, r
     for time in find_times(sentence.text):
         if (number, time.start) > revision:
             break
-        counted = _since_index(time, sentence, number, index)
+        counted = _since_index(time, number, index)
         if not counted:
             continue
         if time.anchor in (Anchor.PREVIOUS, Anchor.DISCHARGE) and now is not None:
@@ -118,7 +112,7 @@ def _advance(now: Clock | None, sentence: Sentence, number: int, index: Place, r
     return now
 
 
-def _since_index(time: TimeMention, sentence: Sentence, number: int, index: Place) -> bool:
+def _since_index(time: TimeMention, number: int, index: Place) -> bool:
     if time.relation is Relation.BEFORE:
         # "VP had been done a month earlier": the telling stands that long after it.
         return time.anchor is Anchor.PRESENT and number == index[0] and abs(time.start - index[1]) < 90

@@ -217,9 +217,8 @@ def masses(sentence: Sentence) -> list[Harm]:
 def side_of(harm: Harm) -> tuple[str, int, int] | None:
     """The side named just before a harm."""
     first = max(0, harm.start - 25)
-    match = None
-    for match in _SIDE.finditer(harm.sentence.text, first, harm.end):
-        pass
+    named = list(_SIDE.finditer(harm.sentence.text, first, harm.end))
+    match = named[-1] if named else None
     if match is None:
         match = _SIDE_BEHIND.match(harm.sentence.text, harm.end)
     if match is None:

@@ -71,7 +71,8 @@ def _index(found: Sequence[Mention], fractured: dict[int, tuple[str, ...]], told
     later: list[Mention] = []
     earlier: list[Mention] = []
     for place, mention in enumerate(augmenting):
-        if (mention.again and (chosen or any(not other.again for other in augmenting))) or _is_later(mention, chosen, fractured):
+        repeated = mention.again and (chosen or any(not other.again for other in augmenting))
+        if repeated or _is_later(mention, chosen, fractured):
             later.append(mention)
         elif not chosen and _is_earlier(mention, augmenting[place + 1 :]):
             earlier.append(mention)
@@ -161,7 +162,7 @@ def fracture_mentions(sentence: Sentence, *, new: bool = False) -> list[LevelMen
 def _fracture_levels(
     patient: PatientText, same: Sequence[Mention], fractured: dict[int, tuple[str, ...]], course: Course
 ) -> tuple[Level, ...]:
-    """Where the operation is given no level: the fracture it was done for, told in its sentence, else before any harm."""
+    """Where the operation has no level: the fracture it was done for, told in its sentence, else before any harm."""
     places = [m.place[0] for m in same if m.place[0] in fractured]
     if not places:
         places = sorted(

@@ -19,14 +19,15 @@ ORDER = tuple(f"{region}{number}" for region, size in SIZES.items() for number i
 
 _REGION = {"c": "C", "t": "T", "th": "T", "d": "T", "l": "L", "s": "S"}
 _REGION_WORDS = {"cervical": "C", "thoracic": "T", "dorsal": "T", "lumbar": "L", "sacral": "S"}
-_TOKEN = r"(?:Th|TH|[CTDLS])[-. ]?\d{1,2}"
+_NAMED = r"(?:Th|TH|[CTDLS])[-. ]?\d{1,2}"
 _NOT_LEVEL = (
     r"(?!\d|[.,]\d|\s?%|[ -]?weighted|[ -]?(?:and|or|/)[ -]?T[12][ -]+weighted|[ -]?(?:WI\b|signal|sequence|image|"
     r"hyper|hypo|relax|FLAIR|phase|-score))"
 )
 _JOIN = r"\s?(?:-|/|\bto\b|\bthrough\b|\bthru\b|~)\s?"
 _WRITTEN = re.compile(
-    rf"(?<![\w.])(?<![Vv]itamin )(?P<a>{_TOKEN}){_NOT_LEVEL}(?:(?P<join>{_JOIN})(?P<b>{_TOKEN}|\d{{1,2}})(?![\d%]|[.,]\d)(?!{_JOIN}\d))?"
+    rf"(?<![\w.])(?<![Vv]itamin )(?P<a>{_NAMED}){_NOT_LEVEL}"
+    rf"(?:(?P<join>{_JOIN})(?P<b>{_NAMED}|\d{{1,2}})(?![\d%]|[.,]\d)(?!{_JOIN}\d))?"
 )
 _RUN_TOGETHER = re.compile(
     r"(?<![\w.])(?P<region>[LTS])(?P<digits>[1-9]{2}|(?:8|9)(?:9|10)|1011|1112)(?![\d\w]|[.,]\d|\s?%)"

@@ -61,7 +61,7 @@ def collective(text: str) -> bool:
 
 
 def speaks_of_all(text: str, count: int) -> bool:
-    """Whether it speaks of all `count` reported patients, by that number or by "all", and of no other number of them."""
+    """Whether it speaks of all `count` reported patients, by that number or by "all", and of no other number."""
     found = list(_COLLECTIVE.finditer(text))
     if not found or any(match["n"] is None and match["n2"] is None and not match["all"] for match in found):
         return False

@@ -36,17 +36,6 @@ _EARLIER = re.compile(
     r"\b(?:previous|prior|earlier|history\sof|past|former|had\s(?:already\s|previously\s)?(?:undergone|had|received))\s(?:[\w-]+\s){0,3}$",
     re.IGNORECASE,
 )
-_PLANNED = re.compile(
-    r"\b(?:recommend|consider|suggest|propos|advis|offered|planned|need\sfor|candidate|indicat(?:ed|ion)\sfor|contraindicat|instead\sof|rather\sthan|"
-    r"alternative|option|discuss|risk\sof|seemed\s|fearing|awareness|unnecessary|postponed|scheduled)",
-    re.IGNORECASE,
-)
-_CARRIED_OUT = re.compile(r"\b(?:underwent|performed|was\sdone|were\sdone|carried\sout)\b", re.IGNORECASE)
-_DONE = re.compile(
-    r"\b(?:underwent|undergo(?:ne|ing)|perform\w*|done|carried\sout|received|treated|given|taken|requir\w+|needed|had|has|followed|subjected|achieved|took\splace|"
-    r"managed|operated|removed|decompressed|was|were|through|including|got)\b",
-    re.IGNORECASE,
-)
 _DEVICE = re.compile(
     r"\b(?:position|loosening|failure|segments?|site|construct|alignment|presence)\s(?:of|in|within|with)\s(?:the\s|her\s|his\s)?(?:\w+\s)?$",
     re.IGNORECASE,
@@ -56,7 +45,10 @@ _CLAUSE_START = re.compile(r";|\.\s|,\s(?:and|but)\s(?:she|he|the|it|we)\b|\bbut
 
 @dataclass(frozen=True)
 class Mention:
-    """An operation named in a sentence. `anchor`: it only tells the time of something else. `planned`: not said to be done."""
+    """An operation named in a sentence.
+
+    `anchor`: it only tells the time of something else. `planned`: it is not said to have been done.
+    """
 
     sentence: Sentence
     hit: Hit
@@ -107,9 +99,10 @@ def _mention(sentence: Sentence, hit: Hit, number: int, bound: Bound) -> Mention
     before = text[max(0, hit.start - 60) : hit.start]
     if context.polarity(sentence, hit.start, hit.end) is Polarity.NEGATED or _DEVICE.search(before):
         return None
+    doing = lexicon("doing")
     clause = _clause(text, hit.start, hit.end)
     anchor = _ANCHOR.search(before) is not None
-    carried_out = _CARRIED_OUT.search(clause) is not None
+    carried_out = doing.has(clause, "carried-out")
     doubtful = context.polarity(sentence, hit.start, hit.end) is not Polarity.AFFIRMED
     return Mention(
         sentence=sentence,
@@ -121,8 +114,8 @@ def _mention(sentence: Sentence, hit: Hit, number: int, bound: Bound) -> Mention
         or _REPEATED.match(text, hit.end) is not None
         or text[hit.start : hit.start + 3].lower() in ("re-", "reo"),
         earlier=_EARLIER.search(before) is not None,
-        done=not anchor and _DONE.search(clause) is not None,
-        planned=(_PLANNED.search(clause) is not None or doubtful) and not carried_out,
+        done=not anchor and doing.has(clause, "done"),
+        planned=(doing.has(clause, "planned") or doubtful) and not carried_out,
     )
 
 

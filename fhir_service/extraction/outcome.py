@@ -140,7 +140,7 @@ def _stated(sentences: Sequence[Sentence]) -> Found | None:
                 near = min(abs(duration.start - words.end()), abs(words.start() - duration.end)) < 40
                 if near and not _of_something_else(sentence.text, duration):
                     best = _longer(
-                        best, sentence, duration.start, duration.end, duration.high or duration.value, duration.unit
+                        best, sentence, (duration.start, duration.end), duration.high or duration.value, duration.unit
                     )
     return best
 
@@ -157,12 +157,12 @@ def _told(course: Course) -> Found | None:
             continue
         for time in find_times(sentence.text):
             if time.relation is Relation.AFTER and time.days is not None and time.anchor is not Anchor.PRESENT:
-                best = _longer(best, sentence, time.start, time.end, time.high or time.value, time.unit)
+                best = _longer(best, sentence, (time.start, time.end), time.high or time.value, time.unit)
         if course.revision[0] < number < NOWHERE[0]:
             for duration in find_durations(sentence.text):
                 if re.search(r"\b(?:for|over)\s(?:the\s(?:next|following)\s)?$", sentence.text[: duration.start]):
                     best = _longer(
-                        best, sentence, duration.start, duration.end, duration.high or duration.value, duration.unit
+                        best, sentence, (duration.start, duration.end), duration.high or duration.value, duration.unit
                     )
     return best if best is not None and best[3] * DAYS[best[4]] >= _SHORTEST else None
 
@@ -177,10 +177,10 @@ def _closes(course: Course, sentence: Sentence, number: int) -> bool:
 
 
 def _longer(
-    best: Found | None, sentence: Sentence, start: int, end: int, value: Decimal | None, unit: str | None
+    best: Found | None, sentence: Sentence, at: tuple[int, int], value: Decimal | None, unit: str | None
 ) -> Found | None:
     if value is None or unit is None:
         return best
     if best is not None and value * DAYS[unit] <= best[3] * DAYS[best[4]]:
         return best
-    return sentence, start, end, value, unit
+    return sentence, *at, value, unit

@@ -11,11 +11,16 @@ from fhir_service.extraction.numbers import WORD_NUMBER, number_of
 
 _N = rf"(?:\d{{1,3}}|{WORD_NUMBER})"
 _UNIT = r"(?P<unit>years?|yrs?|y|months?|mo)"
-_DECADES = dict(
-    zip(
-        ["twenties", "thirties", "forties", "fifties", "sixties", "seventies", "eighties", "nineties"], range(20, 100, 10), strict=True
-    )
-)
+_DECADES = {
+    "twenties": 20,
+    "thirties": 30,
+    "forties": 40,
+    "fifties": 50,
+    "sixties": 60,
+    "seventies": 70,
+    "eighties": 80,
+    "nineties": 90,
+}
 _ARIANS = {
     "quinquagenarian": 50,
     "sexagenarian": 60,
@@ -130,9 +135,10 @@ def _ages(text: str) -> list[Person]:
         for match in pattern.finditer(text):
             groups = match.groupdict()
             person = _numeric(text, match, groups.get("n") or groups.get("n2") or "", groups.get("unit"))
-            if person is not None and not any(p.start < person.end and person.start < p.end for p in found):
-                if pattern not in (_OF_YEARS, _BARE) or _after_noun(text, match.start()):
-                    found.append(person)
+            if person is None or any(p.start < person.end and person.start < p.end for p in found):
+                continue
+            if pattern not in (_OF_YEARS, _BARE) or _after_noun(text, match.start()):
+                found.append(person)
     for match in _DECADE.finditer(text):
         low = int(match["n"]) if match["n"] else _DECADES[match["word"].lower()]
         at = (match.start(), match.end())

@@ -79,7 +79,8 @@ def test_the_canal_is_not_epidural_where_the_dura_is_named() -> None:
 
 def test_several_sites_of_one_leak_have_their_own_levels() -> None:
     case = only(
-        "A 78-year-old woman had vertebroplasty of L2 and L5. Cement had leaked into the right extraforaminal zone of L2-L3 and also into the "
+        "A 78-year-old woman had vertebroplasty of L2 and L5. Cement had leaked into the right "
+        "extraforaminal zone of L2-L3 and also into the "
         "L4-L5 disc, and L4, adjacent to it, had an acute compression fracture."
     )
     levels = {fact.kind.code: codes(fact.level) for fact in case.complication}
@@ -92,7 +93,8 @@ def test_several_sites_of_one_leak_have_their_own_levels() -> None:
 
 def test_where_cement_embolised_to_may_stand_in_another_sentence() -> None:
     case = only(
-        "A 73-year-old man had kyphoplasty of L2. Eight months later CT showed a mass in the right atrium. Cement had embolized through the veins."
+        "A 73-year-old man had kyphoplasty of L2. Eight months later CT showed a mass in the right "
+        "atrium. Cement had embolized through the veins."
     )
     assert complications(case) == {"cardiac-cement-embolism"}
 
@@ -106,8 +108,8 @@ def test_onset_is_the_first_complaint_not_the_image() -> None:
 
 def test_a_silent_leak_does_not_date_from_a_later_complaint() -> None:
     case = only(
-        START
-        + "Radiographs showed cement in the T12-L1 disc space. Eight weeks later she had severe pain from a new fracture of T12."
+        START + "Radiographs showed cement in the T12-L1 disc space. Eight weeks later she had severe pain "
+        "from a new fracture of T12."
     )
     assert onset(complication(case, "cement-leakage-intradiscal")) is None
     assert onset(complication(case, "adjacent-fracture")) == ("8", "wk")
@@ -144,8 +146,10 @@ def test_a_time_after_the_revision_is_no_onset_from_the_index() -> None:
 
 def test_a_harm_told_of_all_patients_is_each_ones() -> None:
     cases = read(
-        "Abstract\n\nAll two patients developed radiculopathy caused by a retropulsed bone fragment.\n\nCase presentation\n\nCase 1\n\n"
-        "A 77-year-old woman had kyphoplasty of T12. Four weeks later groin pain began.\n\nCase 2\n\nA 60-year-old man had kyphoplasty of L2.\n"
+        "Abstract\n\nAll two patients developed radiculopathy caused by a retropulsed bone "
+        "fragment.\n\nCase presentation\n\nCase 1\n\n"
+        "A 77-year-old woman had kyphoplasty of T12. Four weeks later groin pain began.\n\nCase "
+        "2\n\nA 60-year-old man had kyphoplasty of L2.\n"
     ).case
     assert [complications(case) for case in cases] == [{"radiculopathy", "retropulsed-fragment"}] * 2
     assert codes(complication(cases[1], "retropulsed-fragment").level) == ["L2"]

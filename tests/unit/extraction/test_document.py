@@ -58,7 +58,10 @@ def test_a_caption_in_mid_sentence_is_lifted_out() -> None:
 
 
 def test_a_column_that_goes_on_under_another_heading_stays_in_its_section() -> None:
-    raw = "CASE REPORT\n\nKyphoplasty was done under diagnosis of \n\nINTRODUCTION\n\nCement leaks.\n fracture with cleft.\n"
+    raw = (
+        "CASE REPORT\n\nKyphoplasty was done under diagnosis of \n\nINTRODUCTION\n\nCement leaks.\n "
+        "fracture with cleft.\n"
+    )
     document = Document.read(raw)
     assert texts(document, Section.CASE) == ["Kyphoplasty was done under diagnosis of fracture with cleft."]
     assert texts(document, Section.BACKGROUND) == ["Cement leaks."]
@@ -84,7 +87,10 @@ def test_a_heading_with_two_letters_exchanged_is_still_that_heading() -> None:
 
 
 def test_each_reader_comment_stands_under_its_heading() -> None:
-    raw = "Kyphoplasty.\n\nMay 1, 2014 at 1:00 pm\n(1) Ann says:\n\nIt hurts.\n\nMay 2, 2014 at 2:00 pm\n(2) Bob says:\n\nMine too.\n"
+    raw = (
+        "Kyphoplasty.\n\nMay 1, 2014 at 1:00 pm\n(1) Ann says:\n\nIt hurts.\n\nMay 2, 2014 at 2:00 "
+        "pm\n(2) Bob says:\n\nMine too.\n"
+    )
     document = Document.read(raw)
     assert [(s.heading, s.text) for s in document.of(Section.COMMENT)] == [
         ("(1) Ann says:", "It hurts."),
@@ -93,7 +99,11 @@ def test_each_reader_comment_stands_under_its_heading() -> None:
 
 
 def test_a_table_keeps_its_printed_lines_as_cells() -> None:
-    raw = "Case report\n\nText before.\n\nTable 1 Patients\n\nAge Sex\n\n64 F\n70 M\n\nAfter the table the running text goes on in long lines as before,\nline after line, so that it can be told from cells.\n"
+    raw = (
+        "Case report\n\nText before.\n\nTable 1 Patients\n\nAge Sex\n\n64 F\n70 M\n\nAfter the table "
+        "the running text goes on in long lines as before,\nline after line, so that it can be told "
+        "from cells.\n"
+    )
     document = Document.read(raw)
     (table,) = document.tables
     assert table.title == "Patients"
@@ -102,7 +112,10 @@ def test_a_table_keeps_its_printed_lines_as_cells() -> None:
 
 
 def test_scripts_and_tags_of_a_page_are_not_words() -> None:
-    raw = "<html><head><script>var a='A man had cement'</script></head><body><p>A <b>64-year-old</b> woman&nbsp;fell.</p><p>End</p></body></html>"
+    raw = (
+        "<html><head><script>var a='A man had cement'</script></head><body><p>A <b>64-year-old</b> "
+        "woman&nbsp;fell.</p><p>End</p></body></html>"
+    )
     assert [sentence.text for sentence in Document.read(raw).sentences] == ["A 64-year-old woman fell.", "End"]
 
 

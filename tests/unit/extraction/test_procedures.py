@@ -16,7 +16,8 @@ def test_an_index_without_a_level_takes_that_of_the_fracture_it_was_done_for() -
 
 def test_an_old_fracture_is_not_what_was_treated() -> None:
     case = only(
-        "A 70-year-old female presented with back pain. MRI showed acute fractures of T11 and L1; there was an old fracture at L4. "
+        "A 70-year-old female presented with back pain. MRI showed acute fractures of T11 and L1; "
+        "there was an old fracture at L4. "
         "Percutaneous vertebroplasty was performed at both levels."
     )
     assert codes(index(case).level) == ["T11", "L1"]
@@ -24,7 +25,8 @@ def test_an_old_fracture_is_not_what_was_treated() -> None:
 
 def test_a_repeat_is_a_revision_at_the_level_that_broke_again() -> None:
     case = only(
-        "A 65-year-old woman still had pain, although vertebroplasty of L1 and L4 had been done a month earlier. L1 had refractured. "
+        "A 65-year-old woman still had pain, although vertebroplasty of L1 and L4 had been done a "
+        "month earlier. L1 had refractured. "
         "By repeat vertebroplasty the vertebra was filled."
     )
     assert (codes(index(case).level), revisions(case)) == (["L1", "L4"], {"vertebroplasty": ["L1"]})
@@ -32,14 +34,16 @@ def test_a_repeat_is_a_revision_at_the_level_that_broke_again() -> None:
 
 def test_an_augmentation_of_later_fractures_is_a_revision() -> None:
     case = only(
-        "A 45-year-old woman underwent T7 kyphoplasty. Within two months fractures of T6 and T8 were treated by kyphoplasty."
+        "A 45-year-old woman underwent T7 kyphoplasty. Within two months fractures of T6 and T8 were "
+        "treated by kyphoplasty."
     )
     assert (codes(index(case).level), revisions(case)) == (["T7"], {"kyphoplasty": ["T6", "T8"]})
 
 
 def test_an_operation_of_years_before_is_prior() -> None:
     case = only(
-        "A 69-year-old woman had undergone L3-L5 posterior fusion for stenosis. Five years later she broke L2, and balloon kyphoplasty of L2 "
+        "A 69-year-old woman had undergone L3-L5 posterior fusion for stenosis. Five years later she "
+        "broke L2, and balloon kyphoplasty of L2 "
         "was performed. She underwent decompression at L1-L2 for weakness ten days after the kyphoplasty."
     )
     assert [(f.kind.code, codes(f.level)) for f in case.procedure if f.role == "prior"] == [
@@ -59,7 +63,8 @@ def test_what_is_done_in_the_same_sitting_is_concomitant() -> None:
 
 def test_two_kinds_of_augmentation_are_two_index_procedures() -> None:
     case = only(
-        "A 78-year-old woman was operated on for an L1 fracture. Cement-augmented pedicle screw fixation from T11 to L3 was carried out, "
+        "A 78-year-old woman was operated on for an L1 fracture. Cement-augmented pedicle screw "
+        "fixation from T11 to L3 was carried out, "
         "and kyphoplasty of L1 was added."
     )
     assert [f.kind.code for f in case.procedure if f.role == "index"] == ["cement-augmented-fixation", "kyphoplasty"]
@@ -67,7 +72,8 @@ def test_two_kinds_of_augmentation_are_two_index_procedures() -> None:
 
 def test_cement_in_a_fusion_is_an_index_where_no_augmentation_is_named() -> None:
     case = only(
-        "In a 71-year-old woman undergoing posterior spinal fusion, emboli to the heart were seen while cement was being injected. "
+        "In a 71-year-old woman undergoing posterior spinal fusion, emboli to the heart were seen "
+        "while cement was being injected. "
         "She was managed by cardiotomy, and the emboli were removed."
     )
     assert index(case).kind.code == "cement-augmented-fixation"
@@ -76,7 +82,8 @@ def test_cement_in_a_fusion_is_an_index_where_no_augmentation_is_named() -> None
 
 def test_an_operation_that_is_only_recommended_is_not_done() -> None:
     case = only(
-        "A 60-year-old man had vertebroplasty of L1. Cement was found in the epidural space. Laminectomy was recommended to relieve the cord."
+        "A 60-year-old man had vertebroplasty of L1. Cement was found in the epidural space. "
+        "Laminectomy was recommended to relieve the cord."
     )
     assert revisions(case) == {}
 
@@ -91,7 +98,8 @@ def test_surgery_that_was_refused_is_kept_as_refused() -> None:
 
 def test_second_stages_are_part_of_the_first() -> None:
     case = only(
-        "A 73-year-old woman had kyphoplasty of T11. Six weeks later the cement had dislodged. Anterior fusion was performed. "
+        "A 73-year-old woman had kyphoplasty of T11. Six weeks later the cement had dislodged. "
+        "Anterior fusion was performed. "
         "Two weeks later, additional posterior stabilization was done."
     )
     first, second = [fact for fact in case.procedure if fact.role == "revision"]
@@ -100,7 +108,8 @@ def test_second_stages_are_part_of_the_first() -> None:
 
 def test_volumes_are_kept_for_each_level() -> None:
     case = only(
-        "A 70-year-old woman had vertebroplasty using 3 ml of PMMA at T11 and 4.0 ml at L1 through a bipedicular approach under fluoroscopic guidance."
+        "A 70-year-old woman had vertebroplasty using 3 ml of PMMA at T11 and 4.0 ml at L1 through a "
+        "bipedicular approach under fluoroscopic guidance."
     )
     volumes = [fact for fact in case.observation if fact.kind.code == "cement-volume"]
     assert [(str(fact.value), codes(fact.level)) for fact in volumes] == [("3", ["T11"]), ("4.0", ["L1"])]

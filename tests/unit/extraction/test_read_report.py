@@ -14,9 +14,12 @@ RETOLD = sorted((Path(__file__).resolve().parents[3] / "seeds").glob("*/report.t
 GIVEN = sorted((SHARED / "seeds").glob("*.txt")) + sorted((SHARED / "dev-reports" / "texts").glob("*.txt"))
 
 TOLD = (
-    "Intradural cement after vertebroplasty\n\nAbstract\n\nCase presentation: A 64-year-old woman had vertebroplasty of L2. "
-    "Intradural cement was found.\n\nConclusions: Take care.\n\nCase presentation\n\nA 64-year-old woman underwent percutaneous "
-    "vertebroplasty of L2. CT showed intradural leakage of cement from L1 to L3.\n\nDiscussion\n\nIn our patient intradural cement was seen.\n"
+    "Intradural cement after vertebroplasty\n\nAbstract\n\nCase presentation: A 64-year-old "
+    "woman had vertebroplasty of L2. "
+    "Intradural cement was found.\n\nConclusions: Take care.\n\nCase presentation\n\nA "
+    "64-year-old woman underwent percutaneous "
+    "vertebroplasty of L2. CT showed intradural leakage of cement from L1 to "
+    "L3.\n\nDiscussion\n\nIn our patient intradural cement was seen.\n"
 )
 
 
