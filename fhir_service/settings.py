@@ -59,7 +59,7 @@ class Settings(BaseSettings):
         SERVED_TYPES, description="Resource types that are served; any of R4."
     )
     max_body_bytes: int = Field(16 * 1024 * 1024, gt=0, description="Largest request body or validated file, in bytes.")
-    max_report_bytes: int = Field(2 * 1024 * 1024, gt=0, description="Largest report file, in bytes.")
+    max_report_bytes: int = Field(16 * 1024 * 1024, gt=0, description="Largest report file, in bytes.")
     default_page_size: int = Field(50, gt=0, description="Matches on a page of search results without `_count`.")
     max_page_size: int = Field(1000, gt=0, le=1000, description="Most matches on a page; a larger `_count` means this.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged, on stderr.")
