@@ -105,6 +105,8 @@ def _advance(now: Clock | None, sentence: Sentence, number: int, index: Place, r
         counted = _since_index(time, number, index)
         if not counted:
             continue
+        if time.days is None and now is not None and now.sentence is sentence and now.time.days is not None:
+            continue
         if time.anchor in (Anchor.PREVIOUS, Anchor.DISCHARGE) and now is not None:
             now = _added(now, time, sentence)
         else:

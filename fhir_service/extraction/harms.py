@@ -33,6 +33,10 @@ _NEW_WORD = re.compile(
 _ROUTE = re.compile(r"\b(?:through|via|along)\s(?:the\s)?(?:\w+\s)?$", re.IGNORECASE)
 _SCREW = re.compile(r"\bscrews?\b|\brods?\b|\bhardware\b|\bimplants?\b|\bmetallic\b|\bcage\b", re.IGNORECASE)
 _AFTER_DEATH = re.compile(r"autopsy|post-?\s?mortem", re.IGNORECASE)
+_FLUID = re.compile(
+    r"\b(?:contrast|medium|dye|CSF|cerebrospinal|spinal\sfluid|urine|blood|air|chyle|balloon)\b[^.;,]{0,25}$",
+    re.IGNORECASE,
+)
 _SIDE_BEHIND = re.compile(r"\s(?:on|of|in|at)\s(?:the\s|her\s|his\s)?(?P<side>right|left|both)\b", re.IGNORECASE)
 _SIDE = re.compile(r"\b(?P<side>right|left|both|bilateral(?:ly)?)\b", re.IGNORECASE)
 
@@ -65,8 +69,8 @@ class Harm:
 def find_harms(sentence: Sentence) -> list[Harm]:
     """Every harm a sentence names, also those it denies."""
     text = sentence.text
-    hits = lexicon("complications").find(text)
-    if not hits:
+    hits = [hit for hit in lexicon("complications").find(text) if not _of_another_fluid(text, hit)]
+    if not hits or text.rstrip().endswith("?"):  # a question states nothing
         return []
     sites = (
         lexicon("leak-sites").find(text)
@@ -100,6 +104,13 @@ def find_harms(sentence: Sentence) -> list[Harm]:
         )
     found.sort(key=lambda harm: harm.start)
     return found
+
+
+def _of_another_fluid(text: str, hit: Hit) -> bool:
+    """A leak of contrast, spinal fluid, blood or air is no leak of cement."""
+    if hit.code != "leak" or _CEMENT.search(text, hit.start, hit.end):
+        return False
+    return _FLUID.search(text, max(0, hit.start - 40), hit.start) is not None
 
 
 def _cement_harms(sentence: Sentence, hits: Sequence[Hit], sites: Sequence[Hit], bound: Bound) -> list[Harm]:

@@ -104,25 +104,26 @@ def index_facts(patient: PatientText, index: Index, echoes: Sequence[Mention], c
     """The index procedure as facts: one, or one for each kind of augmentation that was done."""
     fractured = fractured_levels(patient.case)
     told = [*index.mentions, *(m for m in echoes if m.augments and not m.again and m not in index.mentions)]
-    named = [m.hit.code for m in index.mentions if m.hit.code != "augmentation"]
-    done = [m.hit.code for m in index.mentions if m.done and m.hit.code in named]
+    kinds = [m.hit.code for m in index.mentions if m.hit.code != "augmentation"]
+    done = [m.hit.code for m in index.mentions if m.done and m.hit.code in kinds]
     facts: list[ProcedureFact] = []
-    for kind in dict.fromkeys([*(done or named[:1] or [index.mentions[0].hit.code])]):
+    for kind in dict.fromkeys([*(done or kinds[:1] or [index.mentions[0].hit.code])]):
         same = [m for m in told if m.hit.code in (kind, "augmentation")] or [index.mentions[0]]
         code = {
             "augmentation": "other",
             "fusion": "cement-augmented-fixation",
             "instrumentation": "cement-augmented-fixation",
         }.get(kind, kind)
+        named = next((m for m in same if m.hit.code == kind), same[0])
         facts.append(
             ProcedureFact(
                 id=f"{patient.number}/index-{len(facts) + 1}",
                 role="index",
-                kind=Coded(code=code, text=same[0].words, span=(same[0].span(),)),
+                kind=Coded(code=code, text=named.words, span=(named.span(),)),
                 level=_stated_levels(same)
                 or _fracture_levels(patient, same, fractured, course)
                 or _listed_level(patient),
-                span=tuple(dict.fromkeys(m.span() for m in [same[0], *(m for m in same[1:] if m.done)]))[:4],
+                span=tuple(dict.fromkeys(m.span() for m in [named, *(m for m in same if m.done)]))[:4],
                 rule="procedures.index",
             )
         )

@@ -33,6 +33,8 @@ _FIRST_PERSON = re.compile(
 )
 _AUGMENTED = re.compile(r"plasty\b|plasties\b|\b(?:PKP|PVP|BKP|VP|KP)\b|\bcement", re.IGNORECASE)
 _FIGURE = re.compile(r"\bFigs?\.?\s?(\d{1,2})|\bFigures?\s(\d{1,2})", re.IGNORECASE)
+_ELSEWHERE = (Section.BACKGROUND, Section.DISCUSSION, Section.CONCLUSION, Section.OTHER)
+"""Where a case is told when no heading says that it is one."""
 _ROMAN = {"I": 1, "II": 2, "III": 3, "IV": 4, "V": 5, "VI": 6, "VII": 7, "VIII": 8, "IX": 9, "X": 10}
 
 
@@ -62,7 +64,7 @@ def find_patients(document: Document) -> list[PatientText]:
     """The patients in order: those of the case section, else of the abstract, then comments, then literature tables."""
     told = _narrated(document, Section.CASE)
     summary = _narrated(document, Section.ABSTRACT)
-    patients = told or summary
+    patients = told or summary or _narrated(document, *_ELSEWHERE)
     if told and summary:
         _add_summary(told, summary)
     columns, rows = patient_tables.columns(document), patient_tables.rows(document)
@@ -80,9 +82,9 @@ def find_patients(document: Document) -> list[PatientText]:
     return patients
 
 
-def _narrated(document: Document, section: Section) -> list[PatientText]:
-    """Split the sentences of a section among the persons they introduce one after the other."""
-    sentences = document.of(section)
+def _narrated(document: Document, *sections: Section) -> list[PatientText]:
+    """Split the sentences of some sections among the persons they introduce one after the other."""
+    sentences = document.of(*sections)
     patients: list[PatientText] = []
     pending: list[Sentence] = []
     shared_paragraph = -1

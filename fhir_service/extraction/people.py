@@ -32,7 +32,8 @@ _ARIANS = {
 _OLD = re.compile(rf"\b(?P<n>{_N})[\s-]?{_UNIT}\.?[\s-]?(?:old|o\b|of\sage)", re.IGNORECASE)
 _SLASHED = re.compile(r"\b(?P<n>\d{1,3})\s?y(?:/o|o)?\b|\b(?P<n2>\d{1,3})\s?yo\b", re.IGNORECASE)
 _AGED = re.compile(
-    rf"\b(?:aged|age(?:d|\s(?:of|was|is))?|at\s(?:the\s)?age(?:\sof)?)[\s:]+(?P<n>{_N})\b(?:\s?{_UNIT}\b)?",
+    rf"\b(?:aged|age(?:d|\s(?:of|was|is))?|at\s(?:the\s)?age(?:\sof)?)[\s:]+(?P<n>{_N})\b(?:\s?{_UNIT}\b)?|"
+    r"\b(?:who|she|he|patient),?\s(?:is|was)\s(?P<n2>\d{2,3})(?=,|\.|\sand\s|\syears\b(?!\s(?:after|before|later)))",
     re.IGNORECASE,
 )
 _OF_YEARS = re.compile(
@@ -174,7 +175,9 @@ def _noun_near(text: str, nouns: list, age: Person):  # type: ignore[no-untyped-
     if after:
         return next((hit for hit in after if hit.code != "person"), after[0])
     before = [
-        hit for hit in nouns if 0 <= age.start - hit.end <= 25 and not re.search(r"[.;:]", text[hit.end : age.start])
+        hit
+        for hit in nouns
+        if 0 <= age.start - hit.end <= 25 and not re.search(r"[;:]|\.\s+[A-Z][a-z]{2}", text[hit.end : age.start])
     ]
     if not before:
         return None

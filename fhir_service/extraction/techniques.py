@@ -10,7 +10,7 @@ import msgspec
 from fhir_service.extraction import context
 from fhir_service.extraction.course import Course
 from fhir_service.extraction.document import Passage, Sentence
-from fhir_service.extraction.levels import find_groups, level_facts
+from fhir_service.extraction.levels import LevelGroup, find_groups, level_facts
 from fhir_service.extraction.lexicon import lexicon
 from fhir_service.extraction.narrative import general, of_others
 from fhir_service.extraction.numbers import NUMBER, number_of
@@ -106,12 +106,25 @@ def _volumes(course: Course, sentence: Sentence, index: ProcedureFact) -> list[O
             for g in groups
             if 0 <= g.start - match.end() < 30 and re.match(r"\s?(?:of\s(?:\w+\s){0,3})?(?:in|into|at|for|\()", right)
         ]
-        if own and len(matches) > 1:
+        if own and len(matches) > 1 and "respectively" not in sentence.text:
             fact = msgspec.structs.replace(
                 fact, level=level_facts(sentence, own[0].mentions, "techniques.volume-level")
             )
         facts.append(fact)
-    return facts
+    return _respectively(sentence, facts, groups)
+
+
+def _respectively(
+    sentence: Sentence, facts: list[ObservationFact], groups: Sequence[LevelGroup]
+) -> list[ObservationFact]:
+    """ "2 mL and 2.5 mL at T5 and T6, respectively": each volume its own level."""
+    listed = next((g for g in groups if len(g.mentions) == len(facts) > 1), None)
+    if listed is None or "respectively" not in sentence.text or any(fact.level for fact in facts):
+        return facts
+    return [
+        msgspec.structs.replace(fact, level=level_facts(sentence, (mention,), "techniques.volume-level"))
+        for fact, mention in zip(facts, listed.mentions, strict=True)
+    ]
 
 
 def _sentences(course: Course, *, before: int) -> list[Sentence]:

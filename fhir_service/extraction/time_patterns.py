@@ -10,8 +10,8 @@ from fhir_service.extraction.lexicon import lexicon
 from fhir_service.extraction.numbers import NUMBER, ORDINAL
 
 ABOUT = r"(?:(?:about|approximately|around|nearly|almost|roughly|within|some|only|just|exactly|ca\.)\s)*"
-UNIT = r"(?P<unit>minutes?|mins?|hours?|hrs?|h|days?|weeks?|wks?|months?|mos?|years?|yrs?)\b"
-_BEFORE_UNIT = r"(?=[\s-]?(?:full\s)?(?:min|hour|hr|h\b|day|week|wk|month|mo\b|mos\b|year|yr))"
+UNIT = r"(?P<unit>seconds?|minutes?|mins?|hours?|hrs?|h|days?|weeks?|wks?|months?|mos?|years?|yrs?)\b"
+_BEFORE_UNIT = r"(?=[\s-]?(?:full\s)?(?:second|min|hour|hr|h\b|day|week|wk|month|mo\b|mos\b|year|yr))"
 AMOUNT = (
     rf"(?:(?P<value>{NUMBER})(?P<half>\sand\sa\shalf)?{_BEFORE_UNIT}|"
     rf"(?P<low>{NUMBER})\s?(?:-|to|or|and)\s?(?P<high>{NUMBER})|"
@@ -27,7 +27,7 @@ _DAY = "day|week|month"
 def patterns() -> SimpleNamespace:
     """The compiled expressions, by name."""
     words = lexicon("time-events")
-    skipped = rf"(?:(?!{words.pattern('other')}|and\s(?![TLC]\d))[\w-]+\s){{0,4}}?"
+    skipped = rf"(?:(?!{words.pattern('other')}|and\s(?![TLC]\d))[\w-]+,?\s){{0,4}}?"
     event = (
         rf"(?:(?P<augmentation>{skipped}{words.pattern('augmentation')})|"
         rf"(?P<operation>{skipped}{words.pattern('operation')})|(?P<discharge>{words.pattern('discharge')}))"

@@ -30,6 +30,7 @@ class Anchor(StrEnum):
 
 
 UNITS = {
+    "second": "s",
     "minute": "min",
     "min": "min",
     "hour": "h",
@@ -43,7 +44,7 @@ UNITS = {
     "year": "a",
     "yr": "a",
 }
-DAYS = {"min": Decimal(1) / 1440, "h": Decimal(1) / 24, "d": Decimal(1), "wk": Decimal(7)} | {
+DAYS = {"s": Decimal(1) / 86400, "min": Decimal(1) / 1440, "h": Decimal(1) / 24, "d": Decimal(1), "wk": Decimal(7)} | {
     "mo": Decimal("30.4375"),
     "a": Decimal("365.25"),
 }
@@ -96,7 +97,7 @@ class Duration:
 
 
 _TIME_WORD = re.compile(
-    r"min|hour|hr|\bh\b|day|week|wk|month|mo\b|mos\b|year|yr|after|dur|immediate|intra|once|throughout|course|time|end|"
+    r"second|min|hour|hr|\bh\b|day|week|wk|month|mo\b|mos\b|year|yr|after|dur|immediate|intra|once|throughout|course|time|end|"
     r"while|morning|evening|night|POD",
     re.IGNORECASE,
 )
@@ -228,6 +229,9 @@ def _at_once(text: str) -> list[TimeMention]:
 def _amount(match: re.Match[str]) -> tuple[Decimal | None, Decimal | None, Decimal | None, str]:
     groups = match.groupdict()
     unit = UNITS[re.sub(r"s$", "", groups["unit"].lower())]
+    if unit == "s":  # told in minutes; "a few seconds" is at once
+        seconds = groups["value"] or groups["low"]
+        return (number_of(seconds) / 60, None, None, "min") if seconds else (Decimal(0), None, None, "h")
     if groups["low"]:
         return None, number_of(groups["low"]), number_of(groups["high"] or ""), unit
     if groups["value"]:

@@ -161,3 +161,12 @@ def test_side_and_cause_are_kept_in_the_reports_words() -> None:
     assert fact.side is not None
     assert fact.side.code == "left"
     assert [cause.text for cause in fact.cause] == ["due to cement in the foramen"]
+
+
+def test_a_leak_of_contrast_or_spinal_fluid_is_no_leak_of_cement() -> None:
+    assert complications(only(START + "The balloon ruptured; contrast medium leaked.")) == set()
+    assert complications(only(START + "Leakage of cerebrospinal fluid was not seen, but CSF leaked later.")) == set()
+
+
+def test_a_question_states_nothing() -> None:
+    assert complications(only("Cement embolus in the renal artery?\n\n" + START + "She was well.")) == set()

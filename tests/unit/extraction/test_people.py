@@ -23,6 +23,7 @@ from fhir_service.extraction.people import find_people
         ("(F/64)", "64", "female"),
         ("I am a 60 year old male", "60", "male"),
         ("Mr X, 68 years old,", "68", "male"),
+        ("Mrs. K., 79 years of age", "79", "female"),
     ],
 )
 def test_a_person_is_introduced_by_age_and_sex(text: str, age: str, sex: str) -> None:

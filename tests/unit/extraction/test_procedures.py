@@ -121,3 +121,24 @@ def test_volumes_are_kept_for_each_level() -> None:
 def test_blood_is_no_cement() -> None:
     case = only("A 70-year-old woman had vertebroplasty of L1. After cement injection 200 ml of blood were drained.")
     assert not [fact for fact in case.observation if fact.kind.code == "cement-volume"]
+
+
+def test_volumes_given_respectively_go_to_their_levels() -> None:
+    case = only(
+        "A 70-year-old woman had vertebroplasty; 2 mL and 2.5 mL of cement were injected at T5 and T6, respectively."
+    )
+    volumes = [fact for fact in case.observation if fact.kind.code == "cement-volume"]
+    assert [(str(fact.value), codes(fact.level)) for fact in volumes] == [("2", ["T5"]), ("2.5", ["T6"])]
+
+
+def test_a_vertebra_that_was_cemented_was_augmented() -> None:
+    case = only("In a man aged 70, T11 was cemented and T12 collapsed 11 days later.")
+    assert (index(case).kind.code, codes(index(case).level)) == ("other", ["T11"])
+
+
+def test_a_case_under_no_case_heading_is_found() -> None:
+    case = only(
+        "Introduction\n\nA 63-year-old man had vertebroplasty of L5."
+        " Cement leaked into the disc.\n\nDiscussion\n\nLeaks are common.\n"
+    )
+    assert codes(index(case).level) == ["L5"]
