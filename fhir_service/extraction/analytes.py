@@ -15,7 +15,8 @@ from functools import cache, lru_cache
 from itertools import pairwise
 
 from fhir_service.extraction.lexicon import Hit, lexicon
-from fhir_service.extraction.quantities import Quantity, number, quantities
+from fhir_service.extraction.quantities import Quantity
+from fhir_service.extraction.reference_ranges import Reference, split
 
 _WORDS = re.compile(r"[^\s,:=()\[\]]+")
 _BREAK = re.compile(r"[;]|\.\s")
@@ -30,16 +31,6 @@ _JOINED_NAMES = re.compile(
     r"\s?(?:,|\band\b|\bor\b|&|\bas well as\b|\)|\(|\bscores?\b|\blevels?\b|\bthe\b|\bboth\b|\s)*", re.IGNORECASE
 )
 _JOINED_VALUES = re.compile(r"[\s,]*(?:\band\b|\bor\b|&|,)[\s,]*", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A printed normal range at `start` to `end`."""
-
-    start: int
-    end: int
-    low: Decimal | None
-    high: Decimal | None
 
 
 @dataclass(frozen=True)
@@ -66,7 +57,7 @@ def readings(text: str) -> list[Reading]:
     names = _names(text)
     if not names:
         return []
-    references, numbers = _split(text)
+    references, numbers = split(text)
     return _Assignment(text, names, numbers, references).readings()
 
 
@@ -85,57 +76,14 @@ def _stricter(one: Hit, other: Hit) -> Hit:
     return other if one.term["needs"] and not other.term["needs"] else one
 
 
-@cache
-def _reference() -> re.Pattern[str]:
-    words = lexicon("measurements").pattern("reference")
-    n = r"\d+(?:,\d{3})*(?:\.\d+)?"
-    unit = r"(?:\s?[A-Za-zµ%°/\[\]0-9^]{1,8})?"
-    return re.compile(
-        rf"[;,(\[]\s?(?:(?:with\s)?(?:a\s|the\s|its\s)?{words}|N\b|NR\b)\s?(?:of|is|was|for\s\w+)?\s?[:,=;]?\s?\(?(?:between\s)?"
-        rf"(?:(?P<low>{n}){unit}?\s?(?:-|to|and)\s?(?P<high>{n})|"
-        rf"(?:<=?|≤|less than|below|under|up to)\s?(?P<below>{n})|(?:>=?|≥|more than|above|over)\s?(?P<above>{n}))",
-        re.IGNORECASE,
-    )
-
-
-_BARE_BOUND = re.compile(r"\s?[(\[]\s?(?:<=?|≤)\s?(?P<high>\d+(?:\.\d+)?)(?:\s?[A-Za-zµ%/]{1,6})?\s?[)\]]")
-_BARE_RANGE = re.compile(
-    r"\s?[(\[]\s?(?P<low>\d+(?:\.\d+)?)\s?(?:-|to)\s?(?P<high>\d+(?:\.\d+)?)(?:\s?[A-Za-zµ%/]{1,6})?\s?[)\]]"
-)
-
-
-def _split(text: str) -> tuple[list[Reference], list[Quantity]]:
-    """The printed normal ranges, and the quantities that are none."""
-    references = [
-        Reference(match.start(), match.end(), _bound(match, "low", "above"), _bound(match, "high", "below"))
-        for match in _reference().finditer(text)
-    ]
-    numbers = [
-        quantity
-        for quantity in quantities(text)
-        if not any(r.start < quantity.end and quantity.start < r.end for r in references)
-    ]
-    for quantity in numbers:
-        # "12 mg/L (0-5)": a range in brackets right behind a laboratory value with a unit is its normal range.
-        match = _BARE_RANGE.match(text, quantity.end) or _BARE_BOUND.match(text, quantity.end)
-        if match and quantity.unit is not None and quantity.unit.kind is None and "/" in quantity.unit.code:
-            low = number(match["low"]) if "low" in match.groupdict() else None
-            references.append(Reference(match.start(), match.end(), low, number(match["high"])))
-    return references, [q for q in numbers if not any(r.start < q.end and q.start < r.end for r in references)]
-
-
-def _bound(match: re.Match[str], closed: str, opened: str) -> Decimal | None:
-    printed = match[closed] or match[opened]
-    return None if printed is None else number(printed)
-
-
 def _with_shared_units(text: str, numbers: list[Quantity]) -> list[Quantity]:
     """`from 35 to 18 mmHg`: the unit is that of both numbers."""
     shared = list(numbers)
     for place, (one, other) in enumerate(pairwise(numbers)):
-        if one.unit is None and one.second is None and other.unit is not None and other.unit.kind is None:
-            if re.fullmatch(r"\s?to\s?", text[one.end : other.start]):
-                shared[place] = replace(one, unit=other.unit)
+        alone = one.unit is None and one.second is None
+        measured = other.unit is not None and other.unit.kind is None
+        if alone and measured and re.fullmatch(r"\s?to\s?", text[one.end : other.start]):
+            shared[place] = replace(one, unit=other.unit)
     return shared
 
 
@@ -252,7 +200,11 @@ class _Assignment:
             if passed is not None and not _JOINED_NAMES.fullmatch(self.text[name.end : passed.start]):
                 return None
             if self._fits(name, quantity) and self._bridged(name, place, passed):
-                return None if passed is None and self._is_after_another(name, place) and self._mixed(name, place) else name
+                return (
+                    None
+                    if passed is None and self._is_after_another(name, place) and self._mixed(name, place)
+                    else name
+                )
             passed = name
         return None
 

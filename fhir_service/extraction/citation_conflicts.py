@@ -30,6 +30,7 @@ class _Citation:
 
 
 def read(document: Document) -> Iterator[Conflict]:
+    """The reference numbers of a report that do not fit."""
     yield from _two_numbers(document)
     yield from _too_few(document)
 

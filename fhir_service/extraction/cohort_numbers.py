@@ -14,16 +14,29 @@ from fhir_service.extraction.numbers import ORDINAL, WORD_NUMBER, number_of, ord
 from fhir_service.extraction.quantities import Quantity, number, quantities
 
 _N = rf"(?:\d{{1,3}}(?:,\d{{3}})+|\d{{1,6}}|{WORD_NUMBER})"
+_JOINT = re.compile(r"\s?(?:to|-|and)\s?")
+_SPREAD = re.compile(r"\b(?:rang\w+|var(?:y|ies|ied)|between|anywhere|reported\sin)\b[^.;]{0,30}$", re.IGNORECASE)
+_FRACTION = re.compile(r"\s?[(\[]\s?(?P<n>\d{1,6})\s?/\s?(?P<of>\d{1,6})\b")
+_AT_MOST = re.compile(r"\b(?:up\sto|as\smuch\sas|as\shigh\sas|at\smost)\s$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Share:
-    """A percentage, or a range of them, at `start` to `end`."""
+    """A percentage at `start` to `end`, a range of them, or a bound (`up to 65%` has only `high`).
+
+    `of` is the fraction in brackets behind it (`0.5% (3/604)`).
+    """
 
     start: int
     end: int
-    low: Decimal
-    high: Decimal | None
+    low: Decimal | None
+    high: Decimal | None = None
+    of: tuple[Decimal, Decimal] | None = None
+
+    @property
+    def exact(self) -> Decimal | None:
+        """The percentage, where it is one number."""
+        return self.low if self.high is None and self.low is not None else None
 
 
 @dataclass(frozen=True)
@@ -56,6 +69,8 @@ def words(name: str) -> str:
 class _Patterns:
     counted: re.Pattern[str]
     """`four out of 251 patients`, `the other 247 patients`."""
+    among: re.Pattern[str]
+    """`2 cases among 1,500 procedures`."""
     bare: re.Pattern[str]
     """`four of 251`."""
     elliptic: tuple[re.Pattern[str], ...]
@@ -80,6 +95,11 @@ def _patterns() -> _Patterns:
             rf"(?:{total}\s|/\s?(?P<slash>\d{{1,6}})\s)?(?P<noun>{adjectives}{people})",
             re.IGNORECASE,
         ),
+        among=re.compile(
+            rf"{free}(?P<n>{_N})\s(?P<noun>{adjectives}{people})\s(?:among|out\sof|of|in)\s(?:the\s|our\s|a\stotal\sof\s)?(?P<of>{_N})\s"
+            r"(?:[\w-]+\s){0,2}?(?:procedures|patients|operations|vertebrae|levels|vertebroplasties|kyphoplasties|cases)\b",
+            re.IGNORECASE,
+        ),
         bare=re.compile(
             rf"{free}(?P<n>{_N})\s{total}\b(?!\s?(?:%|weeks?|months?|days?|years?|hours?|mm|cm|ml|points?))",
             re.IGNORECASE,
@@ -88,6 +108,7 @@ def _patterns() -> _Patterns:
             re.compile(rf"(?:(?<=\sand\s)|(?<=,\s)|(?<=\()|(?<=;\s))(?P<n>{_N})\s{verb}", re.IGNORECASE),
             re.compile(rf"\bin\s(?P<n>{_N})(?=\s?[;,.(]|\sof\sthem)", re.IGNORECASE),
             re.compile(rf"\b(?P<n>{_N})\sof\sthem\b", re.IGNORECASE),
+            re.compile(rf"{free}(?P<n>{_N})\s(?=\(\d+(?:\.\d+)?\s?%\))", re.IGNORECASE),
             re.compile(rf"\b(?:only|just|merely)\s(?P<n>{_N})(?=\s(?:with|of\sthem|had|were|was)\b)", re.IGNORECASE),
         ),
         rest=re.compile(rf"\bthe\s(?:other|remaining)\s(?P<n>{_N})(?=\s?[.;,]|\s{verb})", re.IGNORECASE),
@@ -132,6 +153,8 @@ def _with_noun(text: str, patterns: _Patterns) -> Iterator[Count]:
             noun=match["noun"],
             definite=bool(lead) and not _is(lead, "everyone") and not _is(lead, "rest"),
         )
+    for match in patterns.among.finditer(text):
+        yield Count(match.start(), match.end(), _number(match["n"]), of=_number(match["of"]), noun=match["noun"])
     for match in patterns.bare.finditer(text):
         yield Count(match.start(), match.end(), _number(match["n"]), of=_number(match["of"]))
 
@@ -156,10 +179,6 @@ def _number(printed: str) -> Decimal:
     return number(printed) if printed[0].isdigit() else number_of(printed)
 
 
-_JOINT = re.compile(r"\s?(?:to|-|and)\s?")
-_SPREAD = re.compile(r"\b(?:rang\w+|var(?:y|ies|ied)|between|anywhere|reported\sin)\b[^.;]{0,30}$", re.IGNORECASE)
-
-
 def shares(text: str) -> list[Share]:
     """The percentages of a sentence that are shares of people; none of a measurement, a confidence or a size."""
     printed = [q for q in quantities(text) if q.second is None]
@@ -175,8 +194,19 @@ def shares(text: str) -> list[Share]:
             found = [share for share in found if share.start != before.start]
             found.append(Share(before.start, quantity.end, before.value, quantity.value))
         else:
-            found.append(Share(quantity.start, quantity.end, quantity.value, quantity.high))
+            found.append(_share(text, quantity))
     return found
+
+
+def _share(text: str, quantity: Quantity) -> Share:
+    start, end = quantity.start, quantity.end
+    if quantity.high is not None:
+        return Share(start, end, quantity.value, quantity.high)
+    if quantity.comparator in ("<", "<=") or _AT_MOST.search(text[:start]):
+        return Share(start, end, None, quantity.value)
+    fraction = _FRACTION.match(text, end)
+    of = (Decimal(fraction["n"]), Decimal(fraction["of"])) if fraction else None
+    return Share(start, end, quantity.value, None, of if quantity.comparator is None else None)
 
 
 def _is_percent(quantity: Quantity) -> bool:

@@ -21,6 +21,7 @@ _FINITE = re.compile(
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[^\s,;:.()]+")
+_CELL_WORDS = 3
 
 
 @dataclass(frozen=True)
@@ -88,9 +89,6 @@ def read(sentence: Passage, start: int, end: int) -> Context:
         others="others" in codes,
         trigger=trigger,
     )
-
-
-_CELL_WORDS = 3
 
 
 def _in_cell(text: str, reach: _Reach, start: int, end: int) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from fhir_service.extraction import citation_conflicts, clinical_conflicts, disputes
+from fhir_service.extraction import citation_conflicts, course_conflicts, disputes, state_conflicts
 from fhir_service.extraction.cohort_statements import agrees
 from fhir_service.extraction.conflict import Conflict
 from fhir_service.extraction.document import Document
@@ -19,7 +19,8 @@ def read(document: Document, case_report: CaseReport) -> tuple[Contradiction, ..
     found: list[Conflict] = [
         *_shares(case_report.group_statement),
         *citation_conflicts.read(document),
-        *clinical_conflicts.read(document, case_report),
+        *state_conflicts.read(document, case_report),
+        *course_conflicts.read(document, case_report),
         *disputes.read(document),
     ]
     found.sort(key=lambda conflict: min(span.offset for span in conflict.spans))

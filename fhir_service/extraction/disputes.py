@@ -24,6 +24,10 @@ _COMMON = frozenset({
     "treated", "level", "adjacent", "fracture", "vertebral",
 })
 # fmt: on
+_ANSWER_REACH = 3
+_PAIR = re.compile(r"\b(?=(?P<first>[A-Za-z][a-z-]+)\s(?P<last>[a-z]+)\b)")
+_WORDS_COMPARED = 2
+_STEM = 5
 
 
 @cache
@@ -32,6 +36,7 @@ def _class(name: str) -> re.Pattern[str]:
 
 
 def read(document: Document) -> Iterator[Conflict]:
+    """The disputes of a report, each rule at most once."""
     yield from _reported_after_all(document)
     yield from _quoted_and_denied(document)
     yield from _called_wrong(document)
@@ -133,9 +138,6 @@ def _called_wrong(document: Document) -> Iterator[Conflict]:
                 break
 
 
-_ANSWER_REACH = 3
-
-
 def _two_meanings(document: Document) -> Iterator[Conflict]:
     """An abbreviation written out as one thing in the legend, and as another of the same letters in the text."""
     for table in document.tables:
@@ -155,9 +157,6 @@ def _two_meanings(document: Document) -> Iterator[Conflict]:
                 )
 
 
-_PAIR = re.compile(r"\b(?=(?P<first>[A-Za-z][a-z-]+)\s(?P<last>[a-z]+)\b)")
-
-
 def _other_meanings(document: Document, short: str, long: str) -> Iterator[tuple[Sentence, int, int]]:
     """Phrases of two words that share the letters and the last word of the long form, and are not it."""
     first, *_, last = _plain(long).split()
@@ -169,10 +168,6 @@ def _other_meanings(document: Document, short: str, long: str) -> Iterator[tuple
             related = one[:_STEM] == first[:_STEM] and one != first and other == last
             if related and _spells(short, one + other):
                 yield sentence, match.start("first"), match.end("last")
-
-
-_WORDS_COMPARED = 2
-_STEM = 5
 
 
 def _plain(words: str) -> str:

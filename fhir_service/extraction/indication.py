@@ -14,7 +14,7 @@ from functools import cache
 from fhir_service.extraction import context
 from fhir_service.extraction.binding import bind_to
 from fhir_service.extraction.document import Section, Sentence
-from fhir_service.extraction.levels import LevelMention, find_groups, level_facts
+from fhir_service.extraction.levels import LevelMention, find_groups, find_levels, level_facts
 from fhir_service.extraction.lexicon import Hit, lexicon
 from fhir_service.extraction.timepoints import Operations
 from fhir_service.reports.case_report import Coded, ConditionFact, Level, Polarity
@@ -30,6 +30,11 @@ _LED_TO = re.compile(
 _NEW_REACH = 30
 _LEVEL_WORD = re.compile(r"(?:[CTLDS]h?-?\d{1,2}|\([^()]*\)|and|to|,)\s$")
 _SIGN_CODES = frozenset({"cleft", "height-loss", "signal-change", "instability"})
+_CAUSE = re.compile(
+    r"(?:\sof\s(?:the\s)?[\w-]+)?\s(?:d/t|due\sto|secondary\sto|caused\sby|resulting\sfrom|because\sof|following|after)\s"
+    r"(?P<what>(?:(?!and\b|or\b|laminectomy\b|she\b|he\b|was\b|which\b|with\b)[\w-]+\s?){1,4})",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -40,13 +45,6 @@ class _Mention:
     polarity: Polarity
     levels: tuple[Level, ...]
     cause: Coded | None = None
-
-
-_CAUSE = re.compile(
-    r"(?:\sof\s(?:the\s)?[\w-]+)?\s(?:d/t|due\sto|secondary\sto|caused\sby|resulting\sfrom|because\sof|following|after)\s"
-    r"(?P<what>(?:(?!and\b|or\b|laminectomy\b|she\b|he\b|was\b|which\b|with\b)[\w-]+\s?){1,4})",
-    re.IGNORECASE,
-)
 
 
 def _cause(sentence: Sentence, end: int) -> Coded | None:
@@ -113,8 +111,10 @@ def _mentions(sentence: Sentence, operations: Operations) -> Iterator[_Mention]:
             continue
         if operations.told(operations.index, sentence, start) and _is_new(text, start, hit.end):
             continue
-        if hit.term["group"] == "lesion" and not _is_purpose(text, start):
+        if hit.term["group"] == "lesion" and not (_is_purpose(text, start) or _with_index(sentence, operations)):
             continue
+        if not levels and _is_purpose(text, start):
+            levels = _treated_here(sentence, operations)
         if _is_indication(sentence, start, levels, operations):
             polarity = Polarity.HYPOTHETICAL if read.provisional else Polarity.AFFIRMED
             treated = {level.code for level in operations.index.level} if operations.index else set()
@@ -153,6 +153,15 @@ def _is_indication(sentence: Sentence, start: int, levels: tuple[Level, ...], op
 def _with_index(sentence: Sentence, operations: Operations) -> bool:
     index = operations.index
     return index is not None and any(sentence.start <= span.offset < sentence.end for span in index.span)
+
+
+def _treated_here(sentence: Sentence, operations: Operations) -> tuple[Level, ...]:
+    """`vertebroplasty at L4 for a compression fracture`: the fracture is where the augmentation was."""
+    if operations.index is None or not _with_index(sentence, operations):
+        return ()
+    treated = {level.code for level in operations.index.level}
+    named = [mention for mention in find_levels(sentence.text) if treated.issuperset(mention.codes)]
+    return level_facts(sentence, named, "indication.treated") if named else ()
 
 
 def _is_purpose(text: str, start: int) -> bool:

@@ -18,6 +18,7 @@ from fhir_service.reports.case_report import Coded, Polarity, ProcedureFact, Rem
 _ADVISED = re.compile(r"\b(?:should|recommended|advised|would|could|may|planned|refused|declined)\b", re.IGNORECASE)
 _DOSE_GAP = re.compile(r"\s?(?:\(|of\s|at\s|iv\s|i\.v\.\s)?\s?")
 _OF_DOSE = re.compile(r"\s?(?:of\s)?")
+_CITED = re.compile(r"[A-Z][\w'-]+\s(?:et\.?\sal\.?|and\s[A-Z][\w'-]+)?,?\s*\(?(?:19|20)\d\d\)?(?:\s*\[\d{1,3}\])?")
 
 
 def read(
@@ -61,9 +62,6 @@ def _of_sentence(sentence: Sentence, operations: Operations) -> Iterator[Remark]
             span=(sentence.span(start, end),),
             rule=f"remarks.{hit.code}",
         )
-
-
-_CITED = re.compile(r"[A-Z][\w'-]+\s(?:et\.?\sal\.?|and\s[A-Z][\w'-]+)?,?\s*\(?(?:19|20)\d\d\)?(?:\s*\[\d{1,3}\])?")
 
 
 def _citation(row: Sentence) -> Iterator[Remark]:

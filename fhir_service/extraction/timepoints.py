@@ -16,7 +16,6 @@ from fhir_service.extraction.lexicon import lexicon
 from fhir_service.extraction.timeline import Anchor, TimeMention, find_durations, find_times
 from fhir_service.reports.case_report import Polarity, ProcedureFact, Relation, RelativeTime
 
-
 _BRACKETED = re.compile(r"\((?:at\s|after\s)?([^()]{3,20})\)")
 _BARE = re.compile(r"\b(?:before|after)\b(?=\s(?:and|to)\s|\s?[,;.)])", re.IGNORECASE)
 """`9 before and 3 after`: of the operation that the sentence, or the one before it, told of."""
@@ -81,11 +80,13 @@ def _in_brackets(text: str, known: Iterable[Timepoint]) -> list[Timepoint]:
     for match in _BRACKETED.finditer(text):
         for duration in find_durations(match[1]):
             whole = duration.start == 0 and duration.end == len(match[1])
-            if whole and duration.value is not None and not any(a < match.end() and match.start() < b for a, b in taken):
+            if (
+                whole
+                and duration.value is not None
+                and not any(a < match.end() and match.start() < b for a, b in taken)
+            ):
                 start, end = match.span(1)
-                mention = TimeMention(
-                    start, end, Relation.AFTER, Anchor.SURGERY, duration.value, unit=duration.unit
-                )
+                mention = TimeMention(start, end, Relation.AFTER, Anchor.SURGERY, duration.value, unit=duration.unit)
                 found.append(Timepoint("counted", start, end, mention))
     return found
 
