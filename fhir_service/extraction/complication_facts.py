@@ -166,7 +166,7 @@ class FactBuilder:
     def _own_time(self, harm: Harm) -> TimeMention | None:
         """The time its sentence tells: before it in the sentence, else behind it in the same clause."""
         times = [t for t in find_times(harm.sentence.text) if self._counts(t, harm)]
-        before = [t for t in times if t.start < harm.start]
+        before = [t for t in times if t.start < harm.start and ";" not in harm.sentence.text[t.end : harm.start]]
         behind = [
             t
             for t in times

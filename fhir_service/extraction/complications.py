@@ -11,6 +11,7 @@ from fhir_service.extraction.course import Course
 from fhir_service.extraction.document import Section, Sentence
 from fhir_service.extraction.harms import Harm, find_harms, masses
 from fhir_service.extraction.levels import neighbours
+from fhir_service.extraction.lexicon import lexicon
 from fhir_service.extraction.narrative import collective, general, names_patient, of_others
 from fhir_service.extraction.timeline import Anchor, find_times
 from fhir_service.reports.case_report import ComplicationFact, Polarity, ProcedureFact, Relation
@@ -25,6 +26,7 @@ _HISTORY = re.compile(
     r"\b(?:history\sof|previous|prior|once\shad|past|known|underlying|pre-?existing|pre-?operative(?:ly)?|before)\b[^.;,]{0,40}$",
     re.IGNORECASE,
 )
+_ELSEWHERE = re.compile(r"\b(?:pulmonary|miliary|lung)\s$", re.IGNORECASE)
 _FEARED = re.compile(
     r"\b(?:fear\w*|scared|afraid|terrified|worr\w+|prevent\w*|avoid\w*|to\sexclude|will\sget|in\sorder\sto)\b[^.;]{0,40}$",
     re.IGNORECASE,
@@ -96,6 +98,8 @@ def _accepted(harm: Harm, treated: frozenset[str]) -> list[Harm]:
     polarity = harm.polarity
     if polarity is Polarity.HYPOTHETICAL and _TREATED.search(text[: harm.start]) and _BEGUN.search(text):
         polarity = Polarity.AFFIRMED
+    if _ELSEWHERE.search(text[: harm.start]):
+        return []
     meant = context.read(harm.sentence, harm.start, harm.end)
     if meant.family or meant.others or _FEARED.search(text[: harm.start]):
         return []
@@ -128,12 +132,20 @@ def _with_masses(course: Course, found: list[Harm]) -> list[Harm]:
     """ "Cement had embolised": where to, another sentence tells that describes something in the heart or the lungs."""
     open_ones = [harm for harm in found if harm.code == "embolus"]
     rest = [harm for harm in found if harm.code != "embolus"]
-    if not open_ones or any(harm.embolic for harm in rest):
+    untold = not any(harm.code.startswith(BY_CEMENT) for harm in rest) and _cement_taken_out(course)
+    if not (open_ones or untold) or any(harm.embolic for harm in rest):
         return rest
     for number, sentence in enumerate(course.patient.case):
         if number >= course.index[0] and not general(sentence.text):
             rest += masses(sentence)
     return rest
+
+
+def _cement_taken_out(course: Course) -> bool:
+    return any(
+        number >= course.index[0] and lexicon("procedures").has(sentence.text, "cement-removal")
+        for number, sentence in enumerate(course.patient.case)
+    )
 
 
 def _shared(course: Course, everyone: Sequence[Course]) -> list[Harm]:

@@ -10,7 +10,7 @@ from fhir_service.extraction import context
 from fhir_service.extraction.document import Sentence
 from fhir_service.extraction.lexicon import lexicon
 from fhir_service.extraction.narrative import general
-from fhir_service.extraction.patients import PatientText
+from fhir_service.extraction.patient_text import PatientText
 from fhir_service.extraction.timeline import Anchor, TimeMention, find_times
 from fhir_service.reports.case_report import Polarity, Relation
 

@@ -8,7 +8,7 @@ from collections import Counter
 from fhir_service.extraction import table_cases
 from fhir_service.extraction.document import Document, Section, Sentence
 from fhir_service.extraction.narrative import of_others
-from fhir_service.extraction.patients import PatientText
+from fhir_service.extraction.patient_text import PatientText
 from fhir_service.extraction.people import Person
 from fhir_service.reports.case_report import Age, Coded
 from fhir_service.reports.span import SourceSpan

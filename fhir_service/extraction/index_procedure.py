@@ -12,7 +12,7 @@ from fhir_service.extraction.document import Section, Sentence
 from fhir_service.extraction.levels import LevelMention, find_groups, level_facts
 from fhir_service.extraction.narrative import general
 from fhir_service.extraction.operations import Mention, mentions
-from fhir_service.extraction.patients import PatientText
+from fhir_service.extraction.patient_text import PatientText
 from fhir_service.extraction.timeline import find_times
 from fhir_service.reports.case_report import Coded, Level, ProcedureFact, Relation
 
@@ -21,6 +21,7 @@ _PERFORMED = re.compile(
     r"\b(?:(?:during|after)\s(?:the\s|this\s)?(?:procedure|operation|intervention)|post-?operative\w*|cement|injected)\b",
     re.IGNORECASE,
 )
+_PUT_IN = re.compile(r"\b(?:injected|instilled|introduced)\s(?:in|into|at|through)\b", re.IGNORECASE)
 _NEW = re.compile(r"\b(?:new|subsequent\w*|later|required|another|then|adjacent)\b", re.IGNORECASE)
 _NOT_TREATED = re.compile(
     r"\b(?:new|adjacent|subsequent|(?<!year[ -])(?<!years[ -])old|healed|chronic|previous(?:ly)?|known)\b"
@@ -85,12 +86,20 @@ def _is_later(mention: Mention, chosen: Sequence[Mention], fractured: dict[int, 
     """Done in a later sentence, at none of the levels known so far, because of something new."""
     if not chosen or mention.anchor or not mention.done or mention.place[0] == chosen[0].place[0]:
         return False
+    if _told_as_past(chosen[0]) and mention.hit.code != chosen[0].hit.code:
+        return True
     known = {code for other in chosen for code in other.codes or fractured.get(other.place[0], ())}
     codes = mention.codes or {code for level in fracture_mentions(mention.sentence, new=True) for code in level.codes}
     if not known or not codes or not known.isdisjoint(codes):
         return False
     text = mention.sentence.text
     return _NEW.search(text) is not None or any(time.relation is Relation.AFTER for time in find_times(text))
+
+
+def _told_as_past(mention: Mention) -> bool:
+    """ "Had been treated by vertebroplasty 7 months earlier"."""
+    times = find_times(mention.sentence.text)
+    return any(t.relation is Relation.BEFORE and abs(t.start - mention.hit.end) < 60 for t in times)
 
 
 def _is_earlier(mention: Mention, rest: Sequence[Mention]) -> bool:
@@ -122,7 +131,8 @@ def index_facts(patient: PatientText, index: Index, echoes: Sequence[Mention], c
                 kind=Coded(code=code, text=named.words, span=(named.span(),)),
                 level=_stated_levels(same)
                 or _fracture_levels(patient, same, fractured, course)
-                or _listed_level(patient),
+                or _listed_level(patient)
+                or _injected_level(patient),
                 span=tuple(dict.fromkeys(m.span() for m in [named, *(m for m in same if m.done)]))[:4],
                 rule="procedures.index",
             )
@@ -174,6 +184,16 @@ def _fracture_levels(
         return ()
     sentence = patient.case[places[0]]
     return level_facts(sentence, fracture_mentions(sentence), "procedures.index-level-of-fracture")
+
+
+def _injected_level(patient: PatientText) -> tuple[Level, ...]:
+    """ "Cement had been injected into L1"."""
+    for sentence in patient.case:
+        put_in = _PUT_IN.search(sentence.text)
+        for group in find_groups(sentence.text) if put_in and not general(sentence.text) else []:
+            if put_in and 0 <= group.start - put_in.end() < 12:
+                return level_facts(sentence, group.mentions, "index_procedure.level-of-injection")
+    return ()
 
 
 def _listed_level(patient: PatientText) -> tuple[Level, ...]:

@@ -8,27 +8,12 @@ in lower case continues it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import StrEnum
 
-from fhir_service.extraction.lexicon import lexicon
+from fhir_service.extraction.headings import CASE_HEADING, COMMENT_HEADING, LABEL, Section, heading_section
+from fhir_service.extraction.lines import Line, is_markup, read_lines
 
-
-class Section(StrEnum):
-    """Part of a report a sentence stands in."""
-
-    TITLE = "title"
-    ABSTRACT = "abstract"
-    BACKGROUND = "background"
-    CASE = "case"
-    DISCUSSION = "discussion"
-    CONCLUSION = "conclusion"
-    CAPTION = "caption"
-    TABLE = "table"
-    REFERENCES = "references"
-    COMMENT = "comment"
-    OTHER = "other"
+__all__ = ["Block", "Section", "read_blocks"]
 
 
 @dataclass(eq=False)
@@ -45,33 +30,11 @@ class Block:
     caption: tuple[int, int] | None = None
 
 
-@dataclass(frozen=True)
-class Line:
-    """A printed line: raw offsets without the blanks around it. `boxed` marks the first line of a text box."""
-
-    start: int
-    end: int
-    words: str
-    after_blank: bool
-    boxed: bool
-
-
-_LINE = re.compile(r"[^\r\n\f\x0b\u2028\u2029]*(?:\r\n|[\r\n\f\x0b\u2028\u2029]|$)")
-_HTML = re.compile(r"<(?:html|body|p|div|br|table|h[1-6])\b[^<>]*>", re.IGNORECASE)
-_HTML_DROPPED = re.compile(r"<(script|style|head)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)", re.IGNORECASE | re.DOTALL)
-_HTML_BREAK = re.compile(
-    r"<(/?)(?:p|div|br|tr|li|ul|ol|h[1-6]|table|section|article|body|html)\b[^<>]*>", re.IGNORECASE
-)
-_TAG = re.compile(r"<[A-Za-z/!?][^<>]{0,2000}>")
 _CAPTION = re.compile(r"(?:Fig(?:ure|\.)?|FIG(?:URE|\.)?)\s*\d{1,2}[A-Za-z]?(?:[.:|]|\s+(?=[A-Z(\[])|\s*$)")
 _TABLE_TITLE = re.compile(r"(?:Table|TABLE|Tab\.)\s*(?:\d{1,2}|[IVX]{1,4})\b(?!\)|,|;)[.:]?\s*(?P<title>.*)")
 _FURNITURE = re.compile(
     r"Page \d+ of \d+.*|[A-Z][a-z]+ \d{1,2}, \d{4} at \d{1,2}:\d\d ?[ap]m|\d{1,4}|(?:https?://|www\.)\S+|(?:doi|DOI):?\s?10\.\S+|©.*|Copyright\b.*|\*?Correspondence\b.*"
 )
-_LABEL = re.compile(r"(?P<label>[A-Z][A-Za-z ,&/]{2,45}?)\s?[:.]\s+(?=\S)")
-_INLINE_LABEL = re.compile(r"(?<=[.!?)]\s)(?P<label>[A-Z][A-Za-z ,&/]{2,45}?):\s")
-_CASE_HEADING = re.compile(r"(?:Case|CASE|Patient|PATIENT)\s*(?:No\.?\s*|#)?(?:\d{1,2}|[IVX]{1,4}|[A-H])\s*[:.]?$")
-_COMMENT_HEADING = re.compile(r"\(?\d+\)?\s*\.?\s*.{1,60}\b(?:says|wrote|said|writes)\s*:?$")
 _DATE_LINE = re.compile(r"[A-Z][a-z]+ \d{1,2}, \d{4}(?: at \d{1,2}:\d\d ?[ap]m)?$")
 _ENDED = re.compile(r"[.!?:;][\"')\]]*$|(?<=[a-z)\]])[.!?][\"')\]\d,]*$|\]$")
 _HANGING = re.compile(
@@ -87,64 +50,10 @@ def read_blocks(text: str) -> list[Block]:
     return _Reader(text).read()
 
 
-def _lines(text: str, markup: bool) -> Iterator[Line]:
-    dropped = [match.span() for match in _HTML_DROPPED.finditer(text)] if markup else []
-    blank, flush, next_dropped = True, True, 0
-    for start, end in _raw_lines(text, markup):
-        while next_dropped < len(dropped) and dropped[next_dropped][1] <= start:
-            next_dropped += 1
-        if next_dropped < len(dropped) and dropped[next_dropped][0] <= start < dropped[next_dropped][1]:
-            continue
-        raw = text[start:end]
-        words = _TAG.sub("", raw).strip() if markup else raw.strip("\ufeff\u200e\u200f").strip()
-        if not words:
-            blank = True
-            continue
-        indent = len(raw) - len(raw.lstrip())
-        boxed = not markup and (raw[:1] == " " and flush and raw[1:2] not in (" ", "\t"))
-        yield from _at_labels(text, Line(start + indent, start + len(raw.rstrip()), words, blank, boxed))
-        blank, flush = False, raw[:1] != " "
-
-
-def _at_labels(text: str, line: Line) -> Iterator[Line]:
-    """A structured abstract printed as one paragraph comes apart at its labels."""
-    first = line.start
-    if ": " in line.words:
-        for match in _INLINE_LABEL.finditer(text, line.start, line.end):
-            if heading_section(match["label"]) is not None:
-                yield Line(
-                    first,
-                    match.start("label"),
-                    text[first : match.start("label")].strip(),
-                    line.after_blank,
-                    line.boxed,
-                )
-                line = Line(
-                    match.start("label"), line.end, text[match.start("label") : line.end].strip(), True, line.boxed
-                )
-                first = line.start
-    yield line
-
-
-def _raw_lines(text: str, markup: bool) -> Iterator[tuple[int, int]]:
-    for match in _LINE.finditer(text):
-        if match.start() == match.end():
-            continue
-        if not markup:
-            yield match.span()
-            continue
-        position = match.start()
-        for tag in _HTML_BREAK.finditer(text, match.start(), match.end()):
-            yield position, tag.start()
-            yield tag.start(), tag.start()
-            position = tag.end()
-        yield position, match.end()
-
-
 class _Reader:
     def __init__(self, text: str) -> None:
         self.text = text
-        self.markup = len(_HTML.findall(text, 0, 200_000)) >= 3
+        self.markup = is_markup(text)
         self.blocks: list[Block] = []
         self.open: list[Block] = []
         self.section = Section.OTHER
@@ -153,7 +62,7 @@ class _Reader:
         self.current: Block | None = None
 
     def read(self) -> list[Block]:
-        lines = list(_lines(self.text, self.markup))
+        lines = list(read_lines(self.text, markup=self.markup))
         position = 0
         while position < len(lines):
             position = self._take(lines, position)
@@ -182,12 +91,12 @@ class _Reader:
         words = line.words
         if len(words) > 80:
             return self._take_label(line)
-        if _COMMENT_HEADING.match(words) and (
+        if COMMENT_HEADING.match(words) and (
             line.after_blank or self.section is Section.COMMENT or self._after_date(lines, position)
         ):
             self._enter(Section.COMMENT, words, abstract=False)
             return True
-        if _CASE_HEADING.fullmatch(words) and self._mixed(lines, position):
+        if CASE_HEADING.fullmatch(words) and self._mixed(lines, position):
             self._enter(Section.CASE, words, abstract=False)
             return True
         section = heading_section(words)
@@ -206,7 +115,7 @@ class _Reader:
 
     def _take_label(self, line: Line) -> bool:
         """`Background: ...` and the like at the start of a line set the section of the paragraph they open."""
-        match = _LABEL.match(line.words)
+        match = LABEL.match(line.words)
         if match is None or not (line.after_blank or line.boxed or self._ended()):
             return False
         section = heading_section(match["label"])
@@ -302,7 +211,7 @@ class _Reader:
         if not (line.after_blank or line.boxed):
             return False
         if heading_section(line.words) is not None or (
-            _CASE_HEADING.fullmatch(line.words) and self._prose_follows(lines, position + 1)
+            CASE_HEADING.fullmatch(line.words) and self._prose_follows(lines, position + 1)
         ):
             return True
         if _FURNITURE.fullmatch(line.words) and len(line.words) > 4:
@@ -348,28 +257,3 @@ class _Reader:
 
     def _words(self, block: Block) -> str:
         return self.text[block.intervals[0][0] : block.intervals[-1][1]] if block.intervals else ""
-
-
-def heading_section(words: str) -> Section | None:
-    """The section a heading opens, or None where these words are no heading we know."""
-    plain = re.sub(r"[^a-z ]", " ", words.lower().replace("&", "and"))
-    plain = " ".join(plain.split())
-    if not plain or len(plain) > 60 or (words.rstrip().endswith((".", ",")) and " " in plain):
-        return None
-    return _headings().get(_letters(plain))
-
-
-def _letters(plain: str) -> str:
-    """Words with the letters sorted: a heading set with two letters exchanged is still that heading."""
-    return " ".join("".join(sorted(word)) for word in plain.split())
-
-
-_HEADINGS: dict[str, Section] = {}
-
-
-def _headings() -> dict[str, Section]:
-    if not _HEADINGS:
-        for term in lexicon("sections").terms:
-            for words in term.words:
-                _HEADINGS[_letters(words)] = Section(term.code)
-    return _HEADINGS

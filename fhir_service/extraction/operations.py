@@ -40,6 +40,9 @@ _DEVICE = re.compile(
     r"\b(?:position|loosening|failure|segments?|site|construct|alignment|presence)\s(?:of|in|within|with)\s(?:the\s|her\s|his\s)?(?:\w+\s)?$",
     re.IGNORECASE,
 )
+_STATE = re.compile(
+    r"\s(?:was|is|were|had)\s(?:solid|achieved|complete|evident|occurred|confirmed|intact|stable)\b", re.IGNORECASE
+)
 _CLAUSE_START = re.compile(r";|\.\s|,\s(?:and|but)\s(?:she|he|the|it|we)\b|\bbut\b")
 
 
@@ -97,7 +100,11 @@ def mentions(sentences: Iterable[Sentence], *, first: int = 0, general_too: bool
 def _mention(sentence: Sentence, hit: Hit, number: int, bound: Bound) -> Mention | None:
     text = sentence.text
     before = text[max(0, hit.start - 60) : hit.start]
-    if context.polarity(sentence, hit.start, hit.end) is Polarity.NEGATED or _DEVICE.search(before):
+    if (
+        context.polarity(sentence, hit.start, hit.end) is Polarity.NEGATED
+        or _DEVICE.search(before)
+        or _STATE.match(text, hit.end)
+    ):
         return None
     doing = lexicon("doing")
     clause = _clause(text, hit.start, hit.end)

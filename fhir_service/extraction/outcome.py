@@ -11,13 +11,15 @@ from fhir_service.extraction.course import NOWHERE, Course
 from fhir_service.extraction.document import Section, Sentence
 from fhir_service.extraction.lexicon import Hit, lexicon
 from fhir_service.extraction.narrative import collective, general, of_others
-from fhir_service.extraction.timeline import DAYS, Anchor, Duration, find_durations, find_times
+from fhir_service.extraction.timeline import DAYS, Anchor, Duration, TimeMention, find_durations, find_times
 from fhir_service.reports.case_report import Coded, ObservationFact, Polarity, Relation
 
 _FOLLOW_UP = re.compile(
     r"\bfollow(?:ed)?[\s-]*up\b|\bfollowed\sfor\b|\blast\s(?:visit|examination|review)\b", re.IGNORECASE
 )
-_WORSE = re.compile(r"\b(?:recur\w*|restenosis|collaps\w*|worsen\w*|readmitted|new\s)", re.IGNORECASE)
+_WORSE = re.compile(
+    r"\b(?:returned|came\sback|recur\w*|restenosis|collaps\w*|worsen\w*|readmitted|new\s)", re.IGNORECASE
+)
 _SEEN = re.compile(r"\b(?:was\s(?:last\s)?(?:seen|examined|reviewed)|visits?|check-?ups?)\b", re.IGNORECASE)
 _SHORTEST = Decimal(14)
 """Days: what is told within two weeks of an operation is its aftermath, not follow-up."""
@@ -156,7 +158,7 @@ def _told(course: Course) -> Found | None:
         if number < course.index[0] or general(sentence.text) or not _closes(course, sentence, number):
             continue
         for time in find_times(sentence.text):
-            if time.relation is Relation.AFTER and time.days is not None and time.anchor is not Anchor.PRESENT:
+            if _counts(sentence, time):
                 best = _longer(best, sentence, (time.start, time.end), time.high or time.value, time.unit)
         if course.revision[0] < number < NOWHERE[0]:
             for duration in find_durations(sentence.text):
@@ -165,6 +167,18 @@ def _told(course: Course) -> Found | None:
                         best, sentence, (duration.start, duration.end), duration.high or duration.value, duration.unit
                     )
     return best if best is not None and best[3] * DAYS[best[4]] >= _SHORTEST else None
+
+
+def _counts(sentence: Sentence, time: TimeMention) -> bool:
+    """Whether a time after an operation is the time of the state told in its part of the sentence."""
+    if time.relation is not Relation.AFTER or time.days is None or time.anchor is Anchor.PRESENT:
+        return False
+    if time.unit == "d" and re.search(r"\bdischarged\b|\bleft\b", sentence.text):
+        return False
+    start = sentence.text.rfind(";", 0, time.start) + 1
+    end = sentence.text.find(";", time.end)
+    part = sentence.text[start : end if end >= 0 else len(sentence.text)]
+    return (start == 0 and end < 0) or lexicon("outcomes").matches(part)
 
 
 def _closes(course: Course, sentence: Sentence, number: int) -> bool:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from fhir_service.extraction import patient_tables
 from fhir_service.extraction.document import Document, Section, Sentence
+from fhir_service.extraction.echoes import add_echoes
 from fhir_service.extraction.narrative import (
     collective,
-    names_patient,
     of_others,
-    own_case,
-    speaks_of_all,
     tells_of_patient,
 )
 from fhir_service.extraction.numbers import ORDINAL, ordinal_of
 from fhir_service.extraction.patient_tables import Column, Row
+from fhir_service.extraction.patient_text import PatientText, somebody_else
 from fhir_service.extraction.people import Person, find_people
 
 _NUMBERED = re.compile(
@@ -32,32 +30,9 @@ _FIRST_PERSON = re.compile(
     r"\b(?:I|i)\s(?:have\s|just\s|recently\s|also\s)*(?:had|have|underwent|got|received)\b|\bmy\s(?:\w+\s){0,2}(?:surgery|kyphoplasty|vertebroplasty|back|spine|pain)",
 )
 _AUGMENTED = re.compile(r"plasty\b|plasties\b|\b(?:PKP|PVP|BKP|VP|KP)\b|\bcement", re.IGNORECASE)
-_FIGURE = re.compile(r"\bFigs?\.?\s?(\d{1,2})|\bFigures?\s(\d{1,2})", re.IGNORECASE)
 _ELSEWHERE = (Section.BACKGROUND, Section.DISCUSSION, Section.CONCLUSION, Section.OTHER)
 """Where a case is told when no heading says that it is one."""
 _ROMAN = {"I": 1, "II": 2, "III": 3, "IV": 4, "V": 5, "VI": 6, "VII": 7, "VIII": 8, "IX": 9, "X": 10}
-
-
-@dataclass(eq=False)
-class PatientText:
-    """One patient: the leading sentences (`case`) in order, what is said again elsewhere (`echo`), and table parts."""
-
-    number: int
-    case: list[Sentence] = field(default_factory=list)
-    echo: list[Sentence] = field(default_factory=list)
-    people: list[tuple[Sentence, Person]] = field(default_factory=list)
-    row: Row | None = None
-    column: Column | None = None
-    together: list[Sentence] = field(default_factory=list)
-    """What is said of all the reported patients together."""
-    speaks: bool = False
-    """The patient writes of herself or himself, in the first person."""
-    label: int | None = None
-    """The number a heading or a sentence gives the case."""
-
-    @property
-    def sentences(self) -> tuple[Sentence, ...]:
-        return (*self.case, *self.echo)
 
 
 def find_patients(document: Document) -> list[PatientText]:
@@ -76,7 +51,7 @@ def find_patients(document: Document) -> list[PatientText]:
             known.row = row
         elif not row.own or not patients:
             patients.append(PatientText(0, row=row))
-    _add_echoes(document, patients)
+    add_echoes(document, patients)
     for number, patient in enumerate(patients, 1):
         patient.number = number
     return patients
@@ -100,7 +75,7 @@ def _narrated(document: Document, *sections: Section) -> list[PatientText]:
         for person in find_people(sentence.text):
             if of_others(sentence.text) or (collective(sentence.text) and person.age is None):
                 continue
-            if current is None or (number is None and _somebody_else(person, current)):
+            if current is None or (number is None and somebody_else(person, current)):
                 current = _known(person, patients) or _new(patients)
             current.people.append((sentence, person))
         if current is None:
@@ -156,20 +131,10 @@ def _new(patients: list[PatientText]) -> PatientText:
     return patients[-1]
 
 
-def _somebody_else(person: Person, patient: PatientText) -> bool:
-    """Whether this person cannot be that patient: another age, another sex, or a new introduction without either."""
-    for _, known in patient.people:
-        if person.stated_age and known.stated_age and person.stated_age != known.stated_age:
-            return True
-        if person.sex and known.sex and person.sex != known.sex:
-            return True
-    return False
-
-
 def _known(person: Person, patients: Sequence[PatientText]) -> PatientText | None:
     if person.stated_age is None:
         return None
-    return next((patient for patient in patients if patient.people and not _somebody_else(person, patient)), None)
+    return next((patient for patient in patients if patient.people and not somebody_else(person, patient)), None)
 
 
 def _for_everyone(sentence: Sentence, patients: Sequence[PatientText]) -> bool:
@@ -184,11 +149,11 @@ def _add_summary(told: list[PatientText], summary: list[PatientText]) -> None:
         if len(told) == 1 and len(summary) == 1:
             match = told[0]
         elif brief.people:
-            match = next((p for p in told if p.people and not _somebody_else(brief.people[0][1], p)), None)
+            match = next((p for p in told if p.people and not somebody_else(brief.people[0][1], p)), None)
         elif len(told) == len(summary):
             match = told[number]
         if match is not None and not (
-            len(told) == 1 and brief.people and match.people and _somebody_else(brief.people[0][1], match)
+            len(told) == 1 and brief.people and match.people and somebody_else(brief.people[0][1], match)
         ):
             match.echo.extend(brief.case)
             match.people.extend(brief.people)
@@ -227,48 +192,3 @@ def _same(row: Row, patient: PatientText) -> bool:
     ages = {person.age for _, person in patient.people if person.age is not None}
     sexes = {person.sex for _, person in patient.people if person.sex is not None}
     return (not ages or row.age in ages) and (not sexes or row.sex is None or row.sex in sexes)
-
-
-def _add_echoes(document: Document, patients: list[PatientText]) -> None:
-    """Captions go to the patient who cites the figure; in a report of one, what it says of "our case" elsewhere too."""
-    narrated = [patient for patient in patients if patient.case and not patient.speaks]
-    cited = {figure: patient for patient in reversed(narrated) for s in patient.case for figure in _figures(s.text)}
-    figure = ""
-    for sentence in document.of(Section.CAPTION):
-        figure = next(iter(_figures(sentence.text[:12])), figure)
-        owner = cited.get(figure) or (narrated[0] if len(narrated) == 1 else None)
-        if owner is not None:
-            owner.echo.append(sentence)
-    if len(narrated) > 1:
-        _add_together(document, narrated)
-    if len(narrated) != 1:
-        return
-    _add_title(document, narrated[0])
-    taken = {id(sentence) for sentence in narrated[0].sentences}
-    for sentence in document.sentences:
-        if id(sentence) in taken or sentence.section in (Section.CAPTION, Section.COMMENT, Section.REFERENCES):
-            continue
-        if (sentence.section is Section.ABSTRACT and names_patient(sentence.text)) or own_case(sentence.text):
-            narrated[0].echo.append(sentence)
-            narrated[0].people += [
-                (sentence, p) for p in find_people(sentence.text) if p.stated_age and not _somebody_else(p, narrated[0])
-            ]
-
-
-def _add_title(document: Document, patient: PatientText) -> None:
-    patient.echo += document.of(Section.TITLE)
-
-
-def _add_together(document: Document, narrated: Sequence[PatientText]) -> None:
-    """Sentences that speak of all the reported patients: "all four patients", or their number."""
-    for sentence in document.sentences:
-        if sentence.section in (Section.CAPTION, Section.COMMENT, Section.REFERENCES, Section.DISCUSSION):
-            continue
-        of_theirs = sentence.section is not Section.TITLE and of_others(sentence.text)
-        if speaks_of_all(sentence.text, len(narrated)) and not of_theirs:
-            for patient in narrated:
-                patient.together.append(sentence)
-
-
-def _figures(text: str) -> list[str]:
-    return [match[1] or match[2] for match in _FIGURE.finditer(text)]

@@ -13,7 +13,7 @@ from fhir_service.extraction.index_procedure import REFUSED, Index, find_index, 
 from fhir_service.extraction.levels import LevelMention, level_facts
 from fhir_service.extraction.narrative import general, of_others
 from fhir_service.extraction.operations import Mention, mentions
-from fhir_service.extraction.patients import PatientText
+from fhir_service.extraction.patient_text import PatientText
 from fhir_service.extraction.timeline import find_times
 from fhir_service.reports.case_report import Coded, Level, Polarity, ProcedureFact, Relation
 

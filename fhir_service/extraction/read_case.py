@@ -22,7 +22,7 @@ from fhir_service.extraction.course import Course
 from fhir_service.extraction.document import Document, Sentence
 from fhir_service.extraction.links import linked
 from fhir_service.extraction.patient_tables import Column
-from fhir_service.extraction.patients import PatientText
+from fhir_service.extraction.patient_text import PatientText
 from fhir_service.reports.case_report import Case, Coded, ComplicationFact, ObservationFact, ProcedureFact, Truth
 
 read_row = table_cases.row_procedures

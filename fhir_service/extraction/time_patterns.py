@@ -73,6 +73,7 @@ def patterns() -> SimpleNamespace:
             r"\b(?:(?:immediately|directly|right|instantly|shortly|soon|promptly|straight)\s"
             r"(?:after|following|upon)\s"
             rf"{event}\w*|"
+            r"(?:up)?on\s(?:awak\w+|waking(?:\sup)?)|"
             rf"(?P<injecting>{words.pattern('injecting')})|"
             r"(?P<during>(?:during|in\sthe\scourse\sof|throughout|at\sthe\s(?:time|end)\sof)"
             rf"\s{_renamed(event, 'd_')}\w*)|"

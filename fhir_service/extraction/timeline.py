@@ -98,7 +98,7 @@ class Duration:
 
 _TIME_WORD = re.compile(
     r"second|min|hour|hr|\bh\b|day|week|wk|month|mo\b|mos\b|year|yr|after|dur|immediate|intra|once|throughout|course|time|end|"
-    r"while|morning|evening|night|POD",
+    r"while|wak|morning|evening|night|POD",
     re.IGNORECASE,
 )
 

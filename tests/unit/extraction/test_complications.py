@@ -170,3 +170,25 @@ def test_a_leak_of_contrast_or_spinal_fluid_is_no_leak_of_cement() -> None:
 
 def test_a_question_states_nothing() -> None:
     assert complications(only("Cement embolus in the renal artery?\n\n" + START + "She was well.")) == set()
+
+
+def test_an_object_in_the_heart_from_which_cement_was_taken_is_an_embolus() -> None:
+    case = only(
+        "This 48-year-old woman had undergone vertebroplasties at T10 and L1 one year previously. Echocardiography showed a mobile "
+        "linear structure in the right atrium. At surgery a cement cast was extracted."
+    )
+    assert complications(case) == {"cardiac-cement-embolism"}
+    assert onset(complication(case, "cardiac-cement-embolism")) == ("1", "a")
+
+
+def test_a_time_in_another_part_of_the_sentence_is_not_the_harms() -> None:
+    case = only(
+        "Patient 1 (M, 79 y): kyphoplasty L3; tuberculous spondylitis after 3 weeks; died of miliary tuberculosis."
+    )
+    assert onset(complication(case, "infection")) == ("3", "wk")
+    assert onset(complication(case, "death")) is None
+
+
+def test_what_is_there_on_waking_is_there_at_once() -> None:
+    case = only("A 72-year-old man had L3 vertebroplasty. Severe right L3 radiculopathy was present on waking.")
+    assert onset(complication(case, "radiculopathy")) == ("0", "h")

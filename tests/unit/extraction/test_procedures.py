@@ -142,3 +142,15 @@ def test_a_case_under_no_case_heading_is_found() -> None:
         " Cement leaked into the disc.\n\nDiscussion\n\nLeaks are common.\n"
     )
     assert codes(index(case).level) == ["L5"]
+
+
+def test_the_level_the_cement_was_injected_into_is_the_level() -> None:
+    case = only("A 90-year-old man had hypotension immediately after cement had been injected into L1 at kyphoplasty.")
+    assert codes(index(case).level) == ["L1"]
+
+
+def test_a_fusion_that_was_solid_is_no_operation() -> None:
+    case = only(
+        "A 57-year-old woman had vertebroplasty of L2. Corpectomy of L2 was done later. Fusion was solid at four years."
+    )
+    assert set(revisions(case)) == {"corpectomy"}

@@ -1,0 +1,50 @@
+"""Headings and labels of a report, and the section each opens (`mappings/lexicons/sections.toml`)."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from functools import cache
+
+from fhir_service.extraction.lexicon import lexicon
+
+
+class Section(StrEnum):
+    """Part of a report a sentence stands in."""
+
+    TITLE = "title"
+    ABSTRACT = "abstract"
+    BACKGROUND = "background"
+    CASE = "case"
+    DISCUSSION = "discussion"
+    CONCLUSION = "conclusion"
+    CAPTION = "caption"
+    TABLE = "table"
+    REFERENCES = "references"
+    COMMENT = "comment"
+    OTHER = "other"
+
+
+LABEL = re.compile(r"(?P<label>[A-Z][A-Za-z ,&/]{2,45}?)\s?[:.]\s+(?=\S)")
+INLINE_LABEL = re.compile(r"(?<=[.!?)]\s)(?P<label>[A-Z][A-Za-z ,&/]{2,45}?):\s")
+CASE_HEADING = re.compile(r"(?:Case|CASE|Patient|PATIENT)\s*(?:No\.?\s*|#)?(?:\d{1,2}|[IVX]{1,4}|[A-H])\s*[:.]?$")
+COMMENT_HEADING = re.compile(r"\(?\d+\)?\s*\.?\s*.{1,60}\b(?:says|wrote|said|writes)\s*:?$")
+
+
+def heading_section(words: str) -> Section | None:
+    """The section a heading opens, or None where these words are no heading we know."""
+    plain = re.sub(r"[^a-z ]", " ", words.lower().replace("&", "and"))
+    plain = " ".join(plain.split())
+    if not plain or len(plain) > 60 or (words.rstrip().endswith((".", ",")) and " " in plain):
+        return None
+    return _headings().get(_letters(plain))
+
+
+def _letters(plain: str) -> str:
+    """Words with the letters sorted: a heading set with two letters exchanged is still that heading."""
+    return " ".join("".join(sorted(word)) for word in plain.split())
+
+
+@cache
+def _headings() -> dict[str, Section]:
+    return {_letters(words): Section(term.code) for term in lexicon("sections").terms for words in term.words}
