@@ -43,8 +43,9 @@ def read(
     treated = frozenset(level.code for fact in index for level in fact.level)
     harms = _settled([*_told(course, treated), *_shared(course, everyone)])
     builder = FactBuilder(course, procedures, index, treated)
-    facts = [builder.fact(number, group) for number, group in enumerate(_grouped(harms), 1)]
-    return tuple(facts)
+    groups = _grouped(harms)
+    builder.sole = len(groups) == 1
+    return tuple(builder.fact(number, group) for number, group in enumerate(groups, 1))
 
 
 def _told(course: Course, treated: frozenset[str]) -> list[Harm]:

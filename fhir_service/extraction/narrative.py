@@ -35,7 +35,7 @@ def names_patient(text: str) -> bool:
 
 def tells_of_patient(text: str) -> bool:
     """Whether it tells in the past tense what happened to one patient, who need not have been introduced."""
-    return (own_case(text) or _speaks(text, "told")) and not of_others(text)
+    return (own_case(text) or _speaks(text, "told")) and not of_others(text) and not collective(text)
 
 
 def own_case(text: str) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from fhir_service.extraction.lexicon import lexicon
+from fhir_service.extraction.lexicon import Hit, lexicon
 from fhir_service.extraction.numbers import WORD_NUMBER, number_of
 
 _N = rf"(?:\d{{1,3}}|{WORD_NUMBER})"
@@ -52,8 +53,11 @@ _SEX_AGE = re.compile(
     r"(?<![\w/])(?:(?P<sex>[FM])\s?[/,]\s?(?P<n>\d{1,3})|(?P<n2>\d{1,3})\s?[/,]?\s?(?P<sex2>[FM]))(?![\w/])"
 )
 _NOT_AGE = re.compile(
-    r"\s*(?:(?:to|-|and)\s?\d|follow|period|history|survival|interval|weeks?|gestation|course|later|ago|after|before|duration)",
+    r"\.\d|\s*(?:(?:to|-|and)\s?\d|follow|period|history|survival|interval|weeks?|gestation|course|later|ago|after|before|duration)",
     re.IGNORECASE,
+)
+_OF_MANY = re.compile(
+    r"\b(?:mean|median|average|patients|women|men|females|males|range[ds]?)\b[^.;)]{0,12}$", re.IGNORECASE
 )
 _PRONOUN = {
     "male": re.compile(r"\b(?:he|his|him|himself)\b", re.IGNORECASE),
@@ -166,11 +170,13 @@ def _numeric(text: str, match: re.Match[str], words: str, unit: str | None) -> P
     months = bool(unit) and (unit or "").lower().startswith("mo")
     if not 0 < value <= (240 if months else 115) or _NOT_AGE.match(text, match.end()):
         return None
+    if _OF_MANY.search(text, max(0, match.start() - 25), match.start("n") if match["n"] else match.start()):
+        return None
     at = (match.start(), match.end())
     return Person(*at, age=value, unit="mo" if months else "a", age_at=at)
 
 
-def _noun_near(text: str, nouns: list, age: Person):  # type: ignore[no-untyped-def,type-arg]
+def _noun_near(text: str, nouns: Sequence[Hit], age: Person) -> Hit | None:
     after = [hit for hit in nouns if 0 <= hit.start - age.end <= _REACH and _one_phrase(text[age.end : hit.start])]
     if after:
         return next((hit for hit in after if hit.code != "person"), after[0])

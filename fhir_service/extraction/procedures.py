@@ -12,6 +12,7 @@ from fhir_service.extraction.course import NOWHERE, Course, Place, follow
 from fhir_service.extraction.index_procedure import REFUSED, Index, find_index, index_facts
 from fhir_service.extraction.levels import LevelMention, level_facts
 from fhir_service.extraction.narrative import general, of_others
+from fhir_service.extraction.operation_times import operation_time
 from fhir_service.extraction.operations import Mention, mentions
 from fhir_service.extraction.patient_text import PatientText
 from fhir_service.extraction.timeline import find_times
@@ -34,7 +35,7 @@ def read(patient: PatientText) -> tuple[Course, tuple[ProcedureFact, ...]]:
     roles = _roles(found, index, at)
     revision = min((mention.place for mention, role in roles if role == "revision"), default=NOWHERE)
     course = follow(patient, at, revision)
-    facts = [*index_facts(patient, index, echoes, course), *_other_facts(patient, roles, echoes)]
+    facts = [*index_facts(patient, index, echoes, course), *_other_facts(course, roles, echoes)]
     return course, (*facts, *_refusal(patient, at))
 
 
@@ -63,8 +64,9 @@ def _role(mention: Mention, index: Index, at: Place) -> str:
 
 
 def _other_facts(
-    patient: PatientText, roles: Sequence[tuple[Mention, str]], echoes: Sequence[Mention]
+    course: Course, roles: Sequence[tuple[Mention, str]], echoes: Sequence[Mention]
 ) -> list[ProcedureFact]:
+    patient = course.patient
     facts: list[ProcedureFact] = []
     counts: dict[str, int] = {}
     for mention, role in roles:
@@ -80,7 +82,10 @@ def _other_facts(
         staged = role == "revision" and first is not None and _STAGE.search(mention.sentence.text) is not None
         facts.append(
             msgspec.structs.replace(
-                fact, id=f"{patient.number}/{role}-{counts[role]}", part_of=first if staged else None
+                fact,
+                id=f"{patient.number}/{role}-{counts[role]}",
+                part_of=first if staged else None,
+                time=operation_time(course, mention, role, first),
             )
         )
     for mention in echoes:

@@ -26,6 +26,9 @@ from fhir_service.extraction.patient_text import PatientText
 from fhir_service.reports.case_report import Case, Coded, ComplicationFact, ObservationFact, ProcedureFact, Truth
 
 read_row = table_cases.row_procedures
+_DEATH = "death"
+_FELT = frozenset({"neurological-deficit", "radiculopathy"})
+"""Harms that are what a patient feels or cannot do; the others are seen on images or measured."""
 
 
 @dataclass(frozen=True)
@@ -134,9 +137,17 @@ def _with_volume(known: tuple[ObservationFact, ...], volume: ObservationFact | N
 
 
 def _with_outcome(harms: Sequence[ComplicationFact], end: Coded | None) -> tuple[ComplicationFact, ...]:
-    """A death ends its own event; any other end is that of the events the patient lived with."""
+    """Each harm has the end that the words can mean: a death its own, better is said of what the patient felt or could
+    not do, and any other end too, where there is such a harm; a leak or a fracture takes it only where there is none."""
     if end is None:
         return tuple(harms)
-    deadly = {harm.id for harm in harms if harm.kind.code == "death"}
-    ended = deadly if end.code == "fatal" and deadly else {harm.id for harm in harms}
+    deadly = [harm for harm in harms if harm.kind.code == _DEATH]
+    felt = [harm for harm in harms if harm.kind.code in _FELT]
+    if end.code == "fatal":
+        meant = deadly or harms
+    elif end.code == "recovering":
+        meant = felt
+    else:
+        meant = felt or harms
+    ended = {harm.id for harm in meant}
     return tuple(msgspec.structs.replace(harm, outcome=end) if harm.id in ended else harm for harm in harms)

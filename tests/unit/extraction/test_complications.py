@@ -174,7 +174,8 @@ def test_a_question_states_nothing() -> None:
 
 def test_an_object_in_the_heart_from_which_cement_was_taken_is_an_embolus() -> None:
     case = only(
-        "This 48-year-old woman had undergone vertebroplasties at T10 and L1 one year previously. Echocardiography showed a mobile "
+        "This 48-year-old woman had undergone vertebroplasties at T10 and L1 one year previously. Echocardiography "
+        "showed a mobile "
         "linear structure in the right atrium. At surgery a cement cast was extracted."
     )
     assert complications(case) == {"cardiac-cement-embolism"}
@@ -192,3 +193,10 @@ def test_a_time_in_another_part_of_the_sentence_is_not_the_harms() -> None:
 def test_what_is_there_on_waking_is_there_at_once() -> None:
     case = only("A 72-year-old man had L3 vertebroplasty. Severe right L3 radiculopathy was present on waking.")
     assert onset(complication(case, "radiculopathy")) == ("0", "h")
+
+
+def test_a_harm_is_serious_only_where_the_report_makes_it_so() -> None:
+    operated = only(START + "An epidural haematoma developed. Laminectomy was performed.")
+    assert [fact.seriousness.code for fact in operated.complication if fact.seriousness] == ["Serious"]
+    treated = only(START + "An epidural haematoma developed and was observed.")
+    assert [fact.seriousness for fact in treated.complication] == [None]

@@ -177,3 +177,20 @@ def test_where_there_is_nothing_to_read_the_note_says_why(text: str, note: str) 
     report = read(text)
     assert report.case == ()
     assert note in " ".join(report.note)
+
+
+def test_the_patients_of_a_study_are_no_cases() -> None:
+    report = read(
+        "Prospective study of 60 patients (42 women, 18 men; mean age 71.3 years) who underwent "
+        "kyphoplasty. Cement leakage "
+        "was seen in 12 patients. One patient had a pulmonary embolism and died. "
+        "Two patients, aged 75 and 80, suffered adjacent fractures."
+    )
+    assert report.case == ()
+
+
+def test_cement_of_another_joint_is_no_augmentation() -> None:
+    report = read(
+        "A 79-year-old woman received a cemented hemiarthroplasty. During cementing she became hypotensive and died."
+    )
+    assert report.case == ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reading import codes, index, only, revisions
 
-from fhir_service.reports.case_report import Polarity
+from fhir_service.reports.case_report import Polarity, Relation
 
 
 def test_an_index_without_a_level_takes_that_of_the_fracture_it_was_done_for() -> None:
@@ -154,3 +154,17 @@ def test_a_fusion_that_was_solid_is_no_operation() -> None:
         "A 57-year-old woman had vertebroplasty of L2. Corpectomy of L2 was done later. Fusion was solid at four years."
     )
     assert set(revisions(case)) == {"corpectomy"}
+
+
+def test_operations_keep_their_times() -> None:
+    case = only(
+        "An 81-year-old woman had undergone posterior fusion from L3-5 4 years prior. Kyphoplasty of L5 was done. "
+        "One week after kyphoplasty "
+        "she had weakness. Six weeks after kyphoplasty decompression was performed. Two weeks "
+        "later, additional posterior "
+        "stabilization was done."
+    )
+    times = {f.id: (f.time.relation, str(f.time.value), f.time.unit, f.time.event) for f in case.procedure if f.time}
+    assert times["1/prior-1"] == (Relation.BEFORE, "4", "a", "1/index-1")
+    assert times["1/revision-1"] == (Relation.AFTER, "6", "wk", "1/index-1")
+    assert times["1/revision-2"] == (Relation.AFTER, "2", "wk", "1/revision-1")
