@@ -7,6 +7,8 @@ import re
 from fhir_service.extraction.cohort_numbers import Count, Share
 
 _ITEM_START = re.compile(r"[,;:(]\s|\b(?:including|such\sas|and|that|found|reported)\s", re.IGNORECASE)
+_LIST_START = re.compile(_ITEM_START.pattern + r"|\b(?:were|are)\s", re.IGNORECASE)
+"""`Complications were leakage (8.1%), ...`: what is listed with its percentage in brackets."""
 _ITEM_END = re.compile(r",(?!\d)|[;)]|\.$|\s(?:and|while|whereas|but)\s(?=\S)")
 _POPULATION = re.compile(
     r"\s?(?:\)\s?)?(?:of|in|among|after)\s(?:the\s|all\s|those\s)?"
@@ -21,7 +23,7 @@ def item(text: str, start: int, end: int) -> tuple[int, int]:
     inside = text.rfind("(", 0, start) > text.rfind(")", 0, start)
     limit = text.rfind("(", 0, start) if inside and text[start - 1] == "(" else start
     first = 0
-    for match in _ITEM_START.finditer(text, 0, limit):
+    for match in (_LIST_START if limit < start else _ITEM_START).finditer(text, 0, limit):
         if not (match[0].strip().lower() == "and" and re.search(r"\d\s?%?\s$", text[: match.start() + 1])):
             first = match.end()
     close = _ITEM_END.search(text, end)

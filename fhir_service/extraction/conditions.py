@@ -21,6 +21,7 @@ from fhir_service.extraction.timepoints import Operations, relative_time, timepo
 from fhir_service.reports.case_report import Coded, ConditionFact, Polarity, ProcedureFact
 
 _SIDE_REACH = 25
+_CLAUSE = re.compile(r"[;.:]\s|,?\s(?:but|yet|although|while|whereas|then)\s|,\sand\s")
 
 
 def read(
@@ -57,13 +58,28 @@ def _felt(sentence: Sentence, operations: Operations) -> Iterator[ConditionFact]
         others = read.others and sentence.section not in (Section.CASE, Section.TABLE)
         if read.polarity is not Polarity.AFFIRMED or read.family or others:
             continue
-        points = timepoints(sentence)
+        verdict = _verdict(text, hit)
+        if verdict in ("improved", "recovered"):  # it was there before; its relief is an outcome
+            continue
+        points = timepoints(sentence) if verdict is None else []
         fact = condition(sentence, (hit.start, hit.end), role=role, words=text[hit.start : hit.end], rule=role)
         yield msgspec.structs.replace(
             fact,
             side=_side(text, hit),
             time=relative_time(sentence, points[0] if len(points) == 1 else None, operations, hit.start),
         )
+
+
+def _verdict(text: str, symptom: Hit) -> str | None:
+    """How the clause of a symptom says that it went on: recovered, improved, remaining or unchanged."""
+    start = max((end.end() for end in _CLAUSE.finditer(text, 0, symptom.start)), default=0)
+    end = _CLAUSE.search(text, symptom.end)
+    clause = text[start : end.start() if end else len(text)]
+    verdicts = [found.code for found in lexicon("outcomes").find(clause)]
+    for code in ("remaining", "unchanged", "recovered", "improved"):
+        if code in verdicts:
+            return code
+    return None
 
 
 def _side(text: str, hit: Hit) -> Coded | None:

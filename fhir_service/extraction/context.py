@@ -20,6 +20,9 @@ _FINITE = re.compile(
     r"(?:\S+\s+){0,6}?(?:was|were|is|are|had|has|have|did|became|developed|showed|remained|improved|underwent)\b",
     re.IGNORECASE,
 )
+_LISTED = re.compile(r"\b(?:and|or|nor)\b")
+"""`no leakage, embolism or pneumothorax was found`: the verb is that of the whole list."""
+_QUESTION = re.compile(r"\s?\(?\?")
 _WORD = re.compile(r"[^\s,;:.()]+")
 _CELL_WORDS = 3
 
@@ -81,7 +84,7 @@ def read(sentence: Passage, start: int, end: int) -> Context:
     return Context(
         negated="negated" in codes and "mentioned" not in codes,
         provisional="provisional" in codes,
-        mentioned="mentioned" in codes,
+        mentioned="mentioned" in codes or _QUESTION.match(sentence.text, end) is not None,
         unknown="unknown" in codes,
         historical="historical" in codes,
         resolved="resolved" in codes,
@@ -132,10 +135,11 @@ def _forward(text: str, trigger: Hit, hits: list[Hit]) -> int:
             break
     for comma in _LIST_COMMA.finditer(text, trigger.end, end):
         # After a comma a new clause has its own subject and verb; an item of a list has none.
-        if _FINITE.match(text, comma.end(), end):
+        clause = _FINITE.match(text, comma.end(), end)
+        if clause and not (comma[0].strip() == "," and _LISTED.search(clause[0])):
             end = comma.start()
             break
-    if text[trigger.start : trigger.end].lower() == "not":
+    if text[trigger.start : trigger.end].lower().endswith("not"):
         # "not pimples, sores that ooze": what follows the comma is what it was instead.
         end = _before_contrast(text, trigger.end, end)
     closing = _closing_bracket(text, trigger.end, end)

@@ -26,7 +26,7 @@ _DENIES = re.compile(
 
 
 def denied(sentence: Sentence, operations: Operations) -> Iterator[ObservationFact]:
-    """The findings a sentence denies, each with the words that name it; whatever the patient denies, in her own words."""
+    """The findings a sentence denies, each with the words that name it; and whatever the patient denies."""
     text = sentence.text
     taken: list[tuple[int, int]] = []
     for trigger, (start, end) in context.denials(sentence):

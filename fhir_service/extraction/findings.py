@@ -6,6 +6,7 @@ fracture", "bladder function remained normal"). Only the words of `mappings/lexi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
@@ -21,7 +22,12 @@ from fhir_service.extraction.lexicon import Hit, lexicon
 from fhir_service.extraction.narrative import general
 from fhir_service.extraction.normality import normal, preserved
 from fhir_service.extraction.timepoints import Operations
-from fhir_service.reports.case_report import ObservationFact, Polarity, ProcedureFact
+from fhir_service.reports.case_report import ObservationFact, Polarity, ProcedureFact, Relation
+
+_OF_THE_OPERATION = re.compile(r"\b(?:leak|extravasat|violation|perforat|dural tear|injury)", re.IGNORECASE)
+_CONDITIONAL = re.compile(
+    r"\b(?:where|if|when|whenever|in\scases?\sof)\b[^.]*\b(?:may|can|could|should|must|might)\b", re.IGNORECASE
+)
 
 
 def read(
@@ -40,7 +46,15 @@ def read(
         found += normal(sentence, operations)
         found += preserved(sentence, operations)
         found += _seen(sentence, operations)
-    return _numbered(_merged(found), case_number)
+    return _numbered(_merged(_possible(finding) for finding in found), case_number)
+
+
+def _possible(finding: ObservationFact) -> ObservationFact:
+    """No cement can leak, and no needle stray, before the operation: a denial of that has no such time."""
+    before = finding.time is not None and finding.time.relation is Relation.BEFORE
+    if before and finding.polarity is Polarity.NEGATED and _OF_THE_OPERATION.search(finding.kind.text or ""):
+        return msgspec.structs.replace(finding, time=None)
+    return finding
 
 
 def _affirmable(text: str) -> list[Hit]:
@@ -55,7 +69,7 @@ def _affirmable(text: str) -> list[Hit]:
 def _seen(sentence: Sentence, operations: Operations) -> Iterator[ObservationFact]:
     text = sentence.text
     hits = _affirmable(text)
-    if not hits:
+    if not hits or (sentence.section is not Section.CASE and _CONDITIONAL.search(text)):
         return
     heads = [*hits, *lexicon("procedures").find(text)]
     heads += [

@@ -16,6 +16,7 @@ from fhir_service.extraction.timepoints import Operations, relative_time, timepo
 from fhir_service.reports.case_report import Coded, Polarity, ProcedureFact, Remark
 
 _ADVISED = re.compile(r"\b(?:should|recommended|advised|would|could|may|planned|refused|declined)\b", re.IGNORECASE)
+_NOT_GIVEN = re.compile(r"\s(?:was|were|had)\s(?:not|never)\b")
 _DOSE_GAP = re.compile(r"\s?(?:\(|of\s|at\s|iv\s|i\.v\.\s)?\s?")
 _OF_DOSE = re.compile(r"\s?(?:of\s)?")
 _CITED = re.compile(r"[A-Z][\w'-]+\s(?:et\.?\sal\.?|and\s[A-Z][\w'-]+)?,?\s*\(?(?:19|20)\d\d\)?(?:\s*\[\d{1,3}\])?")
@@ -45,6 +46,8 @@ def _of_sentence(sentence: Sentence, operations: Operations) -> Iterator[Remark]
     points = timepoints(sentence)
     for hit in lexicon("remarks").find(text):
         read = context.read(sentence, hit.start, hit.end)
+        if _NOT_GIVEN.match(text, hit.end):
+            continue
         if hit.code == "none" or read.polarity is not Polarity.AFFIRMED or read.family:
             continue
         if _ADVISED.search(text[max(0, hit.start - 60) : hit.end + 30]):
