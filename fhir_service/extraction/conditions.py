@@ -61,12 +61,14 @@ def _felt(sentence: Sentence, operations: Operations) -> Iterator[ConditionFact]
         verdict = _verdict(text, hit)
         if verdict in ("improved", "recovered"):  # it was there before; its relief is an outcome
             continue
-        points = timepoints(sentence) if verdict is None else []
+        points = timepoints(sentence)
         fact = condition(sentence, (hit.start, hit.end), role=role, words=text[hit.start : hit.end], rule=role)
         yield msgspec.structs.replace(
             fact,
             side=_side(text, hit),
-            time=relative_time(sentence, points[0] if len(points) == 1 else None, operations, hit.start),
+            time=None  # that it went on does not say since when
+            if verdict
+            else relative_time(sentence, points[0] if len(points) == 1 else None, operations, hit.start),
         )
 
 

@@ -137,8 +137,8 @@ def _with_volume(known: tuple[ObservationFact, ...], volume: ObservationFact | N
 
 
 def _with_outcome(harms: Sequence[ComplicationFact], end: Coded | None) -> tuple[ComplicationFact, ...]:
-    """Each harm has the end that the words can mean: a death its own, better is said of what the patient felt or could
-    not do, and any other end too, where there is such a harm; a leak or a fracture takes it only where there is none."""
+    """Each harm has the end that the words can mean: a death its own; better, only what the patient felt or could not
+    do; any other end that too, and a leak or a fracture only where there is no such harm."""
     if end is None:
         return tuple(harms)
     deadly = [harm for harm in harms if harm.kind.code == _DEATH]
