@@ -54,6 +54,22 @@ _DISC_LEVELS = re.compile(
 )
 
 
+_FATAL_CAUSE = re.compile(
+    r"\b(?:of|from|due\sto|because\sof|owing\sto)\s(?:an?\s|the\s|her\s|his\s)?(?:[a-z-]+\s){0,3}?"
+    r"(?:ha?emorrhage|embol(?:ism|us|i)|infection|sepsis|failure|arrest|pneumonia|shock|infarction|stroke|disease)\b",
+    re.IGNORECASE,
+)
+
+
+def _end_with_cause(harm: Harm) -> int:
+    """Where the words of a harm end; those of a death hold what it was of, as far as its clause says it."""
+    if harm.code != "death":
+        return harm.end
+    clause = re.compile(r"[;.](?:\s|$)").search(harm.sentence.text, harm.end)
+    cause = _FATAL_CAUSE.search(harm.sentence.text, harm.end, clause.start() if clause else len(harm.sentence.text))
+    return cause.end() if cause else harm.end
+
+
 class FactBuilder:
     """Makes the facts of one patient's harms."""
 
@@ -77,23 +93,37 @@ class FactBuilder:
         by_cement = first.code.startswith(BY_CEMENT)
         side = next((side for harm in group if (side := side_of(harm))), None)
         sided = next((harm for harm in group if side_of(harm)), first)
+        end = _end_with_cause(first)
+        onset = self._onset(group)
         return ComplicationFact(
             id=f"{self.course.patient.number}/complication-{number}",
-            kind=Coded(code=first.code, text=first.words, span=(sentence.span(first.start, first.end),)),
+            kind=Coded(code=first.code, text=sentence.text[first.start : end], span=(sentence.span(first.start, end),)),
             level=self._levels(group),
             side=Coded(
                 code=side[0], text=sided.sentence.text[side[1] : side[2]], span=(sided.sentence.span(side[1], side[2]),)
             )
             if side
             else None,
-            onset=self._onset(group),
+            onset=onset,
             seriousness=self._seriousness(group),
             cause=self._cause(group),
-            suspect=tuple(fact.id for fact in self.index),
+            suspect=self._suspects(group, onset),
             cement_suspect=Truth(value=True, span=(sentence.span(first.start, first.end),)) if by_cement else None,
             span=tuple(dict.fromkeys(harm.sentence.span(harm.start, harm.end) for harm in group))[:4],
             rule=f"complications.{first.code}",
         )
+
+    def _suspects(self, group: Sequence[Harm], onset: RelativeTime | None) -> tuple[str, ...]:
+        """The operation a harm followed: the one its onset counts from; a revision where it is told of only after that
+        and is not what the revision was for; else the augmentation."""
+        index = tuple(fact.id for fact in self.index)
+        if onset is not None and onset.event is not None and onset.event not in index:
+            return (onset.event,)
+        new = all(
+            self.course.after_revision(harm.sentence) and not _LASTING.search(harm.sentence.text) for harm in group
+        )
+        revisions = [fact for fact in self.procedures if fact.role == "revision" and fact.polarity is Polarity.AFFIRMED]
+        return (revisions[-1].id,) if new and revisions else index
 
     def _seriousness(self, group: Sequence[Harm]) -> Coded | None:
         """Serious as far as the report states it: a death, or an operation where there is one harm it can be for."""

@@ -19,6 +19,10 @@ _OF = re.compile(
 )
 _PRONOUN = re.compile(r"\b(?:she|he|it|they|we|patient|who|this|there)\b", re.IGNORECASE)
 _STATES = frozenset({"symptom-free", "inability", "ability", "restored", "removed"})
+_WITHOUT_EFFECT = re.compile(
+    r"\b(?:alter|improv|reliev|chang|affect|influenc|reduc|help|eas|cur|stop)\w*\s(?:neither|not)\b", re.IGNORECASE
+)
+"""`altered neither the pain nor ...` says that the pain was there and stayed."""
 _DENIES = re.compile(
     r"\b(?:denie[sd]|denying)\s(?P<what>[^.;,()]{5,80}?)(?=\s(?:but|and\s(?:had|was|she|he))\b|[.;,()]|$)",
     re.IGNORECASE,
@@ -30,6 +34,8 @@ def denied(sentence: Sentence, operations: Operations) -> Iterator[ObservationFa
     text = sentence.text
     taken: list[tuple[int, int]] = []
     for trigger, (start, end) in context.denials(sentence):
+        if _WITHOUT_EFFECT.search(text[: trigger[1]]):
+            continue
         hits = [
             hit for hit in lexicon("findings").find(text[start:end]) if not hit.term["seen"] or hit.code not in _STATES
         ]

@@ -25,8 +25,8 @@ class Section(StrEnum):
     OTHER = "other"
 
 
-LABEL = re.compile(r"(?P<label>[A-Z][A-Za-z ,&/]{2,45}?)\s?[:.]\s+(?=\S)")
-INLINE_LABEL = re.compile(r"(?<=[.!?)]\s)(?P<label>[A-Z][A-Za-z ,&/]{2,45}?):\s")
+LABEL = re.compile(r"(?P<label>[A-Z][A-Za-z \u00a0,&/]{2,45}?)\s?[:.]\s+(?=\S)")
+INLINE_LABEL = re.compile(r"(?<=[.!?)]\s)(?P<label>[A-Z][A-Za-z \u00a0,&/]{2,45}?):\s")
 CASE_HEADING = re.compile(r"(?:Case|CASE|Patient|PATIENT)\s*(?:No\.?\s*|#)?(?:\d{1,2}|[IVX]{1,4}|[A-H])\s*[:.]?$")
 COMMENT_HEADING = re.compile(r"\(?\d+\)?\s*\.?\s*.{1,60}\b(?:says|wrote|said|writes)\s*:?$")
 

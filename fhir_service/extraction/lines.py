@@ -57,7 +57,7 @@ def read_lines(text: str, *, markup: bool) -> Iterator[Line]:
 def _at_labels(text: str, line: Line) -> Iterator[Line]:
     """A structured abstract printed as one paragraph comes apart at its labels."""
     first = line.start
-    if ": " in line.words:
+    if ":" in line.words:
         for match in INLINE_LABEL.finditer(text, line.start, line.end):
             if heading_section(match["label"]) is not None:
                 yield Line(

@@ -20,7 +20,7 @@ VOLUME = re.compile(
     rf"(?<![\w.])(?P<n>{NUMBER})\s?(?P<unit>c\.\s?c\.|cc\b|ml\b|mL\b|cm3\b|cm³|milliliters?\b|millilitres?\b)",
     re.IGNORECASE,
 )
-_CEMENT = re.compile(r"\b(?:cement|polymethyl\s?methacrylate|PMMA)\b", re.IGNORECASE)
+_CEMENT = re.compile(r"\b(?:cement|polymethyl\s?methacrylate|PMMA|injected)\b", re.IGNORECASE)
 _OTHER_FLUID = re.compile(
     r"\b(?:blood|saline|contrast|pus|fluid|lidocaine|bupivacaine|drain\w*|urine|h(?:a)?ematoma|leak\w*|ropivacaine|heparin|CSF|transfus\w+)\b",
     re.IGNORECASE,

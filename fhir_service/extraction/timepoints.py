@@ -32,14 +32,16 @@ class Timepoint:
 
 
 class Operations:
-    """One patient's index and revision procedures, and where each telling (abstract, case) first comes to them."""
+    """One patient's procedures, prior, index and revision, and where each telling (abstract, case) first comes to
+    them."""
 
     def __init__(self, procedures: Iterable[ProcedureFact], sentences: Iterable[Sentence] = ()) -> None:
         done = [p for p in procedures if p.polarity is not Polarity.NEGATED]
         self.index = next((p for p in done if p.role == "index"), None)
         self.revision = next((p for p in done if p.role == "revision"), None)
+        self.prior = next((p for p in done if p.role == "prior"), None)
         self._first: dict[tuple[str, bool], int] = {}
-        starts = {span.offset: p.id for p in (self.index, self.revision) if p for span in p.span}
+        starts = {span.offset: p.id for p in (self.prior, self.index, self.revision) if p for span in p.span}
         for sentence in sentences:
             if sentence.section in (Section.CASE, Section.ABSTRACT):
                 for offset, procedure in starts.items():
@@ -56,6 +58,14 @@ class Operations:
             return True
         here = sentence.span(position, position + 1).offset if position < len(sentence.text) else sentence.end
         return first is not None and first < here
+
+    def only_prior_told(self, sentence: Sentence, position: int) -> bool:
+        """Whether the story has come to an earlier operation and not yet to the index procedure."""
+        return (
+            sentence.section in (Section.CASE, Section.ABSTRACT)
+            and self.told(self.prior, sentence, position)
+            and not self.told(self.index, sentence, position)
+        )
 
 
 def timepoints(sentence: Sentence) -> list[Timepoint]:
@@ -117,6 +127,8 @@ def _named(sentence: Sentence, point: Timepoint, operations: Operations) -> tupl
     index, revision = operations.index, operations.revision
     words = sentence.text[point.start : point.end].lower()
     names_index = "plasty" in words or words.endswith(("vp", "pkp", "augmentation"))
+    if not names_index and operations.only_prior_told(sentence, point.start):
+        return Relation.BEFORE if point.code == "before" else Relation.AFTER, operations.prior
     if point.code == "before":
         if names_index or revision is None:
             return Relation.BEFORE, index or revision
@@ -139,7 +151,9 @@ def _counted(sentence: Sentence, point: Timepoint, mention: TimeMention, operati
     if mention.anchor in (Anchor.PRESENT, Anchor.PREVIOUS, Anchor.DISCHARGE):
         return _by_story(sentence, operations, point.start)
     event = operations.index
-    if mention.anchor is Anchor.TREATMENT or (
+    if mention.anchor is Anchor.SURGERY and operations.only_prior_told(sentence, point.start):
+        event = operations.prior
+    elif mention.anchor is Anchor.TREATMENT or (
         mention.anchor is Anchor.SURGERY and operations.told(operations.revision, sentence, point.start)
     ):
         event = operations.revision or operations.index

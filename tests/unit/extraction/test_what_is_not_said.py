@@ -69,3 +69,33 @@ def test_a_rule_of_the_discussion_is_no_finding() -> None:
         "Where the spine is unstable, posterior fixation may be added."
     )
     assert not any("unstable" in (one.kind.text or "") for one in case.observation)
+
+
+def test_what_a_treatment_did_not_change_is_not_denied() -> None:
+    case = only(START + "Conservative management had altered neither the pain nor the functional impairment.")
+    assert not any(one.polarity is Polarity.NEGATED and "pain" in (one.kind.text or "") for one in case.observation)
+
+
+def test_after_that_operation_means_the_earlier_one_where_the_story_has_come_no_further() -> None:
+    case = only(
+        "Kyphoplasty and a leak\n\nCase presentation\n\nA 81-year-old woman underwent posterior decompression and fusion "
+        "from L3 to L5 without any postoperative complications. Four years after the surgery she had low back pain. "
+        "Percutaneous kyphoplasty of L5 was done. One week later she had weakness of the left leg."
+    )
+    prior = {one.id for one in case.procedure if one.role == "prior"}
+    (denied,) = [one for one in case.observation if "complication" in (one.kind.text or "")]
+    assert denied.time is None or denied.time.event in prior
+    assert all(one.time is None or one.time.event in prior for one in case.condition if "back pain" in one.kind.text)
+
+
+def test_a_death_after_a_second_operation_is_laid_to_that_and_says_what_it_was_of() -> None:
+    case = only(
+        START + "Two months later both legs were weak. Posterior decompression was performed. The patient died 7 days "
+        "after this operation of an intracranial haemorrhage."
+    )
+    revision = [one.id for one in case.procedure if one.role == "revision"]
+    death = harm(case, "death")
+    assert list(death.suspect) == revision[-1:]
+    assert death.kind.text is not None
+    assert death.kind.text.endswith("of an intracranial haemorrhage")
+    assert set(harm(case, "neurological-deficit").suspect).isdisjoint(revision)
