@@ -84,3 +84,20 @@ def test_a_text_of_five_megabytes_is_read() -> None:
 def test_marks_and_line_ends_do_not_change_what_is_read(text: str) -> None:
     case = only(text)
     assert [fact.kind.code for fact in case.complication] == ["cement-leakage-intradiscal"]
+
+
+@pytest.mark.parametrize("file", GIVEN[:8], ids=lambda file: file.stem[:6])
+def test_line_ends_blanks_and_a_byte_order_mark_change_no_fact(file: Path) -> None:
+    text = file.read_text("utf-8")
+
+    def told(words: str) -> list[object]:
+        return [
+            (
+                case.sex and case.sex.code,
+                [f.kind.code for f in case.procedure],
+                [f.kind.code for f in case.complication],
+            )
+            for case in read(words).case
+        ]
+
+    assert told(text.replace("\n", "\r\n")) == told("\ufeff" + text) == told(text)
