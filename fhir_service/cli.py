@@ -7,7 +7,11 @@ An error is one clear sentence on stderr. Exit codes: 0 done, 1 done but somethi
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
+import re
+import socket
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -18,7 +22,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from fhir_service import __version__
-from fhir_service.fhir.errors import FhirError
+from fhir_service.fhir.errors import FhirError, StoreUnavailable
 from fhir_service.reports.decoding import UnreadableReportError
 from fhir_service.reports.source import InvalidSourceError, named_source
 from fhir_service.settings import Settings, read_settings
@@ -26,6 +30,7 @@ from fhir_service.settings import Settings, read_settings
 if TYPE_CHECKING:
     from fhir_service.storage.repository import Repository
     from fhir_service.workflows.load_report import LoadedReport
+    from fhir_service.workflows.load_reports import LoadedReports
 
 app = typer.Typer(
     name="fhir-service",
@@ -58,7 +63,8 @@ def map_command(
     """Print the FHIR R4 transaction Bundle that one report makes. Nothing is stored.
 
     The same text, `--source` and `--recorded` print the same bytes. A report that tells of no patient with a vertebral
-    augmentation prints its DocumentReference only, and stderr says why.
+    augmentation prints its DocumentReference (with Device and Provenance) only,
+    and stderr says why.
     """
     from fhir_service.mapping.map_report import encode_bundle
     from fhir_service.workflows.map_report import map_report, now
@@ -87,19 +93,27 @@ def load(
     again with another text or map replaces what it made before; what it no longer yields is deleted, and the
     difference is printed. A bad file does not stop the others; it is listed at the end.
     """
-    from fhir_service.workflows.load_report import summary
+    from fhir_service.workflows.load_reports import LoadedReports, files_of, load_reports
 
     settings = _settings()
-    done, failed = _with_repository(settings, lambda repository: _load_all(repository, paths, settings))
-    for loaded in done:
-        _print_difference(loaded)
-    total = ", ".join(f"{count} {action}" for action, count in summary(done).items())
-    errors.print(f"{len(done)} {'report' if len(done) == 1 else 'reports'} loaded: {total}.")
-    if failed:
-        errors.print(f"{len(failed)} not loaded:")
-        for path, reason in failed:
-            errors.print(f"  {path}: {reason}")
-        raise typer.Exit(1)
+    result = LoadedReports()
+    files = files_of(paths, result)
+
+    async def work(repository: Repository) -> None:
+        with _progress() as progress:
+            tracked = progress.track(files, description="Loading reports")
+            await load_reports(repository, tracked, result, base=settings.base, max_bytes=settings.max_report_bytes)
+
+    stopped = False
+    try:
+        _with_repository(settings, work)
+    except KeyboardInterrupt:
+        stopped = True
+    _print_loaded(result)
+    if stopped:
+        errors.print("Stopped before the end; what is counted here is stored.")
+        raise typer.Exit(130)
+    raise typer.Exit(1 if result.failed else 0)
 
 
 @app.command()
@@ -137,18 +151,23 @@ def serve(
     host, port = host or settings.host, settings.port if port is None else port
     try:
         refuse_open_exposure(host)
+        listener = _listener(host, port)
     except ValueError as error:
         _stop(str(error))
+    _with_repository(settings, _nothing)  # what is wrong with the store is told before anything is served
+    address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
     errors.print(
-        f"fhir-service {__version__} on http://{host}:{port} (Ctrl-C stops it)\n"
-        f"  http://{host}:{port}/              what is here\n"
-        f"  http://{host}:{port}/fhir/metadata what this server can do\n"
-        f"  http://{host}:{port}/fhir/Patient  the patients\n"
-        f"  http://{host}:{port}/docs          the API, to try out\n"
+        f"fhir-service {__version__} on {address} (Ctrl-C stops it)\n"
+        f"  {address}/              what is here\n"
+        f"  {address}/fhir/metadata what this server can do\n"
+        f"  {address}/fhir/Patient  the patients\n"
+        f"  {address}/docs          the API, to try out\n"
         "Access is open to every program on this machine."
     )
     logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s: %(name)s: %(message)s")
-    uvicorn.run(create_app(settings), host=host, port=port, log_level=settings.log_level, server_header=False)
+    config = uvicorn.Config(create_app(settings), log_level=settings.log_level, server_header=False)
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listener])
 
 
 @app.command()
@@ -171,11 +190,7 @@ def validate(
 @app.command()
 def migrate() -> None:
     """Bring the database to the present schema and stop. Every other command that needs it does so by itself."""
-
-    async def nothing(_: Repository) -> None:
-        return
-
-    _with_repository(_settings(), nothing)
+    _with_repository(_settings(), _nothing)
     errors.print("The database is up to date.")
 
 
@@ -200,39 +215,22 @@ def options(
     """Options that stand before the command."""
 
 
-async def _load_all(
-    repository: Repository, paths: list[Path], settings: Settings
-) -> tuple[list[LoadedReport], list[tuple[Path, str]]]:
-    from fhir_service.workflows.load_report import first_reason, load_report
-    from fhir_service.workflows.map_report import map_report, now
-    from fhir_service.workflows.read_report_file import read_report_file, report_files
-
-    files, failed = [], []
-    for path in paths:
-        try:
-            files += list(report_files([path]))
-        except UnreadableReportError as error:
-            failed.append((path, str(error)))
-    done: list[LoadedReport] = []
-    with _progress() as progress:
-        for path in progress.track(files, description="Loading reports"):
-            try:
-                report = read_report_file(path, max_bytes=settings.max_report_bytes)
-                mapped = await asyncio.to_thread(map_report, report, recorded=now(), base=settings.base)
-                done.append(await load_report(repository, report, mapped))
-            except UnreadableReportError as error:
-                failed.append((path, str(error)))
-            except FhirError as error:
-                failed.append((path, first_reason(error)))
-            else:
-                for note in mapped.notes:
-                    progress.console.print(f"{path}: {note}")
-    return done, failed
+def _print_loaded(result: LoadedReports) -> None:
+    for path, note in result.notes:
+        errors.print(f"{path}: {note}")
+    for loaded in result.loaded:
+        _print_difference(loaded)
+    total = ", ".join(f"{count} {action}" for action, count in result.totals.items())
+    errors.print(f"{len(result.loaded)} {'report' if len(result.loaded) == 1 else 'reports'} loaded: {total}.")
+    if result.failed:
+        errors.print(f"{len(result.failed)} not loaded:")
+        for path, reason in result.failed:
+            errors.print(f"  {path}: {reason}")
 
 
 def _print_difference(loaded: LoadedReport) -> None:
     """What changed against an earlier load; a first load has nothing to compare with."""
-    if not (loaded.updated or loaded.deleted):
+    if not loaded.again or not (loaded.created or loaded.updated or loaded.deleted):
         return
     errors.print(f"{loaded.source_key}:")
     for sign, keys in (("+", loaded.created), ("~", loaded.updated), ("-", loaded.deleted)):
@@ -257,8 +255,29 @@ def _with_repository(settings: Settings, work: Callable[[Repository], Awaitable[
 
     try:
         return asyncio.run(run())
+    except StoreUnavailable as error:
+        reason = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+        database = re.sub(r"://[^@/]*@", "://…@", settings.database_url)
+        _stop(f"the database {database} cannot be used{reason}")
     except (FhirError, UnusableDatabaseUrl, NewerDatabase) as error:
         _stop(str(error))
+
+
+async def _nothing(_: Repository) -> None:
+    """Opening the store is all: it brings the schema up to date."""
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    """The socket to serve on. Raises ValueError where it is not to be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise ValueError(f"cannot listen on {host} port {port}: {error.strerror}") from error
+    return listener
 
 
 def _source_key(report: str, settings: Settings) -> str:
@@ -268,10 +287,9 @@ def _source_key(report: str, settings: Settings) -> str:
     try:
         if path.is_file():
             return read_report_file(path, max_bytes=settings.max_report_bytes).source_key
-        source = named_source(report)
+        return named_source(report).key or report
     except (UnreadableReportError, InvalidSourceError) as error:
         _stop(f"{report}: {error}")
-    return source.doi or source.pmid or source.url or source.name or report
 
 
 def _instant(value: str) -> str:
@@ -295,5 +313,19 @@ def _stop(message: str) -> NoReturn:
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line. A fault of ours is one sentence too; its traceback is for FHIR_SERVICE_LOG_LEVEL=debug."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:  # `map ... | head`
+        sys.stderr.close()
+        sys.exit(1)
+    except Exception as error:  # the last resort
+        if os.environ.get("FHIR_SERVICE_LOG_LEVEL", "").lower() == "debug":
+            raise
+        errors.print(
+            f"fhir-service failed ({type(error).__name__}). This is a fault of ours: please report it, with what "
+            "FHIR_SERVICE_LOG_LEVEL=debug prints."
+        )
+        sys.exit(2)

@@ -51,7 +51,7 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on; loopback only, until access control is set up.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
-        ("localhost", "127.0.0.1", "::1", "testserver"),
+        ("localhost", "127.0.0.1", "::1"),
         description="Names, without port, that a request may give in its Host header. Another name is refused, so that "
         "a web page cannot reach the service by pointing its own name at this machine.",
     )

@@ -74,6 +74,12 @@ def splice(text: bytes, resource_id: str) -> Splice:
     return Splice(resource_type, b"{" + head, tail + rest + b"}")
 
 
+def members(text: bytes, without: frozenset[str]) -> dict[str, bytes]:
+    """The top-level members of a minified resource, as the slices they are, some left out."""
+    every = _read(text, "a resource is one JSON object")
+    return {name: bytes(value) for name, value in every.items() if name not in without}
+
+
 def parse(text: bytes) -> dict[str, Any]:
     """The object of a JSON text that was checked before; numbers with a fraction or exponent are exact Decimals.
 

@@ -19,6 +19,11 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     url: str | None = None
     name: str | None = None
 
+    @property
+    def key(self) -> str | None:
+        """DOI, else PMID, else URL, else the given name; None where there is none of them."""
+        return self.doi or self.pmid or self.url or self.name
+
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The stored text and its source. Offsets of every span refer to `text`."""
@@ -29,9 +34,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def source_key(self) -> str:
-        """DOI, else PMID, else URL, else the given name, else the SHA-256 of the text; never a path."""
-        source = self.source
-        return source.doi or source.pmid or source.url or source.name or self.sha256
+        """The key of the source, else the SHA-256 of the text; never a path."""
+        return self.source.key or self.sha256
 
     @property
     def sha256(self) -> str:

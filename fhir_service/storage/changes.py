@@ -24,13 +24,14 @@ class Create:
 @dataclass(frozen=True, slots=True)
 class Update:
     """A new version, the first one included. `if_match` is the version it must replace; with `if_changed` equal content
-    makes no version."""
+    makes no version, and a difference in the top-level members of `volatile` is none."""
 
     type: str
     id: str
     text: bytes
     if_match: int | None = None
     if_changed: bool = False
+    volatile: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +61,17 @@ def _checked(database_url: str) -> URL:
     if url.drivername == DRIVERS[0] and url.database in (None, "", ":memory:"):
         raise UnusableDatabaseUrl("the database URL names no file: sqlite+aiosqlite:///folder/file.db")
     return url
+
+
+def try_opening(database_url: str) -> None:
+    """Open and close a SQLite file, so that one that cannot be opened is told before any thread waits for it.
+
+    Raises sqlite3.Error.
+    """
+    url = make_url(database_url)
+    if url.get_backend_name() == "sqlite":
+        with closing(sqlite3.connect(url.database or "", timeout=20)) as connection:
+            connection.execute("PRAGMA schema_version").fetchone()
 
 
 def _make_folder(url: URL) -> None:

@@ -43,7 +43,9 @@ def unavailable_told() -> Iterator[None]:
         yield
     except (asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.Error, DBAPIError, OSError, TimeoutError) as error:
         if is_unavailable(error):
-            raise StoreUnavailable("the database cannot be used now; try again later") from error
+            unavailable = StoreUnavailable("the database cannot be used now; try again later")
+            unavailable.add_note(str(_cause(error)).splitlines()[0] or type(error).__name__)  # for the shell alone
+            raise unavailable from error
         raise
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any
 
-from fhir_service.fhir.errors import FhirError
+from fhir_service.fhir.errors import EditConflict, FhirError
 from fhir_service.storage import statements
 from fhir_service.storage.changes import Key, Outcome
 from fhir_service.storage.database import Database
@@ -21,12 +21,13 @@ from fhir_service.storage.sessions import Session, Step
 @dataclass(frozen=True, slots=True)
 class ReportEntry:
     """A line in the books about reports, written with the commit it belongs to. Without a fingerprint the report was
-    taken out; `forget` removes every trace of it."""
+    taken out; `forget` removes every trace of it. `before` is what the caller believes that it made until now."""
 
     source_key: str
     fingerprint: str | None = None
     made: tuple[Key, ...] = ()
     forget: bool = False
+    before: frozenset[Key] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,13 @@ async def commit_group(database: Database, commits: Sequence[Commit]) -> list[Re
     dialect = database.dialect
     async with database.transaction() as session:
         plan = await _start(session, dialect, commits)
-        results: list[Result] = [plan.add(commit.changes) for commit in commits]
+        stale = await _stale(session, commits)
+        results: list[Result] = [
+            EditConflict("the same report is being loaded by somebody else")
+            if number in stale
+            else plan.add(commit.changes)
+            for number, commit in enumerate(commits)
+        ]
         steps = _steps(dialect, plan)
         for commit, result in zip(commits, results, strict=True):
             if not isinstance(result, FhirError):
@@ -73,6 +80,23 @@ async def _start(session: Session, dialect: Dialect, commits: Sequence[Commit]) 
         for kind, resource_id, _, _, _, text, _ in rows:
             states[kind, resource_id] = replace(states[kind, resource_id], text=text.encode())
     return Plan(states, last_updated, place - len(changes) + 1)
+
+
+async def _stale(session: Session, commits: Sequence[Commit]) -> set[int]:
+    """The places of commits about a report that has changed since its caller looked, or that an earlier commit of the
+    group changes."""
+    stale: set[int] = set()
+    seen: set[str] = set()
+    for number, commit in enumerate(commits):
+        entry = commit.report
+        if entry is None or entry.before is None:
+            continue
+        rows = await session.fetch(statements.REPORT_RESOURCES, entry.source_key)
+        made = {(kind, resource_id) for kind, resource_id, present in rows if present}
+        if entry.source_key in seen or made != entry.before:
+            stale.add(number)
+        seen.add(entry.source_key)
+    return stale
 
 
 async def _states(session: Session, dialect: Dialect, keys: Sequence[Key]) -> dict[Key, State]:

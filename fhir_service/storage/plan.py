@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from fhir_service.fhir.errors import EditConflict, FhirError, PreconditionFailed
-from fhir_service.fhir.json_text import splice
+from fhir_service.fhir.json_text import members, splice
 from fhir_service.storage.changes import Action, Create, Key, Outcome, moment
 from fhir_service.storage.preparation import Content, Prepared
 
@@ -142,7 +142,12 @@ def _check_match(change: Prepared, current: State | None) -> None:
 
 
 def _is_same(change: Prepared, content: Content, current: State) -> bool:
-    return bool(current.text) and splice(current.text or b"", change.key[1]) == content.splice
+    if not current.text:
+        return False
+    if change.volatile:
+        left_out = change.volatile | {"meta"}
+        return members(current.text, left_out) == members(content.splice.text(0, 0), left_out)
+    return splice(current.text, change.key[1]) == content.splice
 
 
 def _outcome(change: Prepared, state: State, action: Action) -> Outcome:

@@ -42,6 +42,10 @@ class Prepared:
     def if_changed(self) -> bool:
         return isinstance(self.change, Update) and self.change.if_changed
 
+    @property
+    def volatile(self) -> frozenset[str]:
+        return self.change.volatile if isinstance(self.change, Update) else frozenset()
+
 
 def is_id(text: str) -> bool:
     """Whether a resource may have this id (R4 datatypes.html#id)."""

@@ -26,7 +26,7 @@ from fhir_service.storage.changes import (
     Update,
 )
 from fhir_service.storage.database import Database
-from fhir_service.storage.engines import UnusableDatabaseUrl, open_engine
+from fhir_service.storage.engines import UnusableDatabaseUrl, open_engine, try_opening
 from fhir_service.storage.everything import everything
 from fhir_service.storage.failures import Forbidden, unavailable_told
 from fhir_service.storage.group_commit import Commit, ReportEntry
@@ -65,6 +65,7 @@ async def open_repository(database_url: str, *, base: str | None = None) -> Repo
     engine = open_engine(database_url)
     try:
         with unavailable_told():
+            await asyncio.to_thread(try_opening, database_url)
             await bring_up_to_date(engine)
     except BaseException:
         await engine.dispose()
@@ -149,12 +150,37 @@ class Repository:
         await self._writer.commit(Commit(erase=tuple(keys)))
 
     async def commit_report(
-        self, source_key: str, fingerprint: str | None, made: Sequence[Key], changes: Sequence[Change], access: Access
+        self,
+        source_key: str,
+        fingerprint: str | None,
+        made: Sequence[Key],
+        changes: Sequence[Change],
+        access: Access,
+        *,
+        before: Sequence[Key] | None = None,
     ) -> list[Outcome]:
-        """As `commit`, and in the same transaction: the report of that source, with that text and these maps, makes
-        `made`. No fingerprint says that it was taken out."""
-        entry = ReportEntry(source_key, fingerprint, tuple(made))
+        """As `commit`, and in the same transaction: the report of that source, whose text has that fingerprint, makes
+        `made`. No fingerprint says that it was taken out. `before` is what it made when the caller looked.
+
+        Raises EditConflict too, where it has made something else meanwhile.
+        """
+        entry = ReportEntry(source_key, fingerprint, tuple(made), before=None if before is None else frozenset(before))
         return await self._writer.commit(Commit(await self._prepared(changes, access), entry))
+
+    async def erase_report(self, source_key: str, access: Access) -> tuple[Key, ...]:
+        """Remove every version of all that the report ever made, and the memory of it, for good. Returns what that was.
+
+        Raises Forbidden, StoreUnavailable.
+        """
+        keys = await self.resources_of(source_key, ever=True)
+        _may_write({kind for kind, _ in keys}, access)
+        await self._writer.commit(Commit(report=ReportEntry(source_key, forget=True), erase=keys))
+        return keys
+
+    async def sources_of(self, fingerprint: str) -> tuple[str, ...]:
+        """The sources under which a report with that text is loaded now."""
+        async with self._database.reading() as session:
+            return tuple(row[0] for row in await session.fetch(statements.SOURCES_OF, fingerprint))
 
     async def loaded_report(self, source_key: str) -> ReportRecord | None:
         """What is remembered of a report; None where it never was loaded, or was forgotten."""

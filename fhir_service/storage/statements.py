@@ -41,6 +41,7 @@ ERASE_VERSIONS = "DELETE FROM resource_version WHERE type = $1 AND id = $2"
 ERASE_CURRENT = "DELETE FROM resource_current WHERE type = $1 AND id = $2"
 
 REPORT = "SELECT fingerprint FROM loaded_report WHERE source_key = $1"
+SOURCES_OF = "SELECT source_key FROM loaded_report WHERE fingerprint = $1 ORDER BY source_key"
 REPORT_RESOURCES = "SELECT type, id, present FROM report_resource WHERE source_key = $1 ORDER BY type, id"
 REMEMBER_REPORT = (
     "INSERT INTO loaded_report (source_key, fingerprint) VALUES ($1, $2) "

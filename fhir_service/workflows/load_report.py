@@ -1,65 +1,75 @@
-"""A report into the store, so often as one likes: what it made before is replaced by what it makes now.
+"""A report into the store, as often as one likes: what it made before is replaced by what it makes now.
 
 Two loads are compared without `meta` and without `Provenance.recorded`, which tell when and not what.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from fhir_service.fhir.access import OPEN
-from fhir_service.fhir.errors import FhirError, Gone, NotFound, UnprocessableContent
-from fhir_service.fhir.json_text import encode, parse
+from fhir_service.fhir.errors import EditConflict, UnprocessableContent
+from fhir_service.fhir.json_text import encode
 from fhir_service.fhir.references import resolve_references
 from fhir_service.reports.report import Report
-from fhir_service.storage.repository import Change, Delete, Repository, Update
+from fhir_service.storage.repository import Change, Delete, Key, Outcome, Repository, Update
 from fhir_service.validation.structure import findings
 from fhir_service.workflows.map_report import MappedReport
 
-Key = tuple[str, str]
-"""Type and id of a resource."""
+ATTEMPTS = 5
+"""Tries, where others load the same report at the same moment."""
+_VOLATILE = {"Provenance": frozenset({"recorded"})}
+_NOTHING: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedReport:
-    """What a load changed, as `Type/id`."""
+    """What a load changed, as `Type/id`. `again`: the source had been loaded before."""
 
     source_key: str
-    created: tuple[str, ...] = ()
-    updated: tuple[str, ...] = ()
-    deleted: tuple[str, ...] = ()
-    unchanged: int = 0
-
-    @property
-    def changed(self) -> bool:
-        return bool(self.created or self.updated or self.deleted)
+    again: bool
+    created: tuple[str, ...]
+    updated: tuple[str, ...]
+    deleted: tuple[str, ...]
+    unchanged: int
 
 
 async def load_report(repository: Repository, report: Report, mapped: MappedReport) -> LoadedReport:
     """Store what `mapped` holds and delete what the same source made before and makes no longer, in one transaction.
 
-    Raises UnprocessableContent where a mapped resource is not valid R4; then nothing is stored.
+    Raises UnprocessableContent where a mapped resource is not valid R4, or where the same text is loaded under another
+    source, which would tell of the same patients twice; then nothing is stored.
     """
     resources = stored_form(mapped.bundle)
     _refuse_invalid(resources)
-    before = set(await repository.resources_of(report.source_key))
-    changes: list[Change] = []
-    for key, resource in resources.items():
-        if await _differs(repository, key, resource):
-            changes.append(Update(*key, encode(resource)))
-    changes += [Delete(*key) for key in sorted(before - resources.keys()) if await _exists(repository, key)]
-    outcomes = await repository.commit_report(report.source_key, report.sha256, list(resources), changes, OPEN)
-    named: dict[str, list[str]] = {"created": [], "updated": [], "deleted": []}
-    for outcome in outcomes:
-        named[outcome.action].append(f"{outcome.type}/{outcome.id}")
+    await _refuse_other_source(repository, report)
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return await _replaced(repository, report, resources)
+        except EditConflict:
+            continue
+    return await _replaced(repository, report, resources)
+
+
+async def _replaced(repository: Repository, report: Report, resources: Mapping[Key, dict[str, Any]]) -> LoadedReport:
+    before = await repository.resources_of(report.source_key)
+    changes: list[Change] = [
+        Update(*key, encode(resource), if_changed=True, volatile=_VOLATILE.get(key[0], _NOTHING))
+        for key, resource in resources.items()
+    ]
+    changes += [Delete(*key) for key in before if key not in resources]
+    outcomes = await repository.commit_report(
+        report.source_key, report.sha256, list(resources), changes, OPEN, before=before
+    )
     return LoadedReport(
         report.source_key,
-        created=tuple(named["created"]),
-        updated=tuple(named["updated"]),
-        deleted=tuple(named["deleted"]),
-        unchanged=len(resources) - len(named["created"]) - len(named["updated"]),
+        bool(before),
+        created=_named(outcomes, "created"),
+        updated=_named(outcomes, "updated"),
+        deleted=_named(outcomes, "deleted"),
+        unchanged=sum(outcome.action == "unchanged" for outcome in outcomes),
     )
 
 
@@ -79,40 +89,11 @@ def _refuse_invalid(resources: Mapping[Key, dict[str, Any]]) -> None:
         raise UnprocessableContent("the mapped report is not valid FHIR", issues=issues)
 
 
-async def _differs(repository: Repository, key: Key, resource: dict[str, Any]) -> bool:
-    try:
-        stored = await repository.read(*key, OPEN)
-    except (NotFound, Gone):
-        return True
-    return _meaning(parse(stored.text)) != _meaning(resource)
+async def _refuse_other_source(repository: Repository, report: Report) -> None:
+    others = [key for key in await repository.sources_of(report.sha256) if key != report.source_key]
+    if others:
+        raise UnprocessableContent(f"the same text is loaded as '{others[0]}'; unload that first")
 
 
-async def _exists(repository: Repository, key: Key) -> bool:
-    try:
-        await repository.read(*key, OPEN)
-    except (NotFound, Gone):
-        return False
-    return True
-
-
-def _meaning(resource: dict[str, Any]) -> dict[str, Any]:
-    without = {"meta", "recorded"} if resource["resourceType"] == "Provenance" else {"meta"}
-    return {name: value for name, value in resource.items() if name not in without}
-
-
-def first_reason(error: FhirError) -> str:
-    """One sentence for the shell."""
-    issue = error.issues[0]
-    more = f" (and {len(error.issues) - 1} more)" if len(error.issues) > 1 else ""
-    return f"{issue.text}{' at ' + issue.expression[0] if issue.expression else ''}{more}"
-
-
-def summary(loads: Iterable[LoadedReport]) -> dict[str, int]:
-    """How many resources were created, updated, deleted and left as they were."""
-    total = {"created": 0, "updated": 0, "deleted": 0, "unchanged": 0}
-    for load in loads:
-        total["created"] += len(load.created)
-        total["updated"] += len(load.updated)
-        total["deleted"] += len(load.deleted)
-        total["unchanged"] += load.unchanged
-    return total
+def _named(outcomes: list[Outcome], action: str) -> tuple[str, ...]:
+    return tuple(f"{outcome.type}/{outcome.id}" for outcome in outcomes if outcome.action == action)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
 
+from command import COMMAND
 from sample_reports import KYPHOPLASTY, VERTEBROPLASTY
 
 
@@ -102,3 +104,57 @@ def versions(tmp_path) -> int:
 
 def current(tmp_path) -> int:
     return count(tmp_path, "resource_current", "NOT deleted")
+
+
+def test_two_loads_at_once_make_each_resource_once(environment, tmp_path) -> None:
+    reports = folder(tmp_path)
+    both = [
+        subprocess.Popen([COMMAND, "load", reports], env=environment, cwd=tmp_path, stderr=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    said = [process.communicate(timeout=120)[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    assert versions(tmp_path) == current(tmp_path) > 0
+
+
+def test_one_source_for_two_files_is_told_and_the_second_not_loaded(run, tmp_path) -> None:
+    for name, text in (("one", KYPHOPLASTY), ("two", VERTEBROPLASTY)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "report.txt").write_text(text)
+        (tmp_path / name / "source.json").write_text('{"doi": "10.1000/182"}')
+    done = run("load", "one", "two")
+    assert done.returncode == 1
+    assert b"1 report loaded" in done.stderr
+    assert b"10.1000/182" in done.stderr
+
+
+def test_the_same_text_under_another_source_is_refused_until_the_first_is_unloaded(run, tmp_path) -> None:
+    report, source = tmp_path / "report.txt", tmp_path / "source.json"
+    report.write_text(KYPHOPLASTY)
+    source.write_text('{"name": "first"}')
+    assert run("load", report).returncode == 0
+    source.write_text('{"name": "second"}')
+    refused = run("load", report)
+    assert refused.returncode == 1
+    assert b"loaded as 'first'" in refused.stderr
+    assert run("unload", "first").returncode == 0
+    assert run("load", report).returncode == 0
+
+
+def test_what_somebody_deleted_comes_back_and_is_named(run, tmp_path) -> None:
+    reports = folder(tmp_path)
+    run("load", reports)
+    with sqlite3.connect(tmp_path / "store.db") as connection:
+        connection.execute("UPDATE resource_current SET deleted = 1 WHERE type = 'Patient'")
+    again = run("load", reports)
+    assert again.stderr.count(b"+ Patient/") == 2
+
+
+def test_a_file_that_is_no_database_is_named_with_the_reason(run, tmp_path) -> None:
+    reports = folder(tmp_path)
+    (tmp_path / "store.db").write_bytes(b"this is no database" * 100)
+    done = run("load", reports)
+    assert done.returncode == 2
+    assert b"store.db" in done.stderr
+    assert b"not a database" in done.stderr
+    assert done.stderr.count(b"\n") == 1

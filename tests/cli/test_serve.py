@@ -74,3 +74,15 @@ def test_a_setting_that_is_misspelt_is_named(run) -> None:
     done = run("serve", FHIR_SERVICE_DATABSE_URL="x")
     assert done.returncode == 2
     assert b"FHIR_SERVICE_DATABASE_URL" in done.stderr
+
+
+def test_a_port_that_is_taken_and_a_broken_database_are_one_sentence_each(run, tmp_path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        busy = run("serve", "--port", taken.getsockname()[1])
+    (tmp_path / "store.db").write_bytes(b"this is no database" * 100)
+    for done in (busy, run("serve", "--port", 0)):
+        assert done.returncode == 2
+        assert done.stderr.count(b"\n") == 1
+        assert b"http://" not in done.stderr
