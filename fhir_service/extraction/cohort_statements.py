@@ -19,6 +19,7 @@ from fhir_service.extraction.cohort_memory import Memory
 from fhir_service.extraction.cohort_numbers import Count, Share, counts, shares, words
 from fhir_service.extraction.cohort_parts import fraction, parts_of, resolved
 from fhir_service.extraction.cohort_words import clause, clean, item, population_of
+from fhir_service.extraction.context import is_prose
 from fhir_service.extraction.document import Document, Section, Sentence
 from fhir_service.extraction.narrative import names_patient
 from fhir_service.extraction.numbers import WORD_NUMBER
@@ -37,7 +38,7 @@ def read(document: Document) -> tuple[GroupStatement, ...]:
     memory: dict[bool, Memory] = {True: Memory(), False: Memory()}
     found: list[GroupStatement] = []
     for sentence in document.sentences:
-        if sentence.section in _SKIPPED:
+        if sentence.section in _SKIPPED or not is_prose(sentence):
             continue
         found += _of_sentence(sentence, memory[sentence.in_abstract])
     return tuple(

@@ -35,7 +35,9 @@ def read(
     told = [
         s
         for s in sentences
-        if s.section not in (Section.TITLE, Section.REFERENCES) and (s.section is Section.TABLE or not general(s.text))
+        if s.section not in (Section.TITLE, Section.REFERENCES)
+        and context.is_prose(s)
+        and (s.section is Section.TABLE or not general(s.text))
     ]
     facts = list(indications(told, operations))
     for sentence in told:

@@ -27,6 +27,15 @@ _WORD = re.compile(r"[^\s,;:.()]+")
 _CELL_WORDS = 3
 
 
+LONGEST_SENTENCE = 3000
+"""Characters; what runs on longer without a full stop is no prose, and reading it would take time without end."""
+
+
+def is_prose(sentence: Passage) -> bool:
+    """Whether the sentence is short enough to be one."""
+    return len(sentence.text) <= LONGEST_SENTENCE
+
+
 @dataclass(frozen=True)
 class Context:
     """What the words around a phrase say of it. `mentioned` is a fear, a risk or a question: no statement at all."""

@@ -6,16 +6,19 @@ Every rule is general and rather silent than wrong. What is only a rounding (4 m
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from fhir_service.extraction import citation_conflicts, course_conflicts, disputes, state_conflicts
 from fhir_service.extraction.cohort_statements import agrees
 from fhir_service.extraction.conflict import Conflict
+from fhir_service.extraction.context import is_prose
 from fhir_service.extraction.document import Document
 from fhir_service.reports.case_report import CaseReport, Contradiction, GroupStatement
 
 
 def read(document: Document, case_report: CaseReport) -> tuple[Contradiction, ...]:
     """The contradictions of a report, in reading order, each once."""
+    document = replace(document, sentences=tuple(filter(is_prose, document.sentences)))
     found: list[Conflict] = [
         *_shares(case_report.group_statement),
         *citation_conflicts.read(document),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 
 from fhir_service.extraction.cohort_numbers import counts
 from fhir_service.extraction.conflict import Conflict
-from fhir_service.extraction.document import Document, Section, Sentence
+from fhir_service.extraction.document import Cell, Document, Section, Sentence
 from fhir_service.extraction.lexicon import lexicon
 
 _NOT_ABOUT = re.compile(
@@ -16,7 +17,11 @@ _NOT_ABOUT = re.compile(
     re.IGNORECASE,
 )
 _STUDIES = re.compile(r"(?:[\w-]+\s){2,4}(?:trials|studies|trial|study)\b", re.IGNORECASE)
-_ABBREVIATION = re.compile(r"\b(?P<short>[A-Z]{2,5})\s?(?:=|:)?\s?(?P<long>[a-z][a-z-]+(?:\s[a-z-]+){1,4})")
+_ABBREVIATION = re.compile(r"(?P<short>[A-Z]{2,5})\s?(?:=|:)?\s?(?P<first>[a-z][a-z-]+)\s(?P<last>[a-z-]+)")
+_CAPITALS = re.compile(r"\b[A-Z]{2,5}\b")
+_CITED = re.compile(r"\bet\sal\b|\[\d")
+_SHOWN = 6
+"""Places of one phrase that a contradiction shows."""
 # fmt: off
 _COMMON = frozenset({
     "this", "that", "with", "from", "after", "have", "been", "were", "patients", "patient", "cases", "case", "caused",
@@ -26,7 +31,6 @@ _COMMON = frozenset({
 # fmt: on
 _ANSWER_REACH = 3
 _PAIR = re.compile(r"\b(?=(?P<first>[A-Za-z][a-z-]+)\s(?P<last>[a-z]+)\b)")
-_WORDS_COMPARED = 2
 _STEM = 5
 
 
@@ -45,23 +49,42 @@ def read(document: Document) -> Iterator[Conflict]:
 
 def _reported_after_all(document: Document) -> Iterator[Conflict]:
     """`has never been reported`, and elsewhere patients of others who had it, in the same words."""
-    for sentence in document.sentences:
-        claim = _class("novel").search(sentence.text)
-        if claim is None or sentence.section in (Section.COMMENT, Section.REFERENCES):
-            continue
-        subject = _pairs(sentence.text[: claim.start()])
-        for other in document.of(Section.DISCUSSION):
-            shared = [words for words in _pairs(other.text) if words in subject]
-            counted = [c for c in counts(other.text) if c.value >= 1 and (c.noun or c.of is not None)]
-            if other is sentence or not shared or not counted or not _cites(document, other):
+    claims = [
+        (sentence, claim)
+        for sentence in document.sentences
+        if sentence.section not in (Section.COMMENT, Section.REFERENCES)
+        for claim in [_class("novel").search(sentence.text)]
+        if claim
+    ]
+    told = _told_of_others(document) if claims else {}
+    for sentence, claim in claims:
+        for words in _pairs(sentence.text[: claim.start()]):
+            other = told.get(words)
+            if other is None or other is sentence:
                 continue
-            start = other.text.lower().find(shared[0])
+            start = other.text.lower().find(words)
             yield Conflict(
                 rule="reported-after-all",
-                detail=f"said never to have been reported, and told of patients of others: {shared[0]}",
-                spans=(sentence.span(*claim.span()), other.span(start, start + len(shared[0]))),
+                detail=f"said never to have been reported, and told of patients of others: {words}",
+                spans=(sentence.span(*claim.span()), other.span(start, start + len(words))),
             )
             return
+
+
+def _told_of_others(document: Document) -> dict[str, Sentence]:
+    """Where the discussion first tells of patients of other authors, by the words it uses."""
+    found: dict[str, Sentence] = {}
+    before: Sentence | None = None
+    for sentence in document.of(Section.DISCUSSION):
+        # The authors are named in the sentence, or in the one before it.
+        cited = _CITED.search(sentence.text) or (
+            before is not None and before.paragraph == sentence.paragraph and _CITED.search(before.text)
+        )
+        before = sentence
+        if cited and any(c.value >= 1 and (c.noun or c.of is not None) for c in counts(sentence.text)):
+            for words in _pairs(sentence.text):
+                found.setdefault(words, sentence)
+    return found
 
 
 def _pairs(text: str) -> list[str]:
@@ -74,16 +97,6 @@ def _pairs(text: str) -> list[str]:
         if len(meaning) >= 2 and lower[first.end() : third.start()].replace(second[0], "").strip() == "":
             found.append(lower[first.start() : third.end()])
     return found
-
-
-def _cites(document: Document, sentence: Sentence) -> bool:
-    """Whether the sentence, or the one before it in the paragraph, tells what other authors saw."""
-    before = [
-        s
-        for s in document.sentences[max(0, sentence.index - 1) : sentence.index + 1]
-        if s.paragraph == sentence.paragraph
-    ]
-    return any(re.search(r"\bet\sal\b|\[\d", s.text) for s in before)
 
 
 def _quoted_and_denied(document: Document) -> Iterator[Conflict]:
@@ -140,34 +153,51 @@ def _called_wrong(document: Document) -> Iterator[Conflict]:
 
 def _two_meanings(document: Document) -> Iterator[Conflict]:
     """An abbreviation written out as one thing in the legend, and as another of the same letters in the text."""
-    for table in document.tables:
-        if not table.cells:
-            continue
-        for cell in table.cells:
-            match = _ABBREVIATION.fullmatch(cell.text)
-            if match is None or not any(re.search(rf"\b{match['short']}\b", s.text) for s in document.sentences):
-                continue
-            others = list(_other_meanings(document, match["short"], match["long"]))
-            if others:
-                sentence, start, end = others[0]
-                yield Conflict(
-                    rule="two-meanings",
-                    detail=f"{match['short']} is {match['long']} in the table, {sentence.text[start:end]} in the text",
-                    spans=(cell.span(0, len(cell.text)), *(told.span(a, b) for told, a, b in others)),
-                )
-
-
-def _other_meanings(document: Document, short: str, long: str) -> Iterator[tuple[Sentence, int, int]]:
-    """Phrases of two words that share the letters and the last word of the long form, and are not it."""
-    first, *_, last = _plain(long).split()
-    if len(long.split()) != _WORDS_COMPARED:
+    written = _written_out(document)
+    if not written:
         return
+    others: dict[str, list[tuple[Sentence, int, int]]] = {}
     for sentence in document.of(Section.CASE, Section.ABSTRACT):
         for match in _PAIR.finditer(sentence.text):
             one, other = _plain(match["first"]), _plain(match["last"])
-            related = one[:_STEM] == first[:_STEM] and one != first and other == last
-            if related and _spells(short, one + other):
-                yield sentence, match.start("first"), match.end("last")
+            meaning = written.get((one[:_STEM], other))
+            if meaning is not None and one != _plain(meaning.long).split()[0] and _spells(meaning.short, one + other):
+                others.setdefault(meaning.short, []).append((sentence, match.start("first"), match.end("last")))
+    for meaning in written.values():
+        told = others.get(meaning.short, [])
+        if told:
+            sentence, start, end = told[0]
+            yield Conflict(
+                rule="two-meanings",
+                detail=f"{meaning.short} is {meaning.long} in the table, {sentence.text[start:end]} in the text",
+                spans=(meaning.cell.span(0, len(meaning.cell.text)), *(s.span(a, b) for s, a, b in told[:_SHOWN])),
+            )
+
+
+@dataclass(frozen=True)
+class _Meaning:
+    """An abbreviation as the legend of a table writes it out, in two words."""
+
+    cell: Cell
+    short: str
+    long: str
+
+
+def _written_out(document: Document) -> dict[tuple[str, str], _Meaning]:
+    """Abbreviations that the text uses, by the beginning of their first word and their last word."""
+    used: set[str] = set()
+    for sentence in document.sentences:
+        used.update(_CAPITALS.findall(sentence.text))
+    found: dict[tuple[str, str], _Meaning] = {}
+    for table in document.tables:
+        for cell in table.cells:
+            match = _ABBREVIATION.fullmatch(cell.text)
+            if match and match["short"] in used:
+                first, last = _plain(match["first"]), _plain(match["last"])
+                found.setdefault(
+                    (first[:_STEM], last), _Meaning(cell, match["short"], f"{match['first']} {match['last']}")
+                )
+    return found
 
 
 def _plain(words: str) -> str:

@@ -38,7 +38,7 @@ def read(
     found: list[ObservationFact] = []
     everyone = [s for s in about_everyone(document, case_number) if all(s is not own for own in sentences)]
     for sentence in (*sentences, *everyone):
-        if sentence.section in (Section.TITLE, Section.REFERENCES):
+        if sentence.section in (Section.TITLE, Section.REFERENCES) or not context.is_prose(sentence):
             continue
         if sentence.section is not Section.TABLE and general(sentence.text):
             continue

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from fhir_service.extraction.analytes import Reading, readings, with_value
+from fhir_service.extraction.context import is_prose
 from fhir_service.extraction.document import Document, Passage, Section, Sentence
 from fhir_service.extraction.lexicon import Hit
 from fhir_service.extraction.measured_places import side_of, site_of
@@ -39,7 +40,7 @@ def read(
     operations = Operations(procedures, sentences)
     found: list[tuple[Section, ObservationFact]] = []
     for sentence in sentences:
-        if sentence.section in (Section.REFERENCES, Section.TITLE):
+        if sentence.section in (Section.REFERENCES, Section.TITLE) or not is_prose(sentence):
             continue
         if sentence.section is Section.TABLE:
             facts = table_pairs(document, sentence, operations)

@@ -31,7 +31,7 @@ def read(
     """The remarks of a patient's sentences, each once, with every place that states it."""
     operations = Operations(procedures, sentences)
     found: list[Remark] = []
-    for sentence in sentences:
+    for sentence in filter(context.is_prose, sentences):
         if sentence.section is Section.TABLE:
             found += _citation(sentence)
         if sentence.section in (Section.TITLE, Section.REFERENCES, Section.TABLE, Section.CAPTION):

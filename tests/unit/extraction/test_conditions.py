@@ -66,7 +66,8 @@ def test_the_cause_of_a_fracture_is_kept_and_is_no_comorbidity() -> None:
          ["hypertension", "asthma"]),
         ("A 73-year-old man with atrial fibrillation and multiple myeloma underwent kyphoplasty.",
          ["atrial fibrillation", "multiple myeloma"]),
-        ("A 70-year-old woman came. Her medical history was significant for type 2 diabetes mellitus and stroke. Vertebroplasty was done.",
+        ("A 70-year-old woman came. Her medical history was significant for type 2 diabetes "
+         "mellitus and stroke. Vertebroplasty was done.",
          ["type 2 diabetes mellitus", "stroke"]),
         ("A 63-year-old woman, who once had a pulmonary embolism, underwent vertebroplasty. The pain was gone.",
          ["pulmonary embolism"]),
