@@ -46,6 +46,7 @@ def read_age(patient: PatientText) -> Age | None:
         return Age(
             id=f"{number}/age",
             value=patient.row.age,
+            unit="a",
             span=(patient.row.sentence.span(*patient.row.age_at),),
             rule="demographics.age-in-table",
         )

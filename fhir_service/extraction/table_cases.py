@@ -161,7 +161,11 @@ def column_age(number: int, column: Column) -> Age | None:
         return None
     cell, start, end = part
     return Age(
-        id=f"{number}/age", value=Decimal(cell.text[start:end]), span=(cell.span(start, end),), rule="table_cases.age"
+        id=f"{number}/age",
+        value=Decimal(cell.text[start:end]),
+        unit="a",
+        span=(cell.span(start, end),),
+        rule="table_cases.age",
     )
 
 

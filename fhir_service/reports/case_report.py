@@ -89,10 +89,10 @@ class Age(Stated, frozen=True, kw_only=True, omit_defaults=True, rename="camel")
     """Age at the event: `value`, or `low` and `high` for "in her 70s"; `unit` is UCUM `a` or `mo`."""
 
     id: str
+    unit: str
     value: Decimal | None = None
     low: Decimal | None = None
     high: Decimal | None = None
-    unit: str = "a"
 
 
 class Cement(Stated, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):

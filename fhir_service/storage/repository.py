@@ -100,7 +100,9 @@ class Repository:
         """The newest version. Raises NotFound, Gone."""
         found = await self._fetch(access, statements.READ, resource_type, resource_id)
         if found.deleted:
-            raise Gone(f"{resource_type}/{resource_id} was deleted; its versions are in its history")
+            raise Gone(
+                f"{resource_type}/{resource_id} was deleted; earlier versions can be read at _history/1 and so on"
+            )
         return found
 
     async def vread(self, resource_type: str, resource_id: str, version: int, access: Access) -> Stored:

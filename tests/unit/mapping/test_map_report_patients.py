@@ -36,7 +36,7 @@ def test_death_is_said_of_the_patient_only_where_it_is_stated() -> None:
     assert "deceasedBoolean" not in one(mapped(case(deceased=denied)), "Patient")
 
 
-def test_age_is_years_where_no_unit_is_given_and_months_where_they_are() -> None:
+def test_age_is_in_years_or_months_as_stated() -> None:
     for unit in ("a", "mo"):
         age = one(mapped(case(age=Age(id="1/age", value=Decimal(7), unit=unit))), "Observation")
         assert age["code"] == {"coding": [{"system": "http://loinc.org", "code": "30525-0"}]}

@@ -183,7 +183,11 @@ REMARKS = st.builds(
     unit=optional(st.just("mg")),
     time=TIMES,
 )
-AGES = optional(st.builds(Age, id=st.just("1/age"), **STATED, value=NUMBER, low=NUMBER, high=NUMBER))
+AGES = optional(
+    st.builds(
+        Age, id=st.just("1/age"), unit=st.sampled_from(["a", "mo"]), **STATED, value=NUMBER, low=NUMBER, high=NUMBER
+    )
+)
 CASE_REPORTS = st.builds(
     CaseReport,
     case=st.tuples(
