@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import cached_property
 
 from fhir_service.extraction import context
 from fhir_service.extraction.document import Sentence
@@ -66,7 +67,7 @@ class Course:
         number = self._numbers.get(id(sentence))
         return None if number is None else (number, position)
 
-    @property
+    @cached_property
     def _numbers(self) -> dict[int, int]:
         return {id(sentence): number for number, sentence in enumerate(self.patient.case)}
 

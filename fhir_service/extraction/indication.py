@@ -23,10 +23,6 @@ _FOR = re.compile(
     r"\b(?:for|of|due\sto|because\sof|to\streat|treat|treating|under\s(?:the\s)?diagnosis\sof|diagnosis\sof|diagnosed\sas|owing\sto|with|secondary\sto|in)\s(?:the\s|an?\s|her\s|his\s|what\swas\s\w+\sas\s(?:an?\s)?|[\w-]+\s){0,3}$",
     re.IGNORECASE,
 )
-_LED_TO = re.compile(
-    r"\b(?:required|requiring|needed|underwent|followed\sby|treated\s(?:with|by)|received|managed\s(?:with|by))\b",
-    re.IGNORECASE,
-)
 _NEW_REACH = 30
 _LEVEL_WORD = re.compile(r"(?:[CTLDS]h?-?\d{1,2}|\([^()]*\)|and|to|,)\s$")
 _SIGN_CODES = frozenset({"cleft", "height-loss", "signal-change", "instability"})

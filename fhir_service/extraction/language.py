@@ -6,7 +6,8 @@ import re
 
 _WORD = re.compile(r"[^\W\d_]+")
 _COMMON = {
-    "English": "the of and to in was with is for on that were by after at from as had her his she he this which not",
+    "English": "the of and to in was with is for on that were by after at from as had her his she he this which not "
+    "a an no been are or",
     "German": "der die das und mit von wurde bei nach eine einer ist nicht des den im zur auf als patientin",
     "French": "le la les des et une dans est par avec après du pour sur a été chez qui patiente aux",
     "Spanish": "el la los las de y una en con por para que fue después se del al paciente como tras",

@@ -12,7 +12,7 @@ import msgspec
 
 from fhir_service.extraction.analytes import Reading, readings, with_value
 from fhir_service.extraction.context import is_prose
-from fhir_service.extraction.document import Document, Passage, Section, Sentence
+from fhir_service.extraction.document import Document, Section, Sentence
 from fhir_service.extraction.lexicon import Hit
 from fhir_service.extraction.measured_places import side_of, site_of
 from fhir_service.extraction.measured_times import Times
@@ -48,19 +48,6 @@ def read(
             facts = _of_sentence(sentence, operations)
         found += [(sentence.section, fact) for fact in facts]
     return _numbered(with_known_ranges(merged(found)), case_number)
-
-
-def read_part(label: str, cell: Passage, start: int, end: int) -> tuple[ObservationFact, ...]:
-    """The measurements of one patient's part (`start` to `end`) of a table row, named by the row's label."""
-    text = f"{label} {cell.text[start:end]}"
-    shift = start - len(label) - 1
-    facts = []
-    found = readings(text)
-    for reading in found:
-        if reading.quantity.start + shift >= start:
-            span = (cell.span(reading.quantity.start + shift, reading.quantity.end + shift),)
-            facts += [msgspec.structs.replace(fact, span=span) for fact in _facts(text, reading, found)]
-    return tuple(facts)
 
 
 def _spans(sentence: Sentence, reading: Reading) -> tuple[SourceSpan, ...]:

@@ -59,10 +59,6 @@ _NOT_AGE = re.compile(
 _OF_MANY = re.compile(
     r"\b(?:mean|median|average|patients|women|men|females|males|range[ds]?)\b[^.;)]{0,12}$", re.IGNORECASE
 )
-_PRONOUN = {
-    "male": re.compile(r"\b(?:he|his|him|himself)\b", re.IGNORECASE),
-    "female": re.compile(r"\b(?:she|her|hers|herself)\b", re.IGNORECASE),
-}
 _REACH = 45
 
 
@@ -122,16 +118,6 @@ def find_people(text: str) -> list[Person]:
             found.append(Person(hit.start, hit.end, hit.code, (hit.start, hit.end)))
     found.sort(key=lambda person: person.start)
     return found
-
-
-def pronoun_sex(text: str) -> tuple[str, int, int] | None:
-    """The sex that the pronouns of a text agree on, and the first of them; None where they disagree or are missing."""
-    first = {sex: pattern.search(text) for sex, pattern in _PRONOUN.items()}
-    seen = [(sex, match) for sex, match in first.items() if match]
-    if len(seen) != 1:
-        return None
-    sex, match = seen[0]
-    return sex, match.start(), match.end()
 
 
 def _ages(text: str) -> list[Person]:

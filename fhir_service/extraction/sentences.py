@@ -10,6 +10,10 @@ _ABBREVIATION = re.compile(
     r"max|fig|figs|viz|dept|c\.c)|(?:^|[\s(])[A-Z](?:\.[A-Z])*)\.$"
 )
 
+LONGEST = 1_500
+"""Characters: no author writes a longer sentence. What has no full stop (a list, noise) is cut here, so that the time a
+sentence takes has a bound."""
+
 
 def sentence_bounds(text: str) -> list[tuple[int, int]]:
     """(start, end) of each sentence, without the blanks around it; a full stop after an abbreviation ends none."""
@@ -30,5 +34,10 @@ def _append(bounds: list[tuple[int, int]], text: str, start: int, end: int) -> N
         start += 1
     while end > start and text[end - 1] == " ":
         end -= 1
+    while end - start > LONGEST:
+        cut = text.rfind(" ", start + 1, start + LONGEST)
+        cut = start + LONGEST if cut < 0 else cut
+        bounds.append((start, cut))
+        start = cut + (text[cut] == " ")
     if start < end:
         bounds.append((start, end))

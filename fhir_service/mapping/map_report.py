@@ -6,16 +6,14 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from fhir_service.definitions.catalogue import Kind, catalogue
+from fhir_service.definitions.catalogue import catalogue
 from fhir_service.fhir.json_text import encode
 from fhir_service.mapping.identity import without_references
-from fhir_service.mapping.library import MapLibrary
+from fhir_service.mapping.library import MapLibrary, load_library
 from fhir_service.mapping.map_input import map_input
 from fhir_service.mapping.provenance import entries, provenance
-from fhir_service.mapping.shapes import Shapes
 from fhir_service.reports.case_report import CaseReport
 from fhir_service.reports.report import Report
-from fhir_service.terminology.concept_maps import ConceptMaps
 
 MAP = "/StructureMap/case-report"
 _URN = "urn:uuid:"
@@ -56,9 +54,7 @@ def encode_bundle(bundle: dict[str, Any]) -> bytes:
 @cache
 def map_library(base: str) -> MapLibrary:
     """The service's own maps, their URLs under `base`. Raises MappingError, or BrokenArtifact for a file."""
-    own = catalogue(base)
-    concept_maps = ConceptMaps(own.artifacts(Kind.CONCEPT_MAP))
-    return MapLibrary(own.structure_maps, concept_maps, Shapes(own.artifacts(Kind.LOGICAL_MODEL)))
+    return load_library(catalogue(base))
 
 
 def _references(node: Any) -> Iterator[str]:

@@ -178,15 +178,6 @@ def test_the_unit_is_kept_as_printed() -> None:
     assert (fact.unit, fact.unit_text) == ("mm/h", "mm/hr")
 
 
-def test_a_part_of_a_table_row_is_read_under_its_label() -> None:
-    text = "Table 1 Results\n\nPreoperative VAS 8 9\n"
-    cell = Document.read(text).tables[0].cells[0]
-    start = cell.text.index("8")
-    (fact,) = measurements.read_part("Preoperative VAS", cell, start, start + 1)
-    assert (fact.kind.code, fact.value) == ("vas", 8)
-    assert fact.span[0].words(text) == "8"
-
-
 def test_pairs_in_a_row_under_a_right_left_header_are_one_grade_a_side() -> None:
     text = (
         "CASE REPORT\n\nA 70-year-old woman underwent vertebroplasty of L1. Intradural cement was seen.\n\n"

@@ -78,9 +78,9 @@ def test_what_a_treatment_did_not_change_is_not_denied() -> None:
 
 def test_after_that_operation_means_the_earlier_one_where_the_story_has_come_no_further() -> None:
     case = only(
-        "Kyphoplasty and a leak\n\nCase presentation\n\nA 81-year-old woman underwent posterior decompression and fusion "
-        "from L3 to L5 without any postoperative complications. Four years after the surgery she had low back pain. "
-        "Percutaneous kyphoplasty of L5 was done. One week later she had weakness of the left leg."
+        "Kyphoplasty and a leak\n\nCase presentation\n\nA 81-year-old woman underwent posterior decompression and "
+        "fusion from L3 to L5 without any postoperative complications. Four years after the surgery she had low back "
+        "pain. Percutaneous kyphoplasty of L5 was done. One week later she had weakness of the left leg."
     )
     prior = {one.id for one in case.procedure if one.role == "prior"}
     (denied,) = [one for one in case.observation if "complication" in (one.kind.text or "")]
