@@ -54,6 +54,9 @@ _DISC_LEVELS = re.compile(
 )
 
 
+_BY_SOMETHING_ELSE = re.compile(
+    r"\b(?!cement|procedure|surg|operation|leak|\w*plasty)[a-z]+[\s-]induced\b", re.IGNORECASE
+)
 _FATAL_CAUSE = re.compile(
     r"\b(?:of|from|due\sto|because\sof|owing\sto)\s(?:an?\s|the\s|her\s|his\s)?(?:[a-z-]+\s){0,3}?"
     r"(?:ha?emorrhage|embol(?:ism|us|i)|infection|sepsis|failure|arrest|pneumonia|shock|infarction|stroke|disease)\b",
@@ -115,7 +118,9 @@ class FactBuilder:
 
     def _suspects(self, group: Sequence[Harm], onset: RelativeTime | None) -> tuple[str, ...]:
         """The operation a harm followed: the one its onset counts from; a revision where it is told of only after that
-        and is not what the revision was for; else the augmentation."""
+        and is not what the revision was for; none where the words name another cause; else the augmentation."""
+        if any(_BY_SOMETHING_ELSE.search(harm.sentence.text, max(0, harm.start - 25), harm.end) for harm in group):
+            return ()
         index = tuple(fact.id for fact in self.index)
         if onset is not None and onset.event is not None and onset.event not in index:
             return (onset.event,)

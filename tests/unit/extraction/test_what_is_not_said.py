@@ -99,3 +99,12 @@ def test_a_death_after_a_second_operation_is_laid_to_that_and_says_what_it_was_o
     assert death.kind.text is not None
     assert death.kind.text.endswith("of an intracranial haemorrhage")
     assert set(harm(case, "neurological-deficit").suspect).isdisjoint(revision)
+
+
+def test_a_harm_that_has_another_cause_by_its_name_is_not_laid_to_the_augmentation() -> None:
+    case = only(
+        START + "Cement had embolized to the lung. She had enoxaparin; heparin induced thrombocytopenia developed."
+    )
+    by_heparin = [one for one in case.complication if "thrombocytopenia" in (one.kind.text or "")]
+    assert [one.suspect for one in by_heparin] == [()] * len(by_heparin)
+    assert harm(case, "pulmonary-cement-embolism").suspect
