@@ -13,6 +13,7 @@ from fhir_service.extraction.cohort_statements import agrees
 from fhir_service.extraction.conflict import Conflict
 from fhir_service.extraction.context import is_prose
 from fhir_service.extraction.document import Document
+from fhir_service.extraction.implicated import implicated
 from fhir_service.reports.case_report import CaseReport, Contradiction, GroupStatement
 
 
@@ -29,12 +30,13 @@ def read(document: Document, case_report: CaseReport) -> tuple[Contradiction, ..
     found.sort(key=lambda conflict: min(span.offset for span in conflict.spans))
     kept: list[Contradiction] = []
     for conflict in _distinct(found):
+        facts, patient = implicated(case_report, conflict.spans)
         kept.append(
             Contradiction(
                 id=f"0/contradiction-{len(kept) + 1}",
                 detail=conflict.detail,
-                implicated=conflict.implicated,
-                patient=conflict.patient,
+                implicated=conflict.implicated or facts,
+                patient=conflict.patient if conflict.implicated else patient,
                 span=conflict.spans,
                 rule=f"contradictions.{conflict.rule}",
             )
