@@ -25,7 +25,10 @@ class Times:
         points = timepoints(self.sentence)
         if not points and self._is_start(reading):
             return None
-        return relative_time(self.sentence, self._point(reading, points), self.operations, reading.quantity.start)
+        point = self._point(reading, points)
+        if point is None and reading.name.term["standing"]:
+            return None
+        return relative_time(self.sentence, point, self.operations, reading.quantity.start)
 
     def _point(self, reading: Reading, points: list[Timepoint]) -> Timepoint | None:
         if not points:

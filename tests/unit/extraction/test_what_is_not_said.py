@@ -108,3 +108,9 @@ def test_a_harm_that_has_another_cause_by_its_name_is_not_laid_to_the_augmentati
     by_heparin = [one for one in case.complication if "thrombocytopenia" in (one.kind.text or "")]
     assert [one.suspect for one in by_heparin] == [()] * len(by_heparin)
     assert harm(case, "pulmonary-cement-embolism").suspect
+
+
+def test_a_bone_density_told_after_the_operation_was_not_measured_after_it() -> None:
+    case = only(START + "Bone mineral density showed osteoporosis, with a T-score of -3.1. A week later fever set in.")
+    (density,) = [one for one in case.observation if one.kind.code == "t-score"]
+    assert density.time is None
