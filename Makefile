@@ -67,3 +67,7 @@ lock: install-dev ## Resolve pyproject.toml into requirements/*.txt anew
 .PHONY: clean
 clean: ## Remove the environment and the local database
 	rm -rf .venv var
+
+.PHONY: test-long
+test-long: install-dev ## Property tests with new random examples each time
+	@HYPOTHESIS_PROFILE=default $(BIN)/pytest -n $(WORKERS) --dist loadgroup -k "whatever or survive" tests/unit
