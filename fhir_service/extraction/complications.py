@@ -157,10 +157,10 @@ def _shared(course: Course, everyone: Sequence[Course]) -> list[Harm]:
     own: list[Harm] = []
     for sentence in course.patient.together:
         for harm in find_harms(sentence):
-            if harm.code == "fracture" and re.search(r"\badjacent\b", sentence.text):
-                harm = _recoded(harm, "adjacent-fracture")  # noqa: PLW2901 - the same harm, its code settled
-            if harm.polarity is Polarity.AFFIRMED and harm.code in _SHARED:
-                own.append(harm)
+            adjacent = harm.code == "fracture" and re.search(r"\badjacent\b", sentence.text)
+            settled = _recoded(harm, "adjacent-fracture") if adjacent else harm
+            if settled.polarity is Polarity.AFFIRMED and settled.code in _SHARED:
+                own.append(settled)
     return own
 
 

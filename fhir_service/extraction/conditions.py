@@ -13,7 +13,7 @@ import msgspec
 from fhir_service.extraction import context
 from fhir_service.extraction.comorbidities import allergies, diseases
 from fhir_service.extraction.condition_facts import condition
-from fhir_service.extraction.document import Document, Section, Sentence
+from fhir_service.extraction.document import Section, Sentence
 from fhir_service.extraction.indication import indications
 from fhir_service.extraction.lexicon import Hit, lexicon
 from fhir_service.extraction.narrative import general
@@ -25,7 +25,6 @@ _CLAUSE = re.compile(r"[;.:]\s|,?\s(?:but|yet|although|while|whereas|then)\s|,\s
 
 
 def read(
-    document: Document,  # noqa: ARG001  # the readers of a patient share one signature
     sentences: Sequence[Sentence],
     case_number: int,
     procedures: Sequence[ProcedureFact],

@@ -89,14 +89,14 @@ def _case(document: Document, patient: PatientText, core: _Core, sentences: tupl
         age=demographics.read_age(patient),
         deceased=Truth(value=True, span=core.end.span, rule="read_case.deceased") if dead and core.end else None,
         procedure=facts,
-        condition=tuple(conditions.read(document, sentences, number, facts)),
+        condition=tuple(conditions.read(sentences, number, facts)),
         observation=(
             *core.observations,
             *measurements.read(document, sentences, number, facts),
             *findings.read(document, sentences, number, facts),
         ),
         complication=core.harms,
-        remark=tuple(remarks.read(document, sentences, number, facts)),
+        remark=tuple(remarks.read(sentences, number, facts)),
     )
     return linked(case)
 

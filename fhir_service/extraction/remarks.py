@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from fhir_service.extraction import context
-from fhir_service.extraction.document import Document, Section, Sentence
+from fhir_service.extraction.document import Section, Sentence
 from fhir_service.extraction.lexicon import Hit, lexicon
 from fhir_service.extraction.narrative import general
 from fhir_service.extraction.quantities import Quantity, quantities
@@ -23,7 +23,6 @@ _CITED = re.compile(r"[A-Z][\w'-]+\s(?:et\.?\sal\.?|and\s[A-Z][\w'-]+)?,?\s*\(?(
 
 
 def read(
-    document: Document,  # noqa: ARG001  # the readers of a patient share one signature
     sentences: Sequence[Sentence],
     case_number: int,
     procedures: Sequence[ProcedureFact],

@@ -50,6 +50,12 @@ class UnsupportedParameter(FhirError):
     status, code = 400, "not-supported"
 
 
+class Forbidden(FhirError):
+    """The caller may not do this (403)."""
+
+    status, code = 403, "forbidden"
+
+
 class NotFound(FhirError):
     """No such resource or version (404)."""
 

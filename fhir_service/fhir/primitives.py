@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import date
 
 _INSTANT = re.compile(
     r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?"
@@ -16,7 +16,7 @@ def is_instant(value: str) -> bool:
     if not _INSTANT.fullmatch(value):
         return False
     try:
-        datetime.strptime(value[:10], "%Y-%m-%d")  # noqa: DTZ007  # only the calendar date is checked here
+        date.fromisoformat(value[:10])
     except ValueError:
         return False
     return True

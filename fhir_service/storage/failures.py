@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import asyncpg  # type: ignore[import-untyped]  # asyncpg ships no types
 from sqlalchemy.exc import DBAPIError
 
-from fhir_service.fhir.errors import FhirError, StoreUnavailable
+from fhir_service.fhir.errors import StoreUnavailable
 
 _SQLSTATE_CLASSES = ("08", "25006", "53", "55", "57", "58", "28", "3D", "XX")
 """Connection, read-only, no resources, not available, stopped, system error, who are you, no database, broken."""
@@ -28,12 +28,6 @@ _SQLITE_CODES = frozenset(
 )
 _RETRYABLE = ("40001", "40P01", "23505")
 """Serialization failure, deadlock, and two writers of one version."""
-
-
-class Forbidden(FhirError):
-    """The caller may not write this type (403)."""
-
-    status, code = 403, "forbidden"
 
 
 @contextmanager

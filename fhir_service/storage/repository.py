@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from fhir_service.fhir.access import Access
-from fhir_service.fhir.errors import Gone, NotFound, StoreUnavailable
+from fhir_service.fhir.errors import Forbidden, Gone, NotFound, StoreUnavailable
 from fhir_service.search.confirmation import Confirmation
 from fhir_service.search.query import Query, cursor
 from fhir_service.storage import statements
@@ -28,7 +28,7 @@ from fhir_service.storage.changes import (
 from fhir_service.storage.database import Database
 from fhir_service.storage.engines import UnusableDatabaseUrl, open_engine, try_opening
 from fhir_service.storage.everything import everything
-from fhir_service.storage.failures import Forbidden, unavailable_told
+from fhir_service.storage.failures import unavailable_told
 from fhir_service.storage.group_commit import Commit, ReportEntry
 from fhir_service.storage.migrate import NewerDatabase, bring_up_to_date
 from fhir_service.storage.preparation import Prepared, is_id, prepared

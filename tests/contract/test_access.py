@@ -6,9 +6,9 @@ import pytest
 from stored_resources import observation, patient
 
 from fhir_service.fhir.access import OPEN, Access
-from fhir_service.fhir.errors import NotFound
+from fhir_service.fhir.errors import Forbidden, NotFound
 from fhir_service.search.query import parse_query
-from fhir_service.storage.repository import Create, Delete, Forbidden, Repository
+from fhir_service.storage.repository import Create, Delete, Repository
 
 NO_PATIENTS = Access(readable=frozenset({"Observation"}), writable=frozenset({"Observation"}))
 
