@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from definition_compiler.codes import NOT_LISTED, required_codes
+from definition_compiler.compartments import compartments
 from definition_compiler.elements import element_catalogue
 from definition_compiler.json_schema import json_schema
 from definition_compiler.package import NAME, VERSION, Package
 from definition_compiler.search_parameters import search_parameters
+from definition_compiler.units import common_units
 
 DATA = Path(__file__).parent.parent / "fhir_service" / "definitions" / "data"
 LARGEST = 1_500_000
@@ -31,6 +33,10 @@ def compiled(package: Package) -> dict[str, Any]:
     catalogue = element_catalogue(package.resources("StructureDefinition"))
     codes = required_codes(catalogue, package.by_url("ValueSet"), package.by_url("CodeSystem"))
     return {
+        "compartments.json": {
+            "source": source,
+            "compartments": compartments(package.resources("CompartmentDefinition")),
+        },
         "elements.json": {"source": source, **catalogue},
         "required-codes.json": {"source": source, "value_sets": codes, "not_listed": NOT_LISTED},
         "schema.json": {"description": f"From {NAME}@{VERSION} (CC0-1.0)", **json_schema(catalogue, codes)},
@@ -38,6 +44,7 @@ def compiled(package: Package) -> dict[str, Any]:
             "source": source,
             "search_parameters": search_parameters(package.resources("SearchParameter")),
         },
+        "ucum-units.json": {"source": source, "units": common_units(package.by_url("ValueSet"))},
     }
 
 
