@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from postgres import PostgresServer  # noqa: E402  # the tests' own server
+from postgres import PostgresServer  # the tests' own server
 
 NAMES = ("sqlite", "postgresql")
 

@@ -41,7 +41,10 @@ def observation(number: int) -> bytes:
             "resourceType": "Observation",
             "status": "final",
             "category": [{"coding": [{"system": _LAB, "code": "laboratory"}]}],
-            "code": {"coding": [{"system": LOINC, "code": code(number), "display": "a measurement"}], "text": "measured"},
+            "code": {
+                "coding": [{"system": LOINC, "code": code(number), "display": "a measurement"}],
+                "text": "measured",
+            },
             "subject": {"reference": subject},
             "effectiveDateTime": day(number),
             "valueQuantity": {
