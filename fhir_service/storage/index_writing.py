@@ -86,14 +86,14 @@ async def _differences(session: Session, store: RowStore, known: set[int], after
         changes.wordless.append(place)
     for state in after:
         place = store.place(state.resource_key, state.partition_key)
-        rows = NO_ROWS if state.deleted else state.rows
+        wanted_rows = NO_ROWS if state.deleted else state.rows
         for table in VALUE_TABLES:
             here = old[table].pop(state.resource_key, set())
-            wanted = {(value, place) for value in rows.of(table)}
+            wanted = {(value, place) for value in wanted_rows.of(table)}
             changes.gone[table] += here - wanted
             changes.new[table] += wanted - here
-        if rows.content or rows.narrative:
-            changes.words.append((place, rows.narrative, rows.content))
+        if wanted_rows.content or wanted_rows.narrative:
+            changes.words.append((place, wanted_rows.narrative, wanted_rows.content))
     for table, left in old.items():
         changes.gone[table] += (placed for rows in left.values() for placed in rows)
     return changes

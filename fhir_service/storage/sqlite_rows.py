@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from fhir_service.storage.index_writing import Place, Placed, RowChanges
 from fhir_service.storage.sessions import Row, Session, Step
@@ -52,5 +53,5 @@ async def write(session: Session, changes: RowChanges) -> None:
     await session.run_all([step for step in steps if step[1]])
 
 
-def _rows(placed: Sequence[Placed]) -> list[Row]:
+def _rows(placed: Sequence[Placed]) -> list[tuple[Any, ...]]:
     return [(*value, place.resource_key) for value, place in placed]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import chain
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -43,7 +44,7 @@ def _resource_current(postgresql: bool) -> None:
     op.add_column(table, sa.Column("sort_values", kind, nullable=False, server_default="{}"))
 
 
-def _create(postgresql: bool, name: str, columns: list[sa.Column[object]], key: tuple[str, ...]) -> None:
+def _create(postgresql: bool, name: str, columns: list[sa.Column[Any]], key: tuple[str, ...]) -> None:
     """On PostgreSQL with the partition key, in hash partitions; on SQLite a tree in the order of its key."""
     if postgresql:
         columns, key = [*columns, sa.Column("partition_key", sa.Text, nullable=False)], (*key, "partition_key")
@@ -61,17 +62,17 @@ def _create(postgresql: bool, name: str, columns: list[sa.Column[object]], key: 
         )
 
 
-def _number(name: str, kind: type[sa.types.TypeEngine[object]] = sa.BigInteger) -> sa.Column[object]:
+def _number(name: str, kind: Any = sa.BigInteger) -> sa.Column[Any]:
     return sa.Column(name, kind, nullable=False, autoincrement=False)
 
 
 def _values(postgresql: bool) -> None:
     words = sa.Text(collation="C" if postgresql else None)
-    ends: dict[str, type[sa.types.TypeEngine[object]]] = {"date_value": sa.BigInteger, "number_value": sa.Double}
+    ends: dict[str, Any] = {"date_value": sa.BigInteger, "number_value": sa.Double}
     for name, kind in ends.items():
         columns = [_number("scope"), _number("low", kind), _number("high", kind), _number("resource_key")]
         _create(postgresql, name, columns, ("scope", "low", "high", "resource_key"))
-    texts = [
+    texts: list[sa.Column[Any]] = [
         *(_number("scope"), sa.Column("head", words, nullable=False), _number("resource_key"), _number("digest")),
         sa.Column("rest", words, nullable=False),
     ]
@@ -81,7 +82,7 @@ def _values(postgresql: bool) -> None:
 
 
 def _links(postgresql: bool) -> None:
-    columns = [
+    columns: list[sa.Column[Any]] = [
         *(_number("scope"), _number("resource_key")),
         *(sa.Column("target_type", sa.Text, nullable=False), sa.Column("target_id", sa.Text, nullable=False)),
     ]
@@ -97,7 +98,7 @@ def _full_text(postgresql: bool) -> None:
             "narrative, content, detail=column, columnsize=0, tokenize='ascii')"
         )
         return
-    columns = [
+    columns: list[sa.Column[Any]] = [
         _number("resource_key"),
         *(sa.Column(name, TSVECTOR, nullable=False) for name in ("narrative", "content")),
     ]
