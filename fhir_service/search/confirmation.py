@@ -5,7 +5,6 @@ from __future__ import annotations
 from fhir_service.fhir.json_text import parse
 from fhir_service.search.index_values import index_values
 from fhir_service.search.query import Query
-from fhir_service.search.terms import terms_of
 
 
 class Confirmation:
@@ -27,5 +26,5 @@ class Confirmation:
         return True
 
     def _holds_by_values(self, text: bytes) -> bool:
-        found = set(terms_of(index_values(parse(text), self._base)))
+        found = set(index_values(parse(text), self._base).terms)
         return all(not found.isdisjoint(terms) for terms in self._terms)
