@@ -18,6 +18,7 @@ from fhir_service.fhir.errors import Issue, MalformedContent
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _exact = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
+_values = msgspec.json.Decoder(float_hook=Decimal)
 _writer = msgspec.json.Encoder(decimal_format="number")
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -89,6 +90,11 @@ def parse(text: bytes) -> dict[str, Any]:
         return _exact.decode(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         _refuse(f"the resource is not one JSON object: {error}")
+
+
+def exact_value(text: bytes | msgspec.Raw) -> Any:
+    """The value of any JSON text, its numbers as `parse` gives them. Raises msgspec.MsgspecError."""
+    return _values.decode(text)
 
 
 def encode(value: Any) -> bytes:
