@@ -12,7 +12,6 @@ from typing import TypeVar
 
 from fhir_service.fhir.access import Access
 from fhir_service.fhir.errors import FhirError
-from fhir_service.search.confirmation import Confirmation
 from fhir_service.search.query import Query
 from fhir_service.storage import statements
 from fhir_service.storage.changes import Change, Key, Outcome, Stored
@@ -47,8 +46,7 @@ class Transaction:
             for statement in self._group.dialect.for_finding:
                 await self._group.session.fetch(statement)
         rows = await self._group.dialect.search.find(self._group.session, query, limit)
-        confirmation = Confirmation(query, self._base)
-        return [one for one in map(stored, rows) if confirmation.holds(one.text)]
+        return [stored(row) for row in rows]
 
     async def read(self, resource_type: str, resource_id: str) -> Stored | None:
         """The newest version, which may be a deletion; None where the resource never was, or may not be read."""
