@@ -21,6 +21,7 @@ from definition_compiler.elements import element_catalogue
 from definition_compiler.json_schema import json_schema
 from definition_compiler.package import NAME, VERSION, Package
 from definition_compiler.search_parameters import search_parameters
+from definition_compiler.terminology import terminology
 from definition_compiler.units import common_units
 
 DATA = Path(__file__).parent.parent / "fhir_service" / "definitions" / "data"
@@ -31,7 +32,8 @@ def compiled(package: Package) -> dict[str, Any]:
     """The content of each data file."""
     source = {"package": f"{NAME}@{VERSION}", "license": "CC0-1.0"}
     catalogue = element_catalogue(package.resources("StructureDefinition"))
-    codes = required_codes(catalogue, package.by_url("ValueSet"), package.by_url("CodeSystem"))
+    value_sets, code_systems = package.by_url("ValueSet"), package.by_url("CodeSystem")
+    codes = required_codes(catalogue, value_sets, code_systems)
     return {
         "compartments.json": {
             "source": source,
@@ -44,6 +46,7 @@ def compiled(package: Package) -> dict[str, Any]:
             "source": source,
             "search_parameters": search_parameters(package.resources("SearchParameter")),
         },
+        "terminology.json": {"source": source, **terminology(catalogue, value_sets, code_systems)},
         "ucum-units.json": {"source": source, "units": common_units(package.by_url("ValueSet"))},
     }
 
