@@ -18,6 +18,7 @@ from fhir_service.fhir.errors import Issue, MalformedContent
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _exact = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
+_values = msgspec.json.Decoder(float_hook=Decimal)
 _writer = msgspec.json.Encoder(decimal_format="number")
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -91,6 +92,11 @@ def parse(text: bytes) -> dict[str, Any]:
         _refuse(f"the resource is not one JSON object: {error}")
 
 
+def exact_value(text: bytes | msgspec.Raw) -> Any:
+    """The value of any JSON text, its numbers as `parse` gives them. Raises msgspec.MsgspecError."""
+    return _values.decode(text)
+
+
 def encode(value: Any) -> bytes:
     """Minified JSON of plain values; a Decimal is written with the digits it has."""
     return _writer.encode(value)
@@ -100,6 +106,11 @@ def instant(milliseconds: int) -> str:
     """Milliseconds since 1970 UTC as a FHIR instant with three decimals."""
     seconds, rest = divmod(milliseconds, 1000)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"
+
+
+def instant_of(moment: datetime) -> str:
+    """The same for an aware datetime."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _read(text: bytes, rule: str) -> dict[str, msgspec.Raw]:

@@ -1,52 +1,45 @@
-"""Index values and criteria as terms, and terms as 64-bit hashes: what the store indexes and looks up.
+"""Index values and criteria as terms and scopes, and those as 64-bit hashes: what the store indexes and looks up.
 
-A term names the resource type, the parameter and one way to ask for a value, so one look-up answers one alternative.
-Codes are compared without case, systems and references exactly (rest-rules TOK-1, TOK-3, REF-1).
+A *term* names the resource type, the parameter and one way to ask for a value, so one look-up answers one alternative.
+A *scope* names what a stored number, date, text or link belongs to; the value itself stands beside it. Codes are
+compared without case, systems, references and URIs exactly (rest-rules TOK-1, TOK-3, REF-1, URI-1).
+
+What is indexed and what is asked for are written by the same functions; nothing else ties the two together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
 from hashlib import blake2b
-
-from fhir_service.search.index_values import IndexValues, ReferenceValue, TokenValue
-from fhir_service.search.parameters import indexed_parameters
+from typing import Literal, Protocol
 
 _SEPARATOR = "\x1f"
 """No FHIR string may hold it, so no two terms can be written alike."""
 
+TextVariant = Literal["string", "text", "uri"]
+"""`string`: folded, for a string search; `text`: folded, what `:text` on a token searches; `uri`: as it is written."""
+
+
+class Indexed(Protocol):
+    """What has terms."""
+
+    @property
+    def terms(self) -> tuple[str, ...]: ...
+
 
 @lru_cache(maxsize=65536)
 def hash_of(term: str) -> int:
-    """The signed 64-bit hash of a term; the same in every process and release."""
-    return int.from_bytes(blake2b(term.encode(), digest_size=8).digest(), "big", signed=True)
+    """The signed 64-bit hash of a term or scope; the same in every process and release."""
+    return int.from_bytes(blake2b(term.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big", signed=True)
 
 
-def hashes_of(values: IndexValues) -> tuple[int, ...]:
+def hashes_of(values: Indexed) -> tuple[int, ...]:
     """The hashes under which a resource is indexed, ascending."""
-    kind = values.resource_type
-    found = {hash_of(presence_term(kind, parameter)) for parameter in values.parameters}
-    for token in values.tokens:
-        found.update(_hashes_of_token(kind, token))
-    for reference in values.references:
-        found.update(_hashes_of_reference(kind, reference))
-    return tuple(sorted(found))
-
-
-def terms_of(values: IndexValues) -> Iterator[str]:
-    """Every term of a resource; some repeat."""
-    kind = values.resource_type
-    for parameter in values.parameters:
-        yield presence_term(kind, parameter)
-    for token in values.tokens:
-        yield from _terms_of_token(kind, token)
-    for reference in values.references:
-        yield from _terms_of_reference(kind, reference)
+    return tuple(sorted({hash_of(term) for term in values.terms}))
 
 
 def presence_term(resource_type: str, parameter: str) -> str:
-    """Some value is there."""
+    """Some value is there (`:missing=false`)."""
     return _SEPARATOR.join((resource_type, parameter))
 
 
@@ -66,8 +59,19 @@ def system_term(resource_type: str, parameter: str, system: str) -> str:
     return _SEPARATOR.join((resource_type, parameter, "system", system))
 
 
+def identifier_of(parameter: str) -> str:
+    """The name under which the identifiers of references are tokens (`:identifier`): for `code_term`, `token_term` and
+    `system_term` in place of the parameter."""
+    return f"{parameter}:identifier"
+
+
+def of_type_term(resource_type: str, parameter: str, system: str, code: str, value: str) -> str:
+    """`:of-type=system|code|value`: an Identifier with a coding of its type, and its value."""
+    return _SEPARATOR.join((resource_type, parameter, "of-type", system, code.casefold(), value.casefold()))
+
+
 def reference_term(resource_type: str, parameter: str, target: str) -> str:
-    """`Type/id` or an absolute URL."""
+    """`Type/id`, an absolute URL, or a canonical with or without its version."""
     return _SEPARATOR.join((resource_type, parameter, "reference", target))
 
 
@@ -76,28 +80,42 @@ def id_term(resource_type: str, parameter: str, target_id: str) -> str:
     return _SEPARATOR.join((resource_type, parameter, "id", target_id))
 
 
-@lru_cache(maxsize=16384)
-def _hashes_of_token(kind: str, value: TokenValue) -> tuple[int, ...]:
-    return tuple(hash_of(term) for term in _terms_of_token(kind, value))
+def exact_term(resource_type: str, parameter: str, text: str) -> str:
+    """`:exact`: the whole string, as it is written."""
+    return _SEPARATOR.join((resource_type, parameter, "exact", text))
 
 
-@lru_cache(maxsize=16384)
-def _hashes_of_reference(kind: str, value: ReferenceValue) -> tuple[int, ...]:
-    return tuple(hash_of(term) for term in _terms_of_reference(kind, value))
+def uri_term(resource_type: str, parameter: str, uri: str) -> str:
+    """The whole URI; of a canonical with a version also the part before the bar."""
+    return _SEPARATOR.join((resource_type, parameter, "uri", uri))
 
 
-def _terms_of_token(kind: str, value: TokenValue) -> Iterator[str]:
-    if value.code is not None:
-        yield code_term(kind, value.parameter, value.code)
-        yield token_term(kind, value.parameter, value.system, value.code)
-    if value.system is not None:
-        yield system_term(kind, value.parameter, value.system)
+def composite_term(first: str, second: str) -> str:
+    """Two components with these values on one element. Both are terms made with the code of the composite as their
+    parameter: `code_term("Group", "characteristic-value", …)`."""
+    return _SEPARATOR.join((first, "$", second))
 
 
-def _terms_of_reference(kind: str, value: ReferenceValue) -> Iterator[str]:
-    yield reference_term(kind, value.parameter, value.target)
-    if not indexed_parameters(kind)[value.parameter].any_target:
-        return
-    target_type, _, target_id = value.target.partition("/")
-    if target_type.isalpha() and target_id and "/" not in target_id:
-        yield id_term(kind, value.parameter, target_id)
+def interval_scope(resource_type: str, parameter: str, unit: str = "") -> str:
+    """Where dates, numbers and quantities stand.
+
+    `unit` of a quantity: empty for the number alone, `system|code`, `|code or unit`, or `ucum:` and base units for the
+    value converted to these (see `search.units`).
+    """
+    return _SEPARATOR.join((resource_type, parameter, "interval", unit))
+
+
+def text_scope(resource_type: str, parameter: str, variant: TextVariant) -> str:
+    """Where texts stand."""
+    return _SEPARATOR.join((resource_type, parameter, variant))
+
+
+def link_scope(resource_type: str, parameter: str) -> str:
+    """Where references to resources of this server stand. The parameter is `IndexedParameter.indexed_as`."""
+    return _SEPARATOR.join((resource_type, parameter, "link"))
+
+
+def composite_scope(first: str, scope: str) -> str:
+    """Where the second component stands, a number, date or text, of elements whose first has this term. Both are made
+    with the code of the composite as their parameter."""
+    return _SEPARATOR.join((first, "$", scope))

@@ -10,8 +10,9 @@ from typing import Any, Protocol
 import msgspec
 
 from fhir_service.search.query import Query
-from fhir_service.storage import postgresql_search, sqlite_search
+from fhir_service.storage import postgresql_rows, postgresql_search, sqlite_rows, sqlite_search
 from fhir_service.storage.changes import Key
+from fhir_service.storage.index_writing import RowStore
 from fhir_service.storage.sessions import Row, Session
 
 
@@ -31,6 +32,7 @@ class Dialect:
     begin: str
     snapshot: str
     search: Search
+    rows: RowStore
     keys: str
     key_values: Callable[[Sequence[Key]], tuple[Any, ...]]
     pack: Callable[[Sequence[int]], Any]
@@ -39,6 +41,8 @@ class Dialect:
     readers: int
     for_reads: tuple[str, ...] = ()
     for_searches: tuple[str, ...] = ()
+    for_finding: tuple[str, ...] = ()
+    """The same for a search within a transaction that writes; it ends with it."""
 
 
 def _json_keys(keys: Sequence[Key]) -> tuple[str]:
@@ -61,6 +65,7 @@ SQLITE = Dialect(
     begin="BEGIN IMMEDIATE",
     snapshot="BEGIN",
     search=sqlite_search,
+    rows=sqlite_rows,
     keys="(SELECT json_extract(value, '$[0]') AS type, json_extract(value, '$[1]') AS id FROM json_each($1)) k",
     key_values=_json_keys,
     pack=_packed,
@@ -74,6 +79,7 @@ POSTGRESQL = Dialect(
     begin="BEGIN",
     snapshot="BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     search=postgresql_search,
+    rows=postgresql_rows,
     keys="unnest($1::text[], $2::text[]) AS k(type, id)",
     key_values=_array_keys,
     pack=list,
@@ -82,6 +88,7 @@ POSTGRESQL = Dialect(
     readers=8,
     # A plan made once for all hashes cannot know that one is rare and another is in every row.
     for_searches=("SET plan_cache_mode = force_custom_plan",),
+    for_finding=("SET LOCAL plan_cache_mode = force_custom_plan",),
 )
 
 

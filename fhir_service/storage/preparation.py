@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
-from fhir_service.fhir.errors import InvalidParameter, MalformedContent
+from fhir_service.fhir.access import Access
+from fhir_service.fhir.errors import FhirError, Forbidden, InvalidParameter, MalformedContent
 from fhir_service.fhir.json_text import Splice, minified, parse, splice
 from fhir_service.search.index_values import index_values, partition_key
-from fhir_service.search.terms import hashes_of
 from fhir_service.storage.changes import Change, Create, Delete, Key, Update
+from fhir_service.storage.index_rows import IndexRows, index_rows
 
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
@@ -21,8 +23,7 @@ class Content:
 
     splice: Splice
     partition_key: str
-    hashes: tuple[int, ...]
-    sort_date: int | None
+    rows: IndexRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,10 @@ class Prepared:
     @property
     def if_match(self) -> int | None:
         return None if isinstance(self.change, Create) else self.change.if_match
+
+    @property
+    def if_none_match(self) -> str:
+        return self.change.if_none_match if isinstance(self.change, Update) else ""
 
     @property
     def if_changed(self) -> bool:
@@ -63,10 +68,35 @@ def prepared(change: Change, base: str | None) -> Prepared:
     return Prepared((change.type, resource_id), change, content, fresh=change.id is None)
 
 
+def all_prepared(changes: Sequence[Change | Prepared], base: str | None, access: Access) -> tuple[Prepared, ...]:
+    """Make ready those that are not. Raises as `prepared` does, saying which change it is about, and Forbidden."""
+    may_write({change.key[0] if isinstance(change, Prepared) else change.type for change in changes}, access)
+    ready = []
+    for number, change in enumerate(changes):
+        try:
+            ready.append(change if isinstance(change, Prepared) else prepared(change, base))
+        except FhirError as error:
+            error.change = number
+            raise
+    return tuple(ready)
+
+
+def may_write(kinds: set[str], access: Access) -> None:
+    """Raises Forbidden."""
+    refused = sorted(kind for kind in kinds if not access.may_write(kind))
+    if refused:
+        raise Forbidden(f"writing {', '.join(refused)} is not allowed")
+
+
+def size_of(changes: Sequence[Change | Prepared]) -> int:
+    """Bytes of resources that are still to be made ready."""
+    return sum(len(change.text) for change in changes if isinstance(change, Create | Update))
+
+
 def _content(resource_type: str, resource_id: str, text: bytes, base: str | None) -> Content:
     compact = minified(text)
     spliced = splice(compact, resource_id)
     if spliced.resource_type != resource_type:
         raise MalformedContent(f"the resource is a {spliced.resource_type[:80]}, not a {resource_type}")
     values = index_values(parse(compact), base)
-    return Content(spliced, partition_key(resource_id, values), hashes_of(values), values.sort_date)
+    return Content(spliced, partition_key(resource_id, values), index_rows(values))

@@ -8,7 +8,7 @@ from fhir_service.definitions.search_parameters import parameters_of
 from fhir_service.search.dates import date_range
 from fhir_service.search.index_values import IndexValues, index_values, partition_key
 from fhir_service.search.parameters import INDEXED_TYPES, indexed_parameters
-from fhir_service.search.terms import hash_of, hashes_of, terms_of
+from fhir_service.search.terms import hash_of, hashes_of
 
 SERVED = ["AdverseEvent", "Condition", "DetectedIssue", "Device", "DocumentReference", "Group", "Observation"]
 SERVED += ["Patient", "Procedure", "Provenance"]
@@ -16,11 +16,22 @@ BASE = "https://fhir.example.org/r4"
 
 
 def tokens(values: IndexValues, parameter: str) -> set[tuple[str | None, str | None]]:
-    return {(value.system, value.code) for value in values.tokens if value.parameter == parameter}
+    """System and code of what a token parameter is indexed under; where only one is there, the other is None."""
+    found: set[tuple[str | None, str | None]] = set()
+    for term in values.terms:
+        match term.split("\x1f"):
+            case [_, code, "bare", _, value] if code == parameter:
+                found.add((None, value))
+            case [_, code, "token", system, value] if code == parameter:
+                found.add((system, value))
+            case [_, code, "system", system] if code == parameter:
+                found.add((system, None))
+    return found
 
 
 def references(values: IndexValues, parameter: str) -> set[str]:
-    return {value.target for value in values.references if value.parameter == parameter}
+    terms = [term.split("\x1f") for term in values.terms]
+    return {term[3] for term in terms if term[1] == parameter and term[2:3] == ["reference"]}
 
 
 def of(kind: str, **elements: Any) -> IndexValues:
@@ -38,7 +49,7 @@ def test_every_token_reference_and_date_parameter_of_the_served_types_is_indexed
 
 def test_every_coding_of_a_concept_is_a_token() -> None:
     code = {"coding": [{"system": "s", "code": "a"}, {"code": "b"}, {"system": "t"}, {}], "text": "c"}
-    assert tokens(of("Observation", code=code), "code") == {("s", "a"), (None, "b"), ("t", None)}
+    assert tokens(of("Observation", code=code), "code") == {("s", "a"), ("s", None), (None, "b"), ("t", None)}
 
 
 def test_identifiers_contact_points_codes_and_booleans_are_tokens() -> None:
@@ -49,7 +60,7 @@ def test_identifiers_contact_points_codes_and_booleans_are_tokens() -> None:
         gender="female",
         active=False,
     )
-    assert tokens(values, "identifier") == {("s", "1"), (None, "2")}
+    assert tokens(values, "identifier") == {("s", "1"), ("s", None), (None, "2")}
     assert tokens(values, "telecom") == {(None, "12"), (None, "a@b")}
     assert tokens(values, "phone") == {(None, "12")}
     assert tokens(values, "email") == {(None, "a@b")}
@@ -110,7 +121,7 @@ def test_what_has_the_wrong_shape_gives_no_value() -> None:
         category=[None, "x", {"coding": "y"}],
         effectiveDateTime="some day",
     )
-    assert values.references == ()
+    assert values.links == ()
     assert values.sort_date is None
 
 
@@ -150,7 +161,7 @@ def test_a_resource_is_indexed_under_the_hashes_of_its_terms() -> None:
         derivedFrom=[{"reference": "Observation/o"}],
         effectiveDateTime="2020",
     )
-    assert set(hashes_of(values)) == {hash_of(term) for term in terms_of(values)}
+    assert set(hashes_of(values)) == {hash_of(term) for term in values.terms}
     assert list(hashes_of(values)) == sorted(hashes_of(values))
 
 
