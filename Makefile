@@ -69,5 +69,19 @@ clean: ## Remove the environment and the local database
 	rm -rf .venv var
 
 .PHONY: test-long
-test-long: install-dev ## Property tests with new random examples each time
+test-long: install-dev ## The tests marked long, and property tests with new random examples each time
+	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m long
 	@HYPOTHESIS_PROFILE=default $(BIN)/pytest -n $(WORKERS) --dist loadgroup -k "whatever or survive" tests/unit
+
+.PHONY: test-npm
+test-npm: install-dev ## FHIR clients from npm against the service (needs node and npm)
+	@cd tests/clients/npm && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
+	@FHIR_SERVICE_COMMAND=$(CURDIR)/$(BIN)/fhir-service node --test tests/clients/npm/
+
+.PHONY: bench
+bench: install-dev ## Measure: every bench/*.py, its figures in bench/results/ and in one table
+	@$(BIN)/python -m bench
+
+.PHONY: rules
+rules: install-dev ## Write docs/conformance/rest-rules.md anew
+	@$(BIN)/python scripts/write_rest_rules.py

@@ -45,6 +45,7 @@ async def count(client: Client, kind: str = "Patient") -> int:
     return int((await client.get(f"/fhir/{kind}?_summary=count")).json()["total"])
 
 
+@pytest.mark.rule("BUN-3")
 async def test_bun_3_one_entry_answers_each_in_their_order(client: Client) -> None:
     await client.put("/fhir/Patient/old", json=patient(id="old"))
     entries = await done(
@@ -67,10 +68,12 @@ async def test_bun_3_one_entry_answers_each_in_their_order(client: Client) -> No
     assert entries[5]["resource"]["total"] == 2
 
 
+@pytest.mark.rule("TX-1")
 async def test_tx_1_an_empty_transaction_is_fine(idle_client: Client) -> None:
     assert await done(idle_client) == []
 
 
+@pytest.mark.rule("TX-1")
 async def test_tx_1_one_bad_entry_among_500_changes_nothing_and_is_named(client: Client) -> None:
     entries = [write("PUT", f"Patient/p{n}", patient(id=f"p{n}")) for n in range(500)]
     entries[321]["resource"]["gender"] = "unclear"
@@ -84,6 +87,7 @@ async def test_tx_1_one_bad_entry_among_500_changes_nothing_and_is_named(client:
     assert await count(client) == 500
 
 
+@pytest.mark.rule("TX-1")
 async def test_tx_1_everything_that_is_wrong_is_told_at_once(idle_client: Client) -> None:
     answer = await post(
         idle_client,
@@ -102,6 +106,7 @@ async def test_tx_1_everything_that_is_wrong_is_told_at_once(idle_client: Client
     assert await count(idle_client) == 0
 
 
+@pytest.mark.rule("TX-1")
 async def test_tx_1_a_version_conflict_fails_the_whole_and_is_named(client: Client) -> None:
     await client.put("/fhir/Patient/a", json=patient(id="a"))
     answer = await post(
@@ -115,6 +120,7 @@ async def test_tx_1_a_version_conflict_fails_the_whole_and_is_named(client: Clie
     assert await count(client) == 1
 
 
+@pytest.mark.rule("TX-1")
 async def test_tx_1_a_read_that_fails_fails_the_whole_before_anything_is_written(client: Client) -> None:
     answer = await post(client, write("PUT", "Patient/b", patient(id="b")), get("Patient/nobody"))
     assert answer.status_code == 404
@@ -125,6 +131,7 @@ async def test_tx_1_a_read_that_fails_fails_the_whole_before_anything_is_written
     assert await count(client) == 0
 
 
+@pytest.mark.rule("TX-2")
 async def test_tx_2_the_order_of_methods_counts_and_not_that_of_the_entries(client: Client) -> None:
     await client.put("/fhir/Patient/a", json=patient(id="a"))
     entries = await done(
@@ -148,6 +155,7 @@ async def test_tx_2_the_order_of_methods_counts_and_not_that_of_the_entries(clie
         [write("POST", "Patient", patient(), URN.format(1)), write("POST", "Patient", patient(), URN.format(1))],
     ],
 )
+@pytest.mark.rule("TX-3")
 async def test_tx_3_the_same_identity_twice_is_refused(idle_client: Client, entries: list[Entry]) -> None:
     answer = await post(idle_client, *entries)
     assert answer.status_code == 400
@@ -155,6 +163,7 @@ async def test_tx_3_the_same_identity_twice_is_refused(idle_client: Client, entr
     assert await count(idle_client) == 0
 
 
+@pytest.mark.rule("TX-4")
 async def test_tx_4_links_to_a_created_resource_lead_to_it(client: Client) -> None:
     person, report = URN.format(1), URN.format(2)
     narrative = (
@@ -195,6 +204,7 @@ async def test_tx_4_links_to_a_created_resource_lead_to_it(client: Client) -> No
     assert values["canonical"]["valueCanonical"] == values["string"]["valueString"] == person
 
 
+@pytest.mark.rule("TX-4")
 async def test_tx_4_links_to_an_updated_resource_lead_to_it_and_decimals_survive(client: Client) -> None:
     body = (
         b'{"resourceType":"Bundle","type":"transaction","entry":[{"fullUrl":"urn:uuid:61ebe359-bfdc-4613-8bf2-c5e3009450f1",'
@@ -208,6 +218,7 @@ async def test_tx_4_links_to_an_updated_resource_lead_to_it_and_decimals_survive
     assert '"subject":{"reference":"Patient/p"},"valueQuantity":{"value":8.00}}' in text
 
 
+@pytest.mark.rule("TX-4")
 async def test_tx_4_a_version_specific_link_stays_version_specific(client: Client) -> None:
     body = observation(id="o", derivedFrom=[{"reference": f"{URN.format(1)}/_history/1"}])
     target = write("PUT", "Observation/t", observation(id="t"), URN.format(1))
@@ -216,6 +227,7 @@ async def test_tx_4_a_version_specific_link_stays_version_specific(client: Clien
     assert stored["derivedFrom"][0]["reference"] == "Observation/t/_history/1"
 
 
+@pytest.mark.rule("TX-6")
 async def test_tx_6_relative_links_are_resolved_on_the_root_of_their_full_url(client: Client) -> None:
     root = "http://elsewhere.example/fhir"
     entries = await done(
@@ -231,6 +243,7 @@ async def test_tx_6_relative_links_are_resolved_on_the_root_of_their_full_url(cl
     assert subjects == [who, "Patient/1"]
 
 
+@pytest.mark.rule("TX-4")
 async def test_tx_4_a_link_with_escaped_characters_leads_to_its_entry_too(client: Client) -> None:
     full_url = "http://elsewhere.example/fhir/Patient/1"
     body = {"resourceType": "Bundle", "type": "transaction"}
@@ -245,6 +258,7 @@ async def test_tx_4_a_link_with_escaped_characters_leads_to_its_entry_too(client
     assert stored["subject"]["reference"] == f"Patient/{person['resource']['id']}"
 
 
+@pytest.mark.rule("TX-6")
 async def test_tx_6_a_urn_that_no_entry_has_is_refused(idle_client: Client) -> None:
     body = observation() | {"subject": {"reference": URN.format(9)}}
     answer = await post(idle_client, write("POST", "Patient", patient()), write("POST", "Observation", body))
@@ -268,6 +282,7 @@ async def test_tx_5_conditions_by_search_are_refused_and_not_passed_over(idle_cl
     assert issues(answer)[0]["code"] == "not-supported"
 
 
+@pytest.mark.rule("BUN-2")
 async def test_bun_2_conditions_of_an_entry_stand_for_the_headers(client: Client) -> None:
     await client.put("/fhir/Patient/a", json=patient(id="a"))
     (entry,) = await done(client, write("GET", "Patient/a", ifNoneMatch='W/"1"'))
@@ -285,6 +300,7 @@ async def test_bun_2_conditions_of_an_entry_stand_for_the_headers(client: Client
         ("return=OperationOutcome", False, True),
     ],
 )
+@pytest.mark.rule("GEN-9")
 async def test_gen_9_prefer_says_what_a_transaction_answers(
     client: Client, prefer: str, resource: bool, outcome: bool
 ) -> None:
@@ -317,6 +333,7 @@ async def test_every_get_can_be_an_entry(client: Client) -> None:
     ]
 
 
+@pytest.mark.rule("BAT-1")
 async def test_bat_1_each_entry_of_a_batch_stands_for_itself(client: Client) -> None:
     entries = await done(
         client,
@@ -352,6 +369,7 @@ async def test_bat_1_each_entry_of_a_batch_stands_for_itself(client: Client) -> 
         "Bundle",
     ],
 )
+@pytest.mark.rule("BUN-1")
 async def test_bun_1_what_is_no_transaction_and_no_batch_is_400(idle_client: Client, body: object) -> None:
     answer = await idle_client.post("/fhir", json=body)
     if answer.status_code == 200:

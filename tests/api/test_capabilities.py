@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from api_client import BASE, Client, patient, settings
 
 from fhir_service.api.app import openapi_document
@@ -24,6 +25,7 @@ async def statement(client: Client) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.rule("CAP-1")
 async def test_cap_1_metadata_is_a_valid_capability_statement(idle_client: Client) -> None:
     for mode in ("", "?mode=full", "?mode=normative"):
         answer = await idle_client.get(f"/fhir/metadata{mode}")
@@ -32,12 +34,14 @@ async def test_cap_1_metadata_is_a_valid_capability_statement(idle_client: Clien
         assert answer.json()["implementation"]["url"] == BASE
 
 
+@pytest.mark.rule("CAP-2")
 async def test_cap_2_its_etag_spares_a_second_look(idle_client: Client) -> None:
     first = await idle_client.get("/fhir/metadata")
     again = await idle_client.get("/fhir/metadata", headers={"if-none-match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
 
 
+@pytest.mark.rule("CAP-2")
 async def test_cap_2_every_interaction_it_claims_works_for_every_type(idle_client: Client) -> None:
     (rest,) = (await statement(idle_client))["rest"]
     assert [resource["type"] for resource in rest["resource"]] == list(TYPES)
@@ -60,6 +64,7 @@ async def test_cap_2_every_interaction_it_claims_works_for_every_type(idle_clien
             assert answer.status_code == status
 
 
+@pytest.mark.rule("CAP-2")
 async def test_cap_2_every_search_parameter_it_claims_is_applied(idle_client: Client) -> None:
     values = {"token": "x", "reference": "x", "date": "2026"}
     for resource in (await statement(idle_client))["rest"][0]["resource"]:
@@ -71,6 +76,7 @@ async def test_cap_2_every_search_parameter_it_claims_is_applied(idle_client: Cl
             assert answer.status_code == 200, query
 
 
+@pytest.mark.rule("CAP-2")
 async def test_cap_2_every_operation_it_claims_answers(client: Client) -> None:
     await client.put("/fhir/Patient/a", json=patient(id="a"))
     for resource in (await statement(client))["rest"][0]["resource"]:
@@ -79,6 +85,7 @@ async def test_cap_2_every_operation_it_claims_answers(client: Client) -> None:
             assert answer.status_code == 200
 
 
+@pytest.mark.rule("CAP-2")
 async def test_cap_2_only_configured_types_are_served(connect: Callable[..., Client]) -> None:
     async with connect(resource_types=("Basic", "Patient")) as client:
         (rest,) = (await statement(client))["rest"]

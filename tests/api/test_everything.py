@@ -37,6 +37,7 @@ async def told(client: Client) -> None:
         assert answer.status_code == 201, answer.text
 
 
+@pytest.mark.rule("EVT-1")
 async def test_evt_1_everything_is_the_patient_the_compartment_and_what_those_refer_to(client: Client) -> None:
     await told(client)
     answer = await client.get("/fhir/Patient/p/$everything")
@@ -55,6 +56,7 @@ async def test_evt_2_type_limits_it(client: Client) -> None:
     assert set(kinds) == {"Observation", "Device"}
 
 
+@pytest.mark.rule("EVT-1")
 async def test_evt_1_a_patient_that_is_not_there_is_404_and_a_deleted_one_410(client: Client) -> None:
     await client.put("/fhir/Patient/p", json=patient(id="p"))
     await client.delete("/fhir/Patient/p")

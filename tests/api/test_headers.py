@@ -23,6 +23,7 @@ from api_client import BASE, Client, issues, patient
         "APPLICATION/FHIR+JSON",
     ],
 )
+@pytest.mark.rule("GEN-7")
 async def test_gen_7_every_name_of_json_is_accepted_and_fhir_json_is_sent(
     idle_client: Client, accept: str | None
 ) -> None:
@@ -42,6 +43,7 @@ async def test_gen_7_every_name_of_json_is_accepted_and_fhir_json_is_sent(
         "nonsense",
     ],
 )
+@pytest.mark.rule("GEN-7")
 async def test_gen_7_a_format_that_is_not_there_is_406(idle_client: Client, accept: str) -> None:
     answer = await idle_client.get("/fhir/Patient", headers={"accept": accept})
     assert answer.status_code == 406
@@ -49,6 +51,7 @@ async def test_gen_7_a_format_that_is_not_there_is_406(idle_client: Client, acce
 
 
 @pytest.mark.parametrize("form", ["json", "application/json", "application/fhir%2Bjson", "application/fhir+json"])
+@pytest.mark.rule("GEN-6")
 async def test_gen_6_format_goes_before_accept(idle_client: Client, form: str) -> None:
     answer = await idle_client.get(f"/fhir/Patient?_format={form}", headers={"accept": "application/fhir+xml"})
     assert answer.status_code == 200

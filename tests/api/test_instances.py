@@ -19,6 +19,7 @@ async def created(client: Client, **more: object) -> str:
     return str((await client.post("/fhir/Patient", json=patient(**more))).json()["id"])
 
 
+@pytest.mark.rule("CRE-1")
 async def test_cre_1_create_answers_201_with_location_etag_and_last_modified(client: Client) -> None:
     answer = await client.post("/fhir/Patient", json=patient(gender="female"))
     assert answer.status_code == 201
@@ -30,6 +31,7 @@ async def test_cre_1_create_answers_201_with_location_etag_and_last_modified(cli
     assert body["gender"] == "female"
 
 
+@pytest.mark.rule("CRE-2")
 async def test_cre_2_an_id_and_a_version_that_were_sent_are_not_kept(client: Client) -> None:
     meta = {"versionId": "77", "lastUpdated": "1999-01-01T00:00:00Z", "profile": ["http://example.org/p"]}
     body = (await client.post("/fhir/Patient", json=patient(id="mine", meta=meta))).json()
@@ -40,6 +42,7 @@ async def test_cre_2_an_id_and_a_version_that_were_sent_are_not_kept(client: Cli
     assert (await client.get("/fhir/Patient/mine")).status_code == 404
 
 
+@pytest.mark.rule("CRE-3")
 async def test_cre_3_an_unknown_type_is_404(idle_client: Client) -> None:
     answer = await idle_client.post("/fhir/Practitioner", json={"resourceType": "Practitioner"})
     assert answer.status_code == 404
@@ -53,6 +56,7 @@ async def test_what_is_stored_is_what_was_sent_to_the_digit(client: Client) -> N
     assert (await client.get(f"/fhir/Observation/{made.json()['id']}")).content == made.content
 
 
+@pytest.mark.rule("READ-1")
 async def test_read_1_read_gives_the_resource_of_the_url_with_etag_and_last_modified(client: Client) -> None:
     await client.put("/fhir/Patient/a.b-1", json=patient(id="a.b-1"))
     answer = await client.get("/fhir/Patient/a.b-1")
@@ -62,6 +66,7 @@ async def test_read_1_read_gives_the_resource_of_the_url_with_etag_and_last_modi
     assert "last-modified" in answer.headers
 
 
+@pytest.mark.rule("READ-2")
 async def test_read_2_what_never_was_is_404_and_what_was_deleted_410(client: Client) -> None:
     number = await created(client)
     missing = await client.get("/fhir/Patient/nobody")
@@ -73,6 +78,7 @@ async def test_read_2_what_never_was_is_404_and_what_was_deleted_410(client: Cli
     assert issues(gone)[0]["code"] == "deleted"
 
 
+@pytest.mark.rule("READ-3")
 async def test_read_3_the_version_the_client_has_is_304_without_body(client: Client) -> None:
     number = await created(client)
     first = await client.get(f"/fhir/Patient/{number}")
@@ -93,6 +99,7 @@ async def test_read_3_the_version_the_client_has_is_304_without_body(client: Cli
         assert (await client.get(f"/fhir/Patient/{number}", headers=condition)).status_code == 200
 
 
+@pytest.mark.rule("VREAD-1")
 async def test_vread_1_every_version_stays_readable(client: Client) -> None:
     number = await created(client, gender="female")
     await client.put(f"/fhir/Patient/{number}", json=patient(id=number, gender="male"))
@@ -103,6 +110,7 @@ async def test_vread_1_every_version_stays_readable(client: Client) -> None:
     assert first.headers["etag"] == 'W/"1"'
 
 
+@pytest.mark.rule("VREAD-2")
 async def test_vread_2_the_deletion_is_410_and_an_unknown_version_404(client: Client) -> None:
     number = await created(client)
     await client.delete(f"/fhir/Patient/{number}")
@@ -115,6 +123,7 @@ async def test_vread_2_the_deletion_is_410_and_an_unknown_version_404(client: Cl
 
 
 @pytest.mark.parametrize("body", [patient(), patient(id="other")])
+@pytest.mark.rule("UPD-1")
 async def test_upd_1_an_id_missing_or_other_than_the_url_is_400(idle_client: Client, body: dict[str, object]) -> None:
     answer = await idle_client.put("/fhir/Patient/a", json=body)
     assert answer.status_code == 400
@@ -122,6 +131,7 @@ async def test_upd_1_an_id_missing_or_other_than_the_url_is_400(idle_client: Cli
     assert (await idle_client.get("/fhir/Patient/a")).status_code == 404
 
 
+@pytest.mark.rule("UPD-2")
 async def test_upd_2_a_version_that_was_sent_is_set_anew(client: Client) -> None:
     body = patient(id="a", meta={"versionId": "41", "lastUpdated": "1999-01-01T00:00:00Z"})
     await client.put("/fhir/Patient/a", json=body)
@@ -130,6 +140,7 @@ async def test_upd_2_a_version_that_was_sent_is_set_anew(client: Client) -> None
     assert not answer.json()["meta"]["lastUpdated"].startswith("1999")
 
 
+@pytest.mark.rule("UPD-3")
 async def test_upd_3_update_is_201_for_the_first_version_and_200_for_the_next(client: Client) -> None:
     first = await client.put("/fhir/Patient/a", json=patient(id="a"))
     second = await client.put("/fhir/Patient/a", json=patient(id="a", active=True))
@@ -139,6 +150,7 @@ async def test_upd_3_update_is_201_for_the_first_version_and_200_for_the_next(cl
     assert second.json()["active"] is True
 
 
+@pytest.mark.rule("UPD-5")
 async def test_upd_5_invalid_content_is_400_with_every_finding_and_nothing_is_stored(idle_client: Client) -> None:
     body = patient(id="a", gender="unclear", birthDate="1990-02-30", colour="blue")
     answer = await idle_client.put("/fhir/Patient/a", json=body)
@@ -148,6 +160,7 @@ async def test_upd_5_invalid_content_is_400_with_every_finding_and_nothing_is_st
     assert (await idle_client.get("/fhir/Patient/a")).status_code == 404
 
 
+@pytest.mark.rule("VER-1")
 async def test_ver_1_if_match_of_another_version_is_412_and_changes_nothing(client: Client) -> None:
     await client.put("/fhir/Patient/a", json=patient(id="a"))
     for tag in ('W/"2"', 'W/"x"', '"0"'):
@@ -160,6 +173,7 @@ async def test_ver_1_if_match_of_another_version_is_412_and_changes_nothing(clie
     assert matching.status_code == 200
 
 
+@pytest.mark.rule("VER-1")
 async def test_ver_1_of_updates_at_once_with_one_if_match_one_gets_through(client: Client) -> None:
     await client.put("/fhir/Patient/a", json=patient(id="a"))
     updates = (
@@ -171,6 +185,7 @@ async def test_ver_1_of_updates_at_once_with_one_if_match_one_gets_through(clien
     assert (await client.get("/fhir/Patient/a")).headers["etag"] == 'W/"2"'
 
 
+@pytest.mark.rule("VER-1")
 async def test_ver_1_if_match_that_is_no_etag_is_400(idle_client: Client) -> None:
     for tag in ("1", "*", 'W/"1", W/"2"'):
         answer = await idle_client.put("/fhir/Patient/a", json=patient(id="a"), headers={"if-match": tag})
@@ -178,6 +193,7 @@ async def test_ver_1_if_match_that_is_no_etag_is_400(idle_client: Client) -> Non
         assert "If-Match" in issues(answer)[0]["diagnostics"]
 
 
+@pytest.mark.rule("DEL-1")
 async def test_del_1_delete_answers_204_whether_it_was_there_or_not(client: Client) -> None:
     number = await created(client)
     for _ in range(2):
@@ -187,6 +203,7 @@ async def test_del_1_delete_answers_204_whether_it_was_there_or_not(client: Clie
     assert (await client.get("/fhir/Patient/never")).status_code == 404
 
 
+@pytest.mark.rule("DEL-2")
 async def test_del_2_a_deleted_resource_is_not_found_by_search_and_put_brings_it_back(client: Client) -> None:
     await client.put("/fhir/Patient/a", json=patient(id="a"))
     await client.delete("/fhir/Patient/a")
@@ -197,6 +214,7 @@ async def test_del_2_a_deleted_resource_is_not_found_by_search_and_put_brings_it
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT"])
+@pytest.mark.rule("GEN-9")
 async def test_gen_9_prefer_says_what_a_write_answers(client: Client, method: str) -> None:
     async def write(prefer: str | None) -> tuple[int, str]:
         url = "/fhir/Patient" if method == "POST" else "/fhir/Patient/a"
@@ -213,6 +231,7 @@ async def test_gen_9_prefer_says_what_a_write_answers(client: Client, method: st
     assert (await write("handling=strict; return=OperationOutcome"))[1] == "OperationOutcome"
 
 
+@pytest.mark.rule("GEN-9")
 async def test_gen_9_delete_tells_what_it_did_where_an_outcome_is_preferred(client: Client) -> None:
     number = await created(client)
     answer = await client.delete(f"/fhir/Patient/{number}", headers={"prefer": "return=OperationOutcome"})
@@ -220,12 +239,14 @@ async def test_gen_9_delete_tells_what_it_did_where_an_outcome_is_preferred(clie
     assert f"Patient/{number} is deleted" in answer.json()["issue"][0]["diagnostics"]
 
 
+@pytest.mark.rule("GEN-9")
 async def test_gen_9_a_refusal_has_its_outcome_whatever_is_preferred(idle_client: Client) -> None:
     answer = await idle_client.post("/fhir/Patient", json=patient(gender=1), headers={"prefer": "return=minimal"})
     assert answer.status_code == 400
     assert issues(answer)
 
 
+@pytest.mark.rule("GEN-3")
 async def test_gen_3_etag_and_last_modified_are_those_of_meta(client: Client) -> None:
     answer = await client.post("/fhir/Patient", json=patient())
     meta = answer.json()["meta"]
@@ -234,6 +255,7 @@ async def test_gen_3_etag_and_last_modified_are_those_of_meta(client: Client) ->
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", meta["lastUpdated"])
 
 
+@pytest.mark.rule("GEN-1")
 async def test_gen_1_types_and_ids_are_case_sensitive(client: Client) -> None:
     await client.put("/fhir/Patient/Abc", json=patient(id="Abc"))
     assert (await client.get("/fhir/Patient/abc")).status_code == 404
@@ -247,6 +269,7 @@ async def test_ccre_1_conditional_create_is_refused_and_not_passed_over(idle_cli
     assert (await idle_client.get("/fhir/Patient?_summary=count")).json()["total"] == 0
 
 
+@pytest.mark.rule("GEN-4")
 async def test_gen_4_head_answers_as_get_without_the_body(client: Client) -> None:
     number = await created(client)
     for url in (f"/fhir/Patient/{number}", "/fhir/Patient", "/fhir/metadata", "/fhir/Patient/nobody"):

@@ -29,6 +29,7 @@ async def filled(client: Client, count: int = 5) -> None:
         await client.put(f"/fhir/Observation/o{number}", json=body)
 
 
+@pytest.mark.rule("SRC-4")
 async def test_src_4_nothing_found_is_an_empty_searchset(idle_client: Client) -> None:
     answer = await idle_client.get("/fhir/Patient?_id=nobody")
     assert answer.status_code == 200
@@ -38,6 +39,7 @@ async def test_src_4_nothing_found_is_an_empty_searchset(idle_client: Client) ->
     assert "entry" not in bundle
 
 
+@pytest.mark.rule("PAGE-2")
 async def test_page_2_every_entry_has_its_full_url_and_mode(client: Client) -> None:
     await filled(client, 1)
     (entry,) = (await client.get("/fhir/Patient")).json()["entry"]
@@ -65,12 +67,14 @@ FOUND = [
 ]
 
 
+@pytest.mark.rule("AND-1")
 async def test_and_1_parameters_narrow_and_commas_widen(client: Client) -> None:
     await filled(client)
     for query, expected in FOUND:
         assert ids((await client.get(f"/fhir/Observation?{query}")).json()) == expected, query
 
 
+@pytest.mark.rule("SRC-1")
 async def test_src_1_a_form_means_the_same_as_a_query_and_adds_to_it(client: Client) -> None:
     await filled(client)
     by_query = await client.get("/fhir/Observation?code=vas&patient=p1")
@@ -82,6 +86,7 @@ async def test_src_1_a_form_means_the_same_as_a_query_and_adds_to_it(client: Cli
     assert len(ids(without.json())) == 5
 
 
+@pytest.mark.rule("SRC-6")
 async def test_src_6_self_shows_the_parameters_that_were_used(client: Client) -> None:
     bundle = (await client.get("/fhir/Observation?code=vas&nonsense=1&_count=2")).json()
     self = link(bundle, "self")
@@ -89,6 +94,7 @@ async def test_src_6_self_shows_the_parameters_that_were_used(client: Client) ->
     assert parse_qsl(urlsplit(self).query) == [("code", "vas"), ("_count", "2")]
 
 
+@pytest.mark.rule("PAGE-1")
 async def test_page_1_next_links_lead_through_everything_once(client: Client) -> None:
     await filled(client, 7)
     url: str | None = "/fhir/Observation?_count=3&_lastUpdated=ge2020-01-01"
@@ -101,6 +107,7 @@ async def test_page_1_next_links_lead_through_everything_once(client: Client) ->
     assert pages == [["o0", "o1", "o2"], ["o3", "o4", "o5"], ["o6"]]
 
 
+@pytest.mark.rule("PAGE-1")
 async def test_page_1_what_is_written_meanwhile_neither_repeats_nor_drops_a_match(client: Client) -> None:
     await filled(client, 6)
     first = (await client.get("/fhir/Patient?_count=3")).json()
@@ -112,6 +119,7 @@ async def test_page_1_what_is_written_meanwhile_neither_repeats_nor_drops_a_matc
     assert ids(second) == ["p3", "p4", "p5"]
 
 
+@pytest.mark.rule("CNT-1")
 async def test_cnt_1_a_page_has_no_more_matches_than_asked_for_nor_than_allowed(
     connect: Callable[..., Client],
 ) -> None:
@@ -125,6 +133,7 @@ async def test_cnt_1_a_page_has_no_more_matches_than_asked_for_nor_than_allowed(
 
 
 @pytest.mark.parametrize("query", ["_summary=count", "_count=0"])
+@pytest.mark.rule("CNT-1")
 async def test_cnt_1_count_0_and_summary_count_give_the_number_only(client: Client, query: str) -> None:
     await filled(client)
     bundle = (await client.get(f"/fhir/Observation?{query}&code=vas")).json()
@@ -132,6 +141,7 @@ async def test_cnt_1_count_0_and_summary_count_give_the_number_only(client: Clie
     assert "entry" not in bundle
 
 
+@pytest.mark.rule("TOT-1")
 async def test_tot_1_total_is_there_where_it_is_free_or_asked_for(client: Client) -> None:
     await filled(client)
     assert (await client.get("/fhir/Patient")).json()["total"] == 5
@@ -141,6 +151,7 @@ async def test_tot_1_total_is_there_where_it_is_free_or_asked_for(client: Client
     assert "total" not in (await client.get("/fhir/Patient?_total=none")).json()
 
 
+@pytest.mark.rule("ERR-1")
 async def test_err_1_an_unknown_parameter_is_reported_and_not_passed_over(client: Client) -> None:
     await filled(client, 2)
     bundle = (await client.get("/fhir/Patient?colour=blue")).json()
@@ -153,6 +164,7 @@ async def test_err_1_an_unknown_parameter_is_reported_and_not_passed_over(client
     assert issue["expression"] == ["http.colour"]
 
 
+@pytest.mark.rule("ERR-1")
 async def test_err_1_an_unknown_parameter_is_refused_under_strict_handling(client: Client) -> None:
     answer = await client.get("/fhir/Patient?colour=blue&_id=x&size=9", headers={"prefer": "handling=strict"})
     assert answer.status_code == 400
@@ -165,6 +177,7 @@ async def test_err_1_an_unknown_parameter_is_refused_under_strict_handling(clien
     ("query", "code"),
     [("code:text=x", "not-supported"), ("_id:missing=true", "not-supported"), ("subject:Device2=x", "not-supported")],
 )
+@pytest.mark.rule("ERR-2")
 async def test_err_2_a_modifier_that_is_not_supported_is_400(idle_client: Client, query: str, code: str) -> None:
     answer = await idle_client.get(f"/fhir/Observation?{query}")
     assert answer.status_code == 400
@@ -188,6 +201,7 @@ async def test_err_2_a_modifier_that_is_not_supported_is_400(idle_client: Client
         ("subject=a%20b", "subject"),
     ],
 )
+@pytest.mark.rule("ERR-3")
 async def test_err_3_a_malformed_value_is_400_and_names_the_parameter(
     idle_client: Client, query: str, parameter: str
 ) -> None:

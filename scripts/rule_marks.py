@@ -1,0 +1,25 @@
+"""A plugin of pytest: writes which tests are marked with which rules of the REST checklist."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--rule-marks", default="", help="write the marked tests by rule to this JSON file")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    file = session.config.getoption("--rule-marks")
+    if not file:
+        return
+    found: dict[str, set[str]] = {}
+    for item in session.items:
+        name = item.nodeid.partition("[")[0].removeprefix("tests/")
+        for mark in item.iter_markers("rule"):
+            for rule in mark.args:
+                found.setdefault(rule, set()).add(name)
+    Path(file).write_text(json.dumps({rule: sorted(tests) for rule, tests in sorted(found.items())}))
