@@ -9,17 +9,21 @@ from fhir_service.fhir.access import Access
 from fhir_service.fhir.errors import (
     EditConflict,
     FhirError,
+    InvalidParameter,
     Issue,
     MalformedContent,
+    NotFound,
     PreconditionFailed,
     UnprocessableContent,
     UnsupportedMediaType,
+    UnsupportedParameter,
 )
 from fhir_service.fhir.json_text import encode, members, minified, parse
 from fhir_service.fhir.parameters import read_parameters
 from fhir_service.patching.fhirpath_patch import fhirpath_patch
 from fhir_service.patching.json_patch import json_patch
 from fhir_service.patching.merge_patch import merge_patch
+from fhir_service.search.query import parse_query
 from fhir_service.storage.repository import Outcome, Repository, Update
 from fhir_service.validation.json_text import read_json
 from fhir_service.validation.structure import findings
@@ -104,6 +108,35 @@ async def patch_resource(
         else:
             return outcome
     raise EditConflict(f"{resource_type}/{resource_id} is being changed all the time; send the patch again")
+
+
+async def patch_found_resource(
+    repository: Repository,
+    resource_type: str,
+    pairs: Sequence[tuple[str, str]],
+    patch: Patch,
+    *,
+    if_match: int | None,
+    base: str,
+    access: Access,
+) -> Outcome:
+    """Patch the one resource that a search finds (R4 http.html#patch, conditional patch).
+
+    Raises InvalidParameter for a search without criteria, NotFound where it finds none, PreconditionFailed where it
+    finds several, and as `patch_resource`.
+    """
+    query = parse_query(resource_type, pairs, base=base, default_count=2, max_count=2)
+    if query.ignored:
+        raise UnsupportedParameter("the search holds parameters that are not known; nothing was changed")
+    if not query.criteria:
+        raise InvalidParameter("a conditional patch needs a search; without one it would be of any resource")
+    found = (await repository.search(query, access)).matches
+    if not found:
+        raise NotFound(f"no {resource_type} matches the search; nothing was changed")
+    if len(found) > 1:
+        text = "several resources match the search; nothing was changed"
+        raise PreconditionFailed(text, issues=(Issue("error", "multiple-matches", text),))
+    return await patch_resource(repository, resource_type, found[0].id, patch, if_match=if_match, access=access)
 
 
 def _fhirpath_patch(body: bytes, document: Any) -> Patch:
