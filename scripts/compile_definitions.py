@@ -20,6 +20,7 @@ from definition_compiler.elements import element_catalogue
 from definition_compiler.json_schema import json_schema
 from definition_compiler.package import NAME, VERSION, Package
 from definition_compiler.search_parameters import search_parameters
+from definition_compiler.terminology import terminology
 
 DATA = Path(__file__).parent.parent / "fhir_service" / "definitions" / "data"
 LARGEST = 1_500_000
@@ -29,7 +30,8 @@ def compiled(package: Package) -> dict[str, Any]:
     """The content of each data file."""
     source = {"package": f"{NAME}@{VERSION}", "license": "CC0-1.0"}
     catalogue = element_catalogue(package.resources("StructureDefinition"))
-    codes = required_codes(catalogue, package.by_url("ValueSet"), package.by_url("CodeSystem"))
+    value_sets, code_systems = package.by_url("ValueSet"), package.by_url("CodeSystem")
+    codes = required_codes(catalogue, value_sets, code_systems)
     return {
         "elements.json": {"source": source, **catalogue},
         "required-codes.json": {"source": source, "value_sets": codes, "not_listed": NOT_LISTED},
@@ -38,6 +40,7 @@ def compiled(package: Package) -> dict[str, Any]:
             "source": source,
             "search_parameters": search_parameters(package.resources("SearchParameter")),
         },
+        "terminology.json": {"source": source, **terminology(catalogue, value_sets, code_systems)},
     }
 
 

@@ -32,7 +32,9 @@ def test_the_primitive_types_are_those_of_the_compiler(compiler: Any) -> None:
     assert read("elements.json")["primitives"] == compiler("primitives").PRIMITIVES
 
 
-@pytest.mark.parametrize("name", ["elements.json", "required-codes.json", "schema.json", "search-parameters.json"])
+@pytest.mark.parametrize(
+    "name", ["elements.json", "required-codes.json", "schema.json", "search-parameters.json", "terminology.json"]
+)
 def test_each_file_is_compact_and_names_its_source(name: str) -> None:
     text = (DATA / name).read_text("utf-8")
     assert len(text.encode()) < 1_500_000

@@ -1,0 +1,75 @@
+"""The terminologies of this service: our own under `mappings/`, and HL7's that R4's elements are bound to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from fhir_service.definitions.catalogue import DEFAULT_BASE, Kind, catalogue
+from fhir_service.definitions.terminology import r4_code_systems, r4_value_sets
+from fhir_service.terminology.code_systems import CodeSystems
+from fhir_service.terminology.errors import BrokenDefinition, NotExpandable, UnknownTerminology
+from fhir_service.terminology.value_sets import ValueSets
+
+Resources = Mapping[str, dict[str, Any]]
+
+
+class Terminologies:
+    """Code systems, value sets and concept maps, by canonical URL. Ours go before HL7's."""
+
+    def __init__(self, code_systems: Resources, value_sets: Resources, concept_maps: Resources) -> None:
+        self.code_system_resources = code_systems
+        self.value_set_resources = value_sets
+        self.concept_maps = concept_maps
+        self.code_systems = CodeSystems(code_systems, _enumerated(value_sets, concept_maps))
+        self.value_sets = ValueSets(value_sets, self.code_systems)
+
+    def codes_in(self, value_set_url: str) -> frozenset[tuple[str, str]] | None:
+        """System and code of all members; None where the value set is unknown or cannot be listed."""
+        try:
+            return frozenset(self.value_sets.members(value_set_url))
+        except (UnknownTerminology, NotExpandable, BrokenDefinition):
+            return None
+
+    def descendants(self, system: str, code: str) -> frozenset[str] | None:
+        """The code and all that it subsumes; None where the system or the code is not known."""
+        found = self.code_systems.get(system)
+        return (found.descendants(code) or None) if found else None
+
+    def ancestors(self, system: str, code: str) -> frozenset[str] | None:
+        """The code and all that subsume it; None where the system or the code is not known."""
+        found = self.code_systems.get(system)
+        return (found.ancestors(code) or None) if found else None
+
+
+def _enumerated(value_sets: Resources, concept_maps: Resources) -> Mapping[str, list[tuple[str, str | None]]]:
+    """The codes that value sets and maps name, with the displays they were seen with, by system."""
+    found: dict[str, list[tuple[str, str | None]]] = {}
+    for system, entry in (*_listed(value_sets), *_targets(concept_maps)):
+        found.setdefault(system, []).append((entry["code"], entry.get("display")))
+    return found
+
+
+def _listed(value_sets: Resources) -> Iterator[tuple[str, dict[str, Any]]]:
+    for resource in value_sets.values():
+        for part in resource.get("compose", {}).get("include", ()):
+            yield from ((part["system"], entry) for entry in part.get("concept", ()) if "system" in part)
+
+
+def _targets(concept_maps: Resources) -> Iterator[tuple[str, dict[str, Any]]]:
+    for resource in concept_maps.values():
+        for group in resource.get("group", ()):
+            targets = (entry for element in group["element"] for entry in element.get("target", ()))
+            yield from ((group["target"], entry) for entry in targets if "target" in group and "code" in entry)
+
+
+@cache
+def terminologies(base: str = DEFAULT_BASE) -> Terminologies:
+    """Those of the catalogue whose URLs lie under `base`, and HL7's. Raises UnknownArtifact, BrokenArtifact."""
+    own = catalogue(base)
+    return Terminologies(
+        {**r4_code_systems(), **own.artifacts(Kind.CODE_SYSTEM)},
+        {**r4_value_sets(), **own.artifacts(Kind.VALUE_SET)},
+        own.artifacts(Kind.CONCEPT_MAP),
+    )
