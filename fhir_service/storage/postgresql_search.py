@@ -1,4 +1,4 @@
-"""Searches on PostgreSQL: one array of hashes on the row, with a GIN index, rows for the rest, partitions by patient."""
+"""Searches on PostgreSQL: an array of hashes on the row with a GIN index, rows for the rest, partitions by patient."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def find(
 ) -> tuple[Sequence[Row], Order]:
     """At most `limit` rows behind a place, each with the values it is sorted by, and the order they are in."""
     values = Values()
-    order = order_of(search.resource_type, search.sort, "c", "c.resource_key", values, sort_value)
+    order = order_of(search, values, sort_value)
     conditions = _conditions(search, access, values) + order.after(after, values)
     if order.columns:
         conditions += date_bounds(search, "c", values)
@@ -58,8 +58,8 @@ async def estimate(session: Session, search: TypeSearch, access: Access) -> int:
 
 async def holders(session: Session, hashes: Sequence[int]) -> Sequence[Row]:
     """All rows of any type that have one of these hashes, in order of their keys."""
-    where = "NOT c.deleted AND c.hashes && $1::bigint[] ORDER BY c.resource_key"
-    return await session.fetch(f"SELECT {_COLUMNS} FROM resource_current c WHERE {where}", list(hashes))
+    where = "FROM resource_current c WHERE NOT c.deleted AND c.hashes && $1::bigint[] ORDER BY c.resource_key"
+    return await session.fetch(" ".join(("SELECT", _COLUMNS, where)), list(hashes))
 
 
 def sort_value(key: SortKey, row: str, values: Values) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from fhir_service.search.criteria import SortKey
 from fhir_service.search.cursor import Cursor
 from fhir_service.search.parameters import sort_date_parameter
+from fhir_service.search.query import TypeSearch
 from fhir_service.storage.index_rows import NO_HIGH, NO_LOW
 from fhir_service.storage.sessions import Row
 from fhir_service.storage.sql_text import Values, all_of, any_of
@@ -94,9 +95,10 @@ class Order:
         return [any_of(alternatives)]
 
 
-def order_of(resource_type: str, sort: Sequence[SortKey], row: str, key: str, values: Values, sort_value: SortValue) -> Order:
-    """The order of rows whose columns are those of `row`."""
-    return Order(tuple(_column(resource_type, one, row, values, sort_value) for one in sort), key)
+def order_of(search: TypeSearch, values: Values, sort_value: SortValue, row: str = "c", key: str = "") -> Order:
+    """The order of rows whose columns are those of `row`; `key` is their key, where it is not one of these."""
+    columns = (_column(search.resource_type, one, row, values, sort_value) for one in search.sort)
+    return Order(tuple(columns), key or f"{row}.resource_key")
 
 
 def _column(resource_type: str, wanted: SortKey, row: str, values: Values, sort_value: SortValue) -> Column:

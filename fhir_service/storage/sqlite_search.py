@@ -43,15 +43,15 @@ async def find(
 ) -> tuple[Sequence[Row], Order]:
     """At most `limit` rows behind a place, each with the values it is sorted by, and the order they are in."""
     start = await _start(session, search, access)
-    values = Values()
-    conditions = Conditions(WORDS, values, access)
     in_order = start is None or (start.common and (bool(search.sort) or not _is_one_term(start.criterion)))
     if start is None or (in_order and _walkable(search)):
-        return await _walk(session, search, conditions, values, after, limit)
+        return await _walk(session, search, access, after, limit)
+    values = Values()
+    conditions = Conditions(WORDS, values, access)
     criterion = start.criterion
     others = _without(search, criterion)
     key = "p.resource_key" if _is_one_term(criterion) and not search.sort else "c.resource_key"
-    order = order_of(search.resource_type, search.sort, "c", key, values, sort_value)
+    order = order_of(search, values, sort_value, key=key)
     subject = Subject(search.resource_type, "p.resource_key", "c")
     wanted = [
         *conditions.live(search.resource_type, "c"),
@@ -82,9 +82,7 @@ async def count(session: Session, search: TypeSearch, access: Access) -> int:
         words = f"SELECT count(*) FROM resource_current c WHERE {all_of(wanted)}"  # noqa: S608  # parameters
         return int((await session.fetch(words, *values.taken))[0][0])
     rows = source(start.criterion, search.resource_type, conditions, values)
-    wanted = conditions.all(
-        _without(search, start.criterion), Subject(search.resource_type, "p.resource_key", "c")
-    )
+    wanted = conditions.all(_without(search, start.criterion), Subject(search.resource_type, "p.resource_key", "c"))
     # Rows that nobody asks for are not joined: a deleted resource has no index rows.
     joined = "CROSS JOIN resource_current c ON c.resource_key = p.resource_key"
     words = f"SELECT count(*) FROM (SELECT DISTINCT resource_key FROM ({rows})) p"  # noqa: S608  # parameters
@@ -119,10 +117,12 @@ def sort_value(key: SortKey, row: str, values: Values) -> str:
 
 
 async def _walk(
-    session: Session, search: TypeSearch, conditions: Conditions, values: Values, after: Cursor | None, limit: int
+    session: Session, search: TypeSearch, access: Access, after: Cursor | None, limit: int
 ) -> tuple[Sequence[Row], Order]:
     """Along the rows of the type, in the order that is wanted."""
-    order = order_of(search.resource_type, search.sort, "c", "c.resource_key", values, sort_value)
+    values = Values()
+    conditions = Conditions(WORDS, values, access)
+    order = order_of(search, values, sort_value)
     wanted = [
         *conditions.live(search.resource_type, "c"),
         *conditions.all(search.criteria, Subject(search.resource_type, "c.resource_key", "c")),
@@ -157,7 +157,7 @@ async def _start(session: Session, search: TypeSearch, access: Access) -> _Start
 
 def _walkable(search: TypeSearch) -> bool:
     """Whether there is an index in the order that is wanted."""
-    return order_of(search.resource_type, search.sort, "c", "c.resource_key", Values(), sort_value).indexed
+    return order_of(search, Values(), sort_value).indexed
 
 
 def _is_one_term(criterion: AnyCriterion) -> bool:

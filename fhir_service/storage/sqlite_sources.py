@@ -23,7 +23,7 @@ from fhir_service.storage.sql_text import Values, all_of
 
 _NONE = "SELECT 0 AS resource_key WHERE FALSE"
 _FEW = 50
-"""Hashes that go into a statement one by one; more go as a list, since each number of them is a statement of its own."""
+"""Hashes that go into a statement one by one; more go as a list, as each number of them is a statement of its own."""
 _BEST_FIRST = (IdCriterion, HasTerm, HasWords, HasText, PointsAt, PointedAtBy, HasInterval, AnyOf)
 """What to begin with inside a chain, where nobody counts."""
 
@@ -43,7 +43,9 @@ def is_cheap(criterion: AnyCriterion, *, costly: bool = False) -> bool:
     return False
 
 
-def source(criterion: AnyCriterion, resource_type: str, conditions: Conditions, values: Values) -> str:
+def source(  # noqa: PLR0911  # one for each kind
+    criterion: AnyCriterion, resource_type: str, conditions: Conditions, values: Values
+) -> str:
     """A query for the `resource_key` of each match; keys may repeat. Only for what `is_cheap`."""
     match criterion:
         case HasTerm():
@@ -60,7 +62,7 @@ def source(criterion: AnyCriterion, resource_type: str, conditions: Conditions, 
             words = searchable(criterion)
             return _matching(criterion.where, words, values) if words else _NONE
         case IdCriterion(ids):
-            named = f"type = {values(resource_type)} AND id IN ({values.many(map(storable, ids))})"
+            named = f"NOT deleted AND type = {values(resource_type)} AND id IN ({values.many(map(storable, ids))})"
             return f"SELECT resource_key FROM resource_current WHERE {named}"  # noqa: S608  # parameters
         case PointsAt() if conditions.may_read(criterion.target_type):
             return _pointing(criterion, conditions, values)
