@@ -53,7 +53,7 @@ async def test_json_that_cannot_be_read_is_told_with_its_place(idle_client: Clie
 
 @pytest.mark.parametrize(
     "content_type",
-    ["text/plain", "application/xml", "application/fhir+xml", "text/html", "multipart/form-data; boundary=x"],
+    ["text/plain", "text/turtle", "application/fhir+turtle", "text/html", "multipart/form-data; boundary=x"],
 )
 async def test_a_body_of_another_type_is_415(idle_client: Client, content_type: str) -> None:
     for url in ("/fhir/Patient", "/fhir"):
@@ -146,12 +146,12 @@ async def test_an_address_that_is_none_says_so(idle_client: Client, path: str, s
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("PATCH", "/fhir/Patient/1", {"GET", "HEAD", "PUT", "DELETE"}),
-        ("DELETE", "/fhir/Patient", {"GET", "HEAD", "POST"}),
-        ("PUT", "/fhir/Patient", {"GET", "HEAD", "POST"}),
-        ("POST", "/fhir/Patient/1", {"GET", "HEAD", "PUT", "DELETE"}),
+        ("BREW", "/fhir/Patient/1", {"GET", "HEAD", "PUT", "PATCH", "DELETE"}),
+        ("DELETE", "/fhir/Patient", {"GET", "HEAD", "POST", "PATCH"}),
+        ("PUT", "/fhir/Patient", {"GET", "HEAD", "POST", "PATCH"}),
+        ("POST", "/fhir/Patient/1", {"GET", "HEAD", "PUT", "PATCH", "DELETE"}),
         ("POST", "/fhir/metadata", {"GET", "HEAD"}),
-        ("OPTIONS", "/fhir/Patient", {"GET", "HEAD", "POST"}),
+        ("OPTIONS", "/fhir/Patient", {"GET", "HEAD", "POST", "PATCH"}),
         ("BREW", "/fhir", {"POST"}),
     ],
 )
