@@ -54,7 +54,7 @@ def _resource(interactions: Sequence[Interaction], resource_type: str) -> dict[s
         "type": resource_type,
         "interaction": _codes(rows, _OF_A_TYPE),
         "versioning": "versioned",
-        "readHistory": "vread" in codes,
+        "readHistory": "history-instance" in codes,
         "updateCreate": "update" in codes,
         "conditionalCreate": False,
         "conditionalRead": "full-support",

@@ -30,6 +30,8 @@ _PARAMETERS: dict[str, tuple[str, Schema]] = {
     "_summary": ("`count` for the number of matches only", {"type": "string", "enum": ["count", "false"]}),
     "_total": ("Whether to count all matches", {"type": "string", "enum": ["none", "estimate", "accurate"]}),
     "_cursor": ("Where the page begins; taken from a `next` link", {"type": "string"}),
+    "_since": ("Only versions made at or after this instant", {"type": "string"}),
+    "_at": ("Only versions that were current at some time in this year, month, day or instant", {"type": "string"}),
     "_type": ("Resource types to return, with commas between them", {"type": "string"}),
 }
 _HEADERS = {

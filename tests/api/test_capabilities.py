@@ -45,7 +45,7 @@ async def test_cap_2_its_etag_spares_a_second_look(idle_client: Client) -> None:
 async def test_cap_2_every_interaction_it_claims_works_for_every_type(idle_client: Client) -> None:
     (rest,) = (await statement(idle_client))["rest"]
     assert [resource["type"] for resource in rest["resource"]] == list(TYPES)
-    assert {entry["code"] for entry in rest["interaction"]} == {"transaction", "batch"}
+    assert {entry["code"] for entry in rest["interaction"]} == {"transaction", "batch", "history-system"}
     expected = {
         "create": ("POST", "", 400),
         "search-type": ("GET", "", 200),
@@ -53,6 +53,8 @@ async def test_cap_2_every_interaction_it_claims_works_for_every_type(idle_clien
         "vread": ("GET", "/nobody/_history/1", 404),
         "update": ("PUT", "/a", 400),
         "delete": ("DELETE", "/nobody", 204),
+        "history-instance": ("GET", "/nobody/_history", 404),
+        "history-type": ("GET", "/_history", 200),
     }
     for resource in rest["resource"]:
         claimed = {entry["code"] for entry in resource["interaction"]}
