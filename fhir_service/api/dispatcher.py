@@ -61,6 +61,7 @@ class FhirDispatcher:
         call.type = parts.get("{type}", "")
         call.id = _id(parts.get("{id}", ""))
         call.version = _id(parts.get("{version}", ""))
+        call.member = parts.get("{member}", "")
         return await interaction.handle(call)
 
     async def answer_url(self, call: Call, url: str) -> ASGIApp:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from fhir_service.search import terms
 from fhir_service.search.criteria import AnyCriterion, AnyOf, HasTerm, HasText
@@ -48,8 +49,8 @@ def _tokens(_: Reading, resource_type: str, parameter: IndexedParameter, first: 
 def _references(
     reading: Reading, resource_type: str, parameter: IndexedParameter, first: str, text: str
 ) -> AnyCriterion:
-    second = parameter.components[1]
-    wanted = reference_terms(reading, resource_type, second, parameter.code, "", text)
+    second = replace(parameter.components[1], code=parameter.code, indexed_as=parameter.code)
+    wanted = reference_terms(reading, resource_type, second, "", text)
     return HasTerm(tuple(terms.composite_term(first, term) for term in wanted))
 
 

@@ -41,9 +41,9 @@ def read_include(code: str, modifier: str, value: str) -> Include:
         raise NotKnown(f"{source} has no reference parameter {parameter} here")
     if target and not points_at(known, target):
         raise NotKnown(f"{source}.{parameter} points at no {target}")
-    return Include(source, known.indexed_as, target or _narrowed(source, known), reverse, iterate)
+    return Include(source, known.indexed_as, target or _narrowed(known), reverse, iterate)
 
 
-def _narrowed(source: str, parameter: IndexedParameter) -> str:
+def _narrowed(parameter: IndexedParameter) -> str:
     """The one type that a parameter means which is answered by a wider one: `patient` by `subject`."""
     return parameter.targets[0] if parameter.indexed_as != parameter.code and len(parameter.targets) == 1 else ""

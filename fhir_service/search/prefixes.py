@@ -43,7 +43,7 @@ def date_comparisons(prefix: str, low: int, high: int, now: int) -> Alternatives
 
 
 class Wanted(NamedTuple):
-    """A number as it is asked for: what its digits cover (from `low` up to, without, `high`), itself, and what is near."""
+    """A number as it is asked for: what its digits cover (from `low` up to, without, `high`), itself, what is near."""
 
     low: float
     number: float

@@ -26,11 +26,7 @@ def reference_criterion(
         return HasTerm(tuple(token_term(resource_type, name, value, code) for value in values))
     if modifier and not points_at(parameter, modifier):
         raise unsupported_modifier(code, modifier)
-    found = [
-        term
-        for value in values
-        for term in reference_terms(reading, resource_type, parameter, parameter.indexed_as, modifier, value)
-    ]
+    found = [term for value in values for term in reference_terms(reading, resource_type, parameter, modifier, value)]
     return HasTerm(tuple(dict.fromkeys(found)), _patient(resource_type, parameter, found))
 
 
@@ -40,10 +36,10 @@ def points_at(parameter: IndexedParameter, kind: str) -> bool:
 
 
 def reference_terms(
-    reading: Reading, resource_type: str, parameter: IndexedParameter, indexed_as: str, modifier: str, text: str
+    reading: Reading, resource_type: str, parameter: IndexedParameter, modifier: str, text: str
 ) -> list[str]:
     """`id`, `Type/id`, an absolute URL or a canonical; a modifier names the type of an id. Raises InvalidParameter."""
-    code = parameter.code
+    code, indexed_as = parameter.code, parameter.indexed_as
     value = unescaped(text)
     allowed = (modifier,) if modifier else parameter.targets
     if ID.fullmatch(value):

@@ -106,7 +106,9 @@ def _related(
             case [system, code] if system and code:
                 codes = relatives(system, code)
             case _:
-                raise invalid(name, f"'{value}' is not system|code: without its system nobody knows what a code is a kind of")
+                raise invalid(
+                    name, f"'{value}' is not system|code: without its system nobody knows what a code is a kind of"
+                )
         if codes is None:
             raise unsupported(name, f"the code system '{system}' has no hierarchy that is known here, or no such code")
         found.update((terms.token_term(resource_type, name, system, each), None) for each in sorted(codes))
