@@ -349,7 +349,7 @@ LINK_CASES = [
         ("HAS-1", "_has:Observation:has-member:code=crp", "o1"),
         ("HAS-1", "_has:Observation:has-member:_has:Observation:derived-from:subject=Group/g1", "o1"),
         ("TOK-6", "code:in=http://e.org/vs", "o1"),
-        ("TOK-6 TOK-5", "code:not-in=http://e.org/vs&patient:missing=false", "o2 o4"),
+        ("TOK-6 TOK-5", "code:not-in=http://e.org/vs&patient:missing=false", "o2 o4 o5"),
         ("TOK-7", f"code:below={LOINC}|pain", "o1"),
         ("TOK-7", f"code:below={LOINC}|vas", "o1"),
         ("TOK-7", f"code:above={LOINC}|vas10", "o1"),
