@@ -61,6 +61,11 @@ class Query:
         """The sort keys of all searches."""
         return self.searches[0].sort if self.searches else ()
 
+    @property
+    def criteria(self) -> tuple[AnyCriterion, ...]:
+        """The criteria of all searches, one after the other."""
+        return tuple(criterion for search in self.searches for criterion in search.criteria)
+
 
 @dataclass(slots=True)
 class _Types:
