@@ -301,7 +301,7 @@ LINKED = [
     ),
     observation(
         "o2",
-        subject=reference("http://localhost/fhir/Patient/p2"),
+        subject=reference("Patient/p2"),
         code={"coding": [{"system": LOINC, "code": "crp"}], "text": "C-reactive protein"},
         hasMember=[reference("Observation/o1")],
     ),
