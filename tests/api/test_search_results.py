@@ -174,38 +174,34 @@ async def test_a_versioned_reference_includes_that_version(client: Client) -> No
     assert (entry["resource"]["gender"], entry["resource"]["meta"]["versionId"]) == ("male", "1")
 
 
+SORTED = [
+    ("_id", "a b c d"),
+    ("-_id", "d c b a"),
+    ("birthdate", "c a b d"),
+    ("-birthdate", "b a c d"),
+    ("family", "b c a d"),
+    ("-family", "a c b d"),
+    ("gender,-_id", "c b a d"),
+    ("gender,family", "c b a d"),
+]
+
+
 @pytest.mark.rule("SORT-1", "PAGE-1", "PAGE-2")
-@pytest.mark.parametrize(
-    ("sort", "order"),
-    [
-        ("_id", "a b c d"),
-        ("-_id", "d c b a"),
-        ("birthdate", "c a b d"),
-        ("-birthdate", "b a c d"),
-        ("family", "b c a d"),
-        ("-family", "a c b d"),
-        ("gender,-_id", "c a b d"),
-        ("gender,family", "c b a d"),
-    ],
-)
-async def test_results_come_in_the_order_asked_for_page_by_page(client: Client, sort: str, order: str) -> None:
+async def test_results_come_in_the_order_asked_for_page_by_page(client: Client) -> None:
     await put_all(
         client,
         [
             patient(id="a", birthDate="1950-05", gender="male", name=[{"family": "Zorn"}]),
             patient(id="b", birthDate="1960", gender="male", name=[{"family": "adam"}]),
-            patient(
-                id="c", birthDate="1940-01-01", gender="female", name=[{"family": "Ähnlich"}, {"family": "Zapf"}][:1]
-            ),
+            patient(id="c", birthDate="1940-01-01", gender="female", name=[{"family": "Ähnlich"}]),
             patient(id="d"),
         ],
     )
-    for count in (1, 2, 3, 10):
-        found = await pages(client, f"/Patient?_sort={sort}&_count={count}")
-        if sort == "gender,-_id":
-            order = "c b a d"
-        assert [one.removeprefix("Patient/") for page in found for one in page] == order.split()
-        assert all(len(page) <= count for page in found)
+    for sort, order in SORTED:
+        for count in (1, 3):
+            found = await pages(client, f"/Patient?_sort={sort}&_count={count}")
+            assert [one.removeprefix("Patient/") for page in found for one in page] == order.split(), sort
+            assert all(len(page) <= count for page in found)
 
 
 @pytest.mark.rule("PAGE-1", "PAGE-2", "SRC-6", "CNT-1")
