@@ -5,6 +5,7 @@ It speaks of `{type}` where the rows do; which parameters a type has is in the C
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -14,12 +15,19 @@ from fastapi.openapi.utils import get_openapi
 
 from fhir_service.api.content_negotiation import FHIR_JSON, FORM
 from fhir_service.api.interaction import Interaction
+from fhir_service.workflows.patch_resource import JSON_PATCH, MERGE_PATCH
 
 Schema = dict[str, Any]
 
 _ALWAYS = (400, 406, 421, 500, 503)
 """What every row can answer besides: bad parameter or content, no such format, a foreign Host, a crash, no database."""
-_BODIES = {"resource": (FHIR_JSON, "Resource"), "bundle": (FHIR_JSON, "Bundle"), "form": (FORM, "Form")}
+_BODIES = {
+    "resource": ((FHIR_JSON, "Resource"),),
+    "bundle": ((FHIR_JSON, "Bundle"),),
+    "form": ((FORM, "Form"),),
+    "parameters": ((FHIR_JSON, "Parameters"),),
+    "patch": ((JSON_PATCH, "JsonPatch"), (MERGE_PATCH, "MergePatch"), (FHIR_JSON, "Parameters")),
+}
 _PARAMETERS: dict[str, tuple[str, Schema]] = {
     "_id": ("Ids, with commas between them", {"type": "string"}),
     "_lastUpdated": ("When it was last written, such as `ge2026-01-01`; may be repeated", {"type": "string"}),
@@ -53,9 +61,10 @@ def openapi_of(app: FastAPI, interactions: Sequence[Interaction], types: Iterabl
     """The document of an app whose FHIR API lies below `prefix`; made once."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+        names: set[str] = set()
         for row in interactions:
             path = document["paths"].setdefault(_path(row, prefix), {})
-            path.setdefault(row.method.lower(), _operation(row, sorted(types)))
+            path.setdefault(row.method.lower(), _operation(row, sorted(types), _name(row, names)))
         document.setdefault("components", {}).setdefault("schemas", {}).update(_schemas())
         app.openapi_schema = document
     return app.openapi_schema
@@ -65,17 +74,25 @@ def _path(row: Interaction, prefix: str) -> str:
     return f"{prefix}/{row.path}".rstrip("/")
 
 
-def _operation(row: Interaction, types: list[str]) -> Schema:
+def _name(row: Interaction, taken: set[str]) -> str:
+    """An `operationId` of its own for each row; where the code and method do not tell, the path does."""
+    name = f"{row.code}-{row.method}".lower()
+    if name in taken:
+        name = "-".join([name, *re.findall("[a-z]+", row.path)])
+    taken.add(name)
+    return name
+
+
+def _operation(row: Interaction, types: list[str], name: str) -> Schema:
     operation: Schema = {
         "tags": ["operations" if row.definition else "FHIR"],
         "summary": row.summary,
-        "operationId": f"{row.code}-{row.method}".lower(),
+        "operationId": name,
         "parameters": [*_path_parameters(row, types), *_query_parameters(row), *_header_parameters(row)],
         "responses": {str(status): _response(status) for status in sorted({*row.answers, *row.errors, *_ALWAYS})},
     }
     if row.body:
-        media_type, schema = _BODIES[row.body]
-        content = {media_type: {"schema": _reference(schema)}}
+        content = {media_type: {"schema": _reference(schema)} for media_type, schema in _BODIES[row.body]}
         operation["requestBody"] = {"required": row.body != "form", "content": content}
     return operation
 
@@ -134,5 +151,8 @@ def _schemas() -> Schema:
         "Resource": resource("Any FHIR R4 resource (http://hl7.org/fhir/R4)"),
         "Bundle": resource("A Bundle of type transaction or batch", type={"type": "string"}, entry=objects),
         "OperationOutcome": resource("What is wrong, issue by issue", issue=objects),
+        "Parameters": resource("The inputs of an operation, or the operations of a FHIRPath Patch", parameter=objects),
+        "JsonPatch": {"type": "array", "items": {"type": "object"}, "description": "JSON Patch (RFC 6902)"},
+        "MergePatch": {"type": "object", "description": "JSON Merge Patch (RFC 7396)"},
         "Form": {"type": "object", "additionalProperties": {"type": "string"}},
     }
