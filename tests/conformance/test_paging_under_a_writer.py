@@ -45,11 +45,45 @@ async def load(client: Client, count: int) -> set[str]:
     return {f"o{number}" for number in range(count)}
 
 
-async def walk(client: Client, order: str) -> list[str]:
-    """The ids of all pages in their order."""
+class Writer:
+    """Inserts, changes and deletes until it is stopped; what was there keeps what it is sorted by."""
+
+    def __init__(self, client: Client, count: int, *, changing: bool) -> None:
+        self._client, self._count, self._changing = client, count, changing
+        self._wrote, self._stopped, self.inserted = asyncio.Event(), False, 0
+        self._task = asyncio.create_task(self._write())
+
+    async def turn(self) -> None:
+        """Wait until it has written something more."""
+        while not self._wrote.is_set() and not self._task.done():
+            await asyncio.wait({self._task, asyncio.ensure_future(self._wrote.wait())}, return_when="FIRST_COMPLETED")
+        self._wrote.clear()
+
+    async def stop(self) -> None:
+        self._stopped = True
+        await self._task
+
+    async def _write(self) -> None:
+        while not self._stopped:
+            new = await self._client.post("/fhir/Observation", json=numbered(self.inserted * 31))
+            assert new.status_code == 201, new.text
+            self.inserted += 1
+            if self._changing:
+                number = self.inserted * 977 % self._count
+                changed = numbered(number, note=[{"text": f"change {self.inserted}"}])
+                assert (await self._client.put(f"/fhir/Observation/o{number}", json=changed)).status_code == 200
+            if self.inserted % 3 == 0:
+                gone = await self._client.delete(f"/fhir/Observation/{new.json()['id']}")
+                assert gone.status_code == 204
+            self._wrote.set()
+
+
+async def walk(client: Client, order: str, writer: Writer) -> list[str]:
+    """The ids of all pages in their order; the writer has a turn before each."""
     url: str | None = f"/fhir/Observation?_count={PAGE}" + (f"&_sort={order}" if order else "")
     found = []
     while url:
+        await writer.turn()
         answer = await client.get(url, headers={"prefer": "handling=strict"})
         assert answer.status_code == 200, answer.text
         bundle = answer.json()
@@ -58,31 +92,13 @@ async def walk(client: Client, order: str) -> list[str]:
     return found
 
 
-async def write(client: Client, count: int, reading: asyncio.Event, changing: bool) -> int:
-    """Insert, change and delete while others read; the number of inserts. What was there keeps what it is sorted by."""
-    written = 0
-    while reading.is_set():
-        new = await client.post("/fhir/Observation", json=numbered(written * 31))
-        assert new.status_code == 201, new.text
-        written += 1
-        if changing:
-            number = written * 977 % count
-            changed = numbered(number, note=[{"text": f"change {written}"}])
-            assert (await client.put(f"/fhir/Observation/o{number}", json=changed)).status_code == 200
-        if written % 3 == 0:
-            assert (await client.delete(f"/fhir/Observation/{new.json()['id']}")).status_code == 204
-    return written
-
-
 async def hold(client: Client, count: int) -> None:
     there = await load(client, count)
     for order in ORDERS:
-        reading = asyncio.Event()
-        reading.set()
-        writer = asyncio.create_task(write(client, count, reading, changing="_lastUpdated" not in order))
-        found = await walk(client, order)
-        reading.clear()
-        assert await writer > 3, "the writer had no turn"
+        writer = Writer(client, count, changing="_lastUpdated" not in order)
+        found = await walk(client, order, writer)
+        await writer.stop()
+        assert writer.inserted >= count / PAGE
         assert len(found) == len(set(found)), f"twice, by {order}"
         assert there <= set(found), f"missed, by {order}: {len(there - set(found))}"
 
