@@ -55,27 +55,34 @@ class Writer:
 
     async def turn(self) -> None:
         """Wait until it has written something more."""
-        while not self._wrote.is_set() and not self._task.done():
-            await asyncio.wait({self._task, asyncio.ensure_future(self._wrote.wait())}, return_when="FIRST_COMPLETED")
+        await self._wrote.wait()
         self._wrote.clear()
+        if self._task.done():
+            self._task.result()
 
     async def stop(self) -> None:
         self._stopped = True
         await self._task
 
     async def _write(self) -> None:
-        while not self._stopped:
-            new = await self._client.post("/fhir/Observation", json=numbered(self.inserted * 31))
-            assert new.status_code == 201, new.text
-            self.inserted += 1
-            if self._changing:
-                number = self.inserted * 977 % self._count
-                changed = numbered(number, note=[{"text": f"change {self.inserted}"}])
-                assert (await self._client.put(f"/fhir/Observation/o{number}", json=changed)).status_code == 200
-            if self.inserted % 3 == 0:
-                gone = await self._client.delete(f"/fhir/Observation/{new.json()['id']}")
-                assert gone.status_code == 204
+        try:
+            while not self._stopped:
+                await self._write_once()
+                self._wrote.set()
+        finally:
             self._wrote.set()
+
+    async def _write_once(self) -> None:
+        new = await self._client.post("/fhir/Observation", json=numbered(self.inserted * 31))
+        assert new.status_code == 201, new.text
+        self.inserted += 1
+        if self._changing:
+            number = self.inserted * 977 % self._count
+            changed = numbered(number, note=[{"text": f"change {self.inserted}"}])
+            assert (await self._client.put(f"/fhir/Observation/o{number}", json=changed)).status_code == 200
+        if self.inserted % 3 == 0:
+            gone = await self._client.delete(f"/fhir/Observation/{new.json()['id']}")
+            assert gone.status_code == 204
 
 
 async def walk(client: Client, order: str, writer: Writer) -> list[str]:
