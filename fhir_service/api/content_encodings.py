@@ -76,12 +76,14 @@ class Compression:
 
 async def _compressed(start: Message, message: Message, coding: str) -> Message:
     """The one body message of an answer, compressed where that is worth it; `start` gets the headers for it."""
+    if 0 < len(message.get("body", b"")) < MINIMUM_BYTES:
+        return message
     headers = {bytes(name).lower(): bytes(value) for name, value in start["headers"]}
     body: bytes = message.get("body", b"")
     is_head = not body and int(headers.get(b"content-length", b"0")) >= MINIMUM_BYTES
     if b"content-encoding" in headers or headers.get(b"content-type", b"").decode("latin-1").startswith(_NO_GAIN):
         return message
-    if len(body) < MINIMUM_BYTES and not is_head:
+    if not body and not is_head:
         return message
     compressed = await in_thread_if_large(len(body), lambda: _COMPRESS[coding](body)) if body else b""
     changed = [(b"content-encoding", coding.encode())]
