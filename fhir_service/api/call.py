@@ -16,6 +16,7 @@ from fhir_service.fhir.access import OPEN, Access
 from fhir_service.fhir.errors import InvalidParameter, StoreUnavailable
 from fhir_service.settings import Settings
 from fhir_service.storage.repository import Repository
+from fhir_service.terminology.terminologies import Terminologies, terminologies
 
 if TYPE_CHECKING:
     from fhir_service.api.interaction import Interaction
@@ -47,6 +48,11 @@ class Service:
         if self.open_repository is None:
             raise StoreUnavailable("the store is not open")
         return self.open_repository
+
+    @cached_property
+    def terminology(self) -> Terminologies:
+        """Our own terminologies under the base of the settings, and HL7's; read when they are first asked for."""
+        return terminologies(self.settings.base)
 
 
 @dataclass(kw_only=True)

@@ -5,6 +5,7 @@ It speaks of `{type}` where the rows do; which parameters a type has is in the C
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -14,12 +15,18 @@ from fastapi.openapi.utils import get_openapi
 
 from fhir_service.api.content_negotiation import FHIR_JSON, FORM
 from fhir_service.api.interaction import Interaction
+from fhir_service.api.operation_input import Input
 
 Schema = dict[str, Any]
 
 _ALWAYS = (400, 406, 421, 500, 503)
 """What every row can answer besides: bad parameter or content, no such format, a foreign Host, a crash, no database."""
-_BODIES = {"resource": (FHIR_JSON, "Resource"), "bundle": (FHIR_JSON, "Bundle"), "form": (FORM, "Form")}
+_BODIES = {
+    "resource": (FHIR_JSON, "Resource"),
+    "bundle": (FHIR_JSON, "Bundle"),
+    "form": (FORM, "Form"),
+    "parameters": (FHIR_JSON, "Parameters"),
+}
 _PARAMETERS: dict[str, tuple[str, Schema]] = {
     "_id": ("Ids, with commas between them", {"type": "string"}),
     "_lastUpdated": ("When it was last written, such as `ge2026-01-01`; may be repeated", {"type": "string"}),
@@ -30,6 +37,10 @@ _PARAMETERS: dict[str, tuple[str, Schema]] = {
     "_summary": ("`count` for the number of matches only", {"type": "string", "enum": ["count", "false"]}),
     "_total": ("Whether to count all matches", {"type": "string", "enum": ["none", "estimate", "accurate"]}),
     "_cursor": ("Where the page begins; taken from a `next` link", {"type": "string"}),
+    "mode": (
+        "All of it, its normative part, or the terminologies",
+        {"type": "string", "enum": ["full", "normative", "terminology"]},
+    ),
     "_type": ("Resource types to return, with commas between them", {"type": "string"}),
 }
 _HEADERS = {
@@ -51,9 +62,10 @@ def openapi_of(app: FastAPI, interactions: Sequence[Interaction], types: Iterabl
     """The document of an app whose FHIR API lies below `prefix`; made once."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+        names: set[str] = set()
         for row in interactions:
             path = document["paths"].setdefault(_path(row, prefix), {})
-            path.setdefault(row.method.lower(), _operation(row, sorted(types)))
+            path.setdefault(row.method.lower(), _operation(row, sorted(types), _name(row, names)))
         document.setdefault("components", {}).setdefault("schemas", {}).update(_schemas())
         app.openapi_schema = document
     return app.openapi_schema
@@ -63,11 +75,20 @@ def _path(row: Interaction, prefix: str) -> str:
     return f"{prefix}/{row.path}".rstrip("/")
 
 
-def _operation(row: Interaction, types: list[str]) -> Schema:
+def _name(row: Interaction, taken: set[str]) -> str:
+    """An `operationId` of its own for each row; where the code and method do not tell, the path does."""
+    name = f"{row.code}-{row.method}".lower()
+    if name in taken:
+        name = "-".join([name, *re.findall("[a-z]+", row.path.lower())])
+    taken.add(name)
+    return name
+
+
+def _operation(row: Interaction, types: list[str], name: str) -> Schema:
     operation: Schema = {
         "tags": ["operations" if row.definition else "FHIR"],
         "summary": row.summary,
-        "operationId": f"{row.code}-{row.method}".lower(),
+        "operationId": name,
         "parameters": [*_path_parameters(row, types), *_query_parameters(row), *_header_parameters(row)],
         "responses": {str(status): _response(status) for status in sorted({*row.answers, *row.errors, *_ALWAYS})},
     }
@@ -93,10 +114,20 @@ def _path_parameters(row: Interaction, types: list[str]) -> list[Schema]:
 
 
 def _query_parameters(row: Interaction) -> list[Schema]:
-    return [
-        {"name": name, "in": "query", "description": _PARAMETERS[name][0], "schema": _PARAMETERS[name][1]}
-        for name in row.parameters
-    ] + [{"name": "_format", "in": "query", "schema": {"type": "string", "enum": ["json", FHIR_JSON]}}]
+    return (
+        [
+            {"name": name, "in": "query", "description": _PARAMETERS[name][0], "schema": _PARAMETERS[name][1]}
+            for name in row.parameters
+        ]
+        + [_input(entry) for entry in row.inputs if entry.simple and row.method == "GET"]
+        + [{"name": "_format", "in": "query", "schema": {"type": "string", "enum": ["json", FHIR_JSON]}}]
+    )
+
+
+def _input(entry: Input) -> Schema:
+    kind = {"Boolean": "boolean", "Integer": "integer"}.get(entry.kind, "string")
+    schema: Schema = {"type": "array", "items": {"type": kind}} if entry.repeats else {"type": kind}
+    return {"name": entry.name, "in": "query", "description": entry.text, "schema": schema}
 
 
 def _header_parameters(row: Interaction) -> list[Schema]:
@@ -132,5 +163,6 @@ def _schemas() -> Schema:
         "Resource": resource("Any FHIR R4 resource (http://hl7.org/fhir/R4)"),
         "Bundle": resource("A Bundle of type transaction or batch", type={"type": "string"}, entry=objects),
         "OperationOutcome": resource("What is wrong, issue by issue", issue=objects),
+        "Parameters": resource("The inputs of an operation", parameter=objects),
         "Form": {"type": "object", "additionalProperties": {"type": "string"}},
     }
