@@ -2,66 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from fhir_service.search import terms
 from fhir_service.search.dates import Range
-
-
-@dataclass(frozen=True, slots=True)
-class WantedToken:
-    """`code` (any system), `system|code`, `|code` (no system) or `system|` (any code)."""
-
-    system: str | None
-    code: str | None
-    any_system: bool = False
-
-    def term(self, resource_type: str, parameter: str) -> str:
-        if self.code is None:
-            return terms.system_term(resource_type, parameter, self.system or "")
-        if self.any_system:
-            return terms.code_term(resource_type, parameter, self.code)
-        return terms.token_term(resource_type, parameter, self.system, self.code)
-
-    def literals(self) -> tuple[bytes, ...]:
-        return tuple(_literal(part) for part in (self.system, self.code) if part)
-
-
-@dataclass(frozen=True, slots=True)
-class WantedReference:
-    """`target` is `Type/id` or an absolute URL; without it `id` of any type is meant."""
-
-    target: str | None
-    id: str = ""
-
-    def term(self, resource_type: str, parameter: str) -> str:
-        if self.target is None:
-            return terms.id_term(resource_type, parameter, self.id)
-        return terms.reference_term(resource_type, parameter, self.target)
-
-    def literals(self) -> tuple[bytes, ...]:
-        return (f'/{self.id}"'.encode(),) if self.target is None else (_literal(self.target),)
-
-
-@dataclass(frozen=True, slots=True)
-class IndexedCriterion:
-    """A token or reference parameter: the resource has one of these values."""
-
-    parameter: str
-    alternatives: tuple[WantedToken | WantedReference, ...]
-
-    def terms(self, resource_type: str) -> tuple[str, ...]:
-        return tuple(alternative.term(resource_type, self.parameter) for alternative in self.alternatives)
-
-    @property
-    def patient(self) -> str | None:
-        """The id of the one patient it asks for, where it asks for one."""
-        match self.alternatives:
-            case (WantedReference(target=str(target)),) if target.startswith("Patient/"):
-                return target.removeprefix("Patient/")
-        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +22,15 @@ class LastUpdatedCriterion:
     ranges: tuple[Range, ...]
 
 
-Criterion = IndexedCriterion | IdCriterion | LastUpdatedCriterion
-
-
 @dataclass(frozen=True, slots=True)
 class HasTerm:
     """It has one of these terms: tokens, references, whole strings and URIs, presence (see `search.terms`).
 
-    `patient` is the id of the one patient it asks for, where only that patient's partition can hold a match. `words`
-    are, for each term, what stands in the text of a resource that has it.
+    `patient` is the id of the one patient it asks for, where only that patient's partition can hold a match.
     """
 
     terms: tuple[str, ...]
     patient: str | None = None
-    words: tuple[tuple[bytes, ...], ...] = ()
 
 
 class Comparison(NamedTuple):
@@ -199,14 +138,13 @@ class SortKey:
 
 @dataclass(frozen=True, slots=True)
 class Include:
-    """`_include` or, with `reverse`, `_revinclude`. `source` and `parameter` may be `*`; without `target` any type."""
+    """`_include` or, with `reverse`, `_revinclude`. `source` and `parameter` may be `*`; without `target` any type.
+
+    The parameter is the one whose links are indexed (`IndexedParameter.indexed_as`), narrowed by `target`.
+    """
 
     source: str
     parameter: str
     target: str = ""
     reverse: bool = False
     iterate: bool = False
-
-
-def _literal(text: str) -> bytes:
-    return json.dumps(text, ensure_ascii=False).encode()

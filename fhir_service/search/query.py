@@ -6,48 +6,92 @@ silence (rest-rules ERR-1). A modifier it does not know is refused (ERR-2), a va
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
 
 from fhir_service.fhir.errors import Issue, UnsupportedParameter
-from fhir_service.search.criteria import Criterion, IdCriterion, IndexedCriterion, LastUpdatedCriterion
+from fhir_service.search.criteria import (
+    AnyCriterion,
+    HasTerm,
+    IdCriterion,
+    Include,
+    LastUpdatedCriterion,
+    SortKey,
+)
+from fhir_service.search.cursor import CURSOR, Cursor
 from fhir_service.search.dates import Range
 from fhir_service.search.parameters import INDEXED_TYPES, IndexedParameter, indexed_parameters
 from fhir_service.search.query_text import split, unescaped
 from fhir_service.search.query_values import (
     invalid,
+    reference_terms,
+    token_term,
     unsupported_modifier,
     wanted_instants,
-    wanted_references,
-    wanted_token,
 )
+from fhir_service.search.value_sets import Terminology
 
+__all__ = ["CURSOR", "Cursor", "Query", "TypeSearch", "parse_query", "search_parameters"]
 DEFAULT_COUNT = 50
 MAX_COUNT = 1000
-CURSOR = "_cursor"
-"""The parameter in a `next` link that says where the page begins."""
 _PRESENTATION = frozenset({"_format", "_pretty"})
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """A search in one resource type. `applied` holds the parameters that were used, as they came (rest-rules SRC-6)."""
+class TypeSearch:
+    """A search in one resource type: what meets all criteria, in this order and then in that of resource keys."""
 
     resource_type: str
-    criteria: tuple[Criterion, ...] = ()
+    criteria: tuple[AnyCriterion, ...] = ()
+    sort: tuple[SortKey, ...] = ()
+
+
+class BareId(NamedTuple):
+    """An id without type where several types may be meant; it is ambiguous if more than one has it (REF-2)."""
+
+    parameter: str
+    id: str
+    types: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A search: what meets any of `searches`, one for each type; all of them have the same sort keys.
+
+    `applied` holds the parameters that were used, as they came (rest-rules SRC-6).
+    """
+
+    searches: tuple[TypeSearch, ...]
     count: int = DEFAULT_COUNT
-    after: int | None = None
-    """The key of the last row of the page before."""
+    after: Cursor | None = None
     count_only: bool = False
     total: str | None = None
+    includes: tuple[Include, ...] = ()
     applied: tuple[tuple[str, str], ...] = ()
     ignored: tuple[Issue, ...] = ()
+    summary: Literal["", "true", "text", "data"] = ""
+    elements: tuple[str, ...] = ()
+    bare_ids: tuple[BareId, ...] = ()
 
     @property
-    def indexed(self) -> tuple[IndexedCriterion, ...]:
-        return tuple(criterion for criterion in self.criteria if isinstance(criterion, IndexedCriterion))
+    def sort(self) -> tuple[SortKey, ...]:
+        """The sort keys of all searches."""
+        return self.searches[0].sort if self.searches else ()
+
+    @property
+    def resource_type(self) -> str:
+        """The type of the first search."""
+        return self.searches[0].resource_type
+
+    @property
+    def criteria(self) -> tuple[AnyCriterion, ...]:
+        """The criteria of the first search."""
+        return self.searches[0].criteria
+
+    @property
+    def indexed(self) -> tuple[HasTerm, ...]:
+        return tuple(criterion for criterion in self.criteria if isinstance(criterion, HasTerm))
 
 
 @dataclass(slots=True)
@@ -58,19 +102,20 @@ class _Reading:
     base: str | None
     count: int
     max_count: int
-    criteria: list[Criterion] = field(default_factory=list)
+    criteria: list[AnyCriterion] = field(default_factory=list)
     applied: list[tuple[str, str]] = field(default_factory=list)
     ignored: list[Issue] = field(default_factory=list)
-    after: int | None = None
+    after: str = ""
     count_only: bool = False
     total: str | None = None
 
 
 def parse_query(
-    resource_type: str,
+    resource_types: str | Sequence[str],
     pairs: Sequence[tuple[str, str]],
     *,
     base: str | None = None,
+    terminology: Terminology | None = None,  # noqa: ARG001  # the modifiers that need it are read next
     default_count: int = DEFAULT_COUNT,
     max_count: int = MAX_COUNT,
 ) -> Query:
@@ -80,18 +125,19 @@ def parse_query(
     Raises InvalidParameter for a value that cannot be read and UnsupportedParameter for a modifier that is not
     supported; both name the parameter.
     """
+    resource_type = resource_types if isinstance(resource_types, str) else resource_types[0]
     reading = _Reading(resource_type, base, default_count, max_count)
     for name, value in pairs:
         _read(reading, name, value)
+    search = TypeSearch(resource_type, tuple(reading.criteria))
     return Query(
-        resource_type,
-        tuple(reading.criteria),
+        (search,),
         reading.count,
-        reading.after,
+        Cursor.read(reading.after, search.sort) if reading.after else None,
         reading.count_only,
         reading.total,
-        tuple(reading.applied),
-        tuple(reading.ignored),
+        applied=tuple(reading.applied),
+        ignored=tuple(reading.ignored),
     )
 
 
@@ -100,11 +146,6 @@ def search_parameters(resource_type: str) -> tuple[tuple[str, str], ...]:
     known = indexed_parameters(resource_type)
     found = {code: entry.type for code, entry in known.items() if entry.type in _READERS}
     return tuple(sorted({"_id": "token", "_lastUpdated": "date", **found}.items()))
-
-
-def cursor(key: int) -> str:
-    """The opaque text of a place in a result; `_cursor` takes it back."""
-    return base64.urlsafe_b64encode(b"1:%d" % key).decode().rstrip("=")
 
 
 def _read(reading: _Reading, name: str, value: str) -> None:
@@ -146,23 +187,14 @@ def _read_criterion(reading: _Reading, code: str, modifier: str, value: str) -> 
     reading.applied.append((name, value))
 
 
-def _tokens(
-    _reading: _Reading, parameter: IndexedParameter, modifier: str, alternatives: Sequence[str]
-) -> IndexedCriterion:
+def _tokens(reading: _Reading, parameter: IndexedParameter, modifier: str, alternatives: Sequence[str]) -> HasTerm:
     if modifier:
         raise unsupported_modifier(parameter.code, modifier)
-    return IndexedCriterion(parameter.code, tuple(wanted_token(parameter.code, part) for part in alternatives))
+    return HasTerm(tuple(token_term(reading.resource_type, parameter.code, part) for part in alternatives))
 
 
-def _references(
-    reading: _Reading, parameter: IndexedParameter, modifier: str, alternatives: Sequence[str]
-) -> IndexedCriterion:
-    wanted = [
-        reference
-        for part in alternatives
-        for reference in wanted_references(parameter.code, parameter, modifier, part, reading.base)
-    ]
-    return IndexedCriterion(parameter.indexed_as, tuple(wanted))
+def _references(reading: _Reading, parameter: IndexedParameter, modifier: str, alternatives: Sequence[str]) -> HasTerm:
+    return reference_terms(reading.resource_type, parameter, modifier, alternatives, reading.base)
 
 
 def _count(reading: _Reading, value: str) -> bool:
@@ -193,13 +225,7 @@ def _total(reading: _Reading, value: str) -> bool:
 
 
 def _cursor(reading: _Reading, value: str) -> bool:
-    try:
-        version, _, key = base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)).partition(b":")
-        reading.after = int(key)
-    except (ValueError, binascii.Error) as error:
-        raise invalid(CURSOR, "this is not a place in a result; follow the links as they are given") from error
-    if version != b"1":
-        raise invalid(CURSOR, "this link is from another release; search anew")
+    reading.after = value
     return True
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
 
 from fhir_service.definitions.elements import resource_types
 from fhir_service.fhir.errors import InvalidParameter, UnsupportedParameter
-from fhir_service.search.criteria import WantedReference, WantedToken
+from fhir_service.search import terms
+from fhir_service.search.criteria import HasTerm
 from fhir_service.search.dates import EARLIEST, LATEST, Range, date_range
-from fhir_service.search.parameters import IndexedParameter
+from fhir_service.search.parameters import IndexedParameter, patient_parameter
 from fhir_service.search.query_text import split, unescaped
 from fhir_service.search.reference_values import normal_reference, target_type
 
@@ -17,40 +19,56 @@ _PREFIX = re.compile(r"(eq|ne|gt|lt|ge|le|sa|eb|ap)?(.*)", re.DOTALL)
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
 
-def wanted_token(name: str, text: str) -> WantedToken:
+def token_term(resource_type: str, name: str, text: str) -> str:
     """`code`, `system|code`, `|code` or `system|` (rest-rules TOK-1). Raises InvalidParameter."""
     parts = [unescaped(part) for part in split(text, "|")]
     match parts:
         case [code] if code:
-            return WantedToken(None, code, any_system=True)
-        case [system, code] if system or code:
-            return WantedToken(system or None, code or None)
+            return terms.code_term(resource_type, name, code)
+        case [system, ""] if system:
+            return terms.system_term(resource_type, name, system)
+        case [system, code] if code:
+            return terms.token_term(resource_type, name, system or None, code)
     raise invalid(name, f"'{text}' is not code, system|code, |code or system|")
 
 
-def wanted_references(
-    name: str, parameter: IndexedParameter, modifier: str, text: str, base: str | None
-) -> list[WantedReference]:
-    """`id`, `Type/id` or an absolute URL; a modifier names the type of a bare id (rest-rules REF-1, REF-2).
+def reference_terms(
+    resource_type: str, parameter: IndexedParameter, modifier: str, texts: Sequence[str], base: str | None
+) -> HasTerm:
+    """Each text is `id`, `Type/id` or an absolute URL; a modifier names the type of an id (rest-rules REF-1, REF-2).
 
     Raises UnsupportedParameter for a modifier that is no type the parameter points at, InvalidParameter for a value
     that is no reference.
     """
+    name = parameter.code
     if modifier and (modifier not in resource_types() or (parameter.targets and modifier not in parameter.targets)):
         raise unsupported_modifier(name, modifier)
-    value = unescaped(text)
-    if not _ID.fullmatch(value):
-        target = normal_reference(value, base)
-        if target is None or ("/" not in target and ":" not in target):
-            raise invalid(name, f"'{value}' is not id, Type/id or an absolute URL")
-        kind = target_type({"reference": target})
-        allowed = (modifier,) if modifier else parameter.targets
-        if kind is not None and allowed and kind not in allowed:
-            raise invalid(name, f"'{value}' is no reference to {' or '.join(allowed)}")
-        return [WantedReference(target)]
-    if not modifier and parameter.any_target:
-        return [WantedReference(None, value)]
-    return [WantedReference(f"{kind}/{value}") for kind in ((modifier,) if modifier else parameter.targets)]
+    found: list[str] = []
+    targets: list[str] = []
+    for text in texts:
+        value = unescaped(text)
+        if _ID.fullmatch(value) and not modifier and parameter.any_target:
+            found.append(terms.id_term(resource_type, parameter.indexed_as, value))
+        else:
+            targets += _targets(name, parameter.targets, modifier, value, base)
+    found += [terms.reference_term(resource_type, parameter.indexed_as, target) for target in targets]
+    patient = None
+    if len(found) == len(targets) == 1 and parameter.indexed_as == patient_parameter(resource_type):
+        patient = targets[0].removeprefix("Patient/") if targets[0].startswith("Patient/") else None
+    return HasTerm(tuple(found), patient)
+
+
+def _targets(name: str, targets: Sequence[str], modifier: str, value: str, base: str | None) -> list[str]:
+    allowed = (modifier,) if modifier else targets
+    if _ID.fullmatch(value):
+        return [f"{kind}/{value}" for kind in allowed]
+    target = normal_reference(value, base)
+    if target is None or ("/" not in target and ":" not in target):
+        raise invalid(name, f"'{value}' is not id, Type/id or an absolute URL")
+    kind = target_type({"reference": target})
+    if kind is not None and allowed and kind not in allowed:
+        raise invalid(name, f"'{value}' is no reference to {' or '.join(allowed)}")
+    return [target]
 
 
 def wanted_instants(name: str, text: str, now: int | None = None) -> list[Range]:

@@ -10,8 +10,9 @@ from typing import Any, Protocol
 import msgspec
 
 from fhir_service.search.query import Query
-from fhir_service.storage import postgresql_search, sqlite_search
+from fhir_service.storage import postgresql_rows, postgresql_search, sqlite_rows, sqlite_search
 from fhir_service.storage.changes import Key
+from fhir_service.storage.index_writing import RowStore
 from fhir_service.storage.sessions import Row, Session
 
 
@@ -31,6 +32,7 @@ class Dialect:
     begin: str
     snapshot: str
     search: Search
+    rows: RowStore
     keys: str
     key_values: Callable[[Sequence[Key]], tuple[Any, ...]]
     pack: Callable[[Sequence[int]], Any]
@@ -61,6 +63,7 @@ SQLITE = Dialect(
     begin="BEGIN IMMEDIATE",
     snapshot="BEGIN",
     search=sqlite_search,
+    rows=sqlite_rows,
     keys="(SELECT json_extract(value, '$[0]') AS type, json_extract(value, '$[1]') AS id FROM json_each($1)) k",
     key_values=_json_keys,
     pack=_packed,
@@ -74,6 +77,7 @@ POSTGRESQL = Dialect(
     begin="BEGIN",
     snapshot="BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     search=postgresql_search,
+    rows=postgresql_rows,
     keys="unnest($1::text[], $2::text[]) AS k(type, id)",
     key_values=_array_keys,
     pack=list,

@@ -13,6 +13,8 @@ from fhir_service.storage import statements
 from fhir_service.storage.changes import Key, Outcome
 from fhir_service.storage.database import Database
 from fhir_service.storage.dialects import Dialect
+from fhir_service.storage.index_rows import IndexRows
+from fhir_service.storage.index_writing import erase_index_rows, write_index_rows
 from fhir_service.storage.plan import Plan, State
 from fhir_service.storage.preparation import Prepared
 from fhir_service.storage.sessions import Session, Step
@@ -60,6 +62,7 @@ async def commit_group(database: Database, commits: Sequence[Commit]) -> list[Re
             if not isinstance(result, FhirError):
                 steps += _book_steps(commit)
         await session.run_all([(statement, rows) for statement, rows in steps if rows])
+        await write_index_rows(session, dialect.rows, plan.before, plan.states)
         return results
 
 
@@ -106,9 +109,10 @@ async def _states(session: Session, dialect: Dialect, keys: Sequence[Key]) -> di
     rows = await session.fetch(statements.STATES.format(keys=dialect.keys), *dialect.key_values(unique))
     states: dict[Key, State] = {}
     for row in rows:
-        partition_key, resource_key, version, place, last_updated, deleted, hashes, sort_date = row[2:]
+        partition_key, resource_key, version, place, last_updated, deleted, hashes, sort_high = row[2:]
+        rows_before = IndexRows(dialect.unpack(hashes), sort_high=sort_high)
         states[row[0], row[1]] = State(
-            partition_key, resource_key, version, place, last_updated, bool(deleted), dialect.unpack(hashes), sort_date
+            partition_key, resource_key, version, place, last_updated, bool(deleted), rows_before
         )
     return states
 
@@ -141,22 +145,23 @@ def _steps(dialect: Dialect, plan: Plan) -> list[Step]:
 def _row(dialect: Dialect, key: Key, state: State) -> tuple[Any, ...]:
     return (
         *(*key, state.partition_key, state.resource_key, state.version, state.place, state.last_updated),
-        *(state.deleted, state.sort_date, dialect.pack(state.hashes), (state.text or b"").decode()),
+        *(state.deleted, state.rows.sort_low, state.rows.sort_high, state.rows.sort_values),
+        *(dialect.pack(state.rows.hashes), (state.text or b"").decode()),
     )
 
 
 def _posting_steps(plan: Plan) -> list[Step]:
     """Only what differs from before; in order of the index, which is how a tree likes to grow."""
     gone: list[tuple[int, int]] = []
-    new: list[tuple[int, int, int | None]] = []
+    new: list[tuple[int, int, int]] = []
     for key, state in plan.states.items():
         old = plan.before.get(key)
-        kept = set(old.hashes) if old is not None else set()
-        gone += [(one, state.resource_key) for one in kept.difference(state.hashes)]
-        if old is not None and old.sort_date == state.sort_date:
-            new += [(one, state.resource_key, state.sort_date) for one in state.hashes if one not in kept]
-        else:
-            new += [(one, state.resource_key, state.sort_date) for one in state.hashes]
+        hashes, sort_high = state.rows.hashes, state.rows.sort_high
+        kept = set(old.rows.hashes) if old is not None else set()
+        gone += [(one, state.resource_key) for one in kept.difference(hashes)]
+        if old is None or old.rows.sort_high != sort_high:
+            kept = set()
+        new += [(one, state.resource_key, sort_high) for one in hashes if one not in kept]
     return [
         (statements.DELETE_POSTING, sorted(gone)),
         (statements.INSERT_POSTING, sorted(new, key=itemgetter(0, 1))),
@@ -167,9 +172,10 @@ async def _erase(session: Session, dialect: Dialect, keys: Sequence[Key]) -> Non
     if not keys:
         return
     states = await _states(session, dialect, keys)
-    rows = [(one, state.resource_key) for state in states.values() for one in state.hashes]
+    rows = [(one, state.resource_key) for state in states.values() for one in state.rows.hashes]
     if dialect.postings:
         await session.run_all([(statements.DELETE_POSTING, rows)])
+    await erase_index_rows(session, dialect.rows, states.values())
     await session.run_all([(statements.ERASE_VERSIONS, keys), (statements.ERASE_CURRENT, keys)])
 
 

@@ -12,12 +12,14 @@ from typing import Literal
 from fhir_service.fhir.errors import EditConflict, FhirError, PreconditionFailed
 from fhir_service.fhir.json_text import members, splice
 from fhir_service.storage.changes import Action, Create, Key, Outcome, moment
+from fhir_service.storage.index_rows import NO_ROWS, IndexRows
 from fhir_service.storage.preparation import Content, Prepared
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The newest version of a resource. `text` is there only where somebody asked whether it changes."""
+    """The newest version of a resource. `text` is there only where somebody asked whether it changes; of what was
+    stored before the group, `rows` has the hashes alone."""
 
     partition_key: str
     resource_key: int
@@ -25,8 +27,7 @@ class State:
     place: int
     last_updated: int
     deleted: bool
-    hashes: tuple[int, ...] = ()
-    sort_date: int | None = None
+    rows: IndexRows = NO_ROWS
     text: bytes | None = None
 
 
@@ -117,8 +118,7 @@ class _Pending:
             self.next_place,
             self.plan.last_updated,
             deleted=False,
-            hashes=content.hashes,
-            sort_date=content.sort_date,
+            rows=content.rows,
             text=content.splice.text(version, self.plan.last_updated),
         )
         return self._keep(change, state, action)

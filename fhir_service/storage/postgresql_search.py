@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fhir_service.search.parameters import patient_parameter
 from fhir_service.search.query import Query
 from fhir_service.search.terms import hash_of
 from fhir_service.storage.sessions import Row, Session
@@ -18,7 +17,7 @@ async def find(session: Session, query: Query, limit: int) -> Sequence[Row]:
     values = Values()
     conditions = _conditions(query, values)
     if query.after is not None:
-        conditions.append(f"resource_key > {values(query.after)}")
+        conditions.append(f"resource_key > {values(query.after.resource_key)}")
     statement = f"{_ROW} {all_of(conditions)} ORDER BY resource_key LIMIT {values(limit)}"
     return await session.fetch(statement, *values.taken)
 
@@ -41,13 +40,13 @@ def _conditions(query: Query, values: Values) -> list[str]:
     conditions = [f"type = {values(kind)}", "NOT deleted"]
     single: list[int] = []
     for criterion in query.indexed:
-        hashes = [hash_of(term) for term in criterion.terms(kind)]
+        hashes = [hash_of(term) for term in criterion.terms]
         if len(hashes) == 1:
             single += hashes
         else:
             conditions.append(f"hashes && {values(hashes)}::bigint[]")
         # A resource lies in the partition of the one patient it belongs to, so the others need no look.
-        if criterion.patient is not None and criterion.parameter == patient_parameter(kind):
+        if criterion.patient is not None:
             conditions.append(f"partition_key = {values(criterion.patient)}")
     if single:
         conditions.append(f"hashes @> {values(single)}::bigint[]")

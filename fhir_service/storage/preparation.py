@@ -9,8 +9,8 @@ from uuid import uuid4
 from fhir_service.fhir.errors import InvalidParameter, MalformedContent
 from fhir_service.fhir.json_text import Splice, minified, parse, splice
 from fhir_service.search.index_values import index_values, partition_key
-from fhir_service.search.terms import hashes_of
 from fhir_service.storage.changes import Change, Create, Delete, Key, Update
+from fhir_service.storage.index_rows import IndexRows, index_rows
 
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
@@ -21,8 +21,7 @@ class Content:
 
     splice: Splice
     partition_key: str
-    hashes: tuple[int, ...]
-    sort_date: int | None
+    rows: IndexRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,4 +68,4 @@ def _content(resource_type: str, resource_id: str, text: bytes, base: str | None
     if spliced.resource_type != resource_type:
         raise MalformedContent(f"the resource is a {spliced.resource_type[:80]}, not a {resource_type}")
     values = index_values(parse(compact), base)
-    return Content(spliced, partition_key(resource_id, values), hashes_of(values), values.sort_date)
+    return Content(spliced, partition_key(resource_id, values), index_rows(values))

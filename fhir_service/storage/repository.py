@@ -11,8 +11,7 @@ from functools import partial
 
 from fhir_service.fhir.access import Access
 from fhir_service.fhir.errors import Forbidden, Gone, NotFound, StoreUnavailable
-from fhir_service.search.confirmation import Confirmation
-from fhir_service.search.query import Query, cursor
+from fhir_service.search.query import Cursor, Query
 from fhir_service.storage import statements
 from fhir_service.storage.changes import (
     Change,
@@ -120,10 +119,8 @@ class Repository:
         async with self._database.searching() as session:
             rows = await self._database.dialect.search.find(session, query, query.count + 1)
         page = rows[: query.count]
-        found = [stored(row) for row in page]
-        confirmation = Confirmation(query, self._base)
-        confirmed = [one for one in found if confirmation.holds(one.text)]
-        return Page(confirmed, cursor(page[-1][6]) if len(rows) > query.count else None)
+        after = Cursor((), page[-1][6]).text(query.sort) if len(rows) > query.count else None
+        return Page([stored(row) for row in page], after)
 
     async def count(self, query: Query, access: Access) -> int:
         """How many matches there are on all pages."""

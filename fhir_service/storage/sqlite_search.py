@@ -22,7 +22,7 @@ async def find(session: Session, query: Query, limit: int) -> Sequence[Row]:
     values = Values()
     source, key, conditions = await _matches(session, query, values)
     if query.after is not None:
-        conditions.append(f"{key} > {values(query.after)}")
+        conditions.append(f"{key} > {values(query.after.resource_key)}")
     words = ("SELECT", _COLUMNS, "FROM", source, "WHERE", all_of(conditions), "ORDER BY", key, "LIMIT", values(limit))
     return await session.fetch(" ".join(words), *values.taken)
 
@@ -57,7 +57,7 @@ async def _matches(
     The walk goes along the postings of the rarest criterion, and looks each key up in the others. Rows that nobody
     asks for are not joined: a deleted resource has no postings.
     """
-    groups = [[hash_of(term) for term in criterion.terms(query.resource_type)] for criterion in query.indexed]
+    groups = [[hash_of(term) for term in criterion.terms] for criterion in query.indexed]
     by_id = any(isinstance(criterion, IdCriterion) for criterion in query.criteria)
     if by_id or not groups:
         conditions = [

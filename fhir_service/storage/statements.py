@@ -17,7 +17,7 @@ TICK = (
 )
 STATES = (
     "SELECT c.type, c.id, c.partition_key, c.resource_key, c.version, c.place, c.last_updated, c.deleted, c.hashes, "
-    "c.sort_date FROM {keys} CROSS JOIN resource_current c WHERE c.type = k.type AND c.id = k.id"
+    "c.sort_high FROM {keys} CROSS JOIN resource_current c WHERE c.type = k.type AND c.id = k.id"
 )
 INSERT_VERSION = (
     "INSERT INTO resource_version (type, id, version, partition_key, place, last_updated, action, text) "
@@ -25,15 +25,16 @@ INSERT_VERSION = (
 )
 INSERT_CURRENT = (
     "INSERT INTO resource_current (type, id, partition_key, resource_key, version, place, last_updated, deleted, "
-    "sort_date, hashes, text) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+    "sort_low, sort_high, sort_values, hashes, text) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
 )
 UPDATE_CURRENT = (
     "UPDATE resource_current SET partition_key = $3, resource_key = $4, version = $5, place = $6, last_updated = $7, "
-    "deleted = $8, sort_date = $9, hashes = $10, text = $11 WHERE type = $1 AND id = $2"
+    "deleted = $8, sort_low = $9, sort_high = $10, sort_values = $11, hashes = $12, text = $13 "
+    "WHERE type = $1 AND id = $2"
 )
 INSERT_POSTING = (
-    "INSERT INTO posting (hash, resource_key, sort_date) VALUES ($1, $2, $3) "
-    "ON CONFLICT (hash, resource_key) DO UPDATE SET sort_date = excluded.sort_date"
+    "INSERT INTO posting (hash, resource_key, sort_high) VALUES ($1, $2, $3) "
+    "ON CONFLICT (hash, resource_key) DO UPDATE SET sort_high = excluded.sort_high"
 )
 DELETE_POSTING = "DELETE FROM posting WHERE hash = $1 AND resource_key = $2"
 

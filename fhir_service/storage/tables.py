@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, Text
+from sqlalchemy import BigInteger, Boolean, Column, Double, Index, LargeBinary, Text
 from sqlalchemy import text as sql
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 from sqlmodel import Field, SQLModel
 
 ON_DATABASE = "database"
@@ -23,6 +23,23 @@ def _number(**options: Any) -> Any:
 
 def _words(**options: Any) -> Any:
     return Column(Text, nullable=False, **options)
+
+
+def _key() -> Any:
+    return _number(primary_key=True, autoincrement=False)
+
+
+def _partition_key() -> Any:
+    """Of index rows, which have no partitions on SQLite."""
+    return _words(primary_key=True, info={ON_DATABASE: "postgresql"})
+
+
+def _bytewise(**options: Any) -> Any:
+    """Text in the order of its bytes, which SQLite has of itself."""
+    return Column(Text(collation="C").with_variant(Text(), "sqlite"), nullable=False, **options)
+
+
+_OF_ROWS = {"sqlite_with_rowid": False, "postgresql_partition_by": "HASH (partition_key)"}
 
 
 class ResourceVersion(SQLModel, table=True):
@@ -43,6 +60,7 @@ class ResourceVersion(SQLModel, table=True):
 
     __table_args__ = (
         Index("resource_version_place", "place"),
+        Index("resource_version_of_type", "type", "place"),
         {"postgresql_partition_by": "HASH (partition_key)"},
     )
 
@@ -60,7 +78,11 @@ class ResourceCurrent(SQLModel, table=True):
     place: int = Field(sa_column=_number())
     last_updated: int = Field(sa_column=_number())
     deleted: bool = Field(sa_column=Column(Boolean, nullable=False))
-    sort_date: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+    sort_low: int = Field(sa_column=_number())
+    """Its own date, the least and the greatest end; without one it stands last from either side."""
+    sort_high: int = Field(sa_column=_number())
+    sort_values: Any = Field(sa_column=Column(JSONB().with_variant(Text(), "sqlite"), nullable=False))
+    """By parameter what it is sorted by: the least and the greatest value, as JSON."""
     hashes: Any = Field(
         sa_column=Column(ARRAY(BigInteger).with_variant(LargeBinary(), "sqlite"), nullable=False),
     )
@@ -76,6 +98,15 @@ class ResourceCurrent(SQLModel, table=True):
             postgresql_where=sql("NOT deleted"),
         ),
         Index("resource_current_last_updated", "type", "last_updated"),
+        *(
+            Index(
+                f"resource_current_{column}",
+                *("type", column, "resource_key"),
+                sqlite_where=sql("NOT deleted"),
+                postgresql_where=sql("NOT deleted"),
+            )
+            for column in ("sort_low", "sort_high")
+        ),
         Index("resource_current_key", "resource_key", unique=True, info={ON_DATABASE: "sqlite"}),
         Index(
             "resource_current_hashes",
@@ -95,9 +126,96 @@ class Posting(SQLModel, table=True):
 
     hash: int = Field(sa_column=_number(primary_key=True, autoincrement=False))
     resource_key: int = Field(sa_column=_number(primary_key=True, autoincrement=False))
-    sort_date: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+    sort_high: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
 
     __table_args__ = ({"sqlite_with_rowid": False, "info": {ON_DATABASE: "sqlite"}},)
+
+
+class DateValue(SQLModel, table=True):
+    """Half-open ranges of milliseconds under a scope: a hash of type and parameter."""
+
+    __tablename__ = "date_value"
+
+    scope: int = Field(sa_column=_key())
+    low: int = Field(sa_column=_key())
+    high: int = Field(sa_column=_key())
+    resource_key: int = Field(sa_column=_key())
+    partition_key: str = Field(sa_column=_partition_key())
+
+    __table_args__ = (Index("date_value_of_resource", "resource_key", "scope"), _OF_ROWS)
+
+
+class NumberValue(SQLModel, table=True):
+    """Closed ranges of numbers under a scope: a hash of type, parameter and, of a quantity, its unit."""
+
+    __tablename__ = "number_value"
+
+    scope: int = Field(sa_column=_key())
+    low: float = Field(sa_column=Column(Double, primary_key=True, nullable=False))
+    high: float = Field(sa_column=Column(Double, primary_key=True, nullable=False))
+    resource_key: int = Field(sa_column=_key())
+    partition_key: str = Field(sa_column=_partition_key())
+
+    __table_args__ = (Index("number_value_of_resource", "resource_key", "scope"), _OF_ROWS)
+
+
+class TextValue(SQLModel, table=True):
+    """Texts under a scope. Only the head is in the index, since an index entry has to be short; `digest` tells texts
+    with one head apart."""
+
+    __tablename__ = "text_value"
+
+    scope: int = Field(sa_column=_key())
+    head: str = Field(sa_column=_bytewise(primary_key=True))
+    resource_key: int = Field(sa_column=_key())
+    digest: int = Field(sa_column=_key())
+    rest: str = Field(sa_column=_bytewise())
+    partition_key: str = Field(sa_column=_partition_key())
+
+    __table_args__ = (Index("text_value_of_resource", "resource_key", "scope"), _OF_ROWS)
+
+
+class Link(SQLModel, table=True):
+    """References to resources on this server, under a scope of type and parameter."""
+
+    __tablename__ = "link"
+
+    resource_key: int = Field(sa_column=_key())
+    scope: int = Field(sa_column=_key())
+    target_type: str = Field(sa_column=_words(primary_key=True))
+    target_id: str = Field(sa_column=_words(primary_key=True))
+    partition_key: str = Field(sa_column=_partition_key())
+
+    __table_args__ = (Index("link_target", "target_type", "target_id", "scope", "resource_key"), _OF_ROWS)
+
+
+class FullText(SQLModel, table=True):
+    """On PostgreSQL: the words of each resource. On SQLite a table of FTS5 has the same name and columns."""
+
+    __tablename__ = "full_text"
+
+    resource_key: int = Field(sa_column=_key())
+    narrative: Any = Field(sa_column=Column(TSVECTOR, nullable=False))
+    content: Any = Field(sa_column=Column(TSVECTOR, nullable=False))
+    partition_key: str = Field(sa_column=_partition_key())
+
+    __table_args__ = (
+        Index("full_text_narrative", "narrative", postgresql_using="gin"),
+        Index("full_text_content", "content", postgresql_using="gin"),
+        {"postgresql_partition_by": "HASH (partition_key)", "info": {ON_DATABASE: "postgresql"}},
+    )
+
+
+class IndexState(SQLModel, table=True):
+    """One row: by which definitions the index rows were made, and up to which resource where that is not `complete`."""
+
+    __tablename__ = "index_state"
+
+    id: int = Field(sa_column=_key())
+    fingerprint: str = Field(sa_column=_words())
+    after_type: str = Field(sa_column=_words())
+    after_id: str = Field(sa_column=_words())
+    complete: bool = Field(sa_column=Column(Boolean, nullable=False))
 
 
 class CommitClock(SQLModel, table=True):

@@ -22,6 +22,8 @@ from fhir_service.storage.repository import Create, NewerDatabase, open_reposito
 
 async def test_the_migrations_make_the_tables_of_the_code(database_url: str, database: str) -> None:
     def belongs(item: Any, name: str | None, kind: str, reflected: bool, _other: Any) -> bool:
+        if database == "sqlite" and (name or "").startswith("full_text"):  # FTS5 keeps tables of its own
+            return False
         return item.info.get(tables.ON_DATABASE, database) == database and (name or "")[-2:-1] != "_"
 
     def differences(connection: Connection) -> list[Any]:

@@ -10,7 +10,6 @@ from stored_resources import LOINC, condition, observation, patient, text
 
 from fhir_service.fhir.access import OPEN
 from fhir_service.fhir.json_text import instant
-from fhir_service.search import terms
 from fhir_service.search.query import parse_query
 from fhir_service.storage.repository import Create, Delete, Repository, Update
 
@@ -128,16 +127,3 @@ async def test_a_deleted_resource_is_not_found_until_it_is_back(filled: Reposito
     assert await ids(filled, "Observation", [("_id", "o1")]) == ""
     await filled.commit([Update("Observation", "o1", observation("Patient/p1"))], OPEN)
     assert await ids(filled, "Observation", [("patient", "p1")]) == "o1 o2"
-
-
-async def test_what_only_shares_a_hash_is_not_handed_out(
-    repository: Repository, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    wanted = terms.token_term("Observation", "code", LOINC, "1988-5")
-    collision = terms.token_term("Observation", "code", LOINC, "other")
-    honest = terms.hash_of
-    monkeypatch.setattr(terms, "hash_of", lambda term: honest(wanted if term == collision else term))
-    others = [Create("Observation", observation(code="other")) for _ in range(2)]
-    await repository.commit([*others, Create("Observation", observation(code="1988-5"), "o")], OPEN)
-    page = await repository.search(parse_query("Observation", [("code", f"{LOINC}|1988-5")]), OPEN)
-    assert [stored.id for stored in page.matches] == ["o"]

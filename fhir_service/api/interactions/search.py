@@ -10,12 +10,10 @@ from fhir_service.api.answer import Answer
 from fhir_service.api.call import Call, Pairs
 from fhir_service.api.interaction import Interaction
 from fhir_service.fhir.bundles import SearchEntry, searchset
-from fhir_service.fhir.errors import InvalidParameter, UnsupportedParameter
+from fhir_service.fhir.errors import UnsupportedParameter
 from fhir_service.fhir.outcomes import outcome_bytes
 from fhir_service.search.query import CURSOR, Query, parse_query
 from fhir_service.storage.repository import Page
-
-_LAST_KEY = 2**63 - 1
 
 
 async def search(call: Call) -> Answer:
@@ -39,15 +37,12 @@ async def _searched(call: Call, pairs: Pairs) -> Answer:
 
 
 def _query(call: Call, pairs: Pairs) -> Query:
-    """Raises UnsupportedParameter for unknown parameters where the client prefers that, InvalidParameter for a cursor
-    that no store gave out."""
-    query = parse_query(call.type, pairs, base=call.base)
+    """Raises UnsupportedParameter for unknown parameters where the client prefers that."""
+    query = parse_query(call.type, pairs, base=call.base, terminology=call.service.terminology)
     if query.ignored and call.preferences.strict:
         raise UnsupportedParameter(
             "parameters not known", issues=[replace(issue, severity="error") for issue in query.ignored]
         )
-    if query.after is not None and not 0 <= query.after <= _LAST_KEY:
-        raise InvalidParameter("this is not a place in a result", expression=(f"http.{CURSOR}",))
     given = any(name == "_count" for name, _ in query.applied)
     wanted = query.count if given else call.settings.default_page_size
     return replace(query, count=min(wanted, call.settings.max_page_size))

@@ -3,15 +3,14 @@ from __future__ import annotations
 import pytest
 
 from fhir_service.fhir.errors import InvalidParameter, UnsupportedParameter
+from fhir_service.search import terms
 from fhir_service.search.criteria import (
+    HasTerm,
     IdCriterion,
-    IndexedCriterion,
     LastUpdatedCriterion,
-    WantedReference,
-    WantedToken,
 )
 from fhir_service.search.dates import EARLIEST, LATEST, Range, date_range
-from fhir_service.search.query import CURSOR, cursor, parse_query, search_parameters
+from fhir_service.search.query import CURSOR, Cursor, parse_query, search_parameters
 from fhir_service.search.query_values import wanted_instants
 
 BASE = "https://fhir.example.org/r4"
@@ -20,21 +19,21 @@ BASE = "https://fhir.example.org/r4"
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        ("a", WantedToken(None, "a", any_system=True)),
-        ("s|a", WantedToken("s", "a")),
-        ("|a", WantedToken(None, "a")),
-        ("s|", WantedToken("s", None)),
-        (r"a\|b", WantedToken(None, "a|b", any_system=True)),
-        (r"s\,t|a\$b\\", WantedToken("s,t", "a$b\\")),
+        ("a", terms.code_term("Observation", "code", "a")),
+        ("s|a", terms.token_term("Observation", "code", "s", "a")),
+        ("|a", terms.token_term("Observation", "code", None, "a")),
+        ("s|", terms.system_term("Observation", "code", "s")),
+        (r"a\|b", terms.code_term("Observation", "code", "a|b")),
+        (r"s\,t|a\$b\\", terms.token_term("Observation", "code", "s,t", "a$b\\")),
     ],
 )
-def test_a_token_is_a_code_a_system_or_both(text: str, wanted: WantedToken) -> None:
-    assert parse_query("Observation", [("code", text)]).criteria == (IndexedCriterion("code", (wanted,)),)
+def test_a_token_is_a_code_a_system_or_both(text: str, wanted: str) -> None:
+    assert parse_query("Observation", [("code", text)]).criteria == (HasTerm((wanted,)),)
 
 
 def test_commas_are_or_and_repetition_is_and() -> None:
     query = parse_query("Observation", [("code", "a,b"), ("code", "c"), ("_id", "x,y")])
-    assert [len(criterion.alternatives) for criterion in query.indexed] == [2, 1]
+    assert [len(criterion.terms) for criterion in query.indexed] == [2, 1]
     assert IdCriterion(("x", "y")) in query.criteria
 
 
@@ -52,8 +51,13 @@ def test_commas_are_or_and_repetition_is_and() -> None:
 )
 def test_a_reference_is_an_id_a_type_and_id_or_a_url(parameter: str, text: str, targets: list[str | None]) -> None:
     (criterion,) = parse_query("Observation", [(parameter, text)], base=BASE).indexed
-    found = [one.target for one in criterion.alternatives if isinstance(one, WantedReference)]
-    assert sorted(found, key=str) == sorted(targets, key=str)
+    wanted = [
+        terms.id_term("Observation", parameter, "a")
+        if target is None
+        else terms.reference_term("Observation", "subject", target)
+        for target in targets
+    ]
+    assert set(criterion.terms) == set(wanted)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +168,8 @@ def test_the_api_can_set_the_sizes_of_pages() -> None:
 
 
 def test_a_cursor_comes_back_as_the_key_it_was_made_of() -> None:
-    assert parse_query("Patient", [(CURSOR, cursor(12345678901))]).after == 12345678901
+    place = Cursor((), 12345678901)
+    assert parse_query("Patient", [(CURSOR, place.text(()))]).after == place
 
 
 def test_presentation_is_not_a_criterion() -> None:

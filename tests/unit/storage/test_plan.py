@@ -6,11 +6,12 @@ from stored_resources import patient
 
 from fhir_service.fhir.errors import EditConflict, FhirError
 from fhir_service.storage.changes import Change, Create, Delete, Outcome, Update
+from fhir_service.storage.index_rows import NO_ROWS, IndexRows
 from fhir_service.storage.plan import Plan, State
 from fhir_service.storage.preparation import prepared
 
 A = ("Patient", "a")
-STORED = State("a", 5, 3, 40, 1_000, deleted=False, hashes=(1, 2))
+STORED = State("a", 5, 3, 40, 1_000, deleted=False, rows=IndexRows((1, 2)))
 
 
 def plan(**before: State) -> Plan:
@@ -41,7 +42,7 @@ def test_a_deletion_leaves_no_hash_and_no_text() -> None:
     group = plan(a=STORED)
     add(group, Delete("Patient", "a"))
     state = group.states[A]
-    assert (state.version, state.deleted, state.hashes, state.sort_date, state.text) == (4, True, (), None, b"")
+    assert (state.version, state.deleted, state.rows, state.text) == (4, True, NO_ROWS, b"")
     assert (state.partition_key, state.resource_key) == ("a", 5)
 
 
