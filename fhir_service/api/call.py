@@ -14,7 +14,6 @@ from fhir_service.api.content_negotiation import require_form, require_json
 from fhir_service.api.preferences import Preferences, preferences
 from fhir_service.fhir.access import OPEN, Access
 from fhir_service.fhir.errors import InvalidParameter, StoreUnavailable
-from fhir_service.search.value_sets import Terminology
 from fhir_service.settings import Settings
 from fhir_service.storage.repository import Repository
 from fhir_service.terminology.terminologies import Terminologies, terminologies
@@ -41,13 +40,11 @@ class Service:
         settings: Settings,
         interactions: tuple[Interaction, ...],
         repository: Repository | None = None,
-        terminology: Terminology | None = None,
     ) -> None:
         self.settings = settings
         self.interactions = interactions
         self.types = frozenset(settings.resource_types)
         self.open_repository = repository
-        self.terminology = terminology
 
     @property
     def repository(self) -> Repository:
