@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from definition_compiler.codes import NOT_LISTED, required_codes
+from definition_compiler.compartments import compartments
 from definition_compiler.elements import element_catalogue
 from definition_compiler.json_schema import json_schema
 from definition_compiler.package import NAME, VERSION, Package
 from definition_compiler.search_parameters import search_parameters
 from definition_compiler.terminology import terminology
+from definition_compiler.units import common_units
 
 DATA = Path(__file__).parent.parent / "fhir_service" / "definitions" / "data"
 LARGEST = 1_500_000
@@ -33,6 +35,10 @@ def compiled(package: Package) -> dict[str, Any]:
     value_sets, code_systems = package.by_url("ValueSet"), package.by_url("CodeSystem")
     codes = required_codes(catalogue, value_sets, code_systems)
     return {
+        "compartments.json": {
+            "source": source,
+            "compartments": compartments(package.resources("CompartmentDefinition")),
+        },
         "elements.json": {"source": source, **catalogue},
         "required-codes.json": {"source": source, "value_sets": codes, "not_listed": NOT_LISTED},
         "schema.json": {"description": f"From {NAME}@{VERSION} (CC0-1.0)", **json_schema(catalogue, codes)},
@@ -41,6 +47,7 @@ def compiled(package: Package) -> dict[str, Any]:
             "search_parameters": search_parameters(package.resources("SearchParameter")),
         },
         "terminology.json": {"source": source, **terminology(catalogue, value_sets, code_systems)},
+        "ucum-units.json": {"source": source, "units": common_units(package.by_url("ValueSet"))},
     }
 
 

@@ -97,6 +97,10 @@ class Call:
         """The parameters of the URL, in order. Raises InvalidParameter."""
         return read_pairs(self.query)
 
+    async def body(self) -> bytes:
+        """The body, whatever it is. Raises TooLarge, ClientGone."""
+        return await self._body()
+
     async def resource_body(self) -> bytes:
         """The body, which has to be JSON. Raises UnsupportedMediaType, TooLarge, ClientGone."""
         require_json(self.header(b"content-type"))

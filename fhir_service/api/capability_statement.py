@@ -11,6 +11,7 @@ from fhir_service.definitions.catalogue import DEFAULT_BASE
 from fhir_service.definitions.search_parameters import parameters_of
 from fhir_service.fhir.models import FHIR_VERSION, built
 from fhir_service.search.query import search_parameters
+from fhir_service.workflows.patch_resource import PATCH_TYPES
 
 _CHANGED = "2026-11-21"
 """When what is stated here last changed. Not the time of asking: the same content keeps its ETag on every process."""
@@ -68,8 +69,8 @@ def capability_statement(
         "format": ["json"],
         "rest": [rest],
     }
-    if patches := sorted({media_type for row in rows if row.code == "patch" for media_type in row.body_types}):
-        statement["patchFormat"] = patches
+    if any(row.body == "patch" for row in rows):
+        statement["patchFormat"] = list(PATCH_TYPES)
     return built(statement)
 
 

@@ -16,7 +16,7 @@ from fhir_service.api.call import Call
 from fhir_service.api.operation_input import Input
 
 Handler = Callable[[Call], Awaitable[ASGIApp]]
-Body = Literal["", "resource", "bundle", "form", "parameters"]
+Body = Literal["", "resource", "bundle", "form", "patch", "parameters"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +43,6 @@ class Interaction:
     headers: tuple[str, ...] = ()
     compartment: str = ""
     """Canonical URL of the CompartmentDefinition that the path searches in."""
-    body_types: tuple[str, ...] = ()
-    """Media types of a body that is no resource: the formats of patches."""
     answers: tuple[int, ...] = (200,)
     errors: tuple[int, ...] = ()
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
+
+from fhir_service.fhir.errors import Issue, UnsupportedParameter
 
 
 class Preferences(NamedTuple):
@@ -25,3 +29,9 @@ def preferences(header: str) -> Preferences:
         found.setdefault(name.strip().lower(), value.strip().strip('"').lower())
     returned = _RETURNED.get(found.get("return", ""), "")
     return Preferences(returned, strict=found.get("handling") == "strict")
+
+
+def refused_if_strict(wanted: Preferences, ignored: Sequence[Issue]) -> None:
+    """Raises UnsupportedParameter where parameters were not applied and the client prefers to be told."""
+    if ignored and wanted.strict:
+        raise UnsupportedParameter("parameters not known", issues=[replace(one, severity="error") for one in ignored])

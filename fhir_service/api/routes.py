@@ -6,6 +6,8 @@ from fhir_service.api.interaction import Interaction
 from fhir_service.api.interactions.capabilities import CAPABILITIES
 from fhir_service.api.interactions.create import CREATE
 from fhir_service.api.interactions.delete import DELETE
+from fhir_service.api.interactions.history import HISTORY_INSTANCE, HISTORY_SYSTEM, HISTORY_TYPE
+from fhir_service.api.interactions.patch import PATCH, PATCH_FOUND
 from fhir_service.api.interactions.process_bundle import BATCH, TRANSACTION
 from fhir_service.api.interactions.read import READ
 from fhir_service.api.interactions.search import SEARCH, SEARCH_BY_FORM
@@ -28,7 +30,12 @@ INTERACTIONS: tuple[Interaction, ...] = (
     READ,
     VREAD,
     UPDATE,
+    PATCH,
+    PATCH_FOUND,
     DELETE,
+    HISTORY_INSTANCE,
+    HISTORY_TYPE,
+    HISTORY_SYSTEM,
     EVERYTHING,
     *LOOKUPS,
     *SUBSUMPTIONS,

@@ -61,13 +61,17 @@ class SearchEntry(NamedTuple):
 
 def searchset(entries: Iterable[SearchEntry], links: Mapping[str, str], total: int | None = None) -> bytes:
     """A searchset (R4 search.html#return), without re-encoding what was found. `links` are URLs by relation."""
-    parts = [b'{"resourceType":"Bundle","type":"searchset"']
+    return _bundle(b"searchset", map(_search_entry, entries), links, total)
+
+
+def _bundle(kind: bytes, entries: Iterable[bytes], links: Mapping[str, str], total: int | None) -> bytes:
+    parts = [b'{"resourceType":"Bundle","type":"%b"' % kind]
     if total is not None:
         parts.append(b',"total":%d' % total)
     if links:
         written = [{"relation": relation, "url": url} for relation, url in links.items()]
         parts.append(b',"link":' + msgspec.json.encode(written))
-    if found := b",".join([_search_entry(entry) for entry in entries]):  # FHIR knows no empty arrays
+    if found := b",".join(entries):  # FHIR knows no empty arrays
         parts.append(b',"entry":[%b]' % found)
     parts.append(b"}")
     return b"".join(parts)
@@ -76,6 +80,34 @@ def searchset(entries: Iterable[SearchEntry], links: Mapping[str, str], total: i
 def _search_entry(entry: SearchEntry) -> bytes:
     full_url = b'"fullUrl":%b,' % msgspec.json.encode(entry.full_url) if entry.full_url else b""
     return b'{%b"resource":%b,"search":{"mode":"%b"}}' % (full_url, entry.text, entry.mode.encode())
+
+
+class HistoryEntry(NamedTuple):
+    """One version in a history: stored bytes, empty for a deletion, and the request that made it with its answer."""
+
+    full_url: str
+    text: bytes
+    method: str
+    url: str
+    status: str
+    etag: str
+    last_modified: str
+
+
+def history_bundle(entries: Iterable[HistoryEntry], links: Mapping[str, str], total: int | None = None) -> bytes:
+    """A history (R4 http.html#history), without re-encoding what is stored. `links` are URLs by relation."""
+    return _bundle(b"history", map(_history_entry, entries), links, total)
+
+
+def _history_entry(entry: HistoryEntry) -> bytes:
+    request = {"method": entry.method, "url": entry.url}
+    response = {"status": entry.status, "etag": entry.etag, "lastModified": entry.last_modified}
+    return b'{"fullUrl":%b%b,"request":%b,"response":%b}' % (
+        msgspec.json.encode(entry.full_url),
+        b',"resource":%b' % entry.text if entry.text else b"",
+        msgspec.json.encode(request),
+        msgspec.json.encode(response),
+    )
 
 
 class ResponseEntry(NamedTuple):

@@ -26,6 +26,8 @@ class FhirError(Exception):
 
     status = 500
     code = "exception"
+    change: int | None = None
+    """Of several changes handed in together, the place of the one it is about."""
 
     def __init__(self, text: str, *, expression: Sequence[str] = (), issues: Sequence[Issue] = ()) -> None:
         super().__init__(text)

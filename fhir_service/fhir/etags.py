@@ -15,8 +15,9 @@ def etag(version: int) -> str:
 
 
 def names_version(if_none_match: str, version: int) -> bool:
-    """Whether a list of ETags, or `*`, holds this version."""
-    return if_none_match.strip() == "*" or str(version) in _ETAG.findall(if_none_match)
+    """Whether a list of ETags, or `*`, holds this version. A bare version, as fhirpy sends it, counts as one."""
+    sent = if_none_match.strip()
+    return sent in ("*", str(version)) or str(version) in _ETAG.findall(sent)
 
 
 def required_version(if_match: str) -> int | None:

@@ -108,6 +108,11 @@ def instant(milliseconds: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"
 
 
+def instant_of(moment: datetime) -> str:
+    """The same for an aware datetime."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def _read(text: bytes, rule: str) -> dict[str, msgspec.Raw]:
     try:
         return _members.decode(text)

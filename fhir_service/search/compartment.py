@@ -1,40 +1,47 @@
-"""Who belongs to a patient (R4 compartmentdefinition-patient, rest-rules EVT-3)."""
+"""Who belongs to a patient, an encounter and so on (R4 compartmentdefinition, rest-rules SRC-3, EVT-3)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from fhir_service.search.parameters import indexed_parameters
+from fhir_service.definitions.compartments import compartment, compartment_types
+from fhir_service.search.criteria import AnyCriterion, AnyOf, HasTerm, IdCriterion
+from fhir_service.search.parameters import indexed_parameters, patient_parameter
 from fhir_service.search.terms import hash_of, reference_term
 
-_PATIENT_COMPARTMENT = {
-    "AdverseEvent": ("subject",),
-    "Condition": ("patient", "asserter"),
-    "DetectedIssue": ("patient",),
-    "DocumentReference": ("subject", "author"),
-    "Observation": ("subject", "performer"),
-    "Patient": ("link",),
-    "Procedure": ("patient", "performer"),
-    "Provenance": ("patient",),
-    "Device": (),
-    "Group": (),
-}
-"""Reference parameters through which a resource belongs to a patient. A Device has no part in the compartment; a Group
-does, as a list of its members, but would carry every other member along."""
-_OTHERWISE = ("patient", "subject")
+_OF_MANY = frozenset({"Group"})
+"""Members of a patient's compartment that everything about one patient leaves out: a Group, as a list of its members,
+would carry every other member along."""
+
+
+def compartment_criterion(compartment_type: str, resource_id: str, resource_type: str) -> AnyCriterion | None:
+    """What a resource of `resource_type` must meet to be in the compartment of `compartment_type/resource_id`. None
+    where that type has no part in it, or the other no compartment."""
+    found = tuple(_member_terms(compartment_type, resource_id, resource_type))
+    terms = tuple(dict.fromkeys(term for _, term in found))
+    own = {parameter for parameter, _ in found} == {patient_parameter(resource_type)}
+    member = HasTerm(terms, patient=resource_id if compartment_type == "Patient" and own else None)
+    if resource_type == compartment_type and compartment_type in compartment_types():
+        itself = IdCriterion((resource_id,))
+        return AnyOf((itself, member)) if terms else itself
+    return member if terms else None
 
 
 def compartment_hashes(patient_id: str, resource_types: Iterable[str]) -> list[int]:
-    """The hashes that tell a resource of these types to be in the compartment of a patient."""
-    target = f"Patient/{patient_id}"
-    return [
-        hash_of(reference_term(kind, indexed_parameters(kind)[parameter].indexed_as, target))
-        for kind in resource_types
-        for parameter in _PATIENT_COMPARTMENT.get(kind, _OTHERWISE)
-        if parameter in indexed_parameters(kind)
-    ]
+    """The hashes that tell a resource of these types to be about a patient."""
+    wanted = (kind for kind in resource_types if kind not in _OF_MANY)
+    return [hash_of(term) for kind in wanted for _, term in _member_terms("Patient", patient_id, kind)]
 
 
 def provenance_hashes(targets: Iterable[tuple[str, str]]) -> list[int]:
     """The hashes that tell a Provenance to be about one of these resources."""
     return [hash_of(reference_term("Provenance", "target", f"{kind}/{resource_id}")) for kind, resource_id in targets]
+
+
+def _member_terms(compartment_type: str, resource_id: str, resource_type: str) -> Iterator[tuple[str, str]]:
+    """The terms that make a member, each with the parameter it is indexed under."""
+    known = indexed_parameters(resource_type)
+    for code in compartment(compartment_type).get(resource_type, ()):
+        if code in known:
+            parameter = known[code].indexed_as
+            yield parameter, reference_term(resource_type, parameter, f"{compartment_type}/{resource_id}")

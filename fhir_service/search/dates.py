@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
+from collections.abc import Iterator
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 _FORM = re.compile(
     r"(?P<year>\d{4})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d)"
@@ -44,6 +45,50 @@ def date_range(text: str) -> Range:
     if found["second"] is None:
         return Range(low, low + _MINUTE)
     return Range(low, low + (1000 if found["fraction"] is None else 1))
+
+
+def has_dates(fhir_type: str) -> bool:
+    """Whether a date parameter can read values of this type."""
+    return fhir_type in ("date", "dateTime", "instant", "Period", "Timing")
+
+
+def ranges(fhir_type: str, held: Any) -> Iterator[Range]:
+    """The range of a date or Period, and the outer limits of a Timing; none where that is not what is held."""
+    if fhir_type == "Period":
+        found = _period(held)
+    elif fhir_type == "Timing":
+        found = _timing(held)
+    else:
+        found = _written(held)
+    if found is not None:
+        yield found
+
+
+def _period(held: Any) -> Range | None:
+    if not isinstance(held, dict):
+        return None
+    start, end = _written(held.get("start")), _written(held.get("end"))
+    if start is None and end is None:
+        return None
+    return Range(start.low if start else EARLIEST, end.high if end else LATEST)
+
+
+def _timing(held: Any) -> Range | None:
+    if not isinstance(held, dict):
+        return None
+    events, repeat = held.get("event"), held.get("repeat")
+    every = [_written(event) for event in events] if isinstance(events, list) else []
+    if isinstance(repeat, dict):
+        every.append(_period(repeat.get("boundsPeriod")))
+    known = [found for found in every if found is not None]
+    return Range(min(found.low for found in known), max(found.high for found in known)) if known else None
+
+
+def _written(text: Any) -> Range | None:
+    try:
+        return date_range(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
 
 
 def _midnight(year: int, month: int, day: int) -> int:

@@ -1,8 +1,8 @@
 """Search parameter expressions, compiled against the R4 definitions to plain steps through JSON.
 
 The subset of FHIRPath that HL7's search parameters use: paths, `|`, `as` and `ofType`, `where(resolve() is T)`,
-`where(name = 'value')`, `extension('url')`, and `a.exists() and a != false`. Choice elements become their JSON
-properties, so every value comes with its FHIR type.
+`where(name = 'value')`, `where(hasExtension('url'))`, `extension('url')`, and `a.exists() and a != false`. Choice
+elements become their JSON properties, so every value comes with its FHIR type.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from fhir_service.definitions.elements import UnknownElement, children, is_a, properties
+from fhir_service.definitions.elements import Property, UnknownElement, children, is_a, is_primitive, properties
 from fhir_service.definitions.search_parameters import alternatives
 from fhir_service.search.reference_values import target_type
 
@@ -24,6 +24,7 @@ _STEP = re.compile(
     r"\.?(?:(?:as|ofType)\(\s*(?P<type>\w+)\s*\)"
     r"|where\(\s*resolve\(\)\s+is\s+(?P<target>\w+)\s*\)"
     r"|where\(\s*(?P<name>\w+)\s*=\s*'(?P<value>[^']*)'\s*\)"
+    r"|where\(\s*hasExtension\(\s*'(?P<having>[^']*)'\s*\)\s*\)"
     r"|extension\(\s*'(?P<url>[^']*)'\s*\)"
     r"|(?P<member>\w+)(?!\())"
 )
@@ -41,7 +42,9 @@ class Value(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
+class Step:
+    """One member of JSON, and which of its items are kept."""
+
     member: str
     keep: Callable[[Any], bool] | None = field(default=None, compare=False)
     filters: tuple[str, ...] = ()
@@ -54,15 +57,12 @@ class _Step:
 class Path:
     """Steps from the resource to values of one type. `holder` names the definitions of what is below it."""
 
-    steps: tuple[_Step, ...]
+    steps: tuple[Step, ...]
     type: str
     holder: str
     repeats: bool = False
-
-    @property
-    def first_member(self) -> str:
-        """The member of the resource that all its values are in; empty where it is the resource."""
-        return self.steps[0].member if self.steps else ""
+    value_set: str = ""
+    """The value set its codes must be from; empty where none is required."""
 
     @property
     def target(self) -> str:
@@ -72,15 +72,19 @@ class Path:
     @property
     def without_target(self) -> Path:
         """The same path to references of any type."""
-        return replace(self, steps=(*self.steps[:-1], _Step(self.steps[-1].member))) if self.target else self
+        return replace(self, steps=(*self.steps[:-1], Step(self.steps[-1].member))) if self.target else self
 
     def values(self, resource: Json) -> list[Value]:
-        items: list[Any] = [resource]
+        return [Value(self.type, item) for item in self.held(resource)]
+
+    def held(self, element: Any) -> list[Any]:
+        """What the JSON of an element holds at the end of the path."""
+        items: list[Any] = [element]
         for step in self.steps:
             items = _below(items, step.member)
             if step.keep is not None:
                 items = [item for item in items if step.keep(item)]
-        return [Value(self.type, item) for item in items]
+        return items
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,18 +115,37 @@ def compile_expression(resource_type: str, expression: str) -> Expression:
     return Expression(paths)
 
 
+def compile_below(path: Path, expression: str) -> tuple[Path, ...]:
+    """The paths of an expression that starts at the values of another: of a component of a composite, say. They count
+    from there. Raises UnsupportedExpression."""
+    start = Path((), path.type, path.holder)
+    return tuple(found for part in alternatives(expression) for found in _walk(start, f".{part}", part))
+
+
+def values_of_extension(path: Path) -> tuple[Path, ...]:
+    """The paths to the value of an Extension, one per type it may have."""
+    return tuple(_members(path, "value"))
+
+
 def _paths(resource_type: str, part: str) -> list[Path]:
     text = part.strip()
     while text.startswith("(") and text.endswith(")") and not _CAST.fullmatch(text):
         text = text[1:-1].strip()
     if cast := _CAST.fullmatch(text):
         text = f"{cast['inner']}.as({cast['type']}){cast['rest']}"
-    root, _, rest = text.partition(".")
-    if not root.isidentifier() or not is_a(resource_type, root):
-        raise UnsupportedExpression(part)
-    paths, position = [Path((), resource_type, resource_type)], 0
-    while position < len(rest):
-        step = _STEP.match(rest, position)
+    root = re.match(r"\w*", text)[0]  # type: ignore[index]  # an empty text matches as well
+    start = Path((), resource_type, resource_type)
+    if root.isidentifier() and is_a(resource_type, root):
+        return _walk(start, text[len(root) :], part)
+    if root[:1].islower() and root in children(resource_type):
+        return _walk(start, f".{text}", part)
+    raise UnsupportedExpression(part)
+
+
+def _walk(start: Path, steps: str, part: str) -> list[Path]:
+    paths, position = [start], 0
+    while position < len(steps):
+        step = _STEP.match(steps, position)
         if step is None:
             raise UnsupportedExpression(part)
         paths = [after for path in paths for after in _after(path, step)]
@@ -134,14 +157,31 @@ def _after(path: Path, step: re.Match[str]) -> list[Path]:
     if member := step["member"]:
         return _members(path, member)
     if wanted := step["type"]:
-        return [path] if is_a(path.type, wanted) or path.type == wanted else []
+        return [path] if is_a(path.type, wanted) or path.type == _lower_primitive(wanted) else []
     if target := step["target"]:
         return [_filtered(path, step[0], lambda item: target_type(item) == target, target)]
     if name := step["name"]:
         value = step["value"]
         return [_filtered(path, step[0], lambda item: isinstance(item, dict) and item.get(name) == value)]
+    if url := step["having"]:
+        return [_filtered(path, step[0], lambda item: _has_extension(item, url))]
     url = step["url"]
-    return [_filtered(found, step[0], lambda item: item.get("url") == url) for found in _members(path, "extension")]
+    return [_filtered(found, step[0], lambda item: _is_extension(item, url)) for found in _members(path, "extension")]
+
+
+def _lower_primitive(name: str) -> str:
+    """R4 writes `DateTime` in one place where it means `dateTime`."""
+    lower = f"{name[0].lower()}{name[1:]}"
+    return lower if is_primitive(lower) else name
+
+
+def _is_extension(item: Any, url: str) -> bool:
+    return isinstance(item, dict) and item.get("url") == url
+
+
+def _has_extension(item: Any, url: str) -> bool:
+    held = item.get("extension") if isinstance(item, dict) else None
+    return isinstance(held, list) and any(_is_extension(extension, url) for extension in held)
 
 
 def _members(path: Path, member: str) -> list[Path]:
@@ -155,20 +195,26 @@ def _members(path: Path, member: str) -> list[Path]:
         raise UnsupportedExpression(f"{path.holder or path.type} has no element {member}")
     return [
         Path(
-            (*path.steps, _Step(name)),
+            (*path.steps, Step(name)),
             known[name].type,
             known[name].holder,
             path.repeats or children(path.holder)[known[name].name].repeats,
+            _required_value_set(known[name]),
         )
         for name in names
     ]
+
+
+def _required_value_set(entry: Property) -> str:
+    binding = entry.element.binding
+    return binding.value_set if binding is not None and binding.strength == "required" else ""
 
 
 def _filtered(path: Path, words: str, keep: Callable[[Any], bool], target: str = "") -> Path:
     last = path.steps[-1]
     both = keep if last.keep is None else _both(last.keep, keep)
     only = "" if last.filters else target
-    return replace(path, steps=(*path.steps[:-1], _Step(last.member, both, (*last.filters, words), only)))
+    return replace(path, steps=(*path.steps[:-1], Step(last.member, both, (*last.filters, words), only)))
 
 
 def _both(first: Callable[[Any], bool], second: Callable[[Any], bool]) -> Callable[[Any], bool]:

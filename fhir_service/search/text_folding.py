@@ -1,4 +1,5 @@
-"""Texts without what a string search ignores: case, accents, punctuation and surplus white space (rest-rules STR-1)."""
+"""Texts without what a string search ignores: case, accents, punctuation and surplus white space (rest-rules STR-1);
+and how names sound."""
 
 from __future__ import annotations
 
@@ -6,33 +7,46 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from jellyfish import metaphone
+
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"})
-"""Letters that accents made and Unicode does not take apart."""
+"""Letters that Unicode does not take apart."""
+_PUNCTUATION = re.compile(r"[^\w\s]|_")
 _SPACE = re.compile(r"\s+")
 
 
 def folded(text: str) -> str:
-    """As a string search compares it. Punctuation goes without a trace: `O'Brien` is `obrien`."""
+    """As a string search compares it. Punctuation goes without a trace: `O'Brien` is `obrien`. It may be empty."""
     return folded_forms(text)[0]
 
 
 @lru_cache(maxsize=8192)
 def folded_forms(text: str) -> tuple[str, ...]:
     """The forms under which a text is stored: punctuation gone, and punctuation as a space where that differs, so that
-    `Smith-Jones` is found as `SmithJones` and as `Smith Jones`. The first is `folded`; it may be empty."""
+    `Smith-Jones` is found as `SmithJones` and as `Smith Jones`. The first is `folded`."""
     if text.isascii():
         plain = text.lower()
         if plain.isalnum():
             return (plain,)
     else:
-        decomposed = unicodedata.normalize("NFKD", text).casefold()
-        marked = unicodedata.normalize("NFKD", decomposed)
-        plain = "".join(sign for sign in marked if not unicodedata.combining(sign)).translate(_LETTERS)
-    without = _words(plain, "")
-    apart = _words(plain, " ")
+        plain = _plain(text)
+    without = _SPACE.sub(" ", _PUNCTUATION.sub("", plain)).strip()
+    apart = _SPACE.sub(" ", _PUNCTUATION.sub(" ", plain)).strip()
     return (without,) if apart == without else (without, apart)
 
 
-def _words(plain: str, instead: str) -> str:
-    kept = "".join(sign if sign.isalnum() or sign.isspace() else instead for sign in plain)
-    return _SPACE.sub(" ", kept).strip()
+def sounds(text: str) -> tuple[str, ...]:
+    """How each word of a name sounds in English (metaphone); a word of another script is itself, folded. Two names that
+    share a sound, `Smith` and `Smyth`, are alike to a phonetic search."""
+    return tuple(dict.fromkeys(_sound(word) for word in folded_forms(text)[-1].split()))
+
+
+@lru_cache(maxsize=4096)
+def _sound(word: str) -> str:
+    return metaphone(word) if word.isascii() and word.isalpha() else word
+
+
+def _plain(text: str) -> str:
+    once = unicodedata.normalize("NFKD", text).casefold()
+    apart = unicodedata.normalize("NFKD", once)
+    return "".join(sign for sign in apart if not unicodedata.combining(sign)).translate(_LETTERS)

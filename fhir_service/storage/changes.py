@@ -23,8 +23,9 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """A new version, the first one included. `if_match` is the version it must replace; with `if_changed` equal content
-    makes no version, and a difference in the top-level members of `volatile` is none."""
+    """A new version, the first one included. `if_match` is the version it must replace, `if_none_match` the header of
+    that name: `*`, or ETags that the current version may not have. With `if_changed` equal content makes no version,
+    and a difference in the top-level members of `volatile` is none."""
 
     type: str
     id: str
@@ -32,6 +33,7 @@ class Update:
     if_match: int | None = None
     if_changed: bool = False
     volatile: frozenset[str] = frozenset()
+    if_none_match: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,23 @@ class Stored:
     last_updated: datetime
     text: bytes
     deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version as history shows it: what was done (R4 http.html#history), and whether that made the resource."""
+
+    stored: Stored
+    method: Literal["POST", "PUT", "DELETE"]
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """Some of the past, newest first. `next` is the place after which the page behind it begins, None on the last."""
+
+    versions: list[Version]
+    next: int | None
 
 
 @dataclass(frozen=True, slots=True)

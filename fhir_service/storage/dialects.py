@@ -41,6 +41,8 @@ class Dialect:
     readers: int
     for_reads: tuple[str, ...] = ()
     for_searches: tuple[str, ...] = ()
+    for_finding: tuple[str, ...] = ()
+    """The same for a search within a transaction that writes; it ends with it."""
 
 
 def _json_keys(keys: Sequence[Key]) -> tuple[str]:
@@ -86,6 +88,7 @@ POSTGRESQL = Dialect(
     readers=8,
     # A plan made once for all hashes cannot know that one is rare and another is in every row.
     for_searches=("SET plan_cache_mode = force_custom_plan",),
+    for_finding=("SET LOCAL plan_cache_mode = force_custom_plan",),
 )
 
 

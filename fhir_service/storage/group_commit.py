@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
+from time import time_ns
 from typing import Any
 
 from fhir_service.fhir.errors import EditConflict, FhirError
 from fhir_service.storage import statements
-from fhir_service.storage.changes import Key, Outcome
+from fhir_service.storage.changes import Key
 from fhir_service.storage.database import Database
 from fhir_service.storage.dialects import Dialect
 from fhir_service.storage.index_rows import IndexRows
@@ -18,6 +18,8 @@ from fhir_service.storage.index_writing import erase_index_rows, write_index_row
 from fhir_service.storage.plan import Plan, State
 from fhir_service.storage.preparation import Prepared
 from fhir_service.storage.sessions import Session, Step
+
+_SIZE_OF_WORK = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,57 +34,111 @@ class ReportEntry:
     before: frozenset[Key] | None = None
 
 
+@dataclass(slots=True)
+class Group:
+    """A group while it is written: a session in its transaction, and the plan of what is written."""
+
+    session: Session
+    dialect: Dialect
+    plan: Plan
+
+    async def reserve(self, places: int) -> None:
+        """As many places more, behind those there are: nobody else can take any meanwhile."""
+        await self.session.fetch(statements.TICK, places, self.plan.last_updated)
+
+    async def look_at(self, changes: Sequence[Prepared]) -> None:
+        """Let the plan know the states of what is to be changed."""
+        before = self.plan.before
+        unknown = [change.key for change in changes if not change.fresh and change.key not in before]
+        before.update(await _states(self.session, self.dialect, unknown))
+        asked = [
+            change.key
+            for change in changes
+            if change.if_changed and change.key in before and before[change.key].text is None
+        ]
+        if asked:
+            statement = statements.READ_MANY.format(keys=self.dialect.keys)
+            for kind, resource_id, _, _, _, text, _ in await self.session.fetch(
+                statement, *self.dialect.key_values(asked)
+            ):
+                before[kind, resource_id] = replace(before[kind, resource_id], text=text.encode())
+
+    async def flush(self) -> None:
+        """Write the states, so that searches in this transaction see them; the versions follow at the end."""
+        if self.plan.states:
+            await self._run(_current_steps(self.dialect, self.plan))
+            await self._write_index_rows()
+            self.plan.written()
+
+    async def finish(self, steps: Sequence[Step]) -> None:
+        """Write what waits, and `steps`."""
+        await self._run([*_version_steps(self.plan), *_current_steps(self.dialect, self.plan), *steps])
+        await self._write_index_rows()
+
+    async def _write_index_rows(self) -> None:
+        await write_index_rows(self.session, self.dialect.rows, self.plan.before, self.plan.states)
+
+    async def _run(self, steps: Sequence[Step]) -> None:
+        await self.session.run_all([(statement, rows) for statement, rows in steps if rows])
+
+
+Work = Callable[[Group], Awaitable[Any]]
+"""What a commit does that cannot be said beforehand; it returns the error that keeps it out, and then has left nothing
+in the group. It may be run again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """Changes that succeed or fail together; `erase` removes all versions of some resources for good. One that erases
-    has a group to itself."""
+    """Changes that succeed or fail together, or `work` that makes them; `erase` removes all versions of some resources
+    for good. One that erases has a group to itself."""
 
     changes: tuple[Prepared, ...] = ()
     report: ReportEntry | None = None
     erase: tuple[Key, ...] = ()
+    work: Work | None = None
+
+    @property
+    def size(self) -> int:
+        """How much of a group it takes, in changes; a piece of work holds up the others for several statements."""
+        return len(self.changes) if self.work is None else _SIZE_OF_WORK
 
 
-Result = list[Outcome] | FhirError
-
-
-async def commit_group(database: Database, commits: Sequence[Commit]) -> list[Result]:
+async def commit_group(database: Database, commits: Sequence[Commit]) -> list[Any]:
     """Write a group in one durable transaction; each commit gets its outcomes, or the error that kept it out."""
-    dialect = database.dialect
     async with database.transaction() as session:
-        plan = await _start(session, dialect, commits)
+        group = await _begin(session, database.dialect, commits)
         stale = await _stale(session, commits)
-        results: list[Result] = [
-            EditConflict("the same report is being loaded by somebody else")
-            if number in stale
-            else plan.add(commit.changes)
-            for number, commit in enumerate(commits)
+        results: list[Any] = []
+        for number, commit in enumerate(commits):
+            if number in stale:
+                results.append(EditConflict("the same report is being loaded by somebody else"))
+            elif commit.work is not None:
+                results.append(await commit.work(group))
+            else:
+                results.append(group.plan.add(commit.changes))
+        books = [
+            step
+            for commit, result in zip(commits, results, strict=True)
+            if not isinstance(result, FhirError)
+            for step in _book_steps(commit)
         ]
-        steps = _steps(dialect, plan)
-        for commit, result in zip(commits, results, strict=True):
-            if not isinstance(result, FhirError):
-                steps += _book_steps(commit)
-        await session.run_all([(statement, rows) for statement, rows in steps if rows])
-        await write_index_rows(session, dialect.rows, plan.before, plan.states)
+        await group.finish(books)
         return results
 
 
-async def _start(session: Session, dialect: Dialect, commits: Sequence[Commit]) -> Plan:
+async def _begin(session: Session, dialect: Dialect, commits: Sequence[Commit]) -> Group:
     """Take the clock, which only one process can hold, then look at what is to be changed: it cannot change any more.
 
     Places that a refused commit would have had stay unused.
     """
     changes = [change for commit in commits for change in commit.changes]
-    now = time.time_ns() // 1_000_000
+    now = time_ns() // 1_000_000
     ((place, last_updated),) = await session.fetch(statements.TICK, len(changes), now)
     for commit in commits:
         await _erase(session, dialect, commit.erase)
-    states = await _states(session, dialect, [change.key for change in changes if not change.fresh])
-    asked = [change.key for change in changes if change.if_changed and change.key in states]
-    if asked:
-        rows = await session.fetch(statements.READ_MANY.format(keys=dialect.keys), *dialect.key_values(asked))
-        for kind, resource_id, _, _, _, text, _ in rows:
-            states[kind, resource_id] = replace(states[kind, resource_id], text=text.encode())
-    return Plan(states, last_updated, place - len(changes) + 1)
+    group = Group(session, dialect, Plan({}, last_updated, place - len(changes) + 1))
+    await group.look_at(changes)
+    return group
 
 
 async def _stale(session: Session, commits: Sequence[Commit]) -> set[int]:
@@ -117,7 +173,7 @@ async def _states(session: Session, dialect: Dialect, keys: Sequence[Key]) -> di
     return states
 
 
-def _steps(dialect: Dialect, plan: Plan) -> list[Step]:
+def _version_steps(plan: Plan) -> list[Step]:
     versions = [
         (
             *(
@@ -132,10 +188,13 @@ def _steps(dialect: Dialect, plan: Plan) -> list[Step]:
         )
         for new in plan.versions
     ]
+    return [(statements.INSERT_VERSION, versions)]
+
+
+def _current_steps(dialect: Dialect, plan: Plan) -> list[Step]:
     added = [_row(dialect, key, state) for key, state in plan.states.items() if key not in plan.before]
     changed = [_row(dialect, key, state) for key, state in plan.states.items() if key in plan.before]
     return [
-        (statements.INSERT_VERSION, versions),
         (statements.INSERT_CURRENT, added),
         (statements.UPDATE_CURRENT, changed),
         *(_posting_steps(plan) if dialect.postings else ()),

@@ -5,13 +5,14 @@ Pure. Nobody else writes meanwhile, so what is decided here holds; a commit that
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from fhir_service.fhir.errors import EditConflict, FhirError, PreconditionFailed
+from fhir_service.fhir.etags import names_version
 from fhir_service.fhir.json_text import members, splice
-from fhir_service.storage.changes import Action, Create, Key, Outcome, moment
+from fhir_service.storage.changes import Action, Create, Key, Outcome, Update, moment
 from fhir_service.storage.index_rows import NO_ROWS, IndexRows
 from fhir_service.storage.preparation import Content, Prepared
 
@@ -37,30 +38,52 @@ class NewVersion:
 
     key: Key
     state: State
-    action: Literal["created", "updated", "deleted"]
+    action: Literal["created", "created-by-update", "updated", "deleted"]
 
 
 @dataclass(slots=True)
 class Plan:
-    """What a group writes: `versions` in order, and `states` after it of every resource it changed."""
+    """What a group writes: `versions` in order, and `states` after it of every resource it changed.
 
-    before: Mapping[Key, State]
+    `before` is what the tables hold of the resources that anybody asked about.
+    """
+
+    before: dict[Key, State]
     last_updated: int
     next_place: int
     versions: list[NewVersion] = field(default_factory=list)
     states: dict[Key, State] = field(default_factory=dict)
 
     def add(self, changes: Sequence[Prepared]) -> list[Outcome] | FhirError:
-        """Take one commit into the plan, whole or not at all; the error says why not."""
+        """Take one commit into the plan, whole or not at all; the error says why not, and which change it is about."""
         pending = _Pending(self)
-        try:
-            outcomes = [pending.apply(change) for change in changes]
-        except FhirError as error:
-            return error
+        outcomes = []
+        for number, change in enumerate(changes):
+            try:
+                outcomes.append(pending.apply(change))
+            except FhirError as error:
+                error.change = number
+                return error
         self.versions.extend(pending.versions)
         self.states.update(pending.states)
         self.next_place = pending.next_place
         return outcomes
+
+    def written(self) -> None:
+        """Note that the tables hold the states; the versions still wait."""
+        self.before.update(self.states)
+        self.states.clear()
+
+    def rewrite(self, changes: Sequence[Prepared], since: int) -> None:
+        """Give other content to versions that are here, from the one numbered `since` on, and not yet in the table."""
+        last = {new.key: number for number, new in enumerate(self.versions) if number >= since}
+        for change in changes:
+            new = self.versions[last[change.key]]
+            assert change.content is not None  # noqa: S101  # a deletion has no content to replace
+            old = new.state
+            state = _state(change.content, old.resource_key, old.version, old.place, old.last_updated)
+            self.versions[last[change.key]] = NewVersion(change.key, state, new.action)
+            self.states[change.key] = state
 
 
 @dataclass(slots=True)
@@ -78,6 +101,7 @@ class _Pending:
     def apply(self, change: Prepared) -> Outcome:
         current = self._current(change.key)
         _check_match(change, current)
+        _check_none_match(change, current)
         if change.content is None:
             return self._delete(change, current)
         if current is None or current.deleted:
@@ -111,23 +135,29 @@ class _Pending:
         self, change: Prepared, content: Content, current: State | None, action: Literal["created", "updated"]
     ) -> Outcome:
         version = 1 if current is None else current.version + 1
-        state = State(
-            content.partition_key,
-            self.next_place if current is None else current.resource_key,
-            version,
-            self.next_place,
-            self.plan.last_updated,
-            deleted=False,
-            rows=content.rows,
-            text=content.splice.text(version, self.plan.last_updated),
-        )
+        key = self.next_place if current is None else current.resource_key
+        state = _state(content, key, version, self.next_place, self.plan.last_updated)
         return self._keep(change, state, action)
 
     def _keep(self, change: Prepared, state: State, action: Literal["created", "updated", "deleted"]) -> Outcome:
         self.states[change.key] = state
-        self.versions.append(NewVersion(change.key, state, action))
+        put = action == "created" and isinstance(change.change, Update)
+        self.versions.append(NewVersion(change.key, state, "created-by-update" if put else action))
         self.next_place += 1
         return _outcome(change, state, action)
+
+
+def _state(content: Content, resource_key: int, version: int, place: int, last_updated: int) -> State:
+    return State(
+        content.partition_key,
+        resource_key,
+        version,
+        place,
+        last_updated,
+        deleted=False,
+        rows=content.rows,
+        text=content.splice.text(version, last_updated),
+    )
 
 
 def _check_match(change: Prepared, current: State | None) -> None:
@@ -138,6 +168,15 @@ def _check_match(change: Prepared, current: State | None) -> None:
     if current.version != change.if_match:
         raise PreconditionFailed(
             f"the current version of {_name(change)} is {current.version}, not {change.if_match}; read it again"
+        )
+
+
+def _check_none_match(change: Prepared, current: State | None) -> None:
+    if not change.if_none_match or current is None or current.deleted:
+        return
+    if names_version(change.if_none_match, current.version):
+        raise PreconditionFailed(
+            f"{_name(change)} is there, in version {current.version}, which If-None-Match rules out"
         )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
-from fhir_service.fhir.errors import InvalidParameter, MalformedContent
+from fhir_service.fhir.access import Access
+from fhir_service.fhir.errors import FhirError, Forbidden, InvalidParameter, MalformedContent
 from fhir_service.fhir.json_text import Splice, minified, parse, splice
 from fhir_service.search.index_values import index_values, partition_key
 from fhir_service.storage.changes import Change, Create, Delete, Key, Update
@@ -38,6 +40,10 @@ class Prepared:
         return None if isinstance(self.change, Create) else self.change.if_match
 
     @property
+    def if_none_match(self) -> str:
+        return self.change.if_none_match if isinstance(self.change, Update) else ""
+
+    @property
     def if_changed(self) -> bool:
         return isinstance(self.change, Update) and self.change.if_changed
 
@@ -60,6 +66,31 @@ def prepared(change: Change, base: str | None) -> Prepared:
         return Prepared((change.type, resource_id), change, None)
     content = _content(change.type, resource_id, change.text, base)
     return Prepared((change.type, resource_id), change, content, fresh=change.id is None)
+
+
+def all_prepared(changes: Sequence[Change | Prepared], base: str | None, access: Access) -> tuple[Prepared, ...]:
+    """Make ready those that are not. Raises as `prepared` does, saying which change it is about, and Forbidden."""
+    may_write({change.key[0] if isinstance(change, Prepared) else change.type for change in changes}, access)
+    ready = []
+    for number, change in enumerate(changes):
+        try:
+            ready.append(change if isinstance(change, Prepared) else prepared(change, base))
+        except FhirError as error:
+            error.change = number
+            raise
+    return tuple(ready)
+
+
+def may_write(kinds: set[str], access: Access) -> None:
+    """Raises Forbidden."""
+    refused = sorted(kind for kind in kinds if not access.may_write(kind))
+    if refused:
+        raise Forbidden(f"writing {', '.join(refused)} is not allowed")
+
+
+def size_of(changes: Sequence[Change | Prepared]) -> int:
+    """Bytes of resources that are still to be made ready."""
+    return sum(len(change.text) for change in changes if isinstance(change, Create | Update))
 
 
 def _content(resource_type: str, resource_id: str, text: bytes, base: str | None) -> Content:

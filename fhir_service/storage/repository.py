@@ -6,32 +6,37 @@ Every call takes an Access. A type the caller may not read is simply not there; 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import TypeVar
 
 from fhir_service.fhir.access import Access
 from fhir_service.fhir.errors import Forbidden, Gone, NotFound, StoreUnavailable
+from fhir_service.search.history_query import HistoryQuery
 from fhir_service.search.query import Cursor, Query
 from fhir_service.storage import statements
 from fhir_service.storage.changes import (
     Change,
     Create,
     Delete,
+    HistoryPage,
     Key,
     Outcome,
     Page,
     ReportRecord,
     Stored,
     Update,
+    Version,
 )
 from fhir_service.storage.database import Database
 from fhir_service.storage.engines import UnusableDatabaseUrl, open_engine, try_opening
 from fhir_service.storage.everything import everything
 from fhir_service.storage.failures import unavailable_told
 from fhir_service.storage.group_commit import Commit, ReportEntry
+from fhir_service.storage.history import history_page, history_total
 from fhir_service.storage.migrate import NewerDatabase, bring_up_to_date
-from fhir_service.storage.preparation import Prepared, is_id, prepared
+from fhir_service.storage.preparation import Prepared, all_prepared, is_id, may_write, size_of
 from fhir_service.storage.rows import stored
+from fhir_service.storage.transaction import Transaction, run_transaction
 from fhir_service.storage.writer import Writer
 
 __all__ = [
@@ -39,17 +44,22 @@ __all__ = [
     "Create",
     "Delete",
     "Forbidden",
+    "HistoryPage",
     "Key",
     "NewerDatabase",
     "Outcome",
     "Page",
+    "Prepared",
     "ReportRecord",
     "Repository",
     "Stored",
+    "Transaction",
     "UnusableDatabaseUrl",
     "Update",
+    "Version",
     "open_repository",
 ]
+T = TypeVar("T")
 _IN_THREAD = 64 * 1024
 """Bytes of resources in one commit from which on getting them ready would hold up other requests."""
 _HEALTH_SECONDS = 3.0
@@ -141,11 +151,44 @@ class Repository:
 
         Raises MalformedContent, InvalidParameter, Forbidden, EditConflict, PreconditionFailed, StoreUnavailable.
         """
-        return await self._writer.commit(Commit(await self._prepared(changes, access)))
+        done: list[Outcome] = await self._writer.commit(Commit(await self.prepare(changes, access)))
+        return done
+
+    async def transact(self, work: Callable[[Transaction], Awaitable[T]], access: Access) -> T:
+        """Do work that finds, decides and writes as one commit, beside which nobody else writes; durable when this
+        returns. An error it raises undoes it. It holds up every other writer, so it waits for nothing but the
+        transaction, and it may be run more than once.
+
+        Raises what the work does, and StoreUnavailable.
+        """
+        done: T = await self._writer.commit(Commit(work=lambda group: run_transaction(group, work, access, self._base)))
+        return done
+
+    async def history(
+        self, query: HistoryQuery, access: Access, *, types: Collection[str] = (), key: Key | None = None
+    ) -> HistoryPage:
+        """The past of one resource, or of all resources of some types, newest first. A page stays as it is while others
+        write. Raises NotFound where the one resource never was.
+        """
+        wanted = sorted(kind for kind in types if access.may_read(kind))
+        if key is not None and not (access.may_read(key[0]) and is_id(key[1])):
+            raise NotFound(f"there is no {'/'.join(key)[:80]}")
+        async with self._database.searching() as session:
+            if key is not None and not await session.fetch(statements.READ, *key):
+                raise NotFound(f"there is no {'/'.join(key)[:80]}, and never was")
+            return await history_page(session, query, wanted, key)
+
+    async def history_total(
+        self, query: HistoryQuery, access: Access, *, types: Collection[str] = (), key: Key | None = None
+    ) -> int:
+        """How many versions all pages of `history` have together."""
+        wanted = sorted(kind for kind in types if access.may_read(kind))
+        async with self._database.searching() as session:
+            return await history_total(session, query, wanted, key)
 
     async def erase(self, keys: Sequence[Key], access: Access) -> None:
         """Remove every version of these resources for good. Raises Forbidden, StoreUnavailable."""
-        _may_write({kind for kind, _ in keys}, access)
+        may_write({kind for kind, _ in keys}, access)
         await self._writer.commit(Commit(erase=tuple(keys)))
 
     async def commit_report(
@@ -164,7 +207,8 @@ class Repository:
         Raises EditConflict too, where it has made something else meanwhile.
         """
         entry = ReportEntry(source_key, fingerprint, tuple(made), before=None if before is None else frozenset(before))
-        return await self._writer.commit(Commit(await self._prepared(changes, access), entry))
+        done: list[Outcome] = await self._writer.commit(Commit(await self.prepare(changes, access), entry))
+        return done
 
     async def erase_report(self, source_key: str, access: Access) -> tuple[Key, ...]:
         """Remove every version of all that the report ever made, and the memory of it, for good. Returns what that was.
@@ -172,7 +216,7 @@ class Repository:
         Raises Forbidden, StoreUnavailable.
         """
         keys = await self.resources_of(source_key, ever=True)
-        _may_write({kind for kind, _ in keys}, access)
+        may_write({kind for kind, _ in keys}, access)
         await self._writer.commit(Commit(report=ReportEntry(source_key, forget=True), erase=keys))
         return keys
 
@@ -214,18 +258,11 @@ class Repository:
                 return stored(rows[0])
         raise NotFound(f"there is no {kind}/{resource_id[:80]}{' in version ' + str(more[0]) if more else ''}")
 
-    async def _prepared(self, changes: Sequence[Change], access: Access) -> tuple[Prepared, ...]:
-        _may_write({change.type for change in changes}, access)
-        ready = partial(_all_prepared, changes, self._base)
-        size = sum(len(change.text) for change in changes if not isinstance(change, Delete))
-        return await asyncio.to_thread(ready) if size > _IN_THREAD else ready()
+    async def prepare(self, changes: Sequence[Change], access: Access) -> tuple[Prepared, ...]:
+        """Changes made ready to be written, which a transaction then writes without delay.
 
-
-def _all_prepared(changes: Sequence[Change], base: str | None) -> tuple[Prepared, ...]:
-    return tuple(prepared(change, base) for change in changes)
-
-
-def _may_write(kinds: set[str], access: Access) -> None:
-    refused = sorted(kind for kind in kinds if not access.may_write(kind))
-    if refused:
-        raise Forbidden(f"writing {', '.join(refused)} is not allowed")
+        Raises MalformedContent, InvalidParameter, Forbidden.
+        """
+        if size_of(changes) > _IN_THREAD:
+            return await asyncio.to_thread(all_prepared, changes, self._base, access)
+        return all_prepared(changes, self._base, access)

@@ -54,7 +54,8 @@ class ResourceVersion(SQLModel, table=True):
     place: int = Field(sa_column=_number())
     last_updated: int = Field(sa_column=_number())
     action: str = Field(sa_column=_words())
-    """`created`, `updated` or `deleted`."""
+    """`created`, `created-by-update` (the first version, or one that brings back, under an id that the client chose),
+    `updated` or `deleted`."""
     text: str = Field(sa_column=_words())
     """The exact JSON; empty for a deletion."""
 

@@ -10,12 +10,12 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from fhir_service.fhir.errors import FhirError, StoreUnavailable
-from fhir_service.storage.changes import Outcome
 from fhir_service.storage.database import Database
 from fhir_service.storage.failures import is_retryable
-from fhir_service.storage.group_commit import Commit, Result, commit_group
+from fhir_service.storage.group_commit import Commit, commit_group
 
 MAX_WAITING = 20_000
 """Changes that may wait; beyond, callers are told to come back later."""
@@ -27,9 +27,9 @@ ATTEMPTS = 3
 @dataclass(frozen=True, slots=True, eq=False)
 class _Waiting:
     commit: Commit
-    done: asyncio.Future[list[Outcome]]
+    done: asyncio.Future[Any]
 
-    def settle(self, result: Result | BaseException) -> None:
+    def settle(self, result: Any) -> None:
         if self.done.done():  # the caller went away
             return
         if isinstance(result, BaseException):
@@ -56,12 +56,12 @@ class Writer:
     def running(self) -> bool:
         return self._task is not None and not self._task.done()
 
-    async def commit(self, commit: Commit) -> list[Outcome]:
+    async def commit(self, commit: Commit) -> Any:
         """Wait until the commit is durable. Raises what kept it out, or StoreUnavailable where too much waits already.
 
         A caller that is cancelled while it waits does not undo anything: its commit is made whole, or was not begun.
         """
-        size = len(commit.changes)
+        size = commit.size
         if self._stopping or not self.running:
             raise StoreUnavailable("the store is closing")
         if self._changes_waiting and self._changes_waiting + size > MAX_WAITING:
@@ -93,17 +93,17 @@ class Writer:
         size = 0
         while self._waiting and (not group or self._fits(size)):
             waiting = self._waiting.popleft()
-            self._changes_waiting -= len(waiting.commit.changes)
+            self._changes_waiting -= waiting.commit.size
             if not waiting.done.done():
                 group.append(waiting)
-                size += len(waiting.commit.changes)
+                size += waiting.commit.size
                 if waiting.commit.erase:
                     break
         return group
 
     def _fits(self, size: int) -> bool:
         commit = self._waiting[0].commit
-        return not commit.erase and size + len(commit.changes) <= GROUP_CHANGES
+        return not commit.erase and size + commit.size <= GROUP_CHANGES
 
     async def _write(self, group: Sequence[_Waiting]) -> None:
         """One transaction for all; if the group as a whole fails by a fault of one, each alone."""
@@ -118,7 +118,7 @@ class Writer:
             for waiting in group:
                 await self._write([waiting])
 
-    async def _attempt(self, commits: list[Commit]) -> list[Result] | BaseException:
+    async def _attempt(self, commits: list[Commit]) -> list[Any] | BaseException:
         """The group in a task of its own, so that whatever goes wrong there is an answer here and never our end."""
         error: BaseException | None = None
         for _ in range(ATTEMPTS):

@@ -146,12 +146,12 @@ async def test_an_address_that_is_none_says_so(idle_client: Client, path: str, s
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("PATCH", "/fhir/Patient/1", {"GET", "HEAD", "PUT", "DELETE"}),
-        ("DELETE", "/fhir/Patient", {"GET", "HEAD", "POST"}),
-        ("PUT", "/fhir/Patient", {"GET", "HEAD", "POST"}),
-        ("POST", "/fhir/Patient/1", {"GET", "HEAD", "PUT", "DELETE"}),
+        ("BREW", "/fhir/Patient/1", {"GET", "HEAD", "PUT", "PATCH", "DELETE"}),
+        ("DELETE", "/fhir/Patient", {"GET", "HEAD", "POST", "PATCH"}),
+        ("PUT", "/fhir/Patient", {"GET", "HEAD", "POST", "PATCH"}),
+        ("POST", "/fhir/Patient/1", {"GET", "HEAD", "PUT", "PATCH", "DELETE"}),
         ("POST", "/fhir/metadata", {"GET", "HEAD"}),
-        ("OPTIONS", "/fhir/Patient", {"GET", "HEAD", "POST"}),
+        ("OPTIONS", "/fhir/Patient", {"GET", "HEAD", "POST", "PATCH"}),
         ("BREW", "/fhir", {"POST"}),
     ],
 )

@@ -84,20 +84,25 @@ async def test_cap_2_its_etag_spares_a_second_look(idle_client: Client) -> None:
 @pytest.mark.rule("CAP-2")
 async def test_cap_2_every_interaction_it_claims_works_for_every_type(idle_client: Client) -> None:
     (rest,) = (await statement(idle_client))["rest"]
-    served = [resource for resource in rest["resource"] if "interaction" in resource]
-    assert [resource["type"] for resource in served] == list(TYPES)
-    assert {entry["code"] for entry in rest["interaction"]} == {"transaction", "batch"}
+    of_data = [resource for resource in rest["resource"] if "interaction" in resource]
+    assert [resource["type"] for resource in of_data] == list(TYPES)
+    codes = {row.code for row in INTERACTIONS if not row.definition}
+    whole = {"transaction", "batch", "history-system", "search-system"}
+    assert {entry["code"] for entry in rest["interaction"]} == codes & whole
     expected = {
         "create": ("POST", "", 400),
         "search-type": ("GET", "", 200),
         "read": ("GET", "/nobody", 404),
         "vread": ("GET", "/nobody/_history/1", 404),
         "update": ("PUT", "/a", 400),
+        "patch": ("PATCH", "/nobody", 400),
         "delete": ("DELETE", "/nobody", 204),
+        "history-instance": ("GET", "/nobody/_history", 404),
+        "history-type": ("GET", "/_history", 200),
     }
-    for resource in served:
+    for resource in of_data:
         claimed = {entry["code"] for entry in resource["interaction"]}
-        assert claimed == set(expected)
+        assert claimed == set(expected) == codes - whole - {"capabilities"}
         for code in claimed:
             method, path, status = expected[code]
             body = {"content": b"{}"} if method in ("POST", "PUT") else {}
@@ -167,13 +172,13 @@ def test_cap_2_includes_and_conditions_are_stated_once_rows_have_them() -> None:
         replace(create, headers=("If-None-Exist",)),
         replace(create, code="update", path="{type}", answers=(200, 201)),
         replace(create, code="delete", path="{type}", method="DELETE"),
-        replace(create, code="patch", method="PATCH", body_types=("application/json-patch+json",)),
+        replace(create, code="patch", method="PATCH", body="patch"),
         replace(search, path="Patient/{id}/{member}", compartment="http://hl7.org/fhir/CompartmentDefinition/patient"),
     )
     stated = json.loads(capability_statement(rows, {"Device", "Observation", "Patient"}, BASE))
     (rest,) = stated["rest"]
     found = {resource["type"]: resource for resource in rest["resource"]}["Patient"]
-    assert stated["patchFormat"] == ["application/json-patch+json"]
+    assert {"application/json-patch+json", "application/fhir+json"} < set(stated["patchFormat"])
     assert rest["compartment"] == ["http://hl7.org/fhir/CompartmentDefinition/patient"]
     assert found["conditionalCreate"] is found["conditionalUpdate"] is found["updateCreate"] is True
     assert (found["conditionalDelete"], found["conditionalRead"]) == ("single", "not-supported")

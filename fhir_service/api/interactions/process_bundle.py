@@ -13,6 +13,7 @@ from fhir_service.api.written import location, outcome_text
 from fhir_service.fhir.bundles import ResponseEntry, response_bundle
 from fhir_service.fhir.errors import FhirError, UnsupportedParameter
 from fhir_service.fhir.etags import etag
+from fhir_service.fhir.json_text import instant_of
 from fhir_service.fhir.outcomes import outcome_bytes
 from fhir_service.storage.repository import Outcome
 from fhir_service.workflows.plan_bundle import PlannedEntry
@@ -49,7 +50,7 @@ async def _written(call: Call, outcome: Outcome) -> ResponseEntry:
         _status({"created": 201, "updated": 200}.get(outcome.action, 204)),
         location=location(call, outcome) if outcome.action == "created" else "",
         etag=etag(outcome.version) if outcome.action != "unchanged" else "",
-        last_modified=outcome.last_updated.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        last_modified=instant_of(outcome.last_updated),
         outcome=outcome_text(outcome) if call.preferences.returned == "OperationOutcome" else b"",
     )
     if call.preferences.returned != "representation" or outcome.action not in ("created", "updated"):

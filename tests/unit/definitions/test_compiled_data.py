@@ -33,7 +33,16 @@ def test_the_primitive_types_are_those_of_the_compiler(compiler: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["elements.json", "required-codes.json", "schema.json", "search-parameters.json", "terminology.json"]
+    "name",
+    [
+        "compartments.json",
+        "ucum-units.json",
+        "elements.json",
+        "required-codes.json",
+        "schema.json",
+        "search-parameters.json",
+        "terminology.json",
+    ],
 )
 def test_each_file_is_compact_and_names_its_source(name: str) -> None:
     text = (DATA / name).read_text("utf-8")

@@ -76,7 +76,7 @@ def test_it_is_known_whether_one_resource_may_hold_several_values(expression: st
         "Observation.code",
         "Patient.name[0]",
         "Patient.gender.below",
-        "name",
+        "label",
         "",
         "%resource.name",
     ],

@@ -12,6 +12,7 @@ from fhir_service.search.terms import hash_of, hashes_of
 
 SERVED = ["AdverseEvent", "Condition", "DetectedIssue", "Device", "DocumentReference", "Group", "Observation"]
 SERVED += ["Patient", "Procedure", "Provenance"]
+GENDER = "http://hl7.org/fhir/administrative-gender"
 BASE = "https://fhir.example.org/r4"
 
 
@@ -64,7 +65,7 @@ def test_identifiers_contact_points_codes_and_booleans_are_tokens() -> None:
     assert tokens(values, "telecom") == {(None, "12"), (None, "a@b")}
     assert tokens(values, "phone") == {(None, "12")}
     assert tokens(values, "email") == {(None, "a@b")}
-    assert tokens(values, "gender") == {(None, "female")}
+    assert tokens(values, "gender") == {(None, "female"), (GENDER, "female"), (GENDER, None)}
     assert tokens(values, "active") == {(None, "false")}
 
 

@@ -1,0 +1,129 @@
+"""How a resource type is read for its index values: one walk through the JSON, each element met once.
+
+The paths of all search parameters of the type form a tree; at its nodes stand the readers of the values there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+from fhir_service.definitions.elements import children, resource_types
+from fhir_service.search.collector import Collector, Reader
+from fhir_service.search.composite_values import composite_reader
+from fhir_service.search.date_values import date_reader
+from fhir_service.search.expressions import Path, Step
+from fhir_service.search.link_values import reference_reader
+from fhir_service.search.number_values import number_reader
+from fhir_service.search.parameters import IndexedParameter, indexed_parameters
+from fhir_service.search.string_values import sound_reader, string_reader
+from fhir_service.search.terms import presence_term
+from fhir_service.search.token_values import token_reader
+from fhir_service.search.uri_values import uri_reader, versioned_url_reader
+
+_NO_VALUE = frozenset({"id", "extension"})
+"""What an element may hold and still have no value (rest-rules MOD-1)."""
+
+
+class Node:
+    """A place in a resource type: who reads the values there, and what is below, by member and by filter."""
+
+    __slots__ = ("_below", "_branches", "presence", "readers")
+
+    def __init__(self) -> None:
+        self.readers: list[Reader] = []
+        self.presence: list[str] = []
+        """The terms that say there is a value."""
+        self._branches: dict[str, list[tuple[Callable[[Any], bool] | None, Node]]] = {}
+        self._below: dict[Step, Node] = {}
+
+    def at(self, steps: Sequence[Step]) -> Node:
+        """The node that these steps lead to, made if need be."""
+        node = self
+        for step in steps:
+            after = node._below.get(step)
+            if after is None:
+                after = node._below[step] = Node()
+                node._branches.setdefault(step.member, []).append((step.keep, after))
+            node = after
+        return node
+
+    def read(self, held: Any, found: Collector) -> None:
+        """Read an element and what is below it. Whatever its shape, this does not raise."""
+        for reader in self.readers:
+            reader(held, found)
+        if self.presence and _has_value(held):
+            found.terms += self.presence
+        branches = self._branches
+        if not branches or not isinstance(held, dict):
+            return
+        for name, child in held.items():
+            branch = branches.get(name)
+            if branch is None or child is None:
+                continue
+            for item in child if isinstance(child, list) else (child,):
+                if item is not None:
+                    for keep, node in branch:
+                        if keep is None or keep(item):
+                            node.read(item, found)
+
+
+@cache
+def plan_of(resource_type: str) -> Node:
+    """The tree of a resource type; empty for what is none."""
+    root = Node()
+    shared: dict[tuple[str, Path], list[IndexedParameter]] = {}
+    for parameter in indexed_parameters(resource_type).values():
+        if parameter.expression.presence:
+            continue
+        for element in parameter.elements:
+            reader = composite_reader(resource_type, parameter, element.firsts, element.seconds)
+            root.at(element.root.steps).readers.append(reader)
+        if not parameter.elements:
+            for path in parameter.expression.paths:
+                shared.setdefault((_kind(parameter), path), []).append(parameter)
+    for (kind, path), parameters in shared.items():
+        codes = [parameter.code for parameter in parameters]
+        node = root.at(path.steps)
+        node.readers.append(_reader(resource_type, kind, path, parameters, codes))
+        node.presence += [presence_term(resource_type, code) for code in codes]
+        if kind == "uri" and _is_canonical_url(resource_type, path):
+            root.readers.append(versioned_url_reader(resource_type, codes))
+    return root
+
+
+def _kind(parameter: IndexedParameter) -> str:
+    return "sound" if parameter.by_sound else parameter.type
+
+
+def _reader(resource_type: str, kind: str, path: Path, parameters: list[IndexedParameter], codes: list[str]) -> Reader:
+    if kind == "reference":
+        return reference_reader(resource_type, parameters, path)
+    if kind == "uri":
+        return uri_reader(resource_type, codes)
+    return _READERS[kind](resource_type, codes, path)
+
+
+_READERS: dict[str, Callable[[str, Sequence[str], Path], Reader]] = {
+    "token": token_reader,
+    "date": date_reader,
+    "string": string_reader,
+    "sound": sound_reader,
+    "number": number_reader,
+    "quantity": number_reader,
+}
+
+
+def _is_canonical_url(resource_type: str, path: Path) -> bool:
+    members = [step.member for step in path.steps]
+    return members == ["url"] and resource_type in resource_types() and "version" in children(resource_type)
+
+
+def _has_value(held: Any) -> bool:
+    if isinstance(held, dict):
+        for name in held:  # noqa: SIM110  # any() would take three times as long, for every element there is
+            if name not in _NO_VALUE and name[:1] != "_":
+                return True
+        return False
+    return bool(held != "")

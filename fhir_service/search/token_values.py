@@ -1,0 +1,178 @@
+"""What token parameters find: codes with their systems, and the texts that go with them (rest-rules TOK-1 to TOK-8)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from fhir_service.definitions.codes import required_codes
+from fhir_service.search.collector import Collector, Reader, TextValue
+from fhir_service.search.expressions import Path
+from fhir_service.search.terms import code_term, of_type_term, system_term, text_scope, token_term
+from fhir_service.search.text_folding import folded_forms
+
+_MANY = frozenset({"Identifier", "ContactPoint", "id", "string"})
+"""Types with a value of its own for almost every resource, which it makes no sense to remember."""
+Pair = tuple[str | None, str | None]
+"""System and code; one of them is there."""
+
+
+class _Entry(NamedTuple):
+    """What a value adds for all parameters that share its path."""
+
+    terms: tuple[str, ...]
+    texts: tuple[TextValue, ...]
+    sorted_by: tuple[str, str] | None
+
+
+def token_reader(resource_type: str, parameters: Sequence[str], path: Path) -> Reader:
+    """Reads the values of one path for the token parameters that share it."""
+    pairs_of = pairs_reader(path)
+    texts_of = _TEXTS.get(path.type, _no_texts)
+
+    def entry_for(pairs: tuple[Pair, ...], texts: tuple[str, ...]) -> _Entry:
+        terms = [term for pair in pairs for name in parameters for term in token_terms(resource_type, name, *pair)]
+        scopes = [text_scope(resource_type, name, "text") for name in parameters]
+        rows = [TextValue(scope, form) for scope in scopes for text in texts for form in folded_forms(text) if form]
+        codes = [code.casefold() for _, code in pairs if code is not None]
+        return _Entry(tuple(terms), tuple(rows), (min(codes), max(codes)) if codes else None)
+
+    if path.type not in _MANY:
+        entry_for = lru_cache(512)(entry_for)
+
+    def read(held: Any, found: Collector) -> None:
+        entry = entry_for(tuple(pairs_of(held)), tuple(texts_of(held)))
+        found.terms += entry.terms
+        found.texts += entry.texts
+        if entry.sorted_by is not None:
+            found.sort_by_text(parameters, *entry.sorted_by)
+        if path.type == "Identifier":
+            for part in _of_type(held):
+                found.terms += [of_type_term(resource_type, name, *part) for name in parameters]
+
+    return read
+
+
+def token_terms(resource_type: str, parameter: str, system: str | None, code: str | None) -> Iterator[str]:
+    """The terms of one code: in any system, in its own or none, and any code of its system."""
+    if code is not None:
+        yield code_term(resource_type, parameter, code)
+        yield token_term(resource_type, parameter, system, code)
+    if system is not None:
+        yield system_term(resource_type, parameter, system)
+
+
+def pairs_reader(path: Path) -> Callable[[Any], list[Pair]]:
+    """Reads system and code of a value at this path. A code of a required value set has the system that defines it,
+    and is found without it too (search.html#token)."""
+    if path.type != "code" or not path.value_set:
+        return _PAIRS.get(path.type, _no_pairs)
+    systems = _systems(path.value_set)
+
+    def read(held: Any) -> list[Pair]:
+        pairs = _of_text(held)
+        return [*pairs, (systems[held], held)] if pairs and held in systems else pairs
+
+    return read
+
+
+def has_tokens(fhir_type: str) -> bool:
+    """Whether a token parameter can read values of this type."""
+    return fhir_type in _PAIRS
+
+
+@lru_cache(256)
+def _systems(value_set: str) -> dict[str, str]:
+    listed = required_codes(value_set) or {}
+    return {code: system for system, codes in listed.items() for code in codes}
+
+
+def _no_pairs(_held: Any) -> list[Pair]:
+    return []
+
+
+def _of_text(held: Any) -> list[Pair]:
+    return [(None, held)] if isinstance(held, str) and held else []
+
+
+def _of_boolean(held: Any) -> list[Pair]:
+    return [(None, "true" if held else "false")] if isinstance(held, bool) else []
+
+
+def _of_coding(held: Any) -> list[Pair]:
+    return _pair(held.get("system"), held.get("code")) if isinstance(held, dict) else []
+
+
+def _of_concept(held: Any) -> list[Pair]:
+    codings = held.get("coding") if isinstance(held, dict) else None
+    return [pair for coding in codings for pair in _of_coding(coding)] if isinstance(codings, list) else []
+
+
+def _of_identifier(held: Any) -> list[Pair]:
+    return _pair(held.get("system"), held.get("value")) if isinstance(held, dict) else []
+
+
+def _of_contact(held: Any) -> list[Pair]:
+    return _pair(None, held.get("value")) if isinstance(held, dict) else []
+
+
+def _pair(system: object, code: object) -> list[Pair]:
+    system = system if isinstance(system, str) and system else None
+    code = code if isinstance(code, str) and code else None
+    return [] if system is None and code is None else [(system, code)]
+
+
+_PAIRS: dict[str, Callable[[Any], list[Pair]]] = {
+    **dict.fromkeys(("code", "id", "string", "uri", "url", "canonical", "oid", "uuid"), _of_text),
+    "boolean": _of_boolean,
+    "Coding": _of_coding,
+    "CodeableConcept": _of_concept,
+    "Identifier": _of_identifier,
+    "ContactPoint": _of_contact,
+}
+identifier_pairs = _of_identifier
+"""System and value of an Identifier."""
+
+
+def _no_texts(_held: Any) -> Iterable[str]:
+    return ()
+
+
+def _texts_of_coding(held: Any) -> Iterable[str]:
+    return _strings(held.get("display")) if isinstance(held, dict) else ()
+
+
+def _texts_of_concept(held: Any) -> Iterable[str]:
+    if not isinstance(held, dict):
+        return ()
+    codings = held.get("coding")
+    texts = _strings(held.get("text"))
+    if isinstance(codings, list):
+        for coding in codings:
+            texts += _texts_of_coding(coding)
+    return texts
+
+
+def _texts_of_identifier(held: Any) -> Iterable[str]:
+    kind = held.get("type") if isinstance(held, dict) else None
+    return _strings(kind.get("text")) if isinstance(kind, dict) else ()
+
+
+def _strings(held: Any) -> list[str]:
+    return [held] if isinstance(held, str) and held else []
+
+
+_TEXTS: dict[str, Callable[[Any], Iterable[str]]] = {
+    "Coding": _texts_of_coding,
+    "CodeableConcept": _texts_of_concept,
+    "Identifier": _texts_of_identifier,
+}
+
+
+def _of_type(held: Any) -> Iterator[tuple[str, str, str]]:
+    value = held.get("value") if isinstance(held, dict) else None
+    if isinstance(value, str):
+        for system, code in _of_concept(held.get("type")):
+            if system is not None and code is not None:
+                yield system, code, value

@@ -1,0 +1,115 @@
+"""A commit whose changes depend on what is stored: it finds, decides and writes while nobody else can write.
+
+The clock is held all the time, by one writer of one process, so what was found stays true until the commit is durable
+(R4 http.html, conditional interactions).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from fhir_service.fhir.access import Access
+from fhir_service.fhir.errors import FhirError
+from fhir_service.search.query import Query
+from fhir_service.storage import statements
+from fhir_service.storage.changes import Change, Key, Outcome, Stored
+from fhir_service.storage.group_commit import Group
+from fhir_service.storage.plan import State
+from fhir_service.storage.preparation import Prepared, all_prepared, size_of
+from fhir_service.storage.rows import stored
+
+T = TypeVar("T")
+_IN_THREAD = 64 * 1024
+
+
+class Transaction:
+    """What is found is found among what is stored, the changes of this commit included."""
+
+    def __init__(self, group: Group, access: Access, base: str | None) -> None:
+        self._group = group
+        self._access = access
+        self._base = base
+        self._first = len(group.plan.versions)
+        self._tuned = False
+        self._before: dict[Key, State | None] | None = None
+        """What the plan knew of each resource that this commit has written to the tables; None: it wrote nothing."""
+
+    async def find(self, query: Query, limit: int) -> list[Stored]:
+        """The first matches, at most `limit`; none of a type that may not be read."""
+        if not self._access.may_read(query.resource_type):
+            return []
+        await self._flush()
+        if not self._tuned:
+            self._tuned = True
+            for statement in self._group.dialect.for_finding:
+                await self._group.session.fetch(statement)
+        rows = await self._group.dialect.search.find(self._group.session, query, limit)
+        return [stored(row) for row in rows]
+
+    async def read(self, resource_type: str, resource_id: str) -> Stored | None:
+        """The newest version, which may be a deletion; None where the resource never was, or may not be read."""
+        if not self._access.may_read(resource_type):
+            return None
+        await self._flush()
+        rows = await self._group.session.fetch(statements.READ, resource_type, resource_id)
+        return stored(rows[0]) if rows else None
+
+    async def write(self, changes: Sequence[Change | Prepared]) -> list[Outcome]:
+        """All of them, or none and an error that says which it is about. Raises what `Repository.commit` does."""
+        ready = await self._prepared(changes)
+        await self._group.reserve(len(ready))
+        await self._group.look_at(ready)
+        outcomes = self._group.plan.add(ready)
+        if isinstance(outcomes, FhirError):
+            raise outcomes
+        return outcomes
+
+    async def rewrite(self, changes: Sequence[Change | Prepared]) -> None:
+        """Other content for versions that this commit wrote, each named by a change with the type and id of one."""
+        self._group.plan.rewrite(await self._prepared(changes), self._first)
+
+    async def undo(self) -> None:
+        """Leave nothing in the group."""
+        plan = self._group.plan
+        plan.states.clear()
+        del plan.versions[self._first :]
+        if self._before is None:
+            return
+        await self._group.session.fetch("ROLLBACK TO SAVEPOINT this_commit")
+        for key, state in self._before.items():
+            if state is None:
+                plan.before.pop(key, None)
+            else:
+                plan.before[key] = state
+
+    async def _prepared(self, changes: Sequence[Change | Prepared]) -> tuple[Prepared, ...]:
+        if size_of(changes) > _IN_THREAD:
+            return await asyncio.to_thread(all_prepared, changes, self._base, self._access)
+        return all_prepared(changes, self._base, self._access)
+
+    async def _flush(self) -> None:
+        """What this commit writes can be taken back without what the others of its group have written."""
+        plan = self._group.plan
+        if not plan.states:
+            return
+        if self._before is None:
+            self._before = {}
+            await self._group.session.fetch("SAVEPOINT this_commit")
+        for key in plan.states:
+            self._before.setdefault(key, plan.before.get(key))
+        await self._group.flush()
+
+
+async def run_transaction(
+    group: Group, work: Callable[[Transaction], Awaitable[T]], access: Access, base: str | None
+) -> T | FhirError:
+    """Do the work as one commit of the group; the error that it raises keeps it out and leaves the others alone."""
+    await group.flush()
+    transaction = Transaction(group, access, base)
+    try:
+        return await work(transaction)
+    except FhirError as error:
+        await transaction.undo()
+        return error
