@@ -9,7 +9,7 @@ from typing import Any
 from fhir_service.api.answer import Answer
 from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
-from fhir_service.api.operations.inputs import inputs
+from fhir_service.api.operation_input import Input, operation_input
 from fhir_service.api.versions import version_headers
 from fhir_service.fhir.errors import InvalidParameter
 from fhir_service.fhir.etags import required_version
@@ -17,6 +17,8 @@ from fhir_service.fhir.parameters import Parameter, parameters_text
 from fhir_service.storage.repository import Stored
 from fhir_service.workflows.change_meta import AddMeta, DeleteMeta, meta_of
 from fhir_service.workflows.patch_resource import Patch, patch_resource
+
+CHANGES = (Input("meta", "Meta", "Profiles, security labels and tags"),)
 
 
 async def meta(call: Call) -> Answer:
@@ -32,11 +34,10 @@ async def meta_delete(call: Call) -> Answer:
 
 
 async def _sent(call: Call) -> dict[str, Any]:
-    given = await inputs(call)
-    found = given.one("meta")
-    if found is None or found.type != "Meta":
-        raise InvalidParameter("the parameter meta is needed, as valueMeta", expression=(given.place("meta"),))
-    value: dict[str, Any] = found.value
+    asked = await operation_input(call, CHANGES)
+    value: dict[str, Any] | None = asked.value("meta")
+    if value is None:
+        raise InvalidParameter("the input meta is needed, as valueMeta", expression=(asked.place("meta"),))
     return value
 
 
@@ -68,6 +69,7 @@ META_ADD = Interaction(
     handle=meta_add,
     summary="Add profiles, security labels and tags to a resource",
     body="parameters",
+    inputs=CHANGES,
     headers=("If-Match",),
     errors=(404, 409, 410, 412, 413, 415, 422),
 )

@@ -7,12 +7,20 @@ from dataclasses import replace
 from fhir_service.api.answer import Answer
 from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
+from fhir_service.api.operation_input import PRESENTATION, Input
 from fhir_service.fhir.errors import MalformedContent
 from fhir_service.fhir.outcomes import outcome_bytes
 from fhir_service.fhir.parameters import Parameter, Parameters, query_parameters
 from fhir_service.validation.json_text import read_json
 from fhir_service.workflows.accept_parameters import accept_parameters
+from fhir_service.workflows.accept_resource import in_thread_if_large
 from fhir_service.workflows.validate_resource import validate_resource
+
+INPUTS = (
+    Input("resource", "Resource", "What is to be validated, if it is not the body itself"),
+    Input("mode", "Code", "`create`, `update`, `delete` or `profile`: what is meant to be done with it"),
+    Input("profile", "Uri", "Canonical URL of the profile it has to conform to"),
+)
 
 
 async def validate(call: Call) -> Answer:
@@ -56,7 +64,7 @@ VALIDATE = Interaction(
     handle=validate,
     summary="Whether a resource would be accepted; nothing is stored",
     body="resource",
-    parameters=("mode", "profile"),
+    inputs=INPUTS,
     errors=(404, 413, 415),
 )
 VALIDATE_INSTANCE = replace(
