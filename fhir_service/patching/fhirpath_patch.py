@@ -50,7 +50,7 @@ class FhirPathPatch:
                 raise UnprocessableContent(text, expression=(f"Parameters.parameter[{index}]",)) from None
         if any(operation.type == "delete" for operation in self.operations):
             without_empty(top.slot.owner)
-        return top.slot.owner.get(top.slot.key)
+        return top.item.value
 
 
 def fhirpath_patch(parameters: Parameters) -> FhirPathPatch:
@@ -88,6 +88,8 @@ def _delete(top: Place, operation: Operation) -> None:
     if len(places) > 1:
         raise PatchFault(f"the path has to select one element; it selects {len(places)}")
     for place in places:
+        if place.key == top.key:
+            raise PatchFault("the whole cannot be deleted; to delete a resource, use DELETE")
         items = place.slot.items
         del items[place.index]
         place.slot.put(items)

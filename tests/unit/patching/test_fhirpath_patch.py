@@ -310,6 +310,7 @@ class TestReplaceAndDelete:
     @pytest.mark.parametrize(
         ("sent", "said"),
         [
+            (delete("Patient"), "the whole cannot be deleted"),
             (delete("Patient.identifier"), "it selects 3"),
             (delete("Patient.birthDat"), "has no element 'birthDat'"),
             (replace("Patient.gender", valueCode="male"), "it selects none"),
