@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from fhir_service import __version__
+from fhir_service.api.content_negotiation import FHIR_JSON, FHIR_XML
 from fhir_service.api.interaction import Interaction
 from fhir_service.definitions.catalogue import DEFAULT_BASE
 from fhir_service.definitions.search_parameters import parameters_of
@@ -66,7 +67,7 @@ def capability_statement(
             "url": base,
         },
         "fhirVersion": FHIR_VERSION,
-        "format": ["json"],
+        "format": ["json", "xml", FHIR_JSON, FHIR_XML],
         "rest": [rest],
     }
     if any(row.body == "patch" for row in rows):
