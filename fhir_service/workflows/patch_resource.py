@@ -32,7 +32,8 @@ from fhir_service.workflows.accept_resource import in_thread_if_large
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 FHIR_JSON = "application/fhir+json"
-PATCH_TYPES = (JSON_PATCH, MERGE_PATCH, FHIR_JSON, "application/json")
+FHIR_XML = "application/fhir+xml"
+PATCH_TYPES = (JSON_PATCH, MERGE_PATCH, FHIR_JSON, FHIR_XML, "application/json")
 _TRIES = 5
 """Before a patch without If-Match gives up against other writers."""
 _NO_DATA = frozenset({"id", "meta", "text", "implicitRules", "language"})
@@ -49,17 +50,17 @@ class Patch(Protocol):
 
 
 def read_patch(media_type: str, body: bytes) -> Patch:
-    """The patch in a body of that media type (lower case, without parameters).
+    """The patch in a body of that media type (lower case, without parameters); of XML the JSON that says the same.
 
     `application/json` may hold any kind: an array is a JSON Patch, a Parameters resource a FHIRPath Patch, any other
     object a merge patch. Raises MalformedContent, UnsupportedMediaType.
     """
     if media_type not in PATCH_TYPES:
-        text = f"Content-Type is '{media_type[:80]}'; a patch is one of {', '.join(PATCH_TYPES[:3])}"
+        text = f"Content-Type is '{media_type[:80]}'; a patch is one of {', '.join(PATCH_TYPES)}"
         raise UnsupportedMediaType(text)
     document = read_json(body)
     is_parameters = isinstance(document, dict) and document.get("resourceType") == "Parameters"
-    if media_type == FHIR_JSON or (media_type == "application/json" and is_parameters):
+    if media_type in (FHIR_JSON, FHIR_XML) or (media_type == "application/json" and is_parameters):
         return _fhirpath_patch(body, document)
     if media_type == JSON_PATCH or (media_type == "application/json" and isinstance(document, list)):
         return json_patch(document)
