@@ -41,6 +41,11 @@ class JsonPatch:
 
     operations: tuple[Operation, ...]
 
+    @property
+    def size(self) -> int:
+        """How many operations there are."""
+        return len(self.operations)
+
     def applied(self, resource: dict[str, Any]) -> Any:
         """The document afterwards; `resource` itself is changed on the way and not to be used again.
 

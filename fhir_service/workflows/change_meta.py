@@ -18,6 +18,7 @@ class AddMeta:
     """Adds what is not there yet. It is a patch."""
 
     meta: dict[str, Any]
+    size = 1
 
     def applied(self, resource: dict[str, Any]) -> dict[str, Any]:
         """The resource afterwards; `resource` itself is changed on the way."""
@@ -39,6 +40,7 @@ class DeleteMeta:
     """Takes away what is there. It is a patch."""
 
     meta: dict[str, Any]
+    size = 1
 
     def applied(self, resource: dict[str, Any]) -> dict[str, Any]:
         """The resource afterwards; `resource` itself is changed on the way."""

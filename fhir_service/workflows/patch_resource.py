@@ -36,6 +36,8 @@ FHIR_XML = "application/fhir+xml"
 PATCH_TYPES = (JSON_PATCH, MERGE_PATCH, FHIR_JSON, FHIR_XML, "application/json")
 _TRIES = 5
 """Before a patch without If-Match gives up against other writers."""
+_PER_OPERATION = 1000
+"""Bytes of a resource that take as long as one operation."""
 _NO_DATA = frozenset({"id", "meta", "text", "implicitRules", "language"})
 """Members that a narrative says nothing of."""
 _MADE_OF_DATA = frozenset({"generated", "extensions"})
@@ -44,6 +46,10 @@ _NOTHING_SAID = "empty"
 
 class Patch(Protocol):
     """What to change. One patch can be applied to any number of resources."""
+
+    @property
+    def size(self) -> int:
+        """How many operations it has."""
 
     def applied(self, resource: dict[str, Any]) -> Any:
         """The resource afterwards; the one that was given is used up. Raises UnprocessableContent."""
@@ -99,7 +105,8 @@ async def patch_resource(
         current = await repository.read(resource_type, resource_id, access)
         if if_match is not None and current.version != if_match:
             raise PreconditionFailed(f"If-Match names version {if_match}; {current.version} is the current one")
-        text = await in_thread_if_large(len(current.text), lambda: patched(current.text, patch))  # noqa: B023  # awaited
+        size = len(current.text) + patch.size * _PER_OPERATION
+        text = await in_thread_if_large(size, lambda: patched(current.text, patch))  # noqa: B023  # awaited
         change = Update(resource_type, resource_id, text, current.version, if_changed=True)
         try:
             (outcome,) = await repository.commit([change], access)

@@ -57,7 +57,7 @@ def theirs(document: Any, operations: list[Any]) -> Any:
         return FAILED
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(DOCUMENTS, st.lists(OPERATIONS, max_size=4))
 def test_whatever_the_json_patch_it_does_what_another_implementation_does(
     document: dict[str, Any], operations: list[Any]
@@ -185,7 +185,7 @@ FHIRPATH_PATCHES = st.lists(
 ).map(lambda operations: {"resourceType": "Parameters", "parameter": operations} if operations else None)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(
     st.one_of(
         st.tuples(st.just(JSON_PATCH), JSON_PATCHES),
