@@ -99,7 +99,7 @@ async def test_cap_2_every_interaction_it_claims_works_for_every_type(idle_clien
     }
     for resource in of_data:
         claimed = {entry["code"] for entry in resource["interaction"]}
-        assert claimed == set(expected) == codes - whole - {"capabilities"}
+        assert claimed == set(expected) == codes - whole - {"capabilities", "search-compartment"}
         for code in claimed:
             method, path, status = expected[code]
             body = {"content": b"{}"} if method in ("POST", "PUT") else {}
@@ -168,7 +168,9 @@ def test_cap_2_includes_and_conditions_are_stated_once_rows_have_them() -> None:
         replace(create, code="update", path="{type}", answers=(200, 201)),
         replace(create, code="delete", path="{type}", method="DELETE"),
         replace(create, code="patch", method="PATCH", body="patch"),
-        replace(search, path="Patient/{id}/{member}", compartment="http://hl7.org/fhir/CompartmentDefinition/patient"),
+        replace(
+            search, code="search-compartment", path="{type}/{id}/{member}", types=frozenset({"Patient", "Encounter"})
+        ),
     )
     stated = json.loads(capability_statement(rows, {"Device", "Observation", "Patient"}, BASE))
     (rest,) = stated["rest"]
