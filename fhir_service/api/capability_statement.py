@@ -11,7 +11,7 @@ from fhir_service.api.interaction import Interaction
 from fhir_service.definitions.catalogue import DEFAULT_BASE
 from fhir_service.definitions.search_parameters import parameters_of
 from fhir_service.fhir.models import FHIR_VERSION, built
-from fhir_service.search.query import search_parameters
+from fhir_service.search.offered import search_includes, search_parameters, search_revincludes
 from fhir_service.workflows.patch_resource import PATCH_TYPES
 
 _CHANGED = "2026-11-21"
@@ -27,6 +27,7 @@ _NORMATIVE = frozenset(
     }
 )
 """Types whose definition is normative in R4; the rest is for trial use, like the conditional writes."""
+_COMPARTMENTS = "http://hl7.org/fhir/CompartmentDefinition"
 _CONDITIONAL_WRITES = ("conditionalCreate", "conditionalUpdate", "conditionalDelete")
 
 
@@ -52,8 +53,10 @@ def capability_statement(
         rest["interaction"] = interactions
     if operations := _operations(of_the_system):
         rest["operation"] = operations
-    if compartments := sorted({row.compartment for row in rows if row.compartment}):
-        rest["compartment"] = compartments
+    if compartments := sorted(
+        {name for row in rows if "{member}" in row.path for name in types if row.is_for(name, types)}
+    ):
+        rest["compartment"] = [f"{_COMPARTMENTS}/{name.lower()}" for name in compartments]
     statement: dict[str, Any] = {
         "resourceType": "CapabilityStatement",
         "name": "FhirService",
@@ -112,31 +115,23 @@ def _conditions(rows: Sequence[Interaction]) -> dict[str, Any]:
 def _included(rows: Sequence[Interaction], types: Collection[str], name: str) -> dict[str, list[str]]:
     """What `_include` and `_revinclude` can bring, where the rows of searching have them."""
     offered = {parameter for row in rows if row.code == "search-type" for parameter in row.parameters}
-    included = [f"{name}:{code}" for code, kind in search_parameters(name) if kind == "reference"]
-    pointing = [
-        f"{source}:{code}"
-        for source in sorted(types)
-        for code, kind in search_parameters(source)
-        if kind == "reference" and name in (parameters_of(source)[code].target or (name,))
-    ]
-    found = {}
-    if "_include" in offered and included:
-        found["searchInclude"] = ["*", *included]
-    if "_revinclude" in offered and pointing:
-        found["searchRevInclude"] = pointing
-    return found
+    found = {
+        "searchInclude": search_includes(name) if "_include" in offered else (),
+        "searchRevInclude": search_revincludes(name, types) if "_revinclude" in offered else (),
+    }
+    return {member: list(values) for member, values in found.items() if values}
 
 
 def _parameters(name: str, canonical_base: str) -> list[dict[str, str]]:
     definitions = parameters_of(name, canonical_base)
     found = []
-    for code, kind in search_parameters(name):
-        entry = {"name": code, "type": kind}
-        if (definition := definitions.get(code)) is not None:
-            entry["definition"] = definition.url
-            if definition.expression:
-                entry["documentation"] = definition.expression
-        found.append(entry)
+    for one in search_parameters(name):
+        definition = definitions[one.name]
+        entry = {"name": one.name, "definition": definition.url, "type": one.type}
+        told = [definition.expression] if definition.expression else []
+        if one.modifiers:
+            told.append(f"modifiers: {', '.join(one.modifiers)}")
+        found.append(entry | ({"documentation": "; ".join(told)} if told else {}))
     return found
 
 
