@@ -15,7 +15,11 @@ from fastapi.openapi.utils import get_openapi
 
 from fhir_service.api.content_negotiation import FHIR_JSON, FHIR_XML, FORM
 from fhir_service.api.interaction import Interaction
+<<<<<<< HEAD
 from fhir_service.search.offered import search_parameters
+=======
+from fhir_service.api.operation_input import Input
+>>>>>>> main
 from fhir_service.workflows.patch_resource import JSON_PATCH, MERGE_PATCH
 
 Schema = dict[str, Any]
@@ -66,10 +70,21 @@ _PARAMETERS: dict[str, tuple[str, Schema]] = {
     "_include": ("`Type:parameter`: what matches refer to; may be repeated", _TEXT),
     "_revinclude": ("`Type:parameter`: what refers to matches; may be repeated", _TEXT),
     "_total": ("Whether to count all matches", {"type": "string", "enum": ["none", "estimate", "accurate"]}),
+<<<<<<< HEAD
     "_cursor": ("Where the page begins; taken from a `next` link", _TEXT),
     "_since": ("Only versions made at or after this instant", _TEXT),
     "_at": ("Only versions that were current at some time in this year, month, day or instant", _TEXT),
     "_type": ("Resource types to return, with commas between them", _TEXT),
+=======
+    "_cursor": ("Where the page begins; taken from a `next` link", {"type": "string"}),
+    "mode": (
+        "All of it, its normative part, or the terminologies",
+        {"type": "string", "enum": ["full", "normative", "terminology"]},
+    ),
+    "_since": ("Only versions made at or after this instant", {"type": "string"}),
+    "_at": ("Only versions that were current at some time in this year, month, day or instant", {"type": "string"}),
+    "_type": ("Resource types to return, with commas between them", {"type": "string"}),
+>>>>>>> main
 }
 _HEADERS = {
     "If-Match": 'ETag of the version that is replaced, such as `W/"3"`; 412 where it is not the current one',
@@ -111,7 +126,7 @@ def _name(row: Interaction, taken: set[str]) -> str:
     """An `operationId` of its own for each row; where the code and method do not tell, the path does."""
     name = f"{row.code}-{row.method}".lower()
     if name in taken:
-        name = "-".join([name, *re.findall("[a-z]+", row.path)])
+        name = "-".join([name, *re.findall("[a-z]+", row.path.lower())])
     taken.add(name)
     return name
 
@@ -150,6 +165,7 @@ def _path_parameters(row: Interaction, types: list[str]) -> list[Schema]:
     ]
 
 
+<<<<<<< HEAD
 def _query_parameters(row: Interaction, types: list[str]) -> list[Schema]:
     """Those of the row, for a search those of all types, and those of every answer."""
     described = {name: _PARAMETERS[name] for name in row.parameters}
@@ -172,6 +188,23 @@ def _search_parameters(types: list[str]) -> dict[str, tuple[str, Schema]]:
         name: (f"A {kind} of {'every type' if owners == types else ', '.join(owners)}", _TEXT)
         for name, (kind, owners) in sorted(found.items())
     }
+=======
+def _query_parameters(row: Interaction) -> list[Schema]:
+    return (
+        [
+            {"name": name, "in": "query", "description": _PARAMETERS[name][0], "schema": _PARAMETERS[name][1]}
+            for name in row.parameters
+        ]
+        + [_input(entry) for entry in row.inputs if entry.simple and row.method == "GET"]
+        + [{"name": "_format", "in": "query", "schema": {"type": "string", "enum": ["json", FHIR_JSON]}}]
+    )
+
+
+def _input(entry: Input) -> Schema:
+    kind = {"Boolean": "boolean", "Integer": "integer"}.get(entry.kind, "string")
+    schema: Schema = {"type": "array", "items": {"type": kind}} if entry.repeats else {"type": kind}
+    return {"name": entry.name, "in": "query", "description": entry.text, "schema": schema}
+>>>>>>> main
 
 
 def _header_parameters(row: Interaction) -> list[Schema]:
