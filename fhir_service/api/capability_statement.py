@@ -50,16 +50,17 @@ def capability_statement(interactions: Sequence[Interaction], types: Iterable[st
 def _resource(interactions: Sequence[Interaction], resource_type: str) -> dict[str, Any]:
     rows = [row for row in interactions if row.types is None or resource_type in row.types]
     codes = {row.code for row in rows}
+    by_search = {(row.code, row.path) for row in rows}
     resource: dict[str, Any] = {
         "type": resource_type,
         "interaction": _codes(rows, _OF_A_TYPE),
         "versioning": "versioned",
         "readHistory": "history-instance" in codes,
         "updateCreate": "update" in codes,
-        "conditionalCreate": False,
+        "conditionalCreate": any(row.code == "create" and "If-None-Exist" in row.headers for row in rows),
         "conditionalRead": "full-support",
-        "conditionalUpdate": False,
-        "conditionalDelete": "not-supported",
+        "conditionalUpdate": ("update", "{type}") in by_search,
+        "conditionalDelete": "single" if ("delete", "{type}") in by_search else "not-supported",
         "referencePolicy": ["literal"],
         "searchParam": [{"name": name, "type": kind} for name, kind in search_parameters(resource_type)],
     }

@@ -10,12 +10,13 @@ from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from fhir_service.api.call import Call, Service, read_pairs
+from fhir_service.api.call import Call, Service
 from fhir_service.api.content_negotiation import require_acceptable
 from fhir_service.api.error_responses import NotAllowed
 from fhir_service.api.interaction import Interaction
 from fhir_service.fhir.errors import NotFound, UnknownType
 from fhir_service.fhir.references import ID
+from fhir_service.search.query_text import read_pairs
 
 Key = tuple[str, ...]
 
