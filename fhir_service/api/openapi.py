@@ -5,6 +5,7 @@ It speaks of `{type}` where the rows do; which parameters a type has is in the C
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -54,9 +55,10 @@ def openapi_of(app: FastAPI, interactions: Sequence[Interaction], types: Iterabl
     """The document of an app whose FHIR API lies below `prefix`; made once."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+        names: set[str] = set()
         for row in interactions:
             path = document["paths"].setdefault(_path(row, prefix), {})
-            path.setdefault(row.method.lower(), _operation(row, sorted(types)))
+            path.setdefault(row.method.lower(), _operation(row, sorted(types), _name(row, names)))
         document.setdefault("components", {}).setdefault("schemas", {}).update(_schemas())
         app.openapi_schema = document
     return app.openapi_schema
@@ -66,11 +68,20 @@ def _path(row: Interaction, prefix: str) -> str:
     return f"{prefix}/{row.path}".rstrip("/")
 
 
-def _operation(row: Interaction, types: list[str]) -> Schema:
+def _name(row: Interaction, taken: set[str]) -> str:
+    """An `operationId` of its own for each row; where the code and method do not tell, the path does."""
+    name = f"{row.code}-{row.method}".lower()
+    if name in taken:
+        name = "-".join([name, *re.findall("[a-z]+", row.path)])
+    taken.add(name)
+    return name
+
+
+def _operation(row: Interaction, types: list[str], name: str) -> Schema:
     operation: Schema = {
         "tags": ["operations" if row.definition else "FHIR"],
         "summary": row.summary,
-        "operationId": f"{row.code}-{row.method}".lower(),
+        "operationId": name,
         "parameters": [*_path_parameters(row, types), *_query_parameters(row), *_header_parameters(row)],
         "responses": {str(status): _response(status) for status in sorted({*row.answers, *row.errors, *_ALWAYS})},
     }
