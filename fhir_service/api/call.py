@@ -96,6 +96,10 @@ class Call:
         """The search that a conditional interaction depends on. Raises InvalidParameter, UnsupportedParameter."""
         return parse_condition(resource_type, text, base=self.base, terminology=self.service.terminology)
 
+    async def body(self) -> bytes:
+        """The body, whatever it is. Raises TooLarge, ClientGone."""
+        return await self._body()
+
     async def resource_body(self) -> bytes:
         """The body, which has to be JSON. Raises UnsupportedMediaType, TooLarge, ClientGone."""
         require_json(self.header(b"content-type"))

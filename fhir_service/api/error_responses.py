@@ -13,7 +13,7 @@ from fhir_service.api.answer import Answer, Headers
 from fhir_service.api.call import ClientGone
 from fhir_service.api.content_negotiation import FHIR_JSON
 from fhir_service.api.request_id import request_id
-from fhir_service.fhir.errors import FhirError, Issue, MethodNotSupported
+from fhir_service.fhir.errors import FhirError, Issue, MethodNotSupported, UnsupportedMediaType
 from fhir_service.fhir.outcomes import outcome_bytes
 
 _log = logging.getLogger("fhir_service.api")
@@ -29,6 +29,15 @@ class NotAllowed(MethodNotSupported):
         self.allowed = allowed
 
 
+class NoPatch(UnsupportedMediaType):
+    """The body is no kind of patch that this server reads (415, RFC 5789 section 2.2)."""
+
+    def __init__(self, content_type: str, accepted: tuple[str, ...]) -> None:
+        sent = f"'{content_type[:80]}'" if content_type else "missing"
+        super().__init__(f"Content-Type is {sent}; a patch is one of {', '.join(accepted)}, in UTF-8 and of R4")
+        self.accepted = accepted
+
+
 def error_answer(error: FhirError) -> Answer:
     """Status and OperationOutcome of an error."""
     return Answer(error.status, outcome_bytes(error.issues), _headers(error))
@@ -37,6 +46,8 @@ def error_answer(error: FhirError) -> Answer:
 def _headers(error: FhirError) -> Headers:
     if isinstance(error, NotAllowed):
         return ((b"allow", ", ".join(error.allowed).encode()),)
+    if isinstance(error, NoPatch):
+        return ((b"accept-patch", ", ".join(error.accepted).encode()),)
     if error.status == 413:  # what is still under way is not read
         return ((b"connection", b"close"),)
     if error.status == 503:

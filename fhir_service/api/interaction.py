@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 from fhir_service.api.call import Call
 
 Handler = Callable[[Call], Awaitable[ASGIApp]]
-Body = Literal["", "resource", "bundle", "form"]
+Body = Literal["", "resource", "bundle", "form", "patch", "parameters"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

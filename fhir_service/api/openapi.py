@@ -15,12 +15,19 @@ from fastapi.openapi.utils import get_openapi
 
 from fhir_service.api.content_negotiation import FHIR_JSON, FORM
 from fhir_service.api.interaction import Interaction
+from fhir_service.workflows.patch_resource import JSON_PATCH, MERGE_PATCH
 
 Schema = dict[str, Any]
 
 _ALWAYS = (400, 406, 421, 500, 503)
 """What every row can answer besides: bad parameter or content, no such format, a foreign Host, a crash, no database."""
-_BODIES = {"resource": (FHIR_JSON, "Resource"), "bundle": (FHIR_JSON, "Bundle"), "form": (FORM, "Form")}
+_BODIES = {
+    "resource": ((FHIR_JSON, "Resource"),),
+    "bundle": ((FHIR_JSON, "Bundle"),),
+    "form": ((FORM, "Form"),),
+    "parameters": ((FHIR_JSON, "Parameters"),),
+    "patch": ((JSON_PATCH, "JsonPatch"), (MERGE_PATCH, "MergePatch"), (FHIR_JSON, "Parameters")),
+}
 _PARAMETERS: dict[str, tuple[str, Schema]] = {
     "_id": ("Ids, with commas between them", {"type": "string"}),
     "_lastUpdated": ("When it was last written, such as `ge2026-01-01`; may be repeated", {"type": "string"}),
@@ -86,8 +93,7 @@ def _operation(row: Interaction, types: list[str], name: str) -> Schema:
         "responses": {str(status): _response(status) for status in sorted({*row.answers, *row.errors, *_ALWAYS})},
     }
     if row.body:
-        media_type, schema = _BODIES[row.body]
-        content = {media_type: {"schema": _reference(schema)}}
+        content = {media_type: {"schema": _reference(schema)} for media_type, schema in _BODIES[row.body]}
         operation["requestBody"] = {"required": row.body != "form", "content": content}
     return operation
 
@@ -146,5 +152,8 @@ def _schemas() -> Schema:
         "Resource": resource("Any FHIR R4 resource (http://hl7.org/fhir/R4)"),
         "Bundle": resource("A Bundle of type transaction or batch", type={"type": "string"}, entry=objects),
         "OperationOutcome": resource("What is wrong, issue by issue", issue=objects),
+        "Parameters": resource("The inputs of an operation, or the operations of a FHIRPath Patch", parameter=objects),
+        "JsonPatch": {"type": "array", "items": {"type": "object"}, "description": "JSON Patch (RFC 6902)"},
+        "MergePatch": {"type": "object", "description": "JSON Merge Patch (RFC 7396)"},
         "Form": {"type": "object", "additionalProperties": {"type": "string"}},
     }

@@ -7,6 +7,7 @@ from fhir_service.api.interactions.capabilities import CAPABILITIES
 from fhir_service.api.interactions.create import CREATE
 from fhir_service.api.interactions.delete import DELETE, DELETE_FOUND
 from fhir_service.api.interactions.history import HISTORY_INSTANCE, HISTORY_SYSTEM, HISTORY_TYPE
+from fhir_service.api.interactions.patch import PATCH, PATCH_FOUND
 from fhir_service.api.interactions.process_bundle import BATCH, TRANSACTION
 from fhir_service.api.interactions.read import READ
 from fhir_service.api.interactions.search import SEARCH, SEARCH_BY_FORM
@@ -25,6 +26,8 @@ INTERACTIONS: tuple[Interaction, ...] = (
     VREAD,
     UPDATE,
     UPDATE_FOUND,
+    PATCH,
+    PATCH_FOUND,
     DELETE,
     DELETE_FOUND,
     HISTORY_INSTANCE,

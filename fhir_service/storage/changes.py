@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -90,10 +90,15 @@ class HistoryPage:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some of the matches of a search; `next` is the cursor of the page after it, None on the last."""
+    """Some of the matches of a search; `next` is the cursor of the page after it, None on the last.
+
+    `included` is what they bring along, each resource once; `included_cut` says that there was too much of it.
+    """
 
     matches: list[Stored]
     next: str | None
+    included: list[Stored] = field(default_factory=list)
+    included_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)

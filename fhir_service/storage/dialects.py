@@ -9,18 +9,23 @@ from typing import Any, Protocol
 
 import msgspec
 
-from fhir_service.search.query import Query
+from fhir_service.fhir.access import Access
+from fhir_service.search.query import Cursor, TypeSearch
 from fhir_service.storage import postgresql_rows, postgresql_search, sqlite_rows, sqlite_search
 from fhir_service.storage.changes import Key
 from fhir_service.storage.index_writing import RowStore
 from fhir_service.storage.sessions import Row, Session
+from fhir_service.storage.sorting import Order
 
 
 class Search(Protocol):
     """The searches of one database."""
 
-    async def find(self, session: Session, query: Query, limit: int) -> Sequence[Row]: ...
-    async def count(self, session: Session, query: Query) -> int: ...
+    async def find(
+        self, session: Session, search: TypeSearch, access: Access, after: Cursor | None, limit: int
+    ) -> tuple[Sequence[Row], Order]: ...
+    async def count(self, session: Session, search: TypeSearch, access: Access) -> int: ...
+    async def estimate(self, session: Session, search: TypeSearch, access: Access) -> int: ...
     async def holders(self, session: Session, hashes: Sequence[int]) -> Sequence[Row]: ...
 
 
@@ -37,6 +42,7 @@ class Dialect:
     key_values: Callable[[Sequence[Key]], tuple[Any, ...]]
     pack: Callable[[Sequence[int]], Any]
     unpack: Callable[[Any], tuple[int, ...]]
+    whose: tuple[str, ...]
     postings: bool
     readers: int
     for_reads: tuple[str, ...] = ()
@@ -70,6 +76,7 @@ SQLITE = Dialect(
     key_values=_json_keys,
     pack=_packed,
     unpack=_unpacked,
+    whose=("resource_key",),
     postings=True,
     readers=4,
     for_reads=("PRAGMA query_only=ON",),
@@ -84,6 +91,7 @@ POSTGRESQL = Dialect(
     key_values=_array_keys,
     pack=list,
     unpack=tuple,
+    whose=("resource_key", "partition_key"),
     postings=False,
     readers=8,
     # A plan made once for all hashes cannot know that one is rare and another is in every row.

@@ -11,7 +11,7 @@ import msgspec
 
 from fhir_service.search.index_values import IndexValues, IntervalValue
 from fhir_service.search.parameters import sort_date_parameter
-from fhir_service.search.terms import hash_of, hashes_of
+from fhir_service.search.terms import hash_of, hashes_of, interval_scope
 
 NO_LOW, NO_HIGH = 2**63 - 1, -(2**63)
 """Where a resource without a date of its own stands in time: last in both directions."""
@@ -50,10 +50,8 @@ NO_ROWS = IndexRows()
 
 def index_rows(values: IndexValues) -> IndexRows:
     """The rows for these values."""
-    own_date = values.sort_values.get(sort_date_parameter(values.resource_type) or "")
-    if own_date is None and values.sort_date is not None:
-        own_date = (values.sort_date, values.sort_date)
-    low, high = (NO_LOW, NO_HIGH) if own_date is None else (int(own_date[0]), int(own_date[1]))
+    own = interval_scope(values.resource_type, sort_date_parameter(values.resource_type) or "")
+    own_dates = [date for date in values.dates if date.scope == own]
     tables = {
         "date_value": _intervals(values.dates, int),
         "number_value": _intervals(values.numbers, float),
@@ -62,8 +60,8 @@ def index_rows(values: IndexValues) -> IndexRows:
     }
     return IndexRows(
         hashes_of(values),
-        low,
-        high,
+        min((int(date.low) for date in own_dates), default=NO_LOW),
+        max((int(date.high) for date in own_dates), default=NO_HIGH),
         storable(msgspec.json.encode(values.sort_values).decode()).replace("\\u0000", " "),
         {table: rows for table, rows in tables.items() if rows},
         " ".join(words_of(values.narrative)),

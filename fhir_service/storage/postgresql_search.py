@@ -1,53 +1,112 @@
-"""Searches on PostgreSQL: one array of hashes on the row, with a GIN index, and partitions by patient."""
+"""Searches on PostgreSQL: an array of hashes on the row with a GIN index, rows for the rest, partitions by patient."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
-from fhir_service.search.query import Query
-from fhir_service.search.terms import hash_of
+from fhir_service.fhir.access import Access
+from fhir_service.search.criteria import SortKey
+from fhir_service.search.cursor import Cursor
+from fhir_service.search.query import TypeSearch
+from fhir_service.storage.criteria_sql import Conditions, Subject
+from fhir_service.storage.date_bounds import date_bounds
 from fhir_service.storage.sessions import Row, Session
-from fhir_service.storage.sql_text import Values, all_of, column_conditions
+from fhir_service.storage.sorting import Order, order_of
+from fhir_service.storage.sql_text import Values, all_of
 
-_ROW = "SELECT type, id, version, last_updated, deleted, text, resource_key FROM resource_current WHERE"
+_COLUMNS = "c.type, c.id, c.version, c.last_updated, c.deleted, c.text, c.resource_key"
+_COUNTED = 10_000
+"""Up to so many matches are counted where an estimate would do."""
 
 
-async def find(session: Session, query: Query, limit: int) -> Sequence[Row]:
-    """At most `limit` rows in order of their keys."""
+async def find(
+    session: Session, search: TypeSearch, access: Access, after: Cursor | None, limit: int
+) -> tuple[Sequence[Row], Order]:
+    """At most `limit` rows behind a place, each with the values it is sorted by, and the order they are in."""
     values = Values()
-    conditions = _conditions(query, values)
-    if query.after is not None:
-        conditions.append(f"resource_key > {values(query.after.resource_key)}")
-    statement = f"{_ROW} {all_of(conditions)} ORDER BY resource_key LIMIT {values(limit)}"
-    return await session.fetch(statement, *values.taken)
+    order = order_of(search, values, sort_value)
+    conditions = _conditions(search, access, values) + order.after(after, values)
+    if order.columns:
+        conditions += date_bounds(search, "c", values)
+    words = (
+        *("SELECT", _COLUMNS + order.expressions, "FROM resource_current c WHERE", all_of(conditions)),
+        *("ORDER BY", order.words(), "LIMIT", values(limit)),
+    )
+    return await session.fetch(" ".join(words), *values.taken), order
 
 
-async def count(session: Session, query: Query) -> int:
-    """How many rows there are, on the word of their hashes."""
+async def count(session: Session, search: TypeSearch, access: Access) -> int:
+    """How many rows there are."""
     values = Values()
-    conditions = all_of(_conditions(query, values))
-    rows = await session.fetch(" ".join(("SELECT count(*) FROM resource_current WHERE", conditions)), *values.taken)
-    return int(rows[0][0])
+    words = ("SELECT count(*) FROM resource_current c WHERE", all_of(_conditions(search, access, values)))
+    return int((await session.fetch(" ".join(words), *values.taken))[0][0])
+
+
+async def estimate(session: Session, search: TypeSearch, access: Access) -> int:
+    """About how many rows there are: counted where they are few, else what the planner thinks."""
+    values = Values()
+    matches = f"SELECT 1 FROM resource_current c WHERE {all_of(_conditions(search, access, values))}"  # noqa: S608  # parameters
+    limit = values(_COUNTED)
+    counted = f"SELECT count(*) FROM (SELECT 1 FROM ({matches}) m LIMIT {limit}::int) n"  # noqa: S608  # parameters
+    found = int((await session.fetch(counted, *values.taken))[0][0])
+    if found < _COUNTED:
+        return found
+    plan = await session.fetch(f"EXPLAIN (FORMAT JSON) {matches}", *values.taken[:-1])
+    return max(found, int(json.loads(plan[0][0])[0]["Plan"]["Plan Rows"]))
 
 
 async def holders(session: Session, hashes: Sequence[int]) -> Sequence[Row]:
     """All rows of any type that have one of these hashes, in order of their keys."""
-    return await session.fetch(f"{_ROW} NOT deleted AND hashes && $1::bigint[] ORDER BY resource_key", list(hashes))
+    where = "FROM resource_current c WHERE NOT c.deleted AND c.hashes && $1::bigint[] ORDER BY c.resource_key"
+    return await session.fetch(" ".join(("SELECT", _COLUMNS, where)), list(hashes))
 
 
-def _conditions(query: Query, values: Values) -> list[str]:
-    kind = query.resource_type
-    conditions = [f"type = {values(kind)}", "NOT deleted"]
-    single: list[int] = []
-    for criterion in query.indexed:
-        hashes = [hash_of(term) for term in criterion.terms]
-        if len(hashes) == 1:
-            single += hashes
-        else:
-            conditions.append(f"hashes && {values(hashes)}::bigint[]")
-        # A resource lies in the partition of the one patient it belongs to, so the others need no look.
-        if criterion.patient is not None:
-            conditions.append(f"partition_key = {values(criterion.patient)}")
-    if single:
-        conditions.append(f"hashes @> {values(single)}::bigint[]")
-    return conditions + column_conditions(query, values)
+def sort_value(key: SortKey, row: str, values: Values) -> str:
+    if key.kind == "id":
+        return f'({row}.id COLLATE "C")'
+    value = f"({row}.sort_values -> {values(key.parameter)}::text ->> {int(key.descending)})"
+    return f"{value}::float8" if key.kind == "number" else f'({value} COLLATE "C")'
+
+
+def _conditions(search: TypeSearch, access: Access, values: Values) -> list[str]:
+    conditions = Conditions(WORDS, values, access)
+    subject = Subject(search.resource_type, "c.resource_key", "c")
+    return [*conditions.live(search.resource_type, "c"), *conditions.all(search.criteria, subject)]
+
+
+class _Words:
+    """See `criteria_sql.Words`."""
+
+    def has_terms(self, hashes: Sequence[int], subject: Subject, values: Values) -> str:
+        return f"{subject.row}.hashes && {values(list(hashes))}::bigint[]"
+
+    def has_all_terms(self, hashes: Sequence[int], subject: Subject, values: Values) -> list[str]:
+        return [f"{subject.row}.hashes @> {values(list(hashes))}::bigint[]"]
+
+    def has_words(self, where: str, alternatives: Sequence[Sequence[str]], subject: Subject, values: Values) -> str:
+        wanted = " | ".join("(" + " & ".join(f"'{word}'" for word in words) + ")" for words in alternatives)
+        column = "narrative" if where == "narrative" else "content"
+        same = self.of_subject("f", subject)
+        held = f"f.{column} @@ {values(wanted)}::text::tsquery"
+        return f"EXISTS (SELECT 1 FROM full_text f WHERE {same} AND {held})"  # noqa: S608  # parameters
+
+    def contains(self, text: str, part: str) -> str:
+        return f"strpos({text}, {part}) > 0"
+
+    def of_subject(self, alias: str, subject: Subject) -> str:
+        return f"{alias}.resource_key = {subject.key} AND {alias}.partition_key = {subject.row}.partition_key"
+
+    def in_partition(self, patient: str, subject: Subject, values: Values) -> list[str]:
+        return [f"{subject.row}.partition_key = {values(patient)}"]
+
+    def of_source(self, row: str, link: str) -> str:
+        return f"{row}.resource_key = {link}.resource_key AND {row}.partition_key = {link}.partition_key"
+
+    def of_target(self, row: str, link: str, target_type: str) -> str:
+        same = f"{row}.type = {link}.target_type AND {row}.id = {link}.target_id"
+        # A patient lies in the partition of its own name.
+        return f"{same} AND {row}.partition_key = {link}.target_id" if target_type == "Patient" else same
+
+
+WORDS = _Words()

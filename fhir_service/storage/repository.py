@@ -12,7 +12,7 @@ from typing import TypeVar
 from fhir_service.fhir.access import Access
 from fhir_service.fhir.errors import Forbidden, Gone, NotFound, StoreUnavailable
 from fhir_service.search.history_query import HistoryQuery
-from fhir_service.search.query import Cursor, Query
+from fhir_service.search.query import Query
 from fhir_service.storage import statements
 from fhir_service.storage.changes import (
     Change,
@@ -36,6 +36,7 @@ from fhir_service.storage.history import history_page, history_total
 from fhir_service.storage.migrate import NewerDatabase, bring_up_to_date
 from fhir_service.storage.preparation import Prepared, all_prepared, is_id, may_write, size_of
 from fhir_service.storage.rows import stored
+from fhir_service.storage.searching import number_of, page_of
 from fhir_service.storage.transaction import Transaction, run_transaction
 from fhir_service.storage.writer import Writer
 
@@ -122,22 +123,19 @@ class Repository:
         return found
 
     async def search(self, query: Query, access: Access) -> Page:
-        """The next matches in order of their first commit. Rows that others add or change meanwhile neither move nor
-        repeat those that were there."""
-        if not access.may_read(query.resource_type):
-            return Page([], None)
-        async with self._database.searching() as session:
-            rows = await self._database.dialect.search.find(session, query, query.count + 1)
-        page = rows[: query.count]
-        after = Cursor((), page[-1][6]).text(query.sort) if len(rows) > query.count else None
-        return Page([stored(row) for row in page], after)
+        """The next matches in the order of the query, which ends with that of their first commits. Rows that others
+        add or change meanwhile neither move nor repeat those that were there.
+
+        Raises InvalidParameter for a search too deep to be run, TooCostly for one that takes too long.
+        """
+        one_statement = len(query.searches) < 2 and not query.includes
+        async with self._database.searching() if one_statement else self._database.snapshot() as session:
+            return await page_of(session, self._database.dialect, query, access)
 
     async def count(self, query: Query, access: Access) -> int:
-        """How many matches there are on all pages."""
-        if not access.may_read(query.resource_type):
-            return 0
+        """How many matches there are on all pages; about how many, where the query asks for an estimate."""
         async with self._database.searching() as session:
-            return await self._database.dialect.search.count(session, query)
+            return await number_of(session, self._database.dialect, query, access)
 
     async def everything(self, patient_id: str, access: Access) -> list[Stored]:
         """The patient, its compartment, what those refer to, and the Provenance of all of it. Raises NotFound, Gone."""

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from fhir_service.search.criteria import IdCriterion, LastUpdatedCriterion
-from fhir_service.search.query import Query
-
 
 class Values:
     """The values of a statement; calling it takes one in and gives the parameter that stands for it."""
@@ -25,22 +22,9 @@ class Values:
 
 
 def all_of(conditions: Iterable[str]) -> str:
-    return " AND ".join(conditions) or "TRUE"
+    """Each condition in brackets of its own, so that none takes a neighbour's operator."""
+    return " AND ".join(f"({condition})" for condition in conditions) or "TRUE"
 
 
-def column_conditions(query: Query, values: Values, row: str = "") -> list[str]:
-    """The criteria that are columns of a current row: `_id` and `_lastUpdated`."""
-    conditions = []
-    for criterion in query.criteria:
-        if isinstance(criterion, IdCriterion):
-            conditions.append(f"{row}id IN ({values.many(_storable(criterion.ids))})")
-        elif isinstance(criterion, LastUpdatedCriterion):
-            column = f"{row}last_updated"
-            ranges = (f"{column} >= {values(low)} AND {column} < {values(high)}" for low, high in criterion.ranges)
-            conditions.append(f"({' OR '.join(ranges)})")
-    return conditions
-
-
-def _storable(ids: Iterable[str]) -> tuple[str, ...]:
-    """PostgreSQL has no U+0000 in text; no id has it either."""
-    return tuple(found.replace("\x00", " ") for found in ids)
+def any_of(conditions: Iterable[str]) -> str:
+    return " OR ".join(f"({condition})" for condition in conditions) or "FALSE"

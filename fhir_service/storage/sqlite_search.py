@@ -1,38 +1,98 @@
-"""Searches on SQLite: postings of hashes, walked in order of the resources' keys."""
+"""Searches on SQLite, whose planner knows little of what is in the tables: the way to the rows is chosen here.
+
+A walk begins with the rows of the criterion that the fewest resources meet, and asks each whether it meets the others;
+where all are common it goes along the order that is wanted, and ends when the page is full.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from fhir_service.search.criteria import IdCriterion
-from fhir_service.search.query import Query
+from fhir_service.fhir.access import Access
+from fhir_service.search.criteria import AnyCriterion, HasTerm, SortKey
+from fhir_service.search.cursor import Cursor
+from fhir_service.search.query import TypeSearch
 from fhir_service.search.terms import hash_of
+from fhir_service.storage.criteria_sql import Conditions, Subject, flattened
+from fhir_service.storage.date_bounds import date_bounds
 from fhir_service.storage.sessions import Row, Session
-from fhir_service.storage.sql_text import Values, all_of, column_conditions
+from fhir_service.storage.sorting import Order, order_of
+from fhir_service.storage.sql_text import Values, all_of
+from fhir_service.storage.sqlite_sources import WORDS, is_cheap, source
 
 _COLUMNS = "c.type, c.id, c.version, c.last_updated, c.deleted, c.text, c.resource_key"
 _ENOUGH = 2000
-"""From so many postings on a hash counts as frequent, and nobody counts on."""
+"""From so many rows on a criterion counts as common, and nobody counts on."""
 _BATCH = 500
 """Hashes in one statement; SQLite limits the parameters of one."""
+_COUNTED = 12
+"""Criteria that are weighed against each other; a search with more begins with one of these all the same."""
 
 
-async def find(session: Session, query: Query, limit: int) -> Sequence[Row]:
-    """At most `limit` rows in order of their keys."""
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """The criterion a walk begins with; `common` if so many resources meet it that an order is worth keeping to."""
+
+    criterion: AnyCriterion
+    common: bool
+
+
+async def find(
+    session: Session, search: TypeSearch, access: Access, after: Cursor | None, limit: int
+) -> tuple[Sequence[Row], Order]:
+    """At most `limit` rows behind a place, each with the values it is sorted by, and the order they are in."""
+    start = await _start(session, search, access)
+    in_order = start is None or (start.common and (bool(search.sort) or not _is_one_term(start.criterion)))
+    if start is None or (in_order and _walkable(search)):
+        return await _walk(session, search, access, after, limit)
     values = Values()
-    source, key, conditions = await _matches(session, query, values)
-    if query.after is not None:
-        conditions.append(f"{key} > {values(query.after.resource_key)}")
-    words = ("SELECT", _COLUMNS, "FROM", source, "WHERE", all_of(conditions), "ORDER BY", key, "LIMIT", values(limit))
-    return await session.fetch(" ".join(words), *values.taken)
+    conditions = Conditions(WORDS, values, access)
+    criterion = start.criterion
+    others = _without(search, criterion)
+    key = "p.resource_key" if _is_one_term(criterion) and not search.sort else "c.resource_key"
+    order = order_of(search, values, sort_value, key=key)
+    subject = Subject(search.resource_type, "p.resource_key", "c")
+    wanted = [
+        *conditions.live(search.resource_type, "c"),
+        *conditions.all(others, subject),
+        *order.after(after, values),
+    ]
+    if _is_one_term(criterion):
+        walked, first = "posting p", [f"p.hash = {_hash(criterion, values)}"]
+    else:
+        rows = source(criterion, search.resource_type, conditions, values)
+        walked, first = f"(SELECT DISTINCT resource_key FROM ({rows})) p", []  # noqa: S608  # parameters
+    words = (
+        *("SELECT", _COLUMNS + order.expressions, "FROM", walked),
+        *("CROSS JOIN resource_current c ON c.resource_key = p.resource_key WHERE", all_of([*first, *wanted])),
+        *("ORDER BY", order.words(), "LIMIT", values(limit)),
+    )
+    return await session.fetch(" ".join(words), *values.taken), order
 
 
-async def count(session: Session, query: Query) -> int:
-    """How many rows there are, on the word of their hashes."""
+async def count(session: Session, search: TypeSearch, access: Access) -> int:
+    """How many rows there are."""
+    start = await _start(session, search, access)
     values = Values()
-    source, _, conditions = await _matches(session, query, values, with_rows=False)
-    words = ("SELECT count(*) FROM", source, "WHERE", all_of(conditions))
-    return int((await session.fetch(" ".join(words), *values.taken))[0][0])
+    conditions = Conditions(WORDS, values, access)
+    if start is None:
+        subject = Subject(search.resource_type, "c.resource_key", "c")
+        wanted = [*conditions.live(search.resource_type, "c"), *conditions.all(search.criteria, subject)]
+        words = f"SELECT count(*) FROM resource_current c WHERE {all_of(wanted)}"  # noqa: S608  # parameters
+        return int((await session.fetch(words, *values.taken))[0][0])
+    rows = source(start.criterion, search.resource_type, conditions, values)
+    wanted = conditions.all(_without(search, start.criterion), Subject(search.resource_type, "p.resource_key", "c"))
+    # Rows that nobody asks for are not joined: a deleted resource has no index rows.
+    joined = "CROSS JOIN resource_current c ON c.resource_key = p.resource_key"
+    words = f"SELECT count(*) FROM (SELECT DISTINCT resource_key FROM ({rows})) p"  # noqa: S608  # parameters
+    needed = f" {joined}" if any("c." in condition for condition in wanted) else ""
+    return int((await session.fetch(f"{words}{needed} WHERE {all_of(wanted)}", *values.taken))[0][0])
+
+
+async def estimate(session: Session, search: TypeSearch, access: Access) -> int:
+    """How many rows there are: nobody here knows it roughly."""
+    return await count(session, search, access)
 
 
 async def holders(session: Session, hashes: Sequence[int]) -> Sequence[Row]:
@@ -49,51 +109,66 @@ async def holders(session: Session, hashes: Sequence[int]) -> Sequence[Row]:
     return [found[key] for key in sorted(found)]
 
 
-async def _matches(
-    session: Session, query: Query, values: Values, *, with_rows: bool = True
-) -> tuple[str, str, list[str]]:
-    """Where the rows come from, the column of their keys, and what they must meet.
-
-    The walk goes along the postings of the rarest criterion, and looks each key up in the others. Rows that nobody
-    asks for are not joined: a deleted resource has no postings.
-    """
-    groups = [[hash_of(term) for term in criterion.terms] for criterion in query.indexed]
-    by_id = any(isinstance(criterion, IdCriterion) for criterion in query.criteria)
-    if by_id or not groups:
-        conditions = [
-            f"c.type = {values(query.resource_type)}",
-            "NOT c.deleted",
-            *column_conditions(query, values, "c."),
-        ]
-        order = "+c.resource_key" if by_id else "c.resource_key"  # few rows by their ids are sorted, not walked to
-        return "resource_current c", order, conditions + [_has(group, "c", values) for group in groups]
-    first, *others = await _rarest_first(session, groups)
-    if len(first) == 1:
-        walked, conditions = "posting p", [f"p.hash = {values(first[0])}"]
-    else:
-        some = values.many(first)
-        walked = f"(SELECT DISTINCT resource_key FROM posting WHERE hash IN ({some})) p"  # noqa: S608  # parameters
-        conditions = []
-    conditions += [_has(group, "p", values) for group in others]
-    columns = column_conditions(query, values, "c.")
-    if with_rows or columns:
-        walked = f"{walked} CROSS JOIN resource_current c ON c.resource_key = p.resource_key"
-    return walked, "p.resource_key", conditions + columns
+def sort_value(key: SortKey, row: str, values: Values) -> str:
+    if key.kind == "id":
+        return f"{row}.id"
+    path = f"""'$."' || {values(key.parameter)} || '"[{int(key.descending)}]'"""
+    return f"json_extract({row}.sort_values, {path})"
 
 
-def _has(hashes: Sequence[int], row: str, values: Values) -> str:
-    some = values.many(hashes)
-    postings = f"SELECT 1 FROM posting q WHERE q.hash IN ({some})"  # noqa: S608  # parameters
-    return f"EXISTS ({postings} AND q.resource_key = {row}.resource_key)"
-
-
-async def _rarest_first(session: Session, groups: list[list[int]]) -> list[list[int]]:
-    if len(groups) < 2:
-        return groups
+async def _walk(
+    session: Session, search: TypeSearch, access: Access, after: Cursor | None, limit: int
+) -> tuple[Sequence[Row], Order]:
+    """Along the rows of the type, in the order that is wanted."""
     values = Values()
+    conditions = Conditions(WORDS, values, access)
+    order = order_of(search, values, sort_value)
+    wanted = [
+        *conditions.live(search.resource_type, "c"),
+        *conditions.all(search.criteria, Subject(search.resource_type, "c.resource_key", "c")),
+        *(date_bounds(search, "c", values) if search.sort else ()),
+        *order.after(after, values),
+    ]
+    words = (
+        *("SELECT", _COLUMNS + order.expressions, "FROM resource_current c WHERE", all_of(wanted)),
+        *("ORDER BY", order.words(), "LIMIT", values(limit)),
+    )
+    return await session.fetch(" ".join(words), *values.taken), order
+
+
+async def _start(session: Session, search: TypeSearch, access: Access) -> _Start | None:
+    """The rarest criterion that rows can be had from; None where there is none."""
+    known = [one for one in flattened(search.criteria) if is_cheap(one)][:_COUNTED]
+    if not known:
+        costly = [one for one in flattened(search.criteria) if is_cheap(one, costly=True)]
+        return _Start(costly[0], common=False) if costly else None
+    if len(known) == 1 and _is_one_term(known[0]) and not search.sort:
+        return _Start(known[0], common=True)
+    values = Values()
+    conditions = Conditions(WORDS, values, access)
     counts = []
-    for group in groups:
-        some = f"SELECT 1 FROM posting WHERE hash IN ({values.many(group)}) LIMIT {_ENOUGH}"  # noqa: S608  # parameters
-        counts.append(" ".join(("(SELECT count(*) FROM (", some, "))")))
-    row = (await session.fetch(" ".join(("SELECT", ", ".join(counts))), *values.taken))[0]
-    return [group for _, group in sorted(zip(row, groups, strict=True), key=lambda pair: int(pair[0]))]
+    for one in known:
+        rows = source(one, search.resource_type, conditions, values)
+        counts.append(f"(SELECT count(*) FROM (SELECT 1 FROM ({rows}) LIMIT {_ENOUGH}))")  # noqa: S608  # parameters
+    found = (await session.fetch(f"SELECT {', '.join(counts)}", *values.taken))[0]
+    ranked = sorted(zip(found, known, strict=True), key=lambda pair: (pair[0], not _is_one_term(pair[1])))
+    return _Start(ranked[0][1], common=ranked[0][0] >= _ENOUGH)
+
+
+def _walkable(search: TypeSearch) -> bool:
+    """Whether there is an index in the order that is wanted."""
+    return order_of(search, Values(), sort_value).indexed
+
+
+def _is_one_term(criterion: AnyCriterion) -> bool:
+    return isinstance(criterion, HasTerm) and len(criterion.terms) == 1
+
+
+def _hash(criterion: AnyCriterion, values: Values) -> str:
+    assert isinstance(criterion, HasTerm)  # noqa: S101  # as its caller has asked
+    return values(hash_of(criterion.terms[0]))
+
+
+def _without(search: TypeSearch, criterion: AnyCriterion) -> list[AnyCriterion]:
+    """The criteria beside one, which is met already."""
+    return [one for one in flattened(search.criteria) if one is not criterion]

@@ -9,6 +9,22 @@ READ_MANY = (
     "SELECT c.type, c.id, c.version, c.last_updated, c.deleted, c.text, c.partition_key FROM {keys} "
     "CROSS JOIN resource_current c WHERE c.type = k.type AND c.id = k.id"
 )
+LIVE_ROWS = (
+    "SELECT c.type, c.id, c.version, c.last_updated, c.deleted, c.text, c.resource_key FROM {keys} "
+    "CROSS JOIN resource_current c WHERE c.type = k.type AND c.id = k.id AND NOT c.deleted"
+)
+POINTING_AT = (
+    "SELECT c.type, c.id, c.version, c.last_updated, c.deleted, c.text, c.resource_key FROM "
+    "(SELECT DISTINCT {whose} FROM {keys} CROSS JOIN link l WHERE l.target_type = k.type AND l.target_id = k.id "
+    "AND l.scope IN ({scopes})) l CROSS JOIN resource_current c WHERE {same} AND c.type = {type} AND NOT c.deleted "
+    "ORDER BY c.resource_key LIMIT {limit}"
+)
+TYPES = (
+    "WITH RECURSIVE present(type) AS (SELECT min(type) FROM resource_current UNION ALL "
+    "SELECT (SELECT min(c.type) FROM resource_current c WHERE c.type > present.type) FROM present "
+    "WHERE present.type IS NOT NULL) SELECT type FROM present WHERE type IS NOT NULL"
+)
+"""The types of resources that there are, each found by one look into an index."""
 
 TICK = (
     "UPDATE commit_clock SET place = place + $1, "

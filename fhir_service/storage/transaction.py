@@ -19,6 +19,7 @@ from fhir_service.storage.group_commit import Group
 from fhir_service.storage.plan import State
 from fhir_service.storage.preparation import Prepared, all_prepared, size_of
 from fhir_service.storage.rows import stored
+from fhir_service.storage.searching import first_matches
 
 T = TypeVar("T")
 _IN_THREAD = 64 * 1024
@@ -38,15 +39,12 @@ class Transaction:
 
     async def find(self, query: Query, limit: int) -> list[Stored]:
         """The first matches, at most `limit`; none of a type that may not be read."""
-        if not self._access.may_read(query.resource_type):
-            return []
         await self._flush()
         if not self._tuned:
             self._tuned = True
             for statement in self._group.dialect.for_finding:
                 await self._group.session.fetch(statement)
-        rows = await self._group.dialect.search.find(self._group.session, query, limit)
-        return [stored(row) for row in rows]
+        return await first_matches(self._group.session, self._group.dialect, query, self._access, limit)
 
     async def read(self, resource_type: str, resource_id: str) -> Stored | None:
         """The newest version, which may be a deletion; None where the resource never was, or may not be read."""

@@ -146,10 +146,10 @@ async def test_an_address_that_is_none_says_so(idle_client: Client, path: str, s
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("PATCH", "/fhir/Patient/1", {"GET", "HEAD", "PUT", "DELETE"}),
-        ("POST", "/fhir/Patient/1", {"GET", "HEAD", "PUT", "DELETE"}),
+        ("BREW", "/fhir/Patient/1", {"GET", "HEAD", "PUT", "PATCH", "DELETE"}),
+        ("POST", "/fhir/Patient/1", {"GET", "HEAD", "PUT", "PATCH", "DELETE"}),
         ("POST", "/fhir/metadata", {"GET", "HEAD"}),
-        ("OPTIONS", "/fhir/Patient", {"GET", "HEAD", "POST", "PUT", "DELETE"}),
+        ("OPTIONS", "/fhir/Patient", {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}),
         ("BREW", "/fhir", {"POST"}),
     ],
 )

@@ -52,6 +52,7 @@ async def test_cap_2_every_interaction_it_claims_works_for_every_type(idle_clien
         "read": ("GET", "/nobody", 404),
         "vread": ("GET", "/nobody/_history/1", 404),
         "update": ("PUT", "/a", 400),
+        "patch": ("PATCH", "/nobody", 400),
         "delete": ("DELETE", "/nobody", 204),
         "history-instance": ("GET", "/nobody/_history", 404),
         "history-type": ("GET", "/_history", 200),

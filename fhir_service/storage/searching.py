@@ -1,0 +1,61 @@
+"""A query as a whole: the matches of all its types in one order, their includes, their number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fhir_service.fhir.access import Access
+from fhir_service.search.query import Cursor, Query, TypeSearch
+from fhir_service.storage import statements
+from fhir_service.storage.changes import Page, Stored
+from fhir_service.storage.criteria_sql import refuse_excess
+from fhir_service.storage.dialects import Dialect
+from fhir_service.storage.includes import included
+from fhir_service.storage.rows import stored
+from fhir_service.storage.sessions import Row, Session
+from fhir_service.storage.sorting import merged, place_of
+
+_FEW_TYPES = 3
+
+
+async def page_of(session: Session, dialect: Dialect, query: Query, access: Access) -> Page:
+    """The next page of matches, and what they bring along."""
+    found = await _found(session, dialect, query, access, query.count + 1)
+    page = found[: query.count]
+    following = page[-1][0].text(query.sort) if page and len(found) > query.count else None
+    rows = [row for _, row in page]
+    others, cut = await included(session, dialect, query.includes, rows, access) if query.includes else ([], False)
+    return Page([stored(row) for row in rows], following, others, cut)
+
+
+async def first_matches(session: Session, dialect: Dialect, query: Query, access: Access, limit: int) -> list[Stored]:
+    """The first matches, at most `limit`."""
+    return [stored(row) for _, row in await _found(session, dialect, query, access, limit)]
+
+
+async def number_of(session: Session, dialect: Dialect, query: Query, access: Access) -> int:
+    """How many matches there are on all pages: exactly, unless an estimate will do."""
+    count = dialect.search.estimate if query.total == "estimate" and not query.count_only else dialect.search.count
+    return sum([await count(session, search, access) for search in await _searches(session, query, access)])
+
+
+async def _found(
+    session: Session, dialect: Dialect, query: Query, access: Access, limit: int
+) -> Sequence[tuple[Cursor, Row]]:
+    places: list[tuple[Cursor, Row]] = []
+    searches = await _searches(session, query, access)
+    for search in searches:
+        rows, order = await dialect.search.find(session, search, access, query.after, limit)
+        places += ((place_of(row, order), row) for row in rows)
+    return places if len(searches) < 2 else merged(places, query.sort)[:limit]
+
+
+async def _searches(session: Session, query: Query, access: Access) -> Sequence[TypeSearch]:
+    """Those that can find something: of types that may be read and that there are."""
+    searches = [search for search in query.searches if access.may_read(search.resource_type)]
+    for search in searches:
+        refuse_excess(search.criteria)
+    if len(searches) <= _FEW_TYPES:
+        return searches
+    present = {row[0] for row in await session.fetch(statements.TYPES)}
+    return [search for search in searches if search.resource_type in present]

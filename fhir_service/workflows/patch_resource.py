@@ -1,0 +1,205 @@
+"""A resource changed in part: the current version, patched, checked, and stored as the next (R4 http.html#patch)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from fhir_service.fhir.access import Access
+from fhir_service.fhir.errors import (
+    EditConflict,
+    FhirError,
+    InvalidParameter,
+    Issue,
+    MalformedContent,
+    NotFound,
+    PreconditionFailed,
+    UnprocessableContent,
+    UnsupportedMediaType,
+    UnsupportedParameter,
+)
+from fhir_service.fhir.json_text import encode, members, minified, parse
+from fhir_service.fhir.parameters import read_parameters
+from fhir_service.patching.fhirpath_patch import fhirpath_patch
+from fhir_service.patching.json_patch import json_patch
+from fhir_service.patching.merge_patch import merge_patch
+from fhir_service.search.query import parse_query
+from fhir_service.storage.repository import Outcome, Repository, Update
+from fhir_service.validation.json_text import read_json
+from fhir_service.validation.structure import findings
+from fhir_service.workflows.accept_resource import in_thread_if_large
+
+JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
+FHIR_JSON = "application/fhir+json"
+PATCH_TYPES = (JSON_PATCH, MERGE_PATCH, FHIR_JSON, "application/json")
+_TRIES = 5
+"""Before a patch without If-Match gives up against other writers."""
+_NO_DATA = frozenset({"id", "meta", "text", "implicitRules", "language"})
+"""Members that a narrative says nothing of."""
+_MADE_OF_DATA = frozenset({"generated", "extensions"})
+_NOTHING_SAID = "empty"
+
+
+class Patch(Protocol):
+    """What to change. One patch can be applied to any number of resources."""
+
+    def applied(self, resource: dict[str, Any]) -> Any:
+        """The resource afterwards; the one that was given is used up. Raises UnprocessableContent."""
+
+
+def read_patch(media_type: str, body: bytes) -> Patch:
+    """The patch in a body of that media type (lower case, without parameters).
+
+    `application/json` may hold any kind: an array is a JSON Patch, a Parameters resource a FHIRPath Patch, any other
+    object a merge patch. Raises MalformedContent, UnsupportedMediaType.
+    """
+    if media_type not in PATCH_TYPES:
+        text = f"Content-Type is '{media_type[:80]}'; a patch is one of {', '.join(PATCH_TYPES[:3])}"
+        raise UnsupportedMediaType(text)
+    document = read_json(body)
+    is_parameters = isinstance(document, dict) and document.get("resourceType") == "Parameters"
+    if media_type == FHIR_JSON or (media_type == "application/json" and is_parameters):
+        return _fhirpath_patch(body, document)
+    if media_type == JSON_PATCH or (media_type == "application/json" and isinstance(document, list)):
+        return json_patch(document)
+    return merge_patch(document)
+
+
+def patched(current: bytes, patch: Patch) -> bytes:
+    """The text of a resource after the patch, checked like an update. Top-level members that are the same afterwards
+    keep their bytes.
+
+    A generated narrative that the patch leaves as it was is dropped, since it no longer says what the data say; one
+    with more in it than the data has to be patched too (R4 http.html#patch).
+
+    Raises UnprocessableContent where the patch cannot be applied, or what it makes is not valid.
+    """
+    before = parse(current)
+    after = patch.applied(parse(current))
+    if not isinstance(after, dict):
+        raise UnprocessableContent("the patch leaves no resource; to delete it, use DELETE")
+    _keep_identity(before, after)
+    _keep_narrative_safe(before, after)
+    text = _text(current, before, after)
+    _check(text)
+    return text
+
+
+async def patch_resource(
+    repository: Repository, resource_type: str, resource_id: str, patch: Patch, *, if_match: int | None, access: Access
+) -> Outcome:
+    """Patch the current version and store the result as the next one; a patch that changes nothing makes no version.
+
+    Without `if_match` a version that somebody stores meanwhile is patched instead. Raises NotFound, Gone,
+    PreconditionFailed where `if_match` is not the current version, UnprocessableContent, EditConflict.
+    """
+    for _ in range(_TRIES):
+        current = await repository.read(resource_type, resource_id, access)
+        if if_match is not None and current.version != if_match:
+            raise PreconditionFailed(f"If-Match names version {if_match}; {current.version} is the current one")
+        text = await in_thread_if_large(len(current.text), lambda: patched(current.text, patch))  # noqa: B023  # awaited
+        change = Update(resource_type, resource_id, text, current.version, if_changed=True)
+        try:
+            (outcome,) = await repository.commit([change], access)
+        except (PreconditionFailed, EditConflict):
+            if if_match is not None:
+                raise
+        else:
+            return outcome
+    raise EditConflict(f"{resource_type}/{resource_id} is being changed all the time; send the patch again")
+
+
+async def patch_found_resource(
+    repository: Repository,
+    resource_type: str,
+    pairs: Sequence[tuple[str, str]],
+    patch: Patch,
+    *,
+    if_match: int | None,
+    base: str,
+    access: Access,
+) -> Outcome:
+    """Patch the one resource that a search finds (R4 http.html#patch, conditional patch).
+
+    Raises InvalidParameter for a search without criteria, NotFound where it finds none, PreconditionFailed where it
+    finds several, and as `patch_resource`.
+    """
+    query = parse_query(resource_type, pairs, base=base, default_count=2, max_count=2)
+    if query.ignored:
+        raise UnsupportedParameter("the search holds parameters that are not known; nothing was changed")
+    if not query.criteria:
+        raise InvalidParameter("a conditional patch needs a search; without one it would be of any resource")
+    found = (await repository.search(query, access)).matches
+    if not found:
+        raise NotFound(f"no {resource_type} matches the search; nothing was changed")
+    if len(found) > 1:
+        text = "several resources match the search; nothing was changed"
+        raise PreconditionFailed(text, issues=(Issue("error", "multiple-matches", text),))
+    return await patch_resource(repository, resource_type, found[0].id, patch, if_match=if_match, access=access)
+
+
+def _fhirpath_patch(body: bytes, document: Any) -> Patch:
+    issues = [issue for issue in findings(document) if issue.severity in ("error", "fatal")]
+    if issues:
+        raise MalformedContent("the patch is no valid Parameters resource", issues=issues)
+    return fhirpath_patch(read_parameters(body))
+
+
+def _keep_identity(before: dict[str, Any], after: dict[str, Any]) -> None:
+    for name in ("resourceType", "id"):
+        if after.get(name) != before.get(name):
+            text = f"a patch may not change the {name}, which is {before.get(name)!r}"
+            raise UnprocessableContent(text, expression=(f"{before.get('resourceType')}.{name}",))
+
+
+def _keep_narrative_safe(before: dict[str, Any], after: dict[str, Any]) -> None:
+    narrative = before.get("text")
+    if narrative is None or not _same(narrative, after.get("text")) or not _data_differ(before, after):
+        return
+    status = narrative.get("status")
+    if status in _MADE_OF_DATA:
+        del after["text"]
+    elif status != _NOTHING_SAID:
+        text = f"the narrative has status {status}: it may say what the patch makes untrue; patch text as well"
+        raise UnprocessableContent(text, expression=(f"{before['resourceType']}.text",))
+
+
+def _data_differ(before: dict[str, Any], after: dict[str, Any]) -> bool:
+    names = {name for name in (*before, *after) if name.removeprefix("_") not in _NO_DATA}
+    return any(not _same(before.get(name), after.get(name)) for name in names)
+
+
+def _same(left: Any, right: Any) -> bool:
+    """Equal to the digit: 1.0 is not 1.00."""
+    return left is right or (left == right and encode(left) == encode(right))
+
+
+def _text(current: bytes, before: dict[str, Any], after: dict[str, Any]) -> bytes:
+    slices = members(minified(current), frozenset())
+    parts = []
+    for name, value in after.items():
+        kept = name in slices and _same(before[name], value)
+        parts.append(b"%b:%b" % (encode(name), slices[name] if kept else _encoded(value)))
+    return b"{%b}" % b",".join(parts)
+
+
+def _encoded(value: Any) -> bytes:
+    try:
+        return encode(value)
+    except RecursionError:
+        raise UnprocessableContent("the patch nests values too deep") from None
+
+
+def _check(text: bytes) -> None:
+    try:
+        resource = read_json(text)
+    except MalformedContent as error:
+        raise _not_valid(error.issues) from None
+    issues = [issue for issue in findings(resource) if issue.severity in ("error", "fatal")]
+    if issues:
+        raise _not_valid(issues)
+
+
+def _not_valid(issues: Sequence[Issue]) -> FhirError:
+    return UnprocessableContent("what the patch makes is not valid", issues=issues)
