@@ -17,6 +17,11 @@ Condition = Callable[[str, str], Query]
 """Type and text of a condition to the search it means; raises as `parse_condition`."""
 
 
+def type_of(condition: Query) -> str:
+    """The one type that a condition searches."""
+    return condition.searches[0].resource_type
+
+
 def parse_condition(resource_type: str, text: str, *, base: str, terminology: Terminology | None = None) -> Query:
     """The search in `text`, percent-encoded like a query: `identifier=x`, also behind `?` or `Type?`.
 
@@ -27,6 +32,6 @@ def parse_condition(resource_type: str, text: str, *, base: str, terminology: Te
     if query.ignored:
         issues = [replace(issue, severity="error") for issue in query.ignored]
         raise UnsupportedParameter("a condition holds what would not be applied; nothing was changed", issues=issues)
-    if not query.criteria:
+    if type_of(query) != resource_type or not query.criteria:
         raise InvalidParameter("a condition without search parameters would match everything; nothing was changed")
     return replace(query, after=None, count_only=False, includes=())

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from fhir_service.fhir.access import Access
 from fhir_service.fhir.errors import Issue, MalformedContent
+from fhir_service.search.condition import type_of
 from fhir_service.search.query import Query
 from fhir_service.storage.repository import Create, Outcome, Repository, Update
 from fhir_service.validation.json_text import read_json
@@ -68,7 +69,7 @@ async def update_where(
 
     Raises MalformedContent with everything that is wrong, and as `update_found`.
     """
-    resource = await in_thread_if_large(len(text), lambda: check_resource(text, condition.resource_type))
+    resource = await in_thread_if_large(len(text), lambda: check_resource(text, type_of(condition)))
     sent_id = str(resource.get("id", ""))
     return await update_found(
         repository, text, sent_id, condition, access, if_match=if_match, if_none_match=if_none_match

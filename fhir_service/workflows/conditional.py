@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from fhir_service.fhir.access import Access
 from fhir_service.fhir.errors import EditConflict, MalformedContent, MultipleMatches, PreconditionFailed
+from fhir_service.search.condition import type_of
 from fhir_service.search.query import Query
 from fhir_service.storage.repository import (
     Change,
@@ -22,7 +23,7 @@ from fhir_service.storage.repository import (
 
 async def create_unless_found(repository: Repository, text: bytes, condition: Query, access: Access) -> Outcome:
     """Store a new resource, or tell which one is there already. Raises MultipleMatches."""
-    (ready,) = await repository.prepare([Create(condition.resource_type, text)], access)
+    (ready,) = await repository.prepare([Create(type_of(condition), text)], access)
 
     async def work(transaction: Transaction) -> Outcome:
         found = await the_match(transaction, condition)
@@ -52,12 +53,12 @@ async def update_found(
 
     async def work(transaction: Transaction) -> Outcome:
         found = await the_match(transaction, condition)
-        key = await updated_key(transaction, condition.resource_type, sent_id, found)
+        key = await updated_key(transaction, type_of(condition), sent_id, found)
         if found is None and if_match is not None:
             raise PreconditionFailed(f"no resource matches, so none is version {if_match}; nothing was written")
-        change: Change = Create(condition.resource_type, text)
+        change: Change = Create(type_of(condition), text)
         if key:
-            change = Update(condition.resource_type, key, text, if_match, if_none_match=if_none_match)
+            change = Update(type_of(condition), key, text, if_match, if_none_match=if_none_match)
         (outcome,) = await transaction.write([change])
         return outcome
 
@@ -85,7 +86,7 @@ async def the_match(transaction: Transaction, condition: Query) -> Stored | None
     """The one match of a condition, if there is one. Raises MultipleMatches."""
     found = await transaction.find(condition, 2)
     if len(found) > 1:
-        raise MultipleMatches(f"several resources of type {condition.resource_type} match; nothing was changed")
+        raise MultipleMatches(f"several resources of type {type_of(condition)} match; nothing was changed")
     return found[0] if found else None
 
 
