@@ -30,7 +30,7 @@ def parse_condition(resource_type: str, text: str, *, base: str, terminology: Te
     pairs = read_pairs(text.removeprefix(f"{base}/").removeprefix(resource_type).removeprefix("?"))
     query = parse_query(resource_type, pairs, base=base, terminology=terminology)
     if query.ignored:
-        issues = [replace(issue, severity="error") for issue in query.ignored]
+        issues = [replace(issue, severity="error", code="not-supported") for issue in query.ignored]
         raise UnsupportedParameter("a condition holds what would not be applied; nothing was changed", issues=issues)
     if type_of(query) != resource_type or not query.criteria:
         raise InvalidParameter("a condition without search parameters would match everything; nothing was changed")
