@@ -14,6 +14,11 @@ from fhir_service.api.interactions.search import SEARCHES
 from fhir_service.api.interactions.update import UPDATE, UPDATE_FOUND
 from fhir_service.api.interactions.vread import VREAD
 from fhir_service.api.operations.everything import EVERYTHING
+from fhir_service.api.operations.expand import EXPANSIONS
+from fhir_service.api.operations.lookup import LOOKUPS
+from fhir_service.api.operations.subsumes import SUBSUMPTIONS
+from fhir_service.api.operations.translate import TRANSLATIONS
+from fhir_service.api.operations.validate_code import VALIDATIONS
 
 INTERACTIONS: tuple[Interaction, ...] = (
     CAPABILITIES,
@@ -33,4 +38,9 @@ INTERACTIONS: tuple[Interaction, ...] = (
     HISTORY_TYPE,
     HISTORY_SYSTEM,
     EVERYTHING,
+    *LOOKUPS,
+    *SUBSUMPTIONS,
+    *EXPANSIONS,
+    *VALIDATIONS,
+    *TRANSLATIONS,
 )

@@ -99,8 +99,8 @@ def composite_term(first: str, second: str) -> str:
 def interval_scope(resource_type: str, parameter: str, unit: str = "") -> str:
     """Where dates, numbers and quantities stand.
 
-    `unit` of a quantity: empty for the number alone, `system|code`, `|code or unit`, or `ucum:` and base units for the
-    value converted to these (see `search.units`).
+    `unit` of a quantity: empty for the number alone; `|code or unit`; `ucum:` and base units for the value converted to
+    these (see `search.units`), or `system|code` where it cannot be.
     """
     return _SEPARATOR.join((resource_type, parameter, "interval", unit))
 
