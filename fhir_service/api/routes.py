@@ -16,8 +16,10 @@ from fhir_service.api.interactions.vread import VREAD
 from fhir_service.api.operations.everything import EVERYTHING
 from fhir_service.api.operations.expand import EXPANSIONS
 from fhir_service.api.operations.lookup import LOOKUPS
+from fhir_service.api.operations.meta import META, META_ADD, META_DELETE
 from fhir_service.api.operations.subsumes import SUBSUMPTIONS
 from fhir_service.api.operations.translate import TRANSLATIONS
+from fhir_service.api.operations.validate import VALIDATE, VALIDATE_INSTANCE, VALIDATE_STORED
 from fhir_service.api.operations.validate_code import VALIDATIONS
 
 INTERACTIONS: tuple[Interaction, ...] = (
@@ -37,6 +39,12 @@ INTERACTIONS: tuple[Interaction, ...] = (
     HISTORY_INSTANCE,
     HISTORY_TYPE,
     HISTORY_SYSTEM,
+    VALIDATE,
+    VALIDATE_INSTANCE,
+    VALIDATE_STORED,
+    META,
+    META_ADD,
+    META_DELETE,
     EVERYTHING,
     *LOOKUPS,
     *SUBSUMPTIONS,
