@@ -120,7 +120,6 @@ class FhirDispatcher:
         return f"{scope['scheme']}://{host}{self._prefix}"
 
 
-<<<<<<< HEAD
 def _require_moderate_size(scope: Scope) -> None:
     """Raises UriTooLong, HeadersTooLarge. What sits before this, a proxy or the HTTP server, may refuse earlier."""
     if len(scope["path"]) + len(scope["query_string"]) > MAX_URL_BYTES:
@@ -129,12 +128,8 @@ def _require_moderate_size(scope: Scope) -> None:
         raise HeadersTooLarge(f"the header fields are larger than {MAX_HEADER_BYTES:,} bytes together")
 
 
-def _serves(row: Interaction, segments: list[str]) -> bool:
-    return row.types is None or segments[0] in row.types
-=======
 def _begins_with_type(segments: list[str]) -> bool:
     return bool(segments) and segments[0][:1].isupper()
->>>>>>> main
 
 
 def _id(text: str) -> str:

@@ -15,11 +15,8 @@ from fastapi.openapi.utils import get_openapi
 
 from fhir_service.api.content_negotiation import FHIR_JSON, FHIR_XML, FORM
 from fhir_service.api.interaction import Interaction
-<<<<<<< HEAD
-from fhir_service.search.offered import search_parameters
-=======
 from fhir_service.api.operation_input import Input
->>>>>>> main
+from fhir_service.search.offered import search_parameters
 from fhir_service.workflows.patch_resource import JSON_PATCH, MERGE_PATCH
 
 Schema = dict[str, Any]
@@ -70,25 +67,19 @@ _PARAMETERS: dict[str, tuple[str, Schema]] = {
     "_include": ("`Type:parameter`: what matches refer to; may be repeated", _TEXT),
     "_revinclude": ("`Type:parameter`: what refers to matches; may be repeated", _TEXT),
     "_total": ("Whether to count all matches", {"type": "string", "enum": ["none", "estimate", "accurate"]}),
-<<<<<<< HEAD
     "_cursor": ("Where the page begins; taken from a `next` link", _TEXT),
-    "_since": ("Only versions made at or after this instant", _TEXT),
-    "_at": ("Only versions that were current at some time in this year, month, day or instant", _TEXT),
-    "_type": ("Resource types to return, with commas between them", _TEXT),
-=======
-    "_cursor": ("Where the page begins; taken from a `next` link", {"type": "string"}),
     "mode": (
         "All of it, its normative part, or the terminologies",
         {"type": "string", "enum": ["full", "normative", "terminology"]},
     ),
-    "_since": ("Only versions made at or after this instant", {"type": "string"}),
-    "_at": ("Only versions that were current at some time in this year, month, day or instant", {"type": "string"}),
-    "_type": ("Resource types to return, with commas between them", {"type": "string"}),
->>>>>>> main
+    "_since": ("Only versions made at or after this instant", _TEXT),
+    "_at": ("Only versions that were current at some time in this year, month, day or instant", _TEXT),
+    "_type": ("Resource types to return, with commas between them", _TEXT),
 }
 _HEADERS = {
     "If-Match": 'ETag of the version that is replaced, such as `W/"3"`; 412 where it is not the current one',
-    "If-None-Match": "ETag of the version you have; 304 where it is still the one",
+    "If-None-Exist": "Search such as `identifier=x`; where it finds one resource none is made",
+    "If-None-Match": "ETag of the version you have; 304 where it is still the one. On a write `*`: only if it is new",
     "If-Modified-Since": "Date of the version you have; 304 where there is no newer one",
     "Prefer": "`return=minimal`, `return=representation` or `return=OperationOutcome`; `handling=strict`",
 }
@@ -165,17 +156,23 @@ def _path_parameters(row: Interaction, types: list[str]) -> list[Schema]:
     ]
 
 
-<<<<<<< HEAD
 def _query_parameters(row: Interaction, types: list[str]) -> list[Schema]:
     """Those of the row, for a search those of all types, and those of every answer."""
     described = {name: _PARAMETERS[name] for name in row.parameters}
     if row.code == "search-type" and not row.body:
         described |= {name: found for name, found in _search_parameters(types).items() if name not in described}
+    if row.method == "GET":
+        described |= {entry.name: _input(entry) for entry in row.inputs if entry.simple}
     described |= {name: _PARAMETERS[name] for name in (*_OF_A_READ, *_OF_ALL) if row.method == "GET" or name in _OF_ALL}
     return [
         {"name": name, "in": "query", "description": text, "schema": schema}
         for name, (text, schema) in described.items()
     ]
+
+
+def _input(entry: Input) -> tuple[str, Schema]:
+    kind = {"Boolean": "boolean", "Integer": "integer"}.get(entry.kind, "string")
+    return entry.text, {"type": "array", "items": {"type": kind}} if entry.repeats else {"type": kind}
 
 
 def _search_parameters(types: list[str]) -> dict[str, tuple[str, Schema]]:
@@ -188,23 +185,6 @@ def _search_parameters(types: list[str]) -> dict[str, tuple[str, Schema]]:
         name: (f"A {kind} of {'every type' if owners == types else ', '.join(owners)}", _TEXT)
         for name, (kind, owners) in sorted(found.items())
     }
-=======
-def _query_parameters(row: Interaction) -> list[Schema]:
-    return (
-        [
-            {"name": name, "in": "query", "description": _PARAMETERS[name][0], "schema": _PARAMETERS[name][1]}
-            for name in row.parameters
-        ]
-        + [_input(entry) for entry in row.inputs if entry.simple and row.method == "GET"]
-        + [{"name": "_format", "in": "query", "schema": {"type": "string", "enum": ["json", FHIR_JSON]}}]
-    )
-
-
-def _input(entry: Input) -> Schema:
-    kind = {"Boolean": "boolean", "Integer": "integer"}.get(entry.kind, "string")
-    schema: Schema = {"type": "array", "items": {"type": kind}} if entry.repeats else {"type": kind}
-    return {"name": entry.name, "in": "query", "description": entry.text, "schema": schema}
->>>>>>> main
 
 
 def _header_parameters(row: Interaction) -> list[Schema]:
