@@ -100,13 +100,15 @@ def _references(resource_type: str, codes: Sequence[str], _path: Path) -> _Secon
 
 
 def _numbers(resource_type: str, codes: Sequence[str], path: Path) -> _Second:
-    @lru_cache(4096)
-    def scopes_of(firsts: _Firsts, unit: str) -> tuple[str, ...]:
-        return _scopes(firsts, [interval_scope(resource_type, code, unit) for code in codes])
+    @lru_cache(2048)
+    def scopes_of(firsts: _Firsts, units: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+        return tuple(_scopes(firsts, [interval_scope(resource_type, code, unit) for code in codes]) for unit in units)
 
     def add(held: Any, firsts: _Firsts, found: Collector) -> None:
-        for unit, low, high in measures(path.type, held):
-            found.numbers += intervals(scopes_of(firsts, unit), low, high)
+        units, spans = measures(path.type, held)
+        if units:
+            for scopes, (low, high) in zip(scopes_of(firsts, units), spans, strict=True):
+                found.numbers += intervals(scopes, low, high)
 
     return add
 
