@@ -311,6 +311,13 @@ class TestConditional:
         for url in urls:
             assert (await client.get(url)).headers["etag"] == 'W/"1"'
 
+    async def test_pat_3_what_no_longer_matches_when_it_is_written_is_not_patched(self, client: Client) -> None:
+        await stored(client, gender="female")
+        change = {"gender": "male"}
+        url = "/fhir/Patient?gender=female"
+        answers = await asyncio.gather(*(client.patch(url, json=change, headers=MERGE_PATCH) for _ in range(4)))
+        assert sorted(answer.status_code for answer in answers) == [200, 404, 404, 404]
+
     async def test_a_search_that_asks_for_nothing_known_is_400(self, client: Client) -> None:
         url = await stored(client)
         for query in ("", "?", "?_count=1", "?shoe-size=43", "?_id=a&shoe-size=43"):
