@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 from fhir_service.fhir.access import Access
 from fhir_service.fhir.errors import Issue, MalformedContent
+from fhir_service.formats.subsets import is_subsetted
 from fhir_service.search.condition import type_of
 from fhir_service.search.query import Query
-from fhir_service.formats.subsets import is_subsetted
 from fhir_service.storage.repository import Create, Outcome, Repository, Update
 from fhir_service.validation.json_text import read_json
 from fhir_service.validation.structure import findings
@@ -108,7 +108,7 @@ def identity_issues(resource: Any, resource_type: str, resource_id: str | None =
 
 
 def _part_issues(resource: dict[str, Any], resource_type: str) -> list[Issue]:
-    """A part that a read gave must not take the place of the whole: that is what its tag is for (search.html#summary)."""
+    """A part that a read gave must not replace the whole: that is what its tag is for (search.html#summary)."""
     if not is_subsetted(resource):
         return []
     text = "the resource is tagged SUBSETTED: it is a part, as _summary and _elements give it; send the whole"
