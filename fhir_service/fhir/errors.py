@@ -118,6 +118,12 @@ class UnprocessableContent(FhirError):
     status, code = 422, "invariant"
 
 
+class TooCostly(FhirError):
+    """It would take longer than one request may hold up the others (503)."""
+
+    status, code = 503, "too-costly"
+
+
 class StoreUnavailable(FhirError):
     """The database does not answer (503)."""
 
