@@ -10,6 +10,9 @@ from fhir_service.api.content_negotiation import FHIR_JSON
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
+VARY = (b"vary", b"Accept, Accept-Encoding, Prefer")
+"""Request headers that change what the same address answers."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -21,7 +24,7 @@ class Answer:
     media_type: str = FHIR_JSON
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  # ASGI's signature
-        headers = [*self.headers]
+        headers = [*self.headers, VARY]
         if self.body:
             headers.append((b"content-type", self.media_type.encode()))
         if self.status not in (204, 304):

@@ -11,7 +11,7 @@ import contextlib
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fhir_service.api.error_responses import error_answer
+from fhir_service.api.error_responses import error_answer, in_wanted_format
 from fhir_service.fhir.errors import TooLarge
 
 DISCARDED_BYTES = 64 * 1024 * 1024
@@ -83,7 +83,7 @@ async def _refuse(error: TooLarge, body: _CountedBody, scope: Scope, send: Send)
     async def send_unfinished(message: Message) -> None:
         await send({**message, "more_body": True} if message["type"] == "http.response.body" else message)
 
-    await error_answer(error)(scope, body.receive, send_unfinished)
+    await in_wanted_format(error_answer(error), scope)(scope, body.receive, send_unfinished)
     if not any(name == b"expect" for name, _ in scope["headers"]):
         await body.discard()
     await send({"type": "http.response.body", "body": b"", "more_body": False})

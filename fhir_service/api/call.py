@@ -10,13 +10,15 @@ from urllib.parse import parse_qsl
 
 from starlette.types import ASGIApp, Receive
 
-from fhir_service.api.content_negotiation import require_form, require_json
+from fhir_service.api.content_negotiation import body_syntax, require_form
 from fhir_service.api.preferences import Preferences, preferences
 from fhir_service.fhir.access import OPEN, Access
 from fhir_service.fhir.errors import InvalidParameter, StoreUnavailable
+from fhir_service.formats.xml_reader import json_from_xml
 from fhir_service.search.value_sets import Terminology
 from fhir_service.settings import Settings
 from fhir_service.storage.repository import Repository
+from fhir_service.workflows.accept_resource import in_thread_if_large
 
 if TYPE_CHECKING:
     from fhir_service.api.interaction import Interaction
@@ -72,6 +74,8 @@ class Call:
     dispatch: Dispatch | None = None
     """Answers a call to a URL relative to the base: how a Bundle reads."""
     access: Access = OPEN
+    form: Pairs | None = None
+    """The parameters of a form, once it was read."""
 
     @property
     def repository(self) -> Repository:
@@ -99,20 +103,23 @@ class Call:
         return await self._body()
 
     async def resource_body(self) -> bytes:
-        """The body, which has to be JSON. Raises UnsupportedMediaType, TooLarge, ClientGone."""
-        require_json(self.header(b"content-type"))
-        return await self._body()
+        """The body as JSON text; XML is turned into it. Raises UnsupportedMediaType, MalformedContent, TooLarge,
+        ClientGone."""
+        syntax = body_syntax(self.header(b"content-type"))
+        body = await self._body()
+        return body if syntax == "json" else await in_thread_if_large(len(body), lambda: json_from_xml(body))
 
     async def form_body(self) -> Pairs:
         """The parameters of a form. Raises UnsupportedMediaType, InvalidParameter, TooLarge, ClientGone."""
+        self.form = ()
         body = await self._body()
-        if not body:
-            return ()
-        require_form(self.header(b"content-type"))
-        try:
-            return read_pairs(body.decode())
-        except UnicodeDecodeError:
-            raise InvalidParameter("the form is not UTF-8") from None
+        if body:
+            require_form(self.header(b"content-type"))
+            try:
+                self.form = read_pairs(body.decode())
+            except UnicodeDecodeError:
+                raise InvalidParameter("the form is not UTF-8") from None
+        return self.form
 
     async def _body(self) -> bytes:
         parts = []

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from fhir_service import __version__
+from fhir_service.api.content_negotiation import FHIR_JSON, FHIR_XML
 from fhir_service.api.interaction import Interaction
 from fhir_service.fhir.models import FHIR_VERSION, built
 from fhir_service.search.query import search_parameters
@@ -32,7 +33,7 @@ def capability_statement(interactions: Sequence[Interaction], types: Iterable[st
                 "url": base,
             },
             "fhirVersion": FHIR_VERSION,
-            "format": ["json"],
+            "format": ["json", "xml", FHIR_JSON, FHIR_XML],
             "rest": [
                 {
                     "mode": "server",

@@ -1,22 +1,37 @@
-"""Which format a client wants and which one it sent (R4 http.html#mime-type). So far there is JSON.
+"""Which format a client wants and which one it sent (R4 http.html#mime-type): JSON or XML.
 
-`_format` goes before Accept. A type is accepted with any `fhirVersion` of the R4 line, or none.
+`_format` goes before Accept. A type is accepted with the `fhirVersion` of R4, or none. Where a client likes both alike,
+or is a browser, it gets JSON.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+from urllib.parse import parse_qsl
 
-from fhir_service.fhir.errors import NotAcceptable, UnsupportedMediaType
+from fhir_service.fhir.errors import InvalidParameter, NotAcceptable, UnsupportedMediaType
 
 FHIR_JSON = "application/fhir+json"
-
-_JSON_TYPES = frozenset({FHIR_JSON, "application/json", "text/json", "application/json+fhir"})
-_JSON_RANGES = _JSON_TYPES | {"*/*", "application/*", "text/*"}
-_FORMAT_WORDS = frozenset({"json", "html/json"})
-_R4 = frozenset({"4.0", "4.0.0", "4.0.1"})
+FHIR_XML = "application/fhir+xml"
 FORM = "application/x-www-form-urlencoded"
+
+Syntax = Literal["json", "xml"]
+
+_TYPES: dict[str, Syntax] = {
+    FHIR_JSON: "json",
+    "application/json": "json",
+    "text/json": "json",
+    "application/json+fhir": "json",
+    FHIR_XML: "xml",
+    "application/xml": "xml",
+    "text/xml": "xml",
+    "application/xml+fhir": "xml",
+}
+_WORDS: dict[str, Syntax] = {"json": "json", "xml": "xml"}
+_BROWSER = "text/html"
+_R4 = frozenset({"4.0", "4.0.0", "4.0.1"})
+_BOTH = f"this server speaks {FHIR_JSON} and {FHIR_XML} (fhirVersion=4.0)"
 
 
 class MediaType(NamedTuple):
@@ -30,25 +45,50 @@ class MediaType(NamedTuple):
         return self.parameters.get("fhirversion", "4.0") in _R4
 
 
-def require_acceptable(accept: str, format_parameter: str | None) -> None:
-    """Raises NotAcceptable where neither `_format` nor Accept allows JSON. Both may be empty: anything will do."""
-    if format_parameter:
-        if not _is_json_format(format_parameter):
-            raise NotAcceptable(f"_format is '{format_parameter[:80]}'; this server speaks {FHIR_JSON}")
-    elif accept and not _accepts_json(accept):
-        raise NotAcceptable(f"Accept is '{accept[:80]}'; this server speaks {FHIR_JSON} (fhirVersion=4.0)")
+class Format(NamedTuple):
+    """How an answer is written."""
+
+    syntax: Syntax = "json"
+    pretty: bool = False
+
+    @property
+    def media_type(self) -> str:
+        return FHIR_XML if self.syntax == "xml" else FHIR_JSON
 
 
-def require_json(content_type: str) -> None:
-    """Raises UnsupportedMediaType unless a body is announced as JSON of R4 in UTF-8."""
+PLAIN = Format()
+
+
+def wanted_format(accept: str, query: str) -> Format:
+    """What Accept (empty: anything will do), or `_format` and `_pretty` of a query string, ask for.
+
+    Raises NotAcceptable where that is neither JSON nor XML, InvalidParameter for another `_pretty` than true and false.
+    """
+    if "_format" not in query and "_pretty" not in query and "%5" not in query:
+        return _of_accept(accept) if accept else PLAIN
+    return format_of(dict(parse_qsl(query, errors="replace")), accept)
+
+
+def format_of(parameters: dict[str, str], accept: str) -> Format:
+    """The same with the parameters as they are after decoding."""
+    named, pretty = parameters.get("_format"), parameters.get("_pretty", "false")
+    if pretty not in ("true", "false"):
+        raise InvalidParameter(f"_pretty is '{pretty[:80]}'; it is true or false", expression=("http._pretty",))
+    chosen = _of_name(named) if named else _of_accept(accept)
+    return chosen._replace(pretty=pretty == "true")
+
+
+def body_syntax(content_type: str) -> Syntax:
+    """What a body is announced as. Raises UnsupportedMediaType unless it is JSON or XML of R4 in UTF-8."""
     media = media_type(content_type)
-    if media.name not in _JSON_TYPES:
+    if media.name not in _TYPES:
         sent = f"'{content_type[:80]}'" if content_type else "missing"
-        raise UnsupportedMediaType(f"Content-Type is {sent}; send {FHIR_JSON}")
+        raise UnsupportedMediaType(f"Content-Type is {sent}; send {FHIR_JSON} or {FHIR_XML}")
     if media.parameters.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
         raise UnsupportedMediaType("the body has to be UTF-8")
     if not media.is_r4:
         raise UnsupportedMediaType("the body has to be of fhirVersion 4.0")
+    return _TYPES[media.name]
 
 
 def require_form(content_type: str) -> None:
@@ -68,20 +108,47 @@ def media_type(text: str) -> MediaType:
     return MediaType(name.strip().lower(), parameters)
 
 
-@lru_cache(256)
-def _accepts_json(accept: str) -> bool:
-    ranges = [media_type(part) for part in accept.split(",")]
-    return any(range_.name in _JSON_RANGES and range_.is_r4 and _quality(range_) > 0 for range_ in ranges)
-
-
-def _quality(range_: MediaType) -> float:
+def quality(parameters: dict[str, str]) -> float:
+    """The weight `q` of a range in Accept or Accept-Encoding (RFC 9110 section 12.4.2), 0 where it is none."""
     try:
-        return float(range_.parameters.get("q", "1"))
+        weight = float(parameters.get("q", "1"))
     except ValueError:
         return 0
+    return weight if 0 <= weight <= 1 else 0
 
 
-def _is_json_format(text: str) -> bool:
+@lru_cache(256)
+def _of_accept(accept: str) -> Format:
+    ranges = [media_type(part) for part in accept.split(",")]
+    understood = [range_ for range_ in ranges if range_.is_r4]
+    weights = {syntax: _weight(syntax, understood) for syntax in ("json", "xml")}
+    best = max(weights.values())
+    if best <= 0:
+        raise NotAcceptable(f"Accept is '{accept[:80]}'; {_BOTH}")
+    is_browser = any(range_.name == _BROWSER for range_ in ranges) and not any(
+        "fhir" in range_.name for range_ in ranges
+    )
+    if weights["json"] == best or (is_browser and weights["json"] > 0):
+        return PLAIN
+    return Format("xml")
+
+
+def _weight(syntax: str, ranges: list[MediaType]) -> float:
+    """The best weight among the ranges that say the most about a syntax: its types, then `application/*`, then all."""
+    for names in (
+        {name for name, of in _TYPES.items() if of == syntax},
+        {"application/*", "text/*"},
+        {"*/*"},
+    ):
+        if found := [quality(range_.parameters) for range_ in ranges if range_.name in names]:
+            return max(found)
+    return 0
+
+
+def _of_name(text: str) -> Format:
     """A `+` in a URL stands for a blank, so that `application/fhir json` is what many clients send."""
-    media = media_type(text.replace(" ", "+"))
-    return media.name in _FORMAT_WORDS | _JSON_TYPES and media.is_r4
+    media = media_type(text.strip().replace(" ", "+"))
+    syntax = _WORDS.get(media.name) or _TYPES.get(media.name)
+    if syntax is None or not media.is_r4:
+        raise NotAcceptable(f"_format is '{text[:80]}'; {_BOTH}", expression=("http._format",))
+    return Format(syntax)

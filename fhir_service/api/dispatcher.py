@@ -10,10 +10,11 @@ from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from fhir_service.api.call import Call, Service, read_pairs
-from fhir_service.api.content_negotiation import require_acceptable
+from fhir_service.api.call import Call, Service
+from fhir_service.api.content_negotiation import PLAIN, format_of, wanted_format
 from fhir_service.api.error_responses import NotAllowed
 from fhir_service.api.interaction import Interaction
+from fhir_service.api.presentation import asked_subset, in_format, in_part
 from fhir_service.fhir.errors import NotFound, UnknownType
 from fhir_service.fhir.references import ID
 
@@ -36,32 +37,41 @@ class FhirDispatcher:
         if scope["type"] != "http" or not (path == self._prefix or path.startswith(f"{self._prefix}/")):
             await self._app(scope, receive, send)
             return
+        accept = b",".join([value for name, value in scope["headers"] if name == b"accept"]).decode("latin-1")
+        query = scope["query_string"].decode("latin-1")
+        wanted = wanted_format(accept, query)
         call = Call(
             service=self._service,
             base=self._base(scope),
             method=scope["method"],
-            query=scope["query_string"].decode("latin-1"),
+            query=query,
             headers=scope["headers"],
             receive=receive,
             dispatch=self.answer_url,
         )
         answer = await self.answer(call, path[len(self._prefix) :])
+        if call.form:
+            wanted = format_of(dict(call.parameters + call.form), accept)
+        if wanted != PLAIN:
+            answer = await in_format(answer, wanted)
         await answer(scope, receive, send)
 
     async def answer(self, call: Call, path: str) -> ASGIApp:
         """Call the interaction that `path` (below the base, decoded) and the call's method name.
 
-        Raises NotAcceptable, UnknownType, NotFound, MethodNotSupported, and what the interaction raises.
+        Raises UnknownType, NotFound, MethodNotSupported, InvalidParameter, and what the interaction raises.
         """
-        format_parameter = dict(read_pairs(call.query)).get("_format") if "_format" in call.query else None
-        require_acceptable(call.header(b"accept"), format_parameter)
         segments = path.strip("/").split("/") if path.strip("/") else []
         interaction = self._find("GET" if call.method == "HEAD" else call.method, segments)
         parts = dict(zip(interaction.path.split("/"), segments, strict=False))
         call.type = parts.get("{type}", "")
         call.id = _id(parts.get("{id}", ""))
         call.version = _id(parts.get("{version}", ""))
-        return await interaction.handle(call)
+        if not (interaction.body == "form" or (call.query and interaction.method == "GET")):
+            return await interaction.handle(call)
+        subset = asked_subset(call.parameters)  # said to be wrong before anything is looked for
+        answer = await interaction.handle(call)
+        return await in_part(answer, asked_subset(call.parameters + call.form) if call.form else subset)
 
     async def answer_url(self, call: Call, url: str) -> ASGIApp:
         """The same for a URL relative to the base, query included: an entry of a Bundle."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -11,7 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fhir_service.api.answer import Answer, Headers
 from fhir_service.api.call import ClientGone
-from fhir_service.api.content_negotiation import FHIR_JSON
+from fhir_service.api.content_negotiation import FHIR_JSON, wanted_format
+from fhir_service.api.presentation import written
 from fhir_service.api.request_id import request_id
 from fhir_service.fhir.errors import FhirError, Issue, MethodNotSupported, UnsupportedMediaType
 from fhir_service.fhir.outcomes import outcome_bytes
@@ -41,6 +43,16 @@ class NoPatch(UnsupportedMediaType):
 def error_answer(error: FhirError) -> Answer:
     """Status and OperationOutcome of an error."""
     return Answer(error.status, outcome_bytes(error.issues), _headers(error))
+
+
+def in_wanted_format(answer: Answer, scope: Scope) -> Answer:
+    """An OperationOutcome as the client wants it; in JSON where it wants what there is not."""
+    accept = b",".join([value for name, value in scope["headers"] if name == b"accept"]).decode("latin-1")
+    try:
+        wanted = wanted_format(accept, scope["query_string"].decode("latin-1"))
+        return replace(answer, body=written(answer.body, wanted), media_type=wanted.media_type)
+    except FhirError:
+        return answer
 
 
 def _headers(error: FhirError) -> Headers:
@@ -77,9 +89,9 @@ class ErrorBoundary:
         except ClientGone:
             return
         except FhirError as error:
-            answer = error_answer(error)
+            answer = in_wanted_format(error_answer(error), scope)
         except Exception:  # the last resort: a fault of ours is logged whole and told as a number
-            answer = _crash(scope)
+            answer = in_wanted_format(_crash(scope), scope)
         else:
             return
         if not started:

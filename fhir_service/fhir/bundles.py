@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -39,6 +39,8 @@ class _Bundle(msgspec.Struct, frozen=True):
 
 _bundles = msgspec.json.Decoder(_Bundle)
 _entries = msgspec.json.Decoder(BundleEntry)
+_slices = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_slice_lists = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 
 
 def entry_texts(raw: bytes) -> tuple[bytes, ...]:
@@ -80,6 +82,33 @@ def _bundle(kind: bytes, entries: Iterable[bytes], links: Mapping[str, str], tot
 def _search_entry(entry: SearchEntry) -> bytes:
     full_url = b'"fullUrl":%b,' % msgspec.json.encode(entry.full_url) if entry.full_url else b""
     return b'{%b"resource":%b,"search":{"mode":"%b"}}' % (full_url, entry.text, entry.mode.encode())
+
+
+class EntryResource(NamedTuple):
+    """The resource of an entry, and what `search.mode` says of it; empty where it says nothing."""
+
+    text: bytes
+    mode: str = ""
+
+
+def with_resources(bundle: bytes, changed: Callable[[EntryResource], bytes]) -> bytes:
+    """A Bundle of our own with each entry's resource exchanged; every other byte stays."""
+    parts = _slices.decode(bundle)
+    if "entry" not in parts:
+        return bundle
+    entries = [_with_resource(entry, changed) for entry in _slice_lists.decode(parts["entry"])]
+    return _joined({**parts, "entry": b"[%b]" % b",".join(entries)})
+
+
+def _with_resource(entry: Mapping[str, msgspec.Raw], changed: Callable[[EntryResource], bytes]) -> bytes:
+    if "resource" not in entry:
+        return _joined(entry)
+    search = msgspec.json.decode(entry["search"], type=dict[str, Any]) if "search" in entry else {}
+    return _joined({**entry, "resource": changed(EntryResource(bytes(entry["resource"]), str(search.get("mode", ""))))})
+
+
+def _joined(parts: Mapping[str, bytes | msgspec.Raw]) -> bytes:
+    return b"{%b}" % b",".join([b"%b:%b" % (msgspec.json.encode(name), bytes(part)) for name, part in parts.items()])
 
 
 class HistoryEntry(NamedTuple):

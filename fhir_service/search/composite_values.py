@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from fhir_service.search.collector import Collector, IntervalValue, Reader, TextValue
+from fhir_service.search.collector import Collector, Reader, TextValue, intervals
 from fhir_service.search.dates import ranges
 from fhir_service.search.expressions import Path
 from fhir_service.search.link_values import local_target
@@ -23,119 +23,118 @@ from fhir_service.search.terms import (
     token_term,
 )
 from fhir_service.search.text_folding import folded_forms
-from fhir_service.search.token_values import pairs_reader
+from fhir_service.search.token_values import Pair, pairs_reader
 
 if TYPE_CHECKING:
-    from fhir_service.search.parameters import IndexedParameter
+    from fhir_service.search.parameters import CompositeElement, IndexedParameter
 
 FIRST_TYPES = frozenset({"token"})
 SECOND_TYPES = frozenset({"token", "reference", "date", "number", "quantity", "string"})
-_Second = Callable[[Any, tuple[str, ...], Collector], None]
+_Firsts = tuple[tuple[str, ...], ...]
+"""The terms of a first component, for each of the parameters that read it."""
+_Second = Callable[[Any, _Firsts, Collector], None]
 
 
-def composite_reader(
-    resource_type: str, parameter: IndexedParameter, firsts: Sequence[Path], seconds: Sequence[Path]
-) -> Reader:
-    """Reads one element that holds both components; the paths start there. A component is found by `code`,
+def composite_reader(resource_type: str, parameters: Sequence[IndexedParameter], element: CompositeElement) -> Reader:
+    """Reads one element that holds both components, for the parameters that share it. A component is found by `code`,
     `system|code` and `|code`, not by `system|` alone."""
-    code = parameter.code
-    first_pairs = [(path, pairs_reader(path)) for path in firsts]
-    kind = parameter.components[1].type
-    readers = [(path, _SECONDS[kind](resource_type, code, path)) for path in seconds]
+    codes = [one.code for one in parameters]
+    firsts = [(path, pairs_reader(path)) for path in element.firsts]
+    make = _SECONDS[parameters[0].components[1].type]
+    seconds = [(path, make(resource_type, codes, path)) for path in element.seconds]
+    needed = frozenset(path.steps[0].member for path in element.seconds)
 
     @lru_cache(256)
-    def first_terms(pairs: tuple[tuple[str | None, str], ...]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(term for pair in pairs for term in _token_terms(resource_type, code, *pair)))
-
-    needed = frozenset(path.steps[0].member for path in seconds)
-
-    def read(element: Any, found: Collector) -> None:
-        if not isinstance(element, dict) or needed.isdisjoint(element):
-            return
-        pairs = tuple(
-            (system, value)
-            for path, pairs_of in first_pairs
-            for held in path.held(element)
-            for system, value in pairs_of(held)
-            if value is not None
+    def first_terms(pairs: tuple[Pair, ...]) -> _Firsts:
+        return tuple(
+            tuple(dict.fromkeys(term for pair in pairs for term in _token_terms(resource_type, code, *pair)))
+            for code in codes
         )
-        if not pairs:
+
+    def read(held: Any, found: Collector) -> None:
+        if not isinstance(held, dict) or needed.isdisjoint(held):
             return
-        terms = first_terms(pairs)
-        for path, add in readers:
-            for held in path.held(element):
-                add(held, terms, found)
+        terms = first_terms(
+            tuple(pair for path, pairs_of in firsts for one in path.held(held) for pair in pairs_of(one))
+        )
+        for path, add in seconds:
+            for one in path.held(held):
+                add(one, terms, found)
 
     return read
 
 
-def _token_terms(resource_type: str, parameter: str, system: str | None, code: str) -> Iterator[str]:
-    yield code_term(resource_type, parameter, code)
-    yield token_term(resource_type, parameter, system, code)
+def _token_terms(resource_type: str, parameter: str, system: str | None, code: str | None) -> Iterator[str]:
+    if code is not None:
+        yield code_term(resource_type, parameter, code)
+        yield token_term(resource_type, parameter, system, code)
 
 
-def _tokens(resource_type: str, parameter: str, path: Path) -> _Second:
+def _tokens(resource_type: str, codes: Sequence[str], path: Path) -> _Second:
     pairs_of = pairs_reader(path)
 
-    def add(held: Any, firsts: tuple[str, ...], found: Collector) -> None:
-        for system, code in pairs_of(held):
-            if code is not None:
-                seconds = list(_token_terms(resource_type, parameter, system, code))
-                found.terms += [composite_term(first, second) for first in firsts for second in seconds]
+    def add(held: Any, firsts: _Firsts, found: Collector) -> None:
+        for pair in pairs_of(held):
+            for code, terms in zip(codes, firsts, strict=True):
+                seconds = list(_token_terms(resource_type, code, *pair))
+                found.terms += [composite_term(first, second) for first in terms for second in seconds]
 
     return add
 
 
-def _references(resource_type: str, parameter: str, _path: Path) -> _Second:
-    def add(held: Any, firsts: tuple[str, ...], found: Collector) -> None:
+def _references(resource_type: str, codes: Sequence[str], _path: Path) -> _Second:
+    def add(held: Any, firsts: _Firsts, found: Collector) -> None:
         address = held.get("reference") if isinstance(held, dict) else held
         target = normal_reference(address, found.base) if isinstance(address, str) else None
         if target is None:
             return
         local = local_target(target)
-        seconds = [reference_term(resource_type, parameter, target)]
-        if local is not None:
-            seconds.append(id_term(resource_type, parameter, local[1]))
-        found.terms += [composite_term(first, second) for first in firsts for second in seconds]
+        for code, terms in zip(codes, firsts, strict=True):
+            seconds = [reference_term(resource_type, code, target)]
+            if local is not None:
+                seconds.append(id_term(resource_type, code, local[1]))
+            found.terms += [composite_term(first, second) for first in terms for second in seconds]
 
     return add
 
 
-def _numbers(resource_type: str, parameter: str, path: Path) -> _Second:
-    @lru_cache(512)
-    def scopes_of(firsts: tuple[str, ...], unit: str) -> tuple[str, ...]:
-        scope = interval_scope(resource_type, parameter, unit)
-        return tuple(composite_scope(first, scope) for first in firsts)
+def _numbers(resource_type: str, codes: Sequence[str], path: Path) -> _Second:
+    @lru_cache(1024)
+    def scopes_of(firsts: _Firsts, unit: str) -> tuple[str, ...]:
+        return _scopes(firsts, [interval_scope(resource_type, code, unit) for code in codes])
 
-    def add(held: Any, firsts: tuple[str, ...], found: Collector) -> None:
+    def add(held: Any, firsts: _Firsts, found: Collector) -> None:
         for unit, low, high in measures(path.type, held):
-            found.numbers += [IntervalValue(scope, low, high) for scope in scopes_of(firsts, unit)]
+            found.numbers += intervals(scopes_of(firsts, unit), low, high)
 
     return add
 
 
-def _dates(resource_type: str, parameter: str, path: Path) -> _Second:
-    scope = interval_scope(resource_type, parameter)
+def _dates(resource_type: str, codes: Sequence[str], path: Path) -> _Second:
+    seconds = [interval_scope(resource_type, code) for code in codes]
 
-    def add(held: Any, firsts: tuple[str, ...], found: Collector) -> None:
+    def add(held: Any, firsts: _Firsts, found: Collector) -> None:
         for low, high in ranges(path.type, held):
-            found.dates += [IntervalValue(composite_scope(first, scope), low, high) for first in firsts]
+            found.dates += intervals(_scopes(firsts, seconds), low, high)
 
     return add
 
 
-def _strings(resource_type: str, parameter: str, _path: Path) -> _Second:
-    scope = text_scope(resource_type, parameter, "string")
+def _strings(resource_type: str, codes: Sequence[str], _path: Path) -> _Second:
+    seconds = [text_scope(resource_type, code, "string") for code in codes]
 
-    def add(held: Any, firsts: tuple[str, ...], found: Collector) -> None:
-        text = held if isinstance(held, str) else held.get("text") if isinstance(held, dict) else None
-        for form in folded_forms(text) if isinstance(text, str) else ():
-            found.texts += [TextValue(composite_scope(first, scope), form) for first in firsts if form]
+    def add(held: Any, firsts: _Firsts, found: Collector) -> None:
+        for form in folded_forms(held) if isinstance(held, str) else ():
+            found.texts += [TextValue(scope, form) for scope in _scopes(firsts, seconds) if form]
 
     return add
 
 
-_SECONDS: dict[str, Callable[[str, str, Path], _Second]] = {
+def _scopes(firsts: _Firsts, seconds: Sequence[str]) -> tuple[str, ...]:
+    return tuple(composite_scope(one, second) for terms, second in zip(firsts, seconds, strict=True) for one in terms)
+
+
+_SECONDS: dict[str, Callable[[str, Sequence[str], Path], _Second]] = {
     "token": _tokens,
     "reference": _references,
     "date": _dates,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from fhir_service.definitions.elements import properties, types
@@ -13,7 +13,7 @@ from fhir_service.definitions.elements import properties, types
 _TAG = re.compile(r"<[^>]*>")
 _SPACE = re.compile(r"\s+")
 _WORDY = frozenset({"string", "markdown", "code"})
-_ADDRESSES = frozenset({"id", "reference", "system", "resourceType"})
+_ADDRESSES = frozenset({"id", "reference", "resourceType", "system", "url"})
 """Strings that are there for machines, whatever their type."""
 _NARRATIVE = "div"
 
@@ -21,37 +21,38 @@ _NARRATIVE = "div"
 def narrative_words(resource: Mapping[str, Any]) -> str:
     """What a reader of the narrative sees: no tags, entities resolved."""
     text = resource.get("text")
-    return _plain(text.get(_NARRATIVE)) if isinstance(text, dict) else ""
+    div = text.get(_NARRATIVE) if isinstance(text, dict) else None
+    return _plain(div) if isinstance(div, str) else ""
 
 
 def content_words(resource: Mapping[str, Any]) -> str:
     """Every text and code of a resource and its narratives; no ids, addresses, dates and numbers."""
     words: list[str] = []
-    _gather(resource, words)
+    _gather(resource, words, _wordy_names())
     return " ".join(words)
 
 
-def _gather(held: Mapping[str, Any], words: list[str]) -> None:
-    wordy = _wordy_names()
+def _gather(held: Mapping[str, Any], words: list[str], wordy: frozenset[str]) -> None:
     for name, child in held.items():
-        kind = type(child)
-        if kind is str:
+        if isinstance(child, str):
             if name in wordy:
                 words.append(child)
             elif name == _NARRATIVE:
                 words.append(_plain(child))
-        elif kind is dict:
-            _gather(child, words)
-        elif kind is list:
+        elif isinstance(child, dict):
+            _gather(child, words, wordy)
+        elif isinstance(child, list):
             for item in child:
-                if type(item) is dict:
-                    _gather(item, words)
-                elif type(item) is str and name in wordy:
+                if isinstance(item, dict):
+                    _gather(item, words, wordy)
+                elif isinstance(item, str) and name in wordy:
                     words.append(item)
 
 
-def _plain(div: Any) -> str:
-    return _SPACE.sub(" ", html.unescape(_TAG.sub(" ", div))).strip() if isinstance(div, str) else ""
+@lru_cache(8)
+def _plain(div: str) -> str:
+    """Remembered, since a narrative is wanted by itself and among the content."""
+    return _SPACE.sub(" ", html.unescape(_TAG.sub(" ", div))).strip()
 
 
 @cache

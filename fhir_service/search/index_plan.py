@@ -16,8 +16,8 @@ from fhir_service.search.date_values import date_reader
 from fhir_service.search.expressions import Path, Step
 from fhir_service.search.link_values import reference_reader
 from fhir_service.search.number_values import number_reader
-from fhir_service.search.parameters import IndexedParameter, indexed_parameters
-from fhir_service.search.string_values import sound_reader, string_reader
+from fhir_service.search.parameters import CompositeElement, IndexedParameter, indexed_parameters
+from fhir_service.search.string_values import string_reader
 from fhir_service.search.terms import presence_term
 from fhir_service.search.token_values import token_reader
 from fhir_service.search.uri_values import uri_reader, versioned_url_reader
@@ -35,7 +35,7 @@ class Node:
         self.readers: list[Reader] = []
         self.presence: list[str] = []
         """The terms that say there is a value."""
-        self._branches: dict[str, list[tuple[Callable[[Any], bool] | None, Node]]] = {}
+        self._branches: dict[str, list[_Branch]] = {}
         self._below: dict[Step, Node] = {}
 
     def at(self, steps: Sequence[Step]) -> Node:
@@ -53,20 +53,29 @@ class Node:
         """Read an element and what is below it. Whatever its shape, this does not raise."""
         for reader in self.readers:
             reader(held, found)
+        if not isinstance(held, dict):
+            if self.presence and held != "":
+                found.terms += self.presence
+            return
         if self.presence and _has_value(held):
             found.terms += self.presence
         branches = self._branches
-        if not branches or not isinstance(held, dict):
-            return
-        for name, child in held.items():
-            branch = branches.get(name)
-            if branch is None or child is None:
-                continue
-            for item in child if isinstance(child, list) else (child,):
-                if item is not None:
-                    for keep, node in branch:
-                        if keep is None or keep(item):
-                            node.read(item, found)
+        if branches:
+            for name in held:
+                if name in branches:
+                    _read_below(branches[name], held[name], found)
+
+
+def _read_below(branch: list[_Branch], child: Any, found: Collector) -> None:
+    for item in child if isinstance(child, list) else (child,):
+        if item is not None:
+            for keep, node in branch:
+                if keep is None or keep(item):
+                    node.read(item, found)
+
+
+_Branch = tuple[Callable[[Any], bool] | None, Node]
+"""A filter, where there is one, and the node of what it keeps."""
 
 
 @cache
@@ -74,44 +83,32 @@ def plan_of(resource_type: str) -> Node:
     """The tree of a resource type; empty for what is none."""
     root = Node()
     shared: dict[tuple[str, Path], list[IndexedParameter]] = {}
+    composites: dict[CompositeElement, list[IndexedParameter]] = {}
     for parameter in indexed_parameters(resource_type).values():
-        if parameter.expression.presence:
-            continue
         for element in parameter.elements:
-            reader = composite_reader(resource_type, parameter, element.firsts, element.seconds)
-            root.at(element.root.steps).readers.append(reader)
-        if not parameter.elements:
+            composites.setdefault(element, []).append(parameter)
+        if parameter.type in _READERS and not parameter.expression.presence:
             for path in parameter.expression.paths:
-                shared.setdefault((_kind(parameter), path), []).append(parameter)
+                shared.setdefault((parameter.type, path), []).append(parameter)
+    for element, parameters in composites.items():
+        root.at(element.root.steps).readers.append(composite_reader(resource_type, parameters, element))
     for (kind, path), parameters in shared.items():
-        codes = [parameter.code for parameter in parameters]
         node = root.at(path.steps)
-        node.readers.append(_reader(resource_type, kind, path, parameters, codes))
-        node.presence += [presence_term(resource_type, code) for code in codes]
+        node.readers.append(_READERS[kind](resource_type, parameters, path))
+        node.presence += [presence_term(resource_type, parameter.code) for parameter in parameters]
         if kind == "uri" and _is_canonical_url(resource_type, path):
-            root.readers.append(versioned_url_reader(resource_type, codes))
+            root.readers.append(versioned_url_reader(resource_type, parameters))
     return root
 
 
-def _kind(parameter: IndexedParameter) -> str:
-    return "sound" if parameter.by_sound else parameter.type
-
-
-def _reader(resource_type: str, kind: str, path: Path, parameters: list[IndexedParameter], codes: list[str]) -> Reader:
-    if kind == "reference":
-        return reference_reader(resource_type, parameters, path)
-    if kind == "uri":
-        return uri_reader(resource_type, codes)
-    return _READERS[kind](resource_type, codes, path)
-
-
-_READERS: dict[str, Callable[[str, Sequence[str], Path], Reader]] = {
+_READERS: dict[str, Callable[[str, Sequence[IndexedParameter], Path], Reader]] = {
     "token": token_reader,
+    "reference": reference_reader,
     "date": date_reader,
     "string": string_reader,
-    "sound": sound_reader,
     "number": number_reader,
     "quantity": number_reader,
+    "uri": uri_reader,
 }
 
 
@@ -120,10 +117,8 @@ def _is_canonical_url(resource_type: str, path: Path) -> bool:
     return members == ["url"] and resource_type in resource_types() and "version" in children(resource_type)
 
 
-def _has_value(held: Any) -> bool:
-    if isinstance(held, dict):
-        for name in held:  # noqa: SIM110  # any() would take three times as long, for every element there is
-            if name not in _NO_VALUE and name[:1] != "_":
-                return True
-        return False
-    return bool(held != "")
+def _has_value(held: dict[str, Any]) -> bool:
+    for name in held:  # noqa: SIM110  # any() would take three times as long, for every element there is
+        if name not in _NO_VALUE and name[:1] != "_":
+            return True
+    return False

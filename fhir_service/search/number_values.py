@@ -6,13 +6,16 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fhir_service.definitions.elements import is_a
-from fhir_service.search.collector import HIGHEST, Collector, IntervalValue, Reader
+from fhir_service.search.collector import HIGHEST, Collector, Reader, intervals
 from fhir_service.search.expressions import Path
 from fhir_service.search.terms import interval_scope
 from fhir_service.search.units import UCUM, conversion
+
+if TYPE_CHECKING:
+    from fhir_service.search.parameters import IndexedParameter
 
 _CURRENCY = "urn:iso:std:iso:4217"
 _PLAIN = frozenset({"decimal", "integer", "positiveInt", "unsignedInt"})
@@ -26,18 +29,19 @@ class Measure(NamedTuple):
     high: float
 
 
-def number_reader(resource_type: str, parameters: Sequence[str], path: Path) -> Reader:
+def number_reader(resource_type: str, parameters: Sequence[IndexedParameter], path: Path) -> Reader:
     """Reads the values of one path for the number or quantity parameters that share it."""
+    codes = [one.code for one in parameters]
 
     @lru_cache(512)
     def scopes_of(unit: str) -> tuple[str, ...]:
-        return tuple(interval_scope(resource_type, name, unit) for name in parameters)
+        return tuple(interval_scope(resource_type, name, unit) for name in codes)
 
     def read(held: Any, found: Collector) -> None:
         for unit, low, high in measures(path.type, held):
-            found.numbers += [IntervalValue(scope, low, high) for scope in scopes_of(unit)]
+            found.numbers += intervals(scopes_of(unit), low, high)
             if not unit:
-                found.sort_by(parameters, low, high)
+                found.sort_by(codes, low, high)
 
     return read
 

@@ -24,7 +24,7 @@ def target_type(reference: Any) -> str | None:
     if not isinstance(reference, dict):
         return None
     address = reference.get("reference")
-    if isinstance(address, str) and (found := _AT_END.search(address)):
+    if isinstance(address, str) and (found := _RELATIVE.fullmatch(address) or _AT_END.search(address)):
         return found["type"]
     declared = reference.get("type")
     return declared if isinstance(declared, str) else None

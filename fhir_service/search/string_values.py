@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fhir_service.definitions.elements import children
 from fhir_service.search.collector import Collector, Reader, TextValue
 from fhir_service.search.expressions import Path
 from fhir_service.search.terms import exact_term, text_scope
 from fhir_service.search.text_folding import folded_forms, sounds
+
+if TYPE_CHECKING:
+    from fhir_service.search.parameters import IndexedParameter
 
 _WHOLE = {
     "HumanName": ("given", "family"),
@@ -19,39 +23,59 @@ _WHOLE = {
 _PLAIN = frozenset({"string", "markdown"})
 
 
-def string_reader(resource_type: str, parameters: Sequence[str], path: Path) -> Reader:
-    """Reads the values of one path for the string parameters that share it."""
-    scopes = [text_scope(resource_type, name, "string") for name in parameters]
-    parts = tuple(name for name, entry in children(path.type).items() if "string" in entry.types) if path.holder else ()
+class _Entry(NamedTuple):
+    """What a text adds for all parameters that share its path."""
 
-    def add(text: str, found: Collector) -> None:
+    terms: tuple[str, ...]
+    texts: tuple[TextValue, ...]
+    folded: str
+
+
+def string_reader(resource_type: str, parameters: Sequence[IndexedParameter], path: Path) -> Reader:
+    """Reads the values of one path for the string parameters that share it, those that go by sound included."""
+    plain = [one.code for one in parameters if not one.by_sound]
+    by_sound = [text_scope(resource_type, one.code, "string") for one in parameters if one.by_sound]
+    scopes = [text_scope(resource_type, name, "string") for name in plain]
+    parts = string_parts(path.type)
+
+    @lru_cache(1024)
+    def entry_for(text: str) -> _Entry:
         forms = folded_forms(text)
-        found.texts += [TextValue(scope, form) for scope in scopes for form in forms if form]
+        rows = [TextValue(scope, form) for scope in scopes for form in forms if form]
+        rows += [TextValue(scope, sound) for scope in by_sound for sound in sounds(text)]
+        return _Entry(tuple(exact_term(resource_type, name, text) for name in plain), tuple(rows), forms[0])
 
-    def read(held: Any, found: Collector) -> None:
-        for text in _texts(held, parts):
-            add(text, found)
-            found.terms += [exact_term(resource_type, name, text) for name in parameters]
+    def read_text(held: Any, found: Collector) -> None:
+        if isinstance(held, str) and held:
+            entry = entry_for(held)
+            found.terms += entry.terms
+            found.texts += entry.texts
+            found.sort_by_text(plain, entry.folded, entry.folded)
+
+    def read_parts(held: Any, found: Collector) -> None:
+        if not isinstance(held, dict):
+            return
+        for name in held:
+            if name in parts:
+                for text in _listed(held[name]):
+                    entry = entry_for(text)
+                    found.terms += entry.terms
+                    found.texts += entry.texts
         whole = _whole(held, path.type)
         if whole:
-            add(whole, found)
-            first = folded_forms(whole)[0]
-            found.sort_by_text(parameters, first, first)
+            entry = entry_for(whole)
+            found.texts += entry.texts
+            found.sort_by_text(plain, entry.folded, entry.folded)
 
-    return read
+    return read_parts if parts else read_text
 
 
-def sound_reader(resource_type: str, parameters: Sequence[str], path: Path) -> Reader:
-    """Reads names for the parameters that find them by their sound."""
-    scopes = [text_scope(resource_type, name, "string") for name in parameters]
-    parts = tuple(name for name, entry in children(path.type).items() if "string" in entry.types) if path.holder else ()
-
-    def read(held: Any, found: Collector) -> None:
-        for text in {*_texts(held, parts), _whole(held, path.type)}:
-            for form in sounds(text):
-                found.texts += [TextValue(scope, form) for scope in scopes]
-
-    return read
+@cache
+def string_parts(fhir_type: str) -> frozenset[str]:
+    """The strings that a name or an address is made of; none where it is a string itself."""
+    if fhir_type not in _WHOLE:
+        return frozenset()
+    return frozenset(name for name, entry in children(fhir_type).items() if "string" in entry.types)
 
 
 def has_strings(fhir_type: str) -> bool:
@@ -59,23 +83,12 @@ def has_strings(fhir_type: str) -> bool:
     return fhir_type in _PLAIN or fhir_type in _WHOLE
 
 
-def _texts(held: Any, parts: Sequence[str]) -> list[str]:
-    if isinstance(held, str):
-        return [held] if held and not parts else []
-    if not isinstance(held, dict):
-        return []
-    return [text for part in parts for text in _listed(held.get(part))]
-
-
-def _whole(held: Any, fhir_type: str) -> str:
-    if isinstance(held, str):
-        return held
-    if not isinstance(held, dict):
-        return ""
-    said = [text for part in _WHOLE.get(fhir_type, ()) for text in _listed(held.get(part))]
+def _whole(held: dict[str, Any], fhir_type: str) -> str:
+    said = [text for part in _WHOLE[fhir_type] if part in held for text in _listed(held[part])]
     return " ".join(said or _listed(held.get("text")))
 
 
 def _listed(held: Any) -> list[str]:
-    every = held if isinstance(held, list) else (held,)
-    return [text for text in every if isinstance(text, str) and text]
+    if isinstance(held, str):
+        return [held] if held else []
+    return [text for text in held if isinstance(text, str) and text] if isinstance(held, list) else []

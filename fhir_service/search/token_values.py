@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fhir_service.definitions.codes import required_codes
 from fhir_service.search.collector import Collector, Reader, TextValue
 from fhir_service.search.expressions import Path
 from fhir_service.search.terms import code_term, of_type_term, system_term, text_scope, token_term
 from fhir_service.search.text_folding import folded_forms
+
+if TYPE_CHECKING:
+    from fhir_service.search.parameters import IndexedParameter
 
 _MANY = frozenset({"Identifier", "ContactPoint", "id", "string"})
 """Types with a value of its own for almost every resource, which it makes no sense to remember."""
@@ -26,17 +29,18 @@ class _Entry(NamedTuple):
     sorted_by: tuple[str, str] | None
 
 
-def token_reader(resource_type: str, parameters: Sequence[str], path: Path) -> Reader:
+def token_reader(resource_type: str, parameters: Sequence[IndexedParameter], path: Path) -> Reader:
     """Reads the values of one path for the token parameters that share it."""
+    codes = [one.code for one in parameters]
     pairs_of = pairs_reader(path)
     texts_of = _TEXTS.get(path.type, _no_texts)
 
     def entry_for(pairs: tuple[Pair, ...], texts: tuple[str, ...]) -> _Entry:
-        terms = [term for pair in pairs for name in parameters for term in token_terms(resource_type, name, *pair)]
-        scopes = [text_scope(resource_type, name, "text") for name in parameters]
+        terms = [term for pair in pairs for name in codes for term in token_terms(resource_type, name, *pair)]
+        scopes = [text_scope(resource_type, name, "text") for name in codes]
         rows = [TextValue(scope, form) for scope in scopes for text in texts for form in folded_forms(text) if form]
-        codes = [code.casefold() for _, code in pairs if code is not None]
-        return _Entry(tuple(terms), tuple(rows), (min(codes), max(codes)) if codes else None)
+        order = [code.casefold() for _, code in pairs if code is not None]
+        return _Entry(tuple(terms), tuple(rows), (min(order), max(order)) if order else None)
 
     if path.type not in _MANY:
         entry_for = lru_cache(512)(entry_for)
@@ -46,10 +50,10 @@ def token_reader(resource_type: str, parameters: Sequence[str], path: Path) -> R
         found.terms += entry.terms
         found.texts += entry.texts
         if entry.sorted_by is not None:
-            found.sort_by_text(parameters, *entry.sorted_by)
+            found.sort_by_text(codes, *entry.sorted_by)
         if path.type == "Identifier":
             for part in _of_type(held):
-                found.terms += [of_type_term(resource_type, name, *part) for name in parameters]
+                found.terms += [of_type_term(resource_type, name, *part) for name in codes]
 
     return read
 

@@ -9,7 +9,7 @@ from fhir_service.fhir.access import Access
 from fhir_service.fhir.errors import InvalidParameter, UnsupportedParameter
 from fhir_service.storage.repository import Repository, Stored
 
-_PRESENTATION = frozenset({"_format", "_pretty"})
+_PRESENTATION = frozenset({"_format", "_pretty", "_summary", "_elements"})
 
 
 async def everything_about(

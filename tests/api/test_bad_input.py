@@ -53,7 +53,7 @@ async def test_json_that_cannot_be_read_is_told_with_its_place(idle_client: Clie
 
 @pytest.mark.parametrize(
     "content_type",
-    ["text/plain", "application/xml", "application/fhir+xml", "text/html", "multipart/form-data; boundary=x"],
+    ["text/plain", "text/turtle", "application/fhir+turtle", "text/html", "multipart/form-data; boundary=x"],
 )
 async def test_a_body_of_another_type_is_415(idle_client: Client, content_type: str) -> None:
     for url in ("/fhir/Patient", "/fhir"):

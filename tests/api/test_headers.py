@@ -1,4 +1,4 @@
-"""Formats, hosts and request ids."""
+"""Hosts and request ids."""
 
 from __future__ import annotations
 
@@ -6,67 +6,6 @@ from collections.abc import Callable
 
 import pytest
 from api_client import BASE, Client, issues, patient
-
-
-@pytest.mark.parametrize(
-    "accept",
-    [
-        None,
-        "*/*",
-        "application/fhir+json",
-        "application/json",
-        "text/json",
-        "application/*;q=0.5",
-        "application/fhir+json; fhirVersion=4.0",
-        "application/fhir+xml;q=1.0, application/fhir+json;q=0.1",
-        "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
-        "APPLICATION/FHIR+JSON",
-    ],
-)
-@pytest.mark.rule("GEN-7")
-async def test_gen_7_every_name_of_json_is_accepted_and_fhir_json_is_sent(
-    idle_client: Client, accept: str | None
-) -> None:
-    del idle_client.headers["accept"]
-    answer = await idle_client.get("/fhir/metadata", headers={"accept": accept} if accept else {})
-    assert answer.status_code == 200
-    assert answer.headers["content-type"] == "application/fhir+json"
-
-
-@pytest.mark.parametrize(
-    "accept",
-    [
-        "application/fhir+xml",
-        "text/turtle",
-        "application/fhir+json;q=0",
-        "application/fhir+json; fhirVersion=5.0",
-        "nonsense",
-    ],
-)
-@pytest.mark.rule("GEN-7")
-async def test_gen_7_a_format_that_is_not_there_is_406(idle_client: Client, accept: str) -> None:
-    answer = await idle_client.get("/fhir/Patient", headers={"accept": accept})
-    assert answer.status_code == 406
-    assert issues(answer)[0]["code"] == "not-supported"
-
-
-@pytest.mark.parametrize("form", ["json", "application/json", "application/fhir%2Bjson", "application/fhir+json"])
-@pytest.mark.rule("GEN-6")
-async def test_gen_6_format_goes_before_accept(idle_client: Client, form: str) -> None:
-    answer = await idle_client.get(f"/fhir/Patient?_format={form}", headers={"accept": "application/fhir+xml"})
-    assert answer.status_code == 200
-    refused = await idle_client.get("/fhir/Patient?_format=xml", headers={"accept": "application/fhir+json"})
-    assert refused.status_code == 406
-
-
-async def test_gen_5_a_body_may_be_called_json(client: Client) -> None:
-    for content_type in (
-        "application/json",
-        "application/fhir+json;charset=UTF-8",
-        "application/json; fhirVersion=4.0",
-    ):
-        answer = await client.post("/fhir/Patient", json=patient(), headers={"content-type": content_type})
-        assert answer.status_code == 201
 
 
 @pytest.mark.parametrize(

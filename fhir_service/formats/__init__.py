@@ -1,0 +1,1 @@
+"""Other forms of a resource's JSON text: XML both ways, and parts of it."""
