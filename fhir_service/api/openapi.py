@@ -15,6 +15,7 @@ from fastapi.openapi.utils import get_openapi
 
 from fhir_service.api.content_negotiation import FHIR_JSON, FORM
 from fhir_service.api.interaction import Interaction
+from fhir_service.api.operation_input import Input
 from fhir_service.workflows.patch_resource import JSON_PATCH, MERGE_PATCH
 
 Schema = dict[str, Any]
@@ -36,15 +37,33 @@ _PARAMETERS: dict[str, tuple[str, Schema]] = {
     "code": ("`code`, or `system|code`", {"type": "string"}),
     "_count": ("Matches on a page; 0 counts only", {"type": "integer", "minimum": 0}),
     "_summary": ("`count` for the number of matches only", {"type": "string", "enum": ["count", "false"]}),
+    "date": ("Date with a prefix, such as `ge2026-01`; may be repeated", {"type": "string"}),
+    "_tag": ("`code`, or `system|code`", {"type": "string"}),
+    "_security": ("`code`, or `system|code`", {"type": "string"}),
+    "_profile": ("Canonical of a profile that it claims", {"type": "string"}),
+    "_source": ("URI of where it comes from", {"type": "string"}),
+    "_text": ("Words of its narrative", {"type": "string"}),
+    "_content": ("Words that stand anywhere in it", {"type": "string"}),
+    "_list": ("Id of a List that refers to it", {"type": "string"}),
+    "_has": ("`_has:Type:reference:parameter`: what refers to it", {"type": "string"}),
+    "_sort": ("Parameters with commas between them, `-` before one that descends", {"type": "string"}),
+    "_include": ("`Type:parameter`: what matches refer to; may be repeated", {"type": "string"}),
+    "_revinclude": ("`Type:parameter`: what refers to matches; may be repeated", {"type": "string"}),
+    "_elements": ("Names of elements with commas between them", {"type": "string"}),
     "_total": ("Whether to count all matches", {"type": "string", "enum": ["none", "estimate", "accurate"]}),
     "_cursor": ("Where the page begins; taken from a `next` link", {"type": "string"}),
+    "mode": (
+        "All of it, its normative part, or the terminologies",
+        {"type": "string", "enum": ["full", "normative", "terminology"]},
+    ),
     "_since": ("Only versions made at or after this instant", {"type": "string"}),
     "_at": ("Only versions that were current at some time in this year, month, day or instant", {"type": "string"}),
     "_type": ("Resource types to return, with commas between them", {"type": "string"}),
 }
 _HEADERS = {
     "If-Match": 'ETag of the version that is replaced, such as `W/"3"`; 412 where it is not the current one',
-    "If-None-Match": "ETag of the version you have; 304 where it is still the one",
+    "If-None-Exist": "Search such as `identifier=x`; where it finds one resource none is made",
+    "If-None-Match": "ETag of the version you have; 304 where it is still the one. On a write `*`: only if it is new",
     "If-Modified-Since": "Date of the version you have; 304 where there is no newer one",
     "Prefer": "`return=minimal`, `return=representation` or `return=OperationOutcome`; `handling=strict`",
 }
@@ -78,7 +97,7 @@ def _name(row: Interaction, taken: set[str]) -> str:
     """An `operationId` of its own for each row; where the code and method do not tell, the path does."""
     name = f"{row.code}-{row.method}".lower()
     if name in taken:
-        name = "-".join([name, *re.findall("[a-z]+", row.path)])
+        name = "-".join([name, *re.findall("[a-z]+", row.path.lower())])
     taken.add(name)
     return name
 
@@ -103,6 +122,7 @@ def _path_parameters(row: Interaction, types: list[str]) -> list[Schema]:
         "type": {"type": "string", "enum": offered},
         "id": {"type": "string", "pattern": r"^[A-Za-z0-9\-.]{1,64}$"},
         "version": {"type": "string", "pattern": r"^[A-Za-z0-9\-.]{1,64}$"},
+        "member": {"type": "string", "enum": ["*", *types]},
     }
     return [
         {"name": name, "in": "path", "required": True, "schema": schema}
@@ -112,10 +132,20 @@ def _path_parameters(row: Interaction, types: list[str]) -> list[Schema]:
 
 
 def _query_parameters(row: Interaction) -> list[Schema]:
-    return [
-        {"name": name, "in": "query", "description": _PARAMETERS[name][0], "schema": _PARAMETERS[name][1]}
-        for name in row.parameters
-    ] + [{"name": "_format", "in": "query", "schema": {"type": "string", "enum": ["json", FHIR_JSON]}}]
+    return (
+        [
+            {"name": name, "in": "query", "description": _PARAMETERS[name][0], "schema": _PARAMETERS[name][1]}
+            for name in row.parameters
+        ]
+        + [_input(entry) for entry in row.inputs if entry.simple and row.method == "GET"]
+        + [{"name": "_format", "in": "query", "schema": {"type": "string", "enum": ["json", FHIR_JSON]}}]
+    )
+
+
+def _input(entry: Input) -> Schema:
+    kind = {"Boolean": "boolean", "Integer": "integer"}.get(entry.kind, "string")
+    schema: Schema = {"type": "array", "items": {"type": kind}} if entry.repeats else {"type": kind}
+    return {"name": entry.name, "in": "query", "description": entry.text, "schema": schema}
 
 
 def _header_parameters(row: Interaction) -> list[Schema]:

@@ -100,6 +100,12 @@ class PreconditionFailed(FhirError):
     status, code = 412, "conflict"
 
 
+class MultipleMatches(PreconditionFailed):
+    """A condition that may find one resource finds several (412)."""
+
+    code = "multiple-matches"
+
+
 class TooLarge(FhirError):
     """The body is over the limit (413)."""
 
@@ -110,6 +116,12 @@ class UnsupportedMediaType(FhirError):
     """The body is of a type this server does not read (415)."""
 
     status, code = 415, "not-supported"
+
+
+class TooCostly(FhirError):
+    """A request that asks for more than this server does at once (400)."""
+
+    status, code = 400, "too-costly"
 
 
 class UnprocessableContent(FhirError):

@@ -12,6 +12,8 @@ import msgspec
 
 from fhir_service.fhir.errors import Issue
 
+_SHOWN = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n\r"} | {0x7F: 0x2421}
+"""Control characters may stand in what was sent and in no string of FHIR: the sign that shows each."""
 ALL_OK = Issue("information", "informational", "All is well: no issues were found.")
 
 
@@ -33,7 +35,7 @@ def _issue(issue: Issue) -> dict[str, Any]:
     if issue.rule:
         written["details"] = {"coding": [{"code": issue.rule}]}
     if issue.text.strip():
-        written["diagnostics"] = issue.text
+        written["diagnostics"] = issue.text.translate(_SHOWN)
     if issue.expression:
-        written["expression"] = list(issue.expression)
+        written["expression"] = [place.translate(_SHOWN) for place in issue.expression]
     return written

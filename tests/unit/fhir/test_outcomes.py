@@ -16,6 +16,7 @@ ISSUES = [
     Issue("fatal", "exception", "it failed"),
     Issue("warning", "not-supported", ""),
 ]
+WITH_CONTROLS = [Issue("error", "value", "'a\x00b\x7f' is no id", ("http.a\x01b",))]
 
 
 def test_an_outcome_says_everything_an_issue_knows() -> None:
@@ -31,7 +32,7 @@ def test_an_outcome_says_everything_an_issue_knows() -> None:
     assert third == {"severity": "warning", "code": "not-supported"}
 
 
-@pytest.mark.parametrize("issues", [[], ISSUES, NotFound("nothing there").issues])
+@pytest.mark.parametrize("issues", [[], ISSUES, WITH_CONTROLS, NotFound("nothing there").issues])
 def test_an_outcome_is_valid_for_the_schema_and_for_the_model(issues: list[Issue]) -> None:
     text = outcome_bytes(issues)
     assert findings(text) == []
@@ -46,3 +47,8 @@ def test_no_issues_are_told_as_all_well() -> None:
 def test_a_model_refuses_what_is_not_valid() -> None:
     with pytest.raises(ValueError, match="issue"):
         built({"resourceType": "OperationOutcome"})
+
+
+def test_control_characters_of_what_was_sent_are_shown() -> None:
+    (issue,) = operation_outcome(WITH_CONTROLS)["issue"]
+    assert (issue["diagnostics"], issue["expression"]) == ("'a␀b␡' is no id", ["http.a␁b"])
