@@ -130,7 +130,7 @@ class UnprocessableContent(FhirError):
     status, code = 422, "invariant"
 
 
-class TooCostly(FhirError):
+class TookTooLong(FhirError):
     """It would take longer than one request may hold up the others (503)."""
 
     status, code = 503, "too-costly"

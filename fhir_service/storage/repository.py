@@ -135,7 +135,7 @@ class Repository:
         """The next matches in the order of the query, which ends with that of their first commits. Rows that others
         add or change meanwhile neither move nor repeat those that were there.
 
-        Raises InvalidParameter for a search too deep to be run, TooCostly for one that takes too long.
+        Raises InvalidParameter for a search too deep to be run, TookTooLong for one that takes too long.
         """
         one_statement = len(query.searches) < 2 and not query.includes
         async with self._database.searching() if one_statement else self._database.snapshot() as session:

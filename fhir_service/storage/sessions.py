@@ -43,7 +43,7 @@ class Session(Protocol):
         """Run each statement for each of its rows of values. Raises StoreUnavailable."""
 
     async def limit(self, seconds: float) -> None:
-        """Let no statement take longer from now on; one that does raises TooCostly."""
+        """Let no statement take longer from now on; one that does raises TookTooLong."""
 
     async def close(self) -> None: ...
 

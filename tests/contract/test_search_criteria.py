@@ -9,7 +9,7 @@ import pytest_asyncio
 from stored_resources import condition, observation, patient, text
 
 from fhir_service.fhir.access import OPEN, Access
-from fhir_service.fhir.errors import InvalidParameter, TooCostly
+from fhir_service.fhir.errors import InvalidParameter, TookTooLong
 from fhir_service.search import terms
 from fhir_service.search.criteria import (
     AllOf,
@@ -227,7 +227,7 @@ async def test_a_statement_that_takes_too_long_is_ended(repository: Repository) 
     endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n"
     async with repository._database.searching() as session:
         await session.limit(0.05)
-        with pytest.raises(TooCostly) as refused:
+        with pytest.raises(TookTooLong) as refused:
             await session.fetch(endless)
         assert (refused.value.status, refused.value.issues[0].code) == (503, "too-costly")
         await session.limit(20)
