@@ -9,13 +9,14 @@ from typing import NamedTuple
 
 from fhir_service.api.call import Call
 from fhir_service.fhir.errors import InvalidParameter, UnsupportedParameter
-from fhir_service.fhir.parameters import Parameter, Parameters, query_parameters, read_parameters
+from fhir_service.fhir.parameters import Parameter, Parameters, query_parameters
+from fhir_service.workflows.accept_parameters import accept_parameters
 
-_COMPLEX = frozenset({"Coding", "CodeableConcept", "Resource"})
+_COMPLEX = frozenset({"Coding", "CodeableConcept", "Meta", "Resource"})
 _TEXTS = frozenset({"String", "Uri", "Url", "Canonical", "Code", "Id", "Markdown"})
 """Kinds that clients mix up, and that can be read as one another."""
 _TIMES = frozenset({"Date", "DateTime", "Instant"})
-_PRESENTATION = frozenset({"_format", "_pretty", "_summary", "_elements"})
+PRESENTATION = frozenset({"_format", "_pretty", "_summary", "_elements"})
 """What every GET may have besides."""
 
 
@@ -38,14 +39,14 @@ async def operation_input(call: Call, inputs: Sequence[Input]) -> Parameters:
 
     Raises UnsupportedParameter, InvalidParameter, and by POST MalformedContent, UnsupportedMediaType, TooLarge.
     """
-    asked = query_parameters(pair for pair in call.parameters if pair[0] not in _PRESENTATION)
+    asked = query_parameters(pair for pair in call.parameters if pair[0] not in PRESENTATION)
     known = {entry.name: entry for entry in inputs}
     if call.method == "POST":
         refused = next((item for item in asked.items if item.name), None)
         if refused is not None:
             text = f"{refused.name[:80]} stands in the URL; a POST has all inputs in its Parameters"
             raise InvalidParameter(text, expression=(asked.place(refused.name[:80]),))
-        asked = read_parameters(await call.resource_body())
+        asked = accept_parameters(await call.resource_body())
     for item in asked.items:
         entry = known.get(item.name)
         if entry is None:

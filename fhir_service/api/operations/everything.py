@@ -6,7 +6,7 @@ from dataclasses import replace
 from urllib.parse import urlencode
 
 from fhir_service.api.answer import Answer
-from fhir_service.api.call import Call, Pairs
+from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.operation_input import Input, operation_input
 from fhir_service.definitions.elements import resource_types
@@ -14,6 +14,7 @@ from fhir_service.fhir.bundles import SearchEntry, searchset
 from fhir_service.fhir.errors import InvalidParameter
 from fhir_service.fhir.parameters import Parameters
 from fhir_service.search.dates import EARLIEST, LATEST, Range, date_range
+from fhir_service.search.query_text import Pairs
 from fhir_service.workflows.everything import Place, Wanted, everything_about, everything_about_all
 
 INPUTS = (

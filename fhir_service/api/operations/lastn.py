@@ -7,13 +7,14 @@ from dataclasses import replace
 from urllib.parse import urlencode
 
 from fhir_service.api.answer import Answer
-from fhir_service.api.call import Call, Pairs
+from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.operation_input import Input
 from fhir_service.fhir.bundles import SearchEntry, searchset
 from fhir_service.fhir.errors import InvalidParameter, UnsupportedParameter
 from fhir_service.fhir.parameters import read_parameters
 from fhir_service.search.query import Query, parse_query
+from fhir_service.search.query_text import Pairs
 from fhir_service.workflows.bare_ids import require_unambiguous
 from fhir_service.workflows.last_observations import last_observations
 
