@@ -171,7 +171,7 @@ def _query_parameters(row: Interaction, types: list[str]) -> list[Schema]:
 
 
 def _input(entry: Input) -> tuple[str, Schema]:
-    kind = {"Boolean": "boolean", "Integer": "integer"}.get(entry.kind, "string")
+    kind = {"Boolean": "boolean", "Integer": "integer", "PositiveInt": "integer"}.get(entry.kind, "string")
     return entry.text, {"type": "array", "items": {"type": kind}} if entry.repeats else {"type": kind}
 
 
