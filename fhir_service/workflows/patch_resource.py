@@ -9,25 +9,25 @@ from fhir_service.fhir.access import Access
 from fhir_service.fhir.errors import (
     EditConflict,
     FhirError,
-    InvalidParameter,
     Issue,
     MalformedContent,
     NotFound,
     PreconditionFailed,
     UnprocessableContent,
     UnsupportedMediaType,
-    UnsupportedParameter,
 )
 from fhir_service.fhir.json_text import encode, members, minified, parse
 from fhir_service.fhir.parameters import read_parameters
 from fhir_service.patching.fhirpath_patch import fhirpath_patch
 from fhir_service.patching.json_patch import json_patch
 from fhir_service.patching.merge_patch import merge_patch
-from fhir_service.search.query import parse_query
-from fhir_service.storage.repository import Outcome, Repository, Update
+from fhir_service.search.condition import type_of
+from fhir_service.search.query import Query
+from fhir_service.storage.repository import Outcome, Repository, Transaction, Update
 from fhir_service.validation.json_text import read_json
 from fhir_service.validation.structure import findings
 from fhir_service.workflows.accept_resource import in_thread_if_large
+from fhir_service.workflows.conditional import the_match
 
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -119,32 +119,24 @@ async def patch_resource(
 
 
 async def patch_found_resource(
-    repository: Repository,
-    resource_type: str,
-    pairs: Sequence[tuple[str, str]],
-    patch: Patch,
-    *,
-    if_match: int | None,
-    base: str,
-    access: Access,
+    repository: Repository, condition: Query, patch: Patch, *, if_match: int | None, access: Access
 ) -> Outcome:
-    """Patch the one resource that a search finds (R4 http.html#patch, conditional patch).
+    """Patch the one resource that a search finds, in one commit with the search (R4 http.html#patch).
 
-    Raises InvalidParameter for a search without criteria, NotFound where it finds none, PreconditionFailed where it
-    finds several, and as `patch_resource`.
+    Raises NotFound where it finds none, MultipleMatches where it finds several, PreconditionFailed where `if_match` is
+    not the current version, UnprocessableContent.
     """
-    query = parse_query(resource_type, pairs, base=base, default_count=2, max_count=2)
-    if query.ignored:
-        raise UnsupportedParameter("the search holds parameters that are not known; nothing was changed")
-    if not query.criteria:
-        raise InvalidParameter("a conditional patch needs a search; without one it would be of any resource")
-    found = (await repository.search(query, access)).matches
-    if not found:
-        raise NotFound(f"no {resource_type} matches the search; nothing was changed")
-    if len(found) > 1:
-        text = "several resources match the search; nothing was changed"
-        raise PreconditionFailed(text, issues=(Issue("error", "multiple-matches", text),))
-    return await patch_resource(repository, resource_type, found[0].id, patch, if_match=if_match, access=access)
+
+    async def work(transaction: Transaction) -> Outcome:
+        found = await the_match(transaction, condition)
+        if found is None:
+            raise NotFound(f"no {type_of(condition)} matches the search; nothing was changed")
+        size = len(found.text) + patch.size * _PER_OPERATION
+        text = await in_thread_if_large(size, lambda: patched(found.text, patch))
+        (outcome,) = await transaction.write([Update(found.type, found.id, text, if_match, if_changed=True)])
+        return outcome
+
+    return await repository.transact(work, access)
 
 
 def _fhirpath_patch(body: bytes, document: Any) -> Patch:
