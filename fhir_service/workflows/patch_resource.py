@@ -29,7 +29,6 @@ from fhir_service.storage.repository import Outcome, Repository, Stored, Transac
 from fhir_service.validation.json_text import read_json
 from fhir_service.validation.structure import findings
 from fhir_service.workflows.accept_resource import in_thread_if_large
-from fhir_service.workflows.conditional import the_match
 
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
