@@ -68,6 +68,8 @@ class Call:
     type: str = ""
     id: str = ""
     version: str = ""
+    member: str = ""
+    """The type that is searched in a compartment, `*` for all."""
     query: str = ""
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     receive: Receive | None = None

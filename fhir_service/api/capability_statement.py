@@ -9,7 +9,7 @@ from fhir_service import __version__
 from fhir_service.api.content_negotiation import FHIR_JSON, FHIR_XML
 from fhir_service.api.interaction import Interaction
 from fhir_service.fhir.models import FHIR_VERSION, built
-from fhir_service.search.query import search_parameters
+from fhir_service.search.offered import search_parameters
 
 _CHANGED = "2026-11-21"
 """When what is stated here last changed. Not the time of asking: the same content keeps its ETag on every process."""
@@ -62,7 +62,7 @@ def _resource(interactions: Sequence[Interaction], resource_type: str) -> dict[s
         "conditionalUpdate": False,
         "conditionalDelete": "not-supported",
         "referencePolicy": ["literal"],
-        "searchParam": [{"name": name, "type": kind} for name, kind in search_parameters(resource_type)],
+        "searchParam": [{"name": one.name, "type": one.type} for one in search_parameters(resource_type)],
     }
     operations = [{"name": row.code, "definition": row.definition} for row in rows if row.definition]
     return resource | ({"operation": operations} if operations else {})

@@ -20,7 +20,7 @@ Body = Literal["", "resource", "bundle", "form", "patch", "parameters"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interaction:
-    """`path` is below the FHIR base, with `{type}`, `{id}` and `{version}` for what differs from call to call.
+    """`path` is below the FHIR base, with `{type}`, `{id}`, `{version}` and `{member}` for what differs between calls.
 
     `code` is of http://hl7.org/fhir/restful-interaction, or of no code system where the row is an operation or the
     CapabilityStatement itself. An operation has the canonical URL of its definition. `types` limits a row to some

@@ -36,6 +36,19 @@ _PARAMETERS: dict[str, tuple[str, Schema]] = {
     "code": ("`code`, or `system|code`", {"type": "string"}),
     "_count": ("Matches on a page; 0 counts only", {"type": "integer", "minimum": 0}),
     "_summary": ("`count` for the number of matches only", {"type": "string", "enum": ["count", "false"]}),
+    "date": ("Date with a prefix, such as `ge2026-01`; may be repeated", {"type": "string"}),
+    "_tag": ("`code`, or `system|code`", {"type": "string"}),
+    "_security": ("`code`, or `system|code`", {"type": "string"}),
+    "_profile": ("Canonical of a profile that it claims", {"type": "string"}),
+    "_source": ("URI of where it comes from", {"type": "string"}),
+    "_text": ("Words of its narrative", {"type": "string"}),
+    "_content": ("Words that stand anywhere in it", {"type": "string"}),
+    "_list": ("Id of a List that refers to it", {"type": "string"}),
+    "_has": ("`_has:Type:reference:parameter`: what refers to it", {"type": "string"}),
+    "_sort": ("Parameters with commas between them, `-` before one that descends", {"type": "string"}),
+    "_include": ("`Type:parameter`: what matches refer to; may be repeated", {"type": "string"}),
+    "_revinclude": ("`Type:parameter`: what refers to matches; may be repeated", {"type": "string"}),
+    "_elements": ("Names of elements with commas between them", {"type": "string"}),
     "_total": ("Whether to count all matches", {"type": "string", "enum": ["none", "estimate", "accurate"]}),
     "_cursor": ("Where the page begins; taken from a `next` link", {"type": "string"}),
     "_since": ("Only versions made at or after this instant", {"type": "string"}),
@@ -103,6 +116,7 @@ def _path_parameters(row: Interaction, types: list[str]) -> list[Schema]:
         "type": {"type": "string", "enum": offered},
         "id": {"type": "string", "pattern": r"^[A-Za-z0-9\-.]{1,64}$"},
         "version": {"type": "string", "pattern": r"^[A-Za-z0-9\-.]{1,64}$"},
+        "member": {"type": "string", "enum": ["*", *types]},
     }
     return [
         {"name": name, "in": "path", "required": True, "schema": schema}

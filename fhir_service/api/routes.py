@@ -10,7 +10,7 @@ from fhir_service.api.interactions.history import HISTORY_INSTANCE, HISTORY_SYST
 from fhir_service.api.interactions.patch import PATCH, PATCH_FOUND
 from fhir_service.api.interactions.process_bundle import BATCH, TRANSACTION
 from fhir_service.api.interactions.read import READ
-from fhir_service.api.interactions.search import SEARCH, SEARCH_BY_FORM
+from fhir_service.api.interactions.search import SEARCHES
 from fhir_service.api.interactions.update import UPDATE
 from fhir_service.api.interactions.vread import VREAD
 from fhir_service.api.operations.everything import EVERYTHING
@@ -19,8 +19,7 @@ INTERACTIONS: tuple[Interaction, ...] = (
     CAPABILITIES,
     TRANSACTION,
     BATCH,
-    SEARCH,
-    SEARCH_BY_FORM,
+    *SEARCHES,
     CREATE,
     READ,
     VREAD,

@@ -112,6 +112,12 @@ class UnsupportedMediaType(FhirError):
     status, code = 415, "not-supported"
 
 
+class TooCostly(FhirError):
+    """A request that asks for more than this server does at once (400)."""
+
+    status, code = 400, "too-costly"
+
+
 class UnprocessableContent(FhirError):
     """Readable, but against the rules of FHIR or of this service (422)."""
 

@@ -6,36 +6,26 @@ silence (rest-rules ERR-1). A modifier it does not know is refused (ERR-2), a va
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
 
-from fhir_service.fhir.errors import Issue, UnsupportedParameter
-from fhir_service.search.criteria import (
-    AnyCriterion,
-    HasTerm,
-    IdCriterion,
-    Include,
-    LastUpdatedCriterion,
-    SortKey,
-)
+from fhir_service.fhir.errors import Issue
+from fhir_service.search.compartment import compartment_criterion
+from fhir_service.search.criteria import AnyCriterion, Include, SortKey
+from fhir_service.search.criterion import read_criterion
 from fhir_service.search.cursor import CURSOR, Cursor
-from fhir_service.search.dates import Range
-from fhir_service.search.parameters import INDEXED_TYPES, IndexedParameter, indexed_parameters
-from fhir_service.search.query_text import split, unescaped
-from fhir_service.search.query_values import (
-    invalid,
-    reference_terms,
-    token_term,
-    unsupported_modifier,
-    wanted_instants,
-)
+from fhir_service.search.query_faults import NotKnown, ignored, invalid, unsupported
+from fhir_service.search.reading import BareId, Reading
+from fhir_service.search.result_parameters import ONCE, RESULT_PARAMETERS, ResultParameters, Summary
 from fhir_service.search.value_sets import Terminology
 
-__all__ = ["CURSOR", "Cursor", "Query", "TypeSearch", "parse_query", "search_parameters"]
+__all__ = ["CURSOR", "BareId", "Cursor", "Query", "TypeSearch", "parse_query"]
 DEFAULT_COUNT = 50
 MAX_COUNT = 1000
-_PRESENTATION = frozenset({"_format", "_pretty"})
+NO_VALUE = "informational"
+"""The issue code of a parameter without a value, which nobody has to refuse (rest-rules ERR-4)."""
+Pair = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +37,11 @@ class TypeSearch:
     sort: tuple[SortKey, ...] = ()
 
 
-class BareId(NamedTuple):
-    """An id without type where several types may be meant; it is ambiguous if more than one has it (REF-2)."""
-
-    parameter: str
-    id: str
-    types: tuple[str, ...]
-
-
 @dataclass(frozen=True, slots=True)
 class Query:
     """A search: what meets any of `searches`, one for each type; all of them have the same sort keys.
 
-    `applied` holds the parameters that were used, as they came (rest-rules SRC-6).
+    `applied` holds the parameters that were used, as they were used (rest-rules SRC-6).
     """
 
     searches: tuple[TypeSearch, ...]
@@ -68,9 +50,9 @@ class Query:
     count_only: bool = False
     total: str | None = None
     includes: tuple[Include, ...] = ()
-    applied: tuple[tuple[str, str], ...] = ()
+    applied: tuple[Pair, ...] = ()
     ignored: tuple[Issue, ...] = ()
-    summary: Literal["", "true", "text", "data"] = ""
+    summary: Summary = ""
     elements: tuple[str, ...] = ()
     bare_ids: tuple[BareId, ...] = ()
 
@@ -80,159 +62,125 @@ class Query:
         return self.searches[0].sort if self.searches else ()
 
     @property
-    def resource_type(self) -> str:
-        """The type of the first search."""
-        return self.searches[0].resource_type
-
-    @property
     def criteria(self) -> tuple[AnyCriterion, ...]:
-        """The criteria of the first search."""
-        return self.searches[0].criteria
-
-    @property
-    def indexed(self) -> tuple[HasTerm, ...]:
-        return tuple(criterion for criterion in self.criteria if isinstance(criterion, HasTerm))
+        """The criteria of all searches, one after the other."""
+        return tuple(criterion for search in self.searches for criterion in search.criteria)
 
 
 @dataclass(slots=True)
-class _Reading:
-    """A query while its parameters are read."""
+class _Types:
+    """The types that are searched, each with its own reading and its criteria so far."""
 
-    resource_type: str
-    base: str | None
-    count: int
-    max_count: int
-    criteria: list[AnyCriterion] = field(default_factory=list)
-    applied: list[tuple[str, str]] = field(default_factory=list)
-    ignored: list[Issue] = field(default_factory=list)
-    after: str = ""
-    count_only: bool = False
-    total: str | None = None
+    readings: dict[str, Reading]
+    criteria: dict[str, list[AnyCriterion]] = field(default_factory=dict)
+
+    def read(self, name: str, value: str) -> None:
+        """Raises NotKnown where no type has the parameter, UnsupportedParameter where only some have it (SRC-2)."""
+        unknown: list[tuple[str, NotKnown]] = []
+        for kind, reading in self.readings.items():
+            try:
+                self.criteria[kind].append(read_criterion(reading, kind, name, value))
+            except NotKnown as fault:
+                unknown.append((kind, fault))
+        if unknown and len(unknown) < len(self.readings):
+            raise unsupported(
+                name, f"{unknown[0][0]} has no such parameter; it must be common to all types of a search"
+            )
+        if unknown:
+            raise unknown[0][1]
 
 
 def parse_query(
     resource_types: str | Sequence[str],
-    pairs: Sequence[tuple[str, str]],
+    pairs: Sequence[Pair],
     *,
     base: str | None = None,
-    terminology: Terminology | None = None,  # noqa: ARG001  # the modifiers that need it are read next
+    terminology: Terminology | None = None,
+    served: frozenset[str] | None = None,
     default_count: int = DEFAULT_COUNT,
     max_count: int = MAX_COUNT,
+    compartment: tuple[str, str] | None = None,
+    now: int | None = None,
 ) -> Query:
-    """Read the parameters of one search, percent-decoding done. `base` is the address of this server, under which an
-    absolute reference means a resource of its own. A `_count` over `max_count` means `max_count`.
+    """Read the parameters of one search in these types, percent-decoding done.
 
-    Raises InvalidParameter for a value that cannot be read and UnsupportedParameter for a modifier that is not
-    supported; both name the parameter.
+    `base` is the address of this server, under which an absolute reference means a resource of its own; `served` are
+    all types that it has (None: those of R4), `compartment` the type and id of the one to stay in. A `_count` over
+    `max_count` means `max_count`. `now`, in milliseconds, is what `ap` measures nearness from.
+
+    Raises InvalidParameter for a value that cannot be read, UnsupportedParameter for a modifier that is not supported,
+    TooCostly for a search that is too large; all name the parameter.
     """
-    resource_type = resource_types if isinstance(resource_types, str) else resource_types[0]
-    reading = _Reading(resource_type, base, default_count, max_count)
+    _check_characters(pairs)
+    named = (resource_types,) if isinstance(resource_types, str) else tuple(resource_types)
+    moment = time.time_ns() // 1_000_000 if now is None else now
+    within = _within(compartment, _narrowed(named, pairs))
+    types = _Types({kind: Reading(base, terminology, served, moment) for kind in within}, within)
+    result = ResultParameters(tuple(within), min(default_count, max_count), max_count)
+    applied: list[Pair] = []
     for name, value in pairs:
-        _read(reading, name, value)
-    search = TypeSearch(resource_type, tuple(reading.criteria))
+        try:
+            used = _read(types, result, name, value)
+        except NotKnown as fault:
+            result.ignored.append(ignored(name, str(fault)))
+        else:
+            applied = [pair for pair in applied if name not in ONCE or pair[0] != name]
+            applied += [(name, used)] if used else []
+    sort = tuple(result.sort)
+    if result.summary == "text" and result.includes:
+        raise invalid("_summary", "text does not go with _include or _revinclude")
     return Query(
-        (search,),
-        reading.count,
-        Cursor.read(reading.after, search.sort) if reading.after else None,
-        reading.count_only,
-        reading.total,
-        applied=tuple(reading.applied),
-        ignored=tuple(reading.ignored),
+        tuple(TypeSearch(kind, tuple(criteria), sort) for kind, criteria in types.criteria.items()),
+        result.count,
+        Cursor.read(result.cursor, sort) if result.cursor else None,
+        result.count_only,
+        result.total,
+        tuple(dict.fromkeys(result.includes)),
+        tuple(applied),
+        tuple(result.ignored),
+        result.summary,
+        result.elements,
+        tuple(bare for reading in types.readings.values() for bare in reading.bare_ids),
     )
 
 
-def search_parameters(resource_type: str) -> tuple[tuple[str, str], ...]:
-    """Name and search type of every parameter that is supported for the type, for the CapabilityStatement."""
-    known = indexed_parameters(resource_type)
-    found = {code: entry.type for code, entry in known.items() if entry.type in _READERS}
-    return tuple(sorted({"_id": "token", "_lastUpdated": "date", **found}.items()))
-
-
-def _read(reading: _Reading, name: str, value: str) -> None:
+def _read(types: _Types, result: ResultParameters, name: str, value: str) -> str:
+    """The value as it is applied; empty where it has none."""
     code, _, modifier = name.partition(":")
-    if code in _PRESENTATION:
-        return
     if not value.strip():
-        reading.ignored.append(_ignored(name, "it has no value"))
-    elif code == "_query":
-        raise UnsupportedParameter("_query names an operation that is not offered here", expression=("http._query",))
-    elif code in _CONTROLS:
-        if modifier:
-            raise unsupported_modifier(code, modifier)
-        if _CONTROLS[code](reading, value):
-            reading.applied.append((name, value))
-    else:
-        _read_criterion(reading, code, modifier, value)
+        result.ignored.append(Issue("information", NO_VALUE, f"{name[:80]} has no value", (f"http.{code[:80]}",)))
+        return ""
+    if code == "_query":
+        raise unsupported(name, "it names an operation, and none is offered here")
+    if code in RESULT_PARAMETERS:
+        return result.read(code, modifier, value)
+    if code != "_type":
+        types.read(name, value)
+    return value
 
 
-def _read_criterion(reading: _Reading, code: str, modifier: str, value: str) -> None:
-    name = f"{code}:{modifier}" if modifier else code
-    alternatives = [part for part in split(value, ",") if part.strip()]
-    parameter = indexed_parameters(reading.resource_type).get(code)
-    if not alternatives:
-        raise invalid(name, f"'{value}' holds no value")
-    if code in ("_id", "_lastUpdated"):
-        if modifier:
-            raise unsupported_modifier(code, modifier)
-        if code == "_id":
-            reading.criteria.append(IdCriterion(tuple(unescaped(part) for part in alternatives)))
-        else:
-            ranges: list[Range] = [found for part in alternatives for found in wanted_instants(code, part)]
-            reading.criteria.append(LastUpdatedCriterion(tuple(ranges)))
-    elif parameter is None or parameter.type not in _READERS:
-        reading.ignored.append(_ignored(name, f"it is not supported for {reading.resource_type}"))
-        return
-    else:
-        reading.criteria.append(_READERS[parameter.type](reading, parameter, modifier, alternatives))
-    reading.applied.append((name, value))
+def _narrowed(types: tuple[str, ...], pairs: Sequence[Pair]) -> tuple[str, ...]:
+    """The types that every `_type` names too."""
+    for name, value in pairs:
+        if name == "_type" and value.strip():
+            wanted = {part.strip() for part in value.split(",")}
+            if unknown := sorted(wanted.difference(types)):
+                raise invalid("_type", f"'{unknown[0][:80]}' is not searched here")
+            types = tuple(kind for kind in types if kind in wanted)
+    return types
 
 
-def _tokens(reading: _Reading, parameter: IndexedParameter, modifier: str, alternatives: Sequence[str]) -> HasTerm:
-    if modifier:
-        raise unsupported_modifier(parameter.code, modifier)
-    return HasTerm(tuple(token_term(reading.resource_type, parameter.code, part) for part in alternatives))
+def _within(compartment: tuple[str, str] | None, types: Sequence[str]) -> dict[str, list[AnyCriterion]]:
+    """The types that have a part in the compartment, with the criterion of being in it."""
+    if compartment is None:
+        return {kind: [] for kind in types}
+    found = ((kind, compartment_criterion(*compartment, kind)) for kind in types)
+    return {kind: [criterion] for kind, criterion in found if criterion is not None}
 
 
-def _references(reading: _Reading, parameter: IndexedParameter, modifier: str, alternatives: Sequence[str]) -> HasTerm:
-    return reference_terms(reading.resource_type, parameter, modifier, alternatives, reading.base)
-
-
-def _count(reading: _Reading, value: str) -> bool:
-    if not value.isascii() or not value.isdigit():
-        raise invalid("_count", f"'{value[:40]}' is not a whole number from 0 up")
-    number = int(value[:12])
-    reading.count = min(number, reading.max_count) or reading.count
-    reading.count_only = reading.count_only or number == 0
-    return True
-
-
-def _summary(reading: _Reading, value: str) -> bool:
-    if value == "count":
-        reading.count_only = True
-    elif value in ("true", "text", "data"):
-        reading.ignored.append(_ignored("_summary", f"{value} is not supported; whole resources are sent"))
-        return False
-    elif value != "false":
-        raise invalid("_summary", f"'{value[:40]}' is not count, false, true, text or data")
-    return True
-
-
-def _total(reading: _Reading, value: str) -> bool:
-    if value not in ("none", "estimate", "accurate"):
-        raise invalid("_total", f"'{value[:40]}' is not none, estimate or accurate")
-    reading.total = value
-    return True
-
-
-def _cursor(reading: _Reading, value: str) -> bool:
-    reading.after = value
-    return True
-
-
-def _ignored(name: str, why: str) -> Issue:
-    return Issue("warning", "not-supported", f"{name} was not applied: {why}", (f"http.{name}",))
-
-
-_READERS = {"token": _tokens, "reference": _references}
-_CONTROLS = {"_count": _count, "_summary": _summary, "_total": _total, CURSOR: _cursor}
-assert set(_READERS) < INDEXED_TYPES  # noqa: S101  # what is read must be indexed
+def _check_characters(pairs: Sequence[Pair]) -> None:
+    for name, value in pairs:
+        if any(sign == "\0" or "\ud800" <= sign <= "\udfff" for sign in name + value):
+            raise invalid(
+                name.encode("ascii", "replace").decode().replace("\0", ""), "it holds what is no text in FHIR"
+            )

@@ -175,7 +175,7 @@ async def test_err_1_an_unknown_parameter_is_refused_under_strict_handling(clien
 
 @pytest.mark.parametrize(
     ("query", "code"),
-    [("code:text=x", "not-supported"), ("_id:missing=true", "not-supported"), ("subject:Device2=x", "not-supported")],
+    [("code:exact=x", "not-supported"), ("_id:missing=true", "not-supported"), ("subject:Device2=x", "not-supported")],
 )
 @pytest.mark.rule("ERR-2")
 async def test_err_2_a_modifier_that_is_not_supported_is_400(idle_client: Client, query: str, code: str) -> None:

@@ -62,7 +62,6 @@ async def ids(repository: Repository, resource_type: str, pairs: Pairs) -> str:
         ("Patient", [("_id", "P2,p1,nobody")], "p1 P2"),
         ("Patient", [("_id", "p1"), ("_id", "p2")], ""),
         ("Patient", [("_id", "p1,p2"), ("gender", "male")], "p2"),
-        ("Patient", [("_id", "p\x001")], ""),
         ("Observation", [("patient", "p1")], "o1 o2"),
         ("Observation", [("patient", "Patient/p1")], "o1 o2"),
         ("Observation", [("patient", "Patient/p2/_history/4")], "o3 o6"),

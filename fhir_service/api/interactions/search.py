@@ -1,61 +1,105 @@
-"""Which resources of a type match (R4 http.html#search): GET with a query, POST with a form besides."""
+"""Which resources match (R4 http.html#search): in a type, in several, in a compartment; by query or by form."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from urllib.parse import urlencode
 
 from fhir_service.api.answer import Answer
 from fhir_service.api.call import Call, Pairs
 from fhir_service.api.interaction import Interaction
+from fhir_service.definitions.compartments import compartment, compartment_types
 from fhir_service.fhir.bundles import SearchEntry, searchset
-from fhir_service.fhir.errors import UnsupportedParameter
+from fhir_service.fhir.errors import Issue, NotFound, UnknownType, UnsupportedParameter
 from fhir_service.fhir.outcomes import outcome_bytes
-from fhir_service.search.query import CURSOR, Query, parse_query
+from fhir_service.search.query import CURSOR, NO_VALUE, Query, parse_query
 from fhir_service.storage.repository import Page
+from fhir_service.workflows.bare_ids import require_unambiguous
+
+_EVERY_TYPE = "*"
+_CUT = Issue("warning", "too-costly", "there was more to include than one page may hold; ask for fewer matches a page")
 
 
 async def search(call: Call) -> Answer:
-    return await _searched(call, call.parameters)
+    return await _searched(call, (call.type,), call.parameters)
 
 
 async def search_by_form(call: Call) -> Answer:
-    return await _searched(call, call.parameters + await call.form_body())
+    return await _searched(call, (call.type,), call.parameters + await call.form_body())
 
 
-async def _searched(call: Call, pairs: Pairs) -> Answer:
-    query = _query(call, pairs)
+async def search_system(call: Call) -> Answer:
+    return await _searched(call, sorted(call.service.types), call.parameters)
+
+
+async def search_system_by_form(call: Call) -> Answer:
+    return await _searched(call, sorted(call.service.types), call.parameters + await call.form_body())
+
+
+async def search_compartment(call: Call) -> Answer:
+    return await _searched(call, _members(call), call.parameters)
+
+
+async def search_compartment_by_form(call: Call) -> Answer:
+    return await _searched(call, _members(call), call.parameters + await call.form_body())
+
+
+def _members(call: Call) -> Sequence[str]:
+    """The types that are searched in a compartment (SRC-3). Raises UnknownType, NotFound."""
+    if call.member != _EVERY_TYPE and call.member not in call.service.types:
+        raise UnknownType(f"this server has no resources of type '{call.member[:80]}'; /fhir/metadata lists them")
+    parts = {call.type, *compartment(call.type)}
+    if call.member == _EVERY_TYPE:
+        return sorted(parts & call.service.types)
+    if call.member not in parts:
+        raise NotFound(f"a {call.member} has no part in what belongs to a {call.type}")
+    return (call.member,)
+
+
+async def _searched(call: Call, types: Sequence[str], pairs: Pairs) -> Answer:
+    query = _query(call, types, pairs)
+    await require_unambiguous(call.repository, query.bare_ids, call.access)
     links = {"self": _link(call, query.applied)}
     if query.count_only:
-        return Answer(body=searchset(_outcomes(query), links, await call.repository.count(query, call.access)))
+        return Answer(body=searchset(_outcomes(query.ignored), links, await call.repository.count(query, call.access)))
     page = await call.repository.search(query, call.access)
+    kept = tuple(pair for pair in query.applied if pair[0] != CURSOR)
+    if query.after is not None or page.next is not None:
+        links["first"] = _link(call, kept)
     if page.next is not None:
-        kept = tuple(pair for pair in query.applied if pair[0] != CURSOR)
         links["next"] = _link(call, (*kept, (CURSOR, page.next)))
     return Answer(body=searchset(_entries(call, query, page), links, await _total(call, query, page)))
 
 
-def _query(call: Call, pairs: Pairs) -> Query:
-    """Raises UnsupportedParameter for unknown parameters where the client prefers that."""
-    query = parse_query(call.type, pairs, base=call.base, terminology=call.service.terminology)
-    if query.ignored and call.preferences.strict:
-        raise UnsupportedParameter(
-            "parameters not known", issues=[replace(issue, severity="error") for issue in query.ignored]
-        )
-    given = any(name == "_count" for name, _ in query.applied)
-    wanted = query.count if given else call.settings.default_page_size
-    return replace(query, count=min(wanted, call.settings.max_page_size))
+def _query(call: Call, types: Sequence[str], pairs: Pairs) -> Query:
+    """Raises UnsupportedParameter for unknown parameters where the client prefers that, and what `parse_query` does."""
+    query = parse_query(
+        types,
+        pairs,
+        base=call.base,
+        terminology=call.service.terminology,
+        served=call.service.types,
+        default_count=call.settings.default_page_size,
+        max_count=call.settings.max_page_size,
+        compartment=(call.type, call.id) if call.member else None,
+    )
+    unknown = [replace(issue, severity="error") for issue in query.ignored if issue.code != NO_VALUE]
+    if unknown and call.preferences.strict:
+        raise UnsupportedParameter("parameters not known", issues=unknown)
+    return query
 
 
 def _entries(call: Call, query: Query, page: Page) -> Iterator[SearchEntry]:
     for stored in page.matches:
         yield SearchEntry(stored.text, f"{call.base}/{stored.type}/{stored.id}")
-    yield from _outcomes(query)
+    for stored in page.included:
+        yield SearchEntry(stored.text, f"{call.base}/{stored.type}/{stored.id}", "include")
+    yield from _outcomes((*query.ignored, _CUT) if page.included_cut else query.ignored)
 
 
-def _outcomes(query: Query) -> list[SearchEntry]:
-    return [SearchEntry(outcome_bytes(query.ignored), mode="outcome")] if query.ignored else []
+def _outcomes(issues: Sequence[Issue]) -> list[SearchEntry]:
+    return [SearchEntry(outcome_bytes(issues), mode="outcome")] if issues else []
 
 
 async def _total(call: Call, query: Query, page: Page) -> int | None:
@@ -68,8 +112,15 @@ async def _total(call: Call, query: Query, page: Page) -> int | None:
 
 
 def _link(call: Call, pairs: Pairs) -> str:
-    return f"{call.base}/{call.type}?{urlencode(pairs)}" if pairs else f"{call.base}/{call.type}"
+    path = "/".join(part for part in (call.base, call.type, call.id, call.member) if part)
+    return f"{path}?{urlencode(pairs)}" if pairs else path
 
+
+_RESULT = (
+    *("_id", "_lastUpdated", "_tag", "_profile", "_security", "_source", "_text", "_content", "_list", "_has"),
+    *("_sort", "_count", "_total", "_include", "_revinclude", "_summary", "_elements", "_cursor"),
+)
+_FORM_ERRORS = (404, 413, 415)
 
 SEARCH = Interaction(
     code="search-type",
@@ -77,7 +128,7 @@ SEARCH = Interaction(
     path="{type}",
     handle=search,
     summary="Search resources of a type",
-    parameters=("_id", "_lastUpdated", "patient", "subject", "code", "_count", "_summary", "_total", "_cursor"),
+    parameters=("patient", "subject", "code", "date", *_RESULT),
     headers=("Prefer",),
     errors=(404,),
 )
@@ -89,5 +140,54 @@ SEARCH_BY_FORM = Interaction(
     summary="Search resources of a type, parameters in a form",
     body="form",
     headers=("Prefer",),
-    errors=(404, 413, 415),
+    errors=_FORM_ERRORS,
+)
+SEARCH_SYSTEM = Interaction(
+    code="search-system",
+    method="GET",
+    path="",
+    handle=search_system,
+    summary="Search resources of all types, or of those that `_type` names",
+    parameters=("_type", *_RESULT),
+    headers=("Prefer",),
+)
+SEARCH_SYSTEM_BY_FORM = Interaction(
+    code="search-system",
+    method="POST",
+    path="_search",
+    handle=search_system_by_form,
+    summary="Search resources of several types, parameters in a form",
+    body="form",
+    headers=("Prefer",),
+    errors=_FORM_ERRORS,
+)
+SEARCH_COMPARTMENT = Interaction(
+    code="search-compartment",
+    method="GET",
+    path="{type}/{id}/{member}",
+    types=compartment_types(),
+    handle=search_compartment,
+    summary="Search what belongs to a patient: resources of a type, or with `*` of all types",
+    parameters=("code", "date", *_RESULT),
+    headers=("Prefer",),
+    errors=(404,),
+)
+SEARCH_COMPARTMENT_BY_FORM = Interaction(
+    code="search-compartment",
+    method="POST",
+    path="{type}/{id}/{member}/_search",
+    types=compartment_types(),
+    handle=search_compartment_by_form,
+    summary="Search what belongs to a patient, parameters in a form",
+    body="form",
+    headers=("Prefer",),
+    errors=_FORM_ERRORS,
+)
+SEARCHES = (
+    SEARCH,
+    SEARCH_BY_FORM,
+    SEARCH_SYSTEM,
+    SEARCH_SYSTEM_BY_FORM,
+    SEARCH_COMPARTMENT,
+    SEARCH_COMPARTMENT_BY_FORM,
 )
