@@ -2,7 +2,7 @@
 
     python bench/run.py [NAME ...]
 
-A benchmark is a script here that takes `--json` and prints its figures as nested objects; BARS is what they are held to.
+A benchmark is a script here that takes `--json` and prints its figures as nested objects. BARS says what is enough.
 """
 
 from __future__ import annotations
