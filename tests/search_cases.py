@@ -372,7 +372,55 @@ LINK_CASES = [
         ("REF-1", "patient=p1", ""),
     ),
 ]
+TREES = [
+    {"resourceType": "Procedure", "id": "whole", "status": "completed", "subject": reference("Patient/p")},
+    *(
+        {
+            "resourceType": "Procedure",
+            "id": name,
+            "status": "completed",
+            "subject": reference("Patient/p"),
+            "partOf": [reference(f"Procedure/{whole}")],
+            "instantiatesCanonical": [f"http://e.org/plan{version}"],
+        }
+        for name, whole, version in (("part", "whole", "|1.2.3"), ("piece", "part", "|1.3"), ("bit", "piece", ""))
+    ),
+    *(
+        {
+            "resourceType": "DocumentReference",
+            "id": name,
+            "status": "current",
+            "content": [{"attachment": {"contentType": mime}}],
+        }
+        for name, mime in (("png", "image/png"), ("html", "text/html; charset=utf-8"), ("plain", "text/plain"))
+    ),
+]
+TREE_CASES = [
+    *cases(
+        "Procedure",
+        ("REF-4", "part-of:below=whole", "part piece bit"),
+        ("REF-4", "part-of:below=Procedure/part", "piece bit"),
+        ("REF-4", "part-of=Procedure/part", "piece"),
+        ("REF-4", "part-of:above=Procedure/piece", "part piece bit"),
+        ("REF-4", "part-of:above=Procedure/whole", "part"),
+        ("REF-4", "instantiates-canonical=http://e.org/plan", "part piece bit"),
+        ("REF-4", "instantiates-canonical=http://e.org/plan|1.3", "piece"),
+        ("REF-4", "instantiates-canonical=http://e.org/plan|1", ""),
+        ("REF-4", "instantiates-canonical:below=http://e.org/plan|1", "part piece"),
+        ("REF-4", "instantiates-canonical:below=http://e.org/plan|1.2", "part"),
+        ("REF-4", "instantiates-canonical:below=http://e.org/plan", "part piece bit"),
+    ),
+    *cases(
+        "DocumentReference",
+        ("TOK-7", "contenttype=image/png", "png"),
+        ("TOK-7", "contenttype:below=image", "png"),
+        ("TOK-7", "contenttype:below=text/", "html plain"),
+        ("TOK-7", "contenttype:below=text/html", "html"),
+        ("TOK-7", "contenttype:below=text/*,image", "html plain png"),
+    ),
+]
 STORES = {
+    "trees": (TREES, TREE_CASES),
     "dates": (DATES, DATE_CASES),
     "quantities": (QUANTITIES, QUANTITY_CASES),
     "patients": (PATIENTS, PATIENT_CASES),

@@ -15,9 +15,9 @@ from fhir_service.api.preferences import Preferences, preferences
 from fhir_service.fhir.access import OPEN, Access
 from fhir_service.fhir.errors import InvalidParameter, StoreUnavailable
 from fhir_service.formats.xml_reader import json_from_xml
-from fhir_service.search.value_sets import Terminology
 from fhir_service.settings import Settings
 from fhir_service.storage.repository import Repository
+from fhir_service.terminology.terminologies import Terminologies, terminologies
 from fhir_service.workflows.accept_resource import in_thread_if_large
 
 if TYPE_CHECKING:
@@ -42,19 +42,22 @@ class Service:
         settings: Settings,
         interactions: tuple[Interaction, ...],
         repository: Repository | None = None,
-        terminology: Terminology | None = None,
     ) -> None:
         self.settings = settings
         self.interactions = interactions
         self.types = frozenset(settings.resource_types)
         self.open_repository = repository
-        self.terminology = terminology
 
     @property
     def repository(self) -> Repository:
         if self.open_repository is None:
             raise StoreUnavailable("the store is not open")
         return self.open_repository
+
+    @cached_property
+    def terminology(self) -> Terminologies:
+        """Our own terminologies under the base of the settings, and HL7's; read when they are first asked for."""
+        return terminologies(self.settings.base)
 
 
 @dataclass(kw_only=True)

@@ -28,9 +28,9 @@ class FhirDispatcher:
         self._app = app
         self._service = service
         self._prefix = prefix
-        self._table: dict[Key, dict[str, Interaction]] = {}
+        self._table: dict[Key, list[Interaction]] = {}
         for row in service.interactions:
-            self._table.setdefault(row.key, {})[row.method] = row
+            self._table.setdefault(row.key, []).append(row)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope.get("path", "")
@@ -64,7 +64,7 @@ class FhirDispatcher:
         segments = path.strip("/").split("/") if path.strip("/") else []
         interaction = self._find("GET" if call.method == "HEAD" else call.method, segments)
         parts = dict(zip(interaction.path.split("/"), segments, strict=False))
-        call.type = parts.get("{type}", "")
+        call.type = segments[0] if segments and segments[0][:1].isupper() else ""
         call.id = _id(parts.get("{id}", ""))
         call.version = _id(parts.get("{version}", ""))
         call.member = parts.get("{member}", "")
@@ -80,15 +80,25 @@ class FhirDispatcher:
         return await self.answer(call, unquote(path))
 
     def _find(self, method: str, segments: list[str]) -> Interaction:
-        if segments and segments[0][:1].isupper() and segments[0] not in self._service.types:
-            raise UnknownType(f"this server has no resources of type '{segments[0][:80]}'; /fhir/metadata lists them")
-        found = self._table.get(self._key(segments))
-        if found is None or not any(_serves(row, segments) for row in found.values()):
-            raise NotFound(f"there is nothing at '/{'/'.join(segments)[:200]}'; /fhir/metadata tells what there is")
-        if method not in found:
-            allowed = [*found, "HEAD"] if "GET" in found else [*found]
-            raise NotAllowed(method, tuple(allowed))
-        return found[method]
+        found = [row for row in self._table.get(self._key(segments), ()) if self._serves(row, segments)]
+        if not found:
+            raise self._nothing_at(segments)
+        by_method = {row.method: row for row in reversed(found)}
+        if method not in by_method:
+            allowed = list(dict.fromkeys(row.method for row in found))
+            raise NotAllowed(method, (*allowed, "HEAD") if "GET" in allowed else tuple(allowed))
+        return by_method[method]
+
+    def _serves(self, row: Interaction, segments: list[str]) -> bool:
+        return not _begins_with_type(segments) or row.is_for(segments[0], self._service.types)
+
+    def _nothing_at(self, segments: list[str]) -> NotFound | UnknownType:
+        if _begins_with_type(segments) and segments[0] not in self._service.types:
+            name = segments[0][:80]
+            if any(row.own_type == name for row in self._service.interactions):
+                return UnknownType(f"this server has operations on {name}, and no resources of it to read or search")
+            return UnknownType(f"this server has no resources of type '{name}'; /fhir/metadata lists them")
+        return NotFound(f"there is nothing at '/{'/'.join(segments)[:200]}'; /fhir/metadata tells what there is")
 
     def _key(self, segments: list[str]) -> Key:
         """Words that the table spells out stay; a type, an id or a version is `*`."""
@@ -106,8 +116,8 @@ class FhirDispatcher:
         return f"{scope['scheme']}://{host}{self._prefix}"
 
 
-def _serves(row: Interaction, segments: list[str]) -> bool:
-    return row.types is None or segments[0] in row.types
+def _begins_with_type(segments: list[str]) -> bool:
+    return bool(segments) and segments[0][:1].isupper()
 
 
 def _id(text: str) -> str:

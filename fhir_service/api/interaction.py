@@ -6,13 +6,14 @@ neither can promise what is not routed.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Literal
 
 from starlette.types import ASGIApp
 
 from fhir_service.api.call import Call
+from fhir_service.api.operation_input import Input
 
 Handler = Callable[[Call], Awaitable[ASGIApp]]
 Body = Literal["", "resource", "bundle", "form", "patch", "parameters"]
@@ -24,7 +25,8 @@ class Interaction:
 
     `code` is of http://hl7.org/fhir/restful-interaction, or of no code system where the row is an operation or the
     CapabilityStatement itself. An operation has the canonical URL of its definition. `types` limits a row to some
-    resource types. `parameters` and `headers` name what the OpenAPI document lists; `answers` are the statuses of
+    of the types that are served; a type that the path spells out need not be served otherwise. `parameters` and
+    `headers` name what the OpenAPI document lists, `inputs` are those of an operation; `answers` are the statuses of
     success, `errors` those of failure beyond the ones that every row can give.
     """
 
@@ -37,11 +39,25 @@ class Interaction:
     types: frozenset[str] | None = None
     body: Body = ""
     parameters: tuple[str, ...] = ()
+    inputs: tuple[Input, ...] = ()
     headers: tuple[str, ...] = ()
     answers: tuple[int, ...] = (200,)
     errors: tuple[int, ...] = ()
 
     @property
     def key(self) -> tuple[str, ...]:
-        """The path with `*` for what differs."""
-        return tuple("*" if part.startswith("{") else part for part in self.path.split("/")) if self.path else ()
+        """The path with `*` for what differs; a type that is spelled out differs too, by `types`."""
+        parts = self.path.split("/") if self.path else []
+        return tuple("*" if part[:1] == "{" or part[:1].isupper() else part for part in parts)
+
+    @property
+    def own_type(self) -> str:
+        """The type that the path spells out; empty where there is none."""
+        first = self.path.partition("/")[0]
+        return first if first[:1].isupper() else ""
+
+    def is_for(self, resource_type: str, served: Collection[str]) -> bool:
+        """Whether it can be called for resources of a type, where `served` are those that are stored."""
+        if self.own_type or not self.path.startswith("{type}"):
+            return bool(self.own_type) and resource_type == self.own_type
+        return resource_type in served and (self.types is None or resource_type in self.types)

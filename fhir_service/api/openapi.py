@@ -15,6 +15,7 @@ from fastapi.openapi.utils import get_openapi
 
 from fhir_service.api.content_negotiation import FHIR_JSON, FORM
 from fhir_service.api.interaction import Interaction
+from fhir_service.api.operation_input import Input
 from fhir_service.workflows.patch_resource import JSON_PATCH, MERGE_PATCH
 
 Schema = dict[str, Any]
@@ -51,6 +52,10 @@ _PARAMETERS: dict[str, tuple[str, Schema]] = {
     "_elements": ("Names of elements with commas between them", {"type": "string"}),
     "_total": ("Whether to count all matches", {"type": "string", "enum": ["none", "estimate", "accurate"]}),
     "_cursor": ("Where the page begins; taken from a `next` link", {"type": "string"}),
+    "mode": (
+        "All of it, its normative part, or the terminologies",
+        {"type": "string", "enum": ["full", "normative", "terminology"]},
+    ),
     "_since": ("Only versions made at or after this instant", {"type": "string"}),
     "_at": ("Only versions that were current at some time in this year, month, day or instant", {"type": "string"}),
     "_type": ("Resource types to return, with commas between them", {"type": "string"}),
@@ -91,7 +96,7 @@ def _name(row: Interaction, taken: set[str]) -> str:
     """An `operationId` of its own for each row; where the code and method do not tell, the path does."""
     name = f"{row.code}-{row.method}".lower()
     if name in taken:
-        name = "-".join([name, *re.findall("[a-z]+", row.path)])
+        name = "-".join([name, *re.findall("[a-z]+", row.path.lower())])
     taken.add(name)
     return name
 
@@ -126,10 +131,20 @@ def _path_parameters(row: Interaction, types: list[str]) -> list[Schema]:
 
 
 def _query_parameters(row: Interaction) -> list[Schema]:
-    return [
-        {"name": name, "in": "query", "description": _PARAMETERS[name][0], "schema": _PARAMETERS[name][1]}
-        for name in row.parameters
-    ] + [{"name": "_format", "in": "query", "schema": {"type": "string", "enum": ["json", FHIR_JSON]}}]
+    return (
+        [
+            {"name": name, "in": "query", "description": _PARAMETERS[name][0], "schema": _PARAMETERS[name][1]}
+            for name in row.parameters
+        ]
+        + [_input(entry) for entry in row.inputs if entry.simple and row.method == "GET"]
+        + [{"name": "_format", "in": "query", "schema": {"type": "string", "enum": ["json", FHIR_JSON]}}]
+    )
+
+
+def _input(entry: Input) -> Schema:
+    kind = {"Boolean": "boolean", "Integer": "integer"}.get(entry.kind, "string")
+    schema: Schema = {"type": "array", "items": {"type": kind}} if entry.repeats else {"type": kind}
+    return {"name": entry.name, "in": "query", "description": entry.text, "schema": schema}
 
 
 def _header_parameters(row: Interaction) -> list[Schema]:

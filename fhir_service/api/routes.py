@@ -14,6 +14,13 @@ from fhir_service.api.interactions.search import SEARCHES
 from fhir_service.api.interactions.update import UPDATE
 from fhir_service.api.interactions.vread import VREAD
 from fhir_service.api.operations.everything import EVERYTHING
+from fhir_service.api.operations.expand import EXPANSIONS
+from fhir_service.api.operations.lookup import LOOKUPS
+from fhir_service.api.operations.meta import META, META_ADD, META_DELETE
+from fhir_service.api.operations.subsumes import SUBSUMPTIONS
+from fhir_service.api.operations.translate import TRANSLATIONS
+from fhir_service.api.operations.validate import VALIDATE, VALIDATE_INSTANCE, VALIDATE_STORED
+from fhir_service.api.operations.validate_code import VALIDATIONS
 
 INTERACTIONS: tuple[Interaction, ...] = (
     CAPABILITIES,
@@ -30,5 +37,16 @@ INTERACTIONS: tuple[Interaction, ...] = (
     HISTORY_INSTANCE,
     HISTORY_TYPE,
     HISTORY_SYSTEM,
+    VALIDATE,
+    VALIDATE_INSTANCE,
+    VALIDATE_STORED,
+    META,
+    META_ADD,
+    META_DELETE,
     EVERYTHING,
+    *LOOKUPS,
+    *SUBSUMPTIONS,
+    *EXPANSIONS,
+    *VALIDATIONS,
+    *TRANSLATIONS,
 )

@@ -12,11 +12,16 @@ from typing import Any
 
 from fhir.resources.R4B.capabilitystatement import CapabilityStatement
 from fhir.resources.R4B.operationoutcome import OperationOutcome
+from fhir.resources.R4B.terminologycapabilities import TerminologyCapabilities
 from pydantic import BaseModel
 
 FHIR_VERSION = "4.0.1"
 
-_MODELS: dict[str, type[BaseModel]] = {"CapabilityStatement": CapabilityStatement, "OperationOutcome": OperationOutcome}
+_MODELS: dict[str, type[BaseModel]] = {
+    "CapabilityStatement": CapabilityStatement,
+    "OperationOutcome": OperationOutcome,
+    "TerminologyCapabilities": TerminologyCapabilities,
+}
 
 
 def built(resource: dict[str, Any]) -> bytes:

@@ -5,6 +5,7 @@ A type that Parameters has no value[x] for is spelled out in parts, one for each
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from fhir_service.definitions.elements import Element, Property, UnknownElement, is_primitive
@@ -19,6 +20,8 @@ _XHTML = frozenset({"String", "Markdown"})
 
 def built(slots: list[Slot], given: Parameter) -> tuple[Slot, Item]:
     """The slot that takes a value of that type, and the item to put there. Raises PatchFault."""
+    if sum(map(bool, (given.resource, given.type, given.part))) > 1:
+        raise PatchFault("the value is given in more than one way; give it as value[x], as resource, or in parts")
     if given.resource:
         slot = _slot(slots, lambda entry: entry.type == "Resource", given)
         return slot, Item(exact_value(given.resource))
@@ -31,7 +34,7 @@ def built(slots: list[Slot], given: Parameter) -> tuple[Slot, Item]:
     raise PatchFault("the value is empty: give it as value[x], as resource, or in parts")
 
 
-def _slot(slots: list[Slot], fits: Any, given: Parameter) -> Slot:
+def _slot(slots: list[Slot], fits: Callable[[Property], bool], given: Parameter) -> Slot:
     found = [slot for slot in slots if fits(slot.entry)]
     if len(found) == 1:
         return found[0]

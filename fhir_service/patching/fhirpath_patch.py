@@ -12,7 +12,7 @@ from fhir_service.fhir.parameters import Parameter, Parameters
 from fhir_service.patching.building import append, built
 from fhir_service.patching.faults import PatchFault
 from fhir_service.patching.places import Place, root, without_empty
-from fhir_service.patching.selecting import selected, selected_list
+from fhir_service.patching.selecting import Walk, selected, selected_list
 
 _NO_VALUE = Parameter("value")
 
@@ -36,21 +36,27 @@ class FhirPathPatch:
 
     operations: tuple[Operation, ...]
 
+    @property
+    def size(self) -> int:
+        """How many operations there are."""
+        return len(self.operations)
+
     def applied(self, resource: dict[str, Any]) -> Any:
         """The resource afterwards; `resource` itself is changed on the way and not to be used again.
 
         Raises UnprocessableContent, which names the operation by its index (from 0) and its path.
         """
         top = root(resource)
+        walk = Walk(top)
         for index, operation in enumerate(self.operations):
             try:
-                _OPERATIONS[operation.type](top, operation)
+                _OPERATIONS[operation.type](walk, operation)
             except PatchFault as fault:
                 text = f"operation {index} of the patch ({operation.type} {operation.path[:200]}): {fault}"
                 raise UnprocessableContent(text, expression=(f"Parameters.parameter[{index}]",)) from None
         if any(operation.type == "delete" for operation in self.operations):
             without_empty(top.slot.owner)
-        return top.slot.owner.get(top.slot.key)
+        return top.item.value
 
 
 def fhirpath_patch(parameters: Parameters) -> FhirPathPatch:
@@ -58,15 +64,15 @@ def fhirpath_patch(parameters: Parameters) -> FhirPathPatch:
     return FhirPathPatch(tuple(_operation(index, item) for index, item in enumerate(parameters.items)))
 
 
-def _one(operation: Operation, top: Place) -> Place:
-    places = selected(operation.path, top)
+def _one(operation: Operation, walk: Walk) -> Place:
+    places = selected(operation.path, walk)
     if len(places) != 1:
         raise PatchFault(f"the path has to select one element; it selects {len(places) or 'none'}")
     return places[0]
 
 
-def _add(top: Place, operation: Operation) -> None:
-    place = _one(operation, top)
+def _add(walk: Walk, operation: Operation) -> None:
+    place = _one(operation, walk)
     try:
         slots = place.slots(operation.name, make=True)
     except UnknownElement as unknown:
@@ -74,8 +80,8 @@ def _add(top: Place, operation: Operation) -> None:
     append(slots, operation.value)
 
 
-def _insert(top: Place, operation: Operation) -> None:
-    slot = selected_list(operation.path, top)
+def _insert(walk: Walk, operation: Operation) -> None:
+    slot = selected_list(operation.path, walk)
     items = slot.items
     if not 0 <= operation.index <= len(items):
         raise PatchFault(f"index is {operation.index}; it has to be 0 to {len(items)}, the length of the list")
@@ -83,18 +89,20 @@ def _insert(top: Place, operation: Operation) -> None:
     slot.put(items)
 
 
-def _delete(top: Place, operation: Operation) -> None:
-    places = selected(operation.path, top)
+def _delete(walk: Walk, operation: Operation) -> None:
+    places = selected(operation.path, walk)
     if len(places) > 1:
         raise PatchFault(f"the path has to select one element; it selects {len(places)}")
     for place in places:
+        if place.key == walk.root.key:
+            raise PatchFault("the whole cannot be deleted; to delete a resource, use DELETE")
         items = place.slot.items
         del items[place.index]
         place.slot.put(items)
 
 
-def _replace(top: Place, operation: Operation) -> None:
-    place = _one(operation, top)
+def _replace(walk: Walk, operation: Operation) -> None:
+    place = _one(operation, walk)
     old = place.slot
     new, item = built(old.choices, operation.value)
     items = old.items
@@ -103,8 +111,8 @@ def _replace(top: Place, operation: Operation) -> None:
     new.put(items)
 
 
-def _move(top: Place, operation: Operation) -> None:
-    slot = selected_list(operation.path, top)
+def _move(walk: Walk, operation: Operation) -> None:
+    slot = selected_list(operation.path, walk)
     items = slot.items
     for name, index in (("source", operation.source), ("destination", operation.destination)):
         if not 0 <= index < len(items):
@@ -113,7 +121,7 @@ def _move(top: Place, operation: Operation) -> None:
     slot.put(items)
 
 
-_OPERATIONS: dict[str, Callable[[Place, Operation], None]] = {
+_OPERATIONS: dict[str, Callable[[Walk, Operation], None]] = {
     "add": _add,
     "insert": _insert,
     "delete": _delete,

@@ -41,6 +41,11 @@ class JsonPatch:
 
     operations: tuple[Operation, ...]
 
+    @property
+    def size(self) -> int:
+        """How many operations there are."""
+        return len(self.operations)
+
     def applied(self, resource: dict[str, Any]) -> Any:
         """The document afterwards; `resource` itself is changed on the way and not to be used again.
 
@@ -54,7 +59,7 @@ class JsonPatch:
                 raise _refused(index, operation, str(fault)) from None
             except RecursionError:
                 raise _refused(index, operation, "the values are nested too deep") from None
-        return work.holder.get(_ROOT)
+        return work.holder[_ROOT]
 
 
 def json_patch(document: Any) -> JsonPatch:
@@ -132,6 +137,8 @@ def _put(work: _Work, path: Pointer, value: Any) -> None:
 
 
 def _remove(work: _Work, operation: Operation) -> None:
+    if operation.path == (_ROOT,):
+        raise PatchFault("the whole cannot be removed; to delete a resource, use DELETE")
     _taken(work, operation.path)
 
 

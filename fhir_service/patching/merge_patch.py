@@ -14,6 +14,11 @@ class MergePatch:
 
     changes: dict[str, Any]
 
+    @property
+    def size(self) -> int:
+        """Of operations it has one."""
+        return 1
+
     def applied(self, resource: dict[str, Any]) -> Any:
         """The document afterwards; `resource` itself is changed on the way and not to be used again."""
         return _merged(resource, self.changes)

@@ -79,8 +79,8 @@ class Place:
 
     @property
     def item(self) -> Item:
-        found: list[Item] = self.slot.items
-        return found[self.index]
+        owner, key = self.slot.owner, self.slot.key
+        return Item(_at(owner.get(key), self.index), _at(owner.get(f"_{key}"), self.index))
 
     @property
     def key(self) -> tuple[int, str, int]:
@@ -179,6 +179,12 @@ def _realigned(owner: dict[str, Any], key: str) -> None:
     slot = Slot(owner, key, entry, key)
     items = [Item(value, beside or None) for value, beside in slot.items]
     slot.put([item for item in items if item != (None, None)])
+
+
+def _at(value: Any, index: int) -> Any:
+    if not isinstance(value, list):
+        return value
+    return value[index] if index < len(value) else None
 
 
 def _listed(value: Any) -> list[Any]:

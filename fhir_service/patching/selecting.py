@@ -28,16 +28,34 @@ _SUPPORTED = (
     "as(type), extension('url') and |"
 )
 Places = list[Place]
+MOST_VISITED = 200_000
+"""Elements that the paths of one patch may look at; on a large resource many paths could take minutes."""
 
 
-def selected(path: str, root: Place) -> Places:
+class Walk:
+    """The walks of one patch through a resource, from its `root`."""
+
+    def __init__(self, root: Place) -> None:
+        self.root = root
+        self._left = MOST_VISITED
+
+    def visit(self, places: int) -> None:
+        """Raises PatchFault where the patch has looked at more than it may."""
+        self._left -= places
+        if self._left < 0:
+            raise PatchFault(
+                f"the paths of the patch look at more than {MOST_VISITED:,} elements; send fewer at a time"
+            )
+
+
+def selected(path: str, walk: Walk) -> Places:
     """Every place the path selects. Raises PatchFault."""
-    return _guarded(path, lambda node: _select(node, root))
+    return _guarded(path, lambda node: _select(node, walk))
 
 
-def selected_list(path: str, root: Place) -> Slot:
+def selected_list(path: str, walk: Walk) -> Slot:
     """The list that the path names, whether anything is in it or not. Raises PatchFault."""
-    return _guarded(path, lambda node: _list(node, root))
+    return _guarded(path, lambda node: _list(node, walk))
 
 
 def _guarded(path: str, work: Callable[[tree.Node], T]) -> T:
@@ -55,10 +73,10 @@ def _guarded(path: str, work: Callable[[tree.Node], T]) -> T:
         raise PatchFault("the path is nested too deep") from None
 
 
-def _list(node: tree.Node, root: Place) -> Slot:
-    if not isinstance(node, tree.Member) or _is_head(node, root):
+def _list(node: tree.Node, walk: Walk) -> Slot:
+    if not isinstance(node, tree.Member) or _is_head(node, walk):
         raise PatchFault("the path has to end in the name of a list, such as Patient.name")
-    owners = [root] if node.of is None else _select(node.of, root)
+    owners = [walk.root] if node.of is None else _select(node.of, walk)
     if len(owners) != 1:
         raise PatchFault(f"what the list belongs to has to be one element; the path selects {len(owners)}")
     slot = owners[0].slots(node.name, make=True)[0]
@@ -67,35 +85,35 @@ def _list(node: tree.Node, root: Place) -> Slot:
     return slot
 
 
-def _select(node: tree.Node, root: Place) -> Places:
+def _select(node: tree.Node, walk: Walk) -> Places:
     match node:
         case tree.This() | tree.Variable(name="resource" | "context" | "rootResource"):
-            return [root]
+            return [walk.root]
         case tree.Member():
-            return [root] if _is_head(node, root) else _children(node, root)
+            return [walk.root] if _is_head(node, walk) else _children(node, walk)
         case tree.Index(of=of, index=index):
-            return _indexed(_select(of, root), index)
+            return _indexed(_select(of, walk), index)
         case tree.Binary(operator="as", left=left, right=right):
-            return _of_type(_select(left, root), right)
+            return _of_type(_select(left, walk), right)
         case tree.Binary(operator="|", left=left, right=right):
-            both = [*_select(left, root), *_select(right, root)]
+            both = [*_select(left, walk), *_select(right, walk)]
             return list({place.key: place for place in both}.values())
         case tree.Call(of=of, name=name, arguments=arguments):
-            return _called(name, [root] if of is None else _select(of, root), arguments)
+            return _called(name, [walk.root] if of is None else _select(of, walk), arguments, walk)
     raise _unsupported()
 
 
-def _is_head(node: tree.Member, root: Place) -> bool:
+def _is_head(node: tree.Member, walk: Walk) -> bool:
     """Whether a name at the head of the path is the type of the resource. Raises PatchFault for another type."""
     if node.of is not None or not node.name[:1].isupper():
         return False
-    if not is_a(root.type, node.name):
-        raise PatchFault(f"the path begins with {node.name[:80]}, the resource is of type {root.type}")
+    if not is_a(walk.root.type, node.name):
+        raise PatchFault(f"the path begins with {node.name[:80]}, the resource is of type {walk.root.type}")
     return True
 
 
-def _children(node: tree.Member, root: Place) -> Places:
-    owners = [root] if node.of is None else _select(node.of, root)
+def _children(node: tree.Member, walk: Walk) -> Places:
+    owners = [walk.root] if node.of is None else _select(node.of, walk)
     found: Places = []
     unknown = None
     for owner in owners:
@@ -105,6 +123,7 @@ def _children(node: tree.Member, root: Place) -> Places:
             unknown = error
     if unknown and not found:
         raise unknown
+    walk.visit(len(owners) + len(found))
     return found
 
 
@@ -125,7 +144,8 @@ def _of_type(places: Places, node: tree.Node) -> Places:
     return [place for place in places if is_a(place.type, node.name) or place.type == node.name]
 
 
-def _called(name: str, places: Places, arguments: tuple[tree.Node, ...]) -> Places:
+def _called(name: str, places: Places, arguments: tuple[tree.Node, ...], walk: Walk) -> Places:
+    walk.visit(len(places))
     if name == "resolve":
         raise PatchFault("resolve() leads out of the resource, and a patch changes this resource alone")
     if not arguments and (chosen := _CHOSEN.get(name)) is not None:

@@ -54,9 +54,10 @@ def composite_reader(resource_type: str, parameters: Sequence[IndexedParameter],
     def read(held: Any, found: Collector) -> None:
         if not isinstance(held, dict) or needed.isdisjoint(held):
             return
-        terms = first_terms(
-            tuple(pair for path, pairs_of in firsts for one in path.held(held) for pair in pairs_of(one))
-        )
+        pairs = tuple([pair for path, pairs_of in firsts for one in path.held(held) for pair in pairs_of(one)])
+        if not pairs:
+            return
+        terms = first_terms(pairs)
         for path, add in seconds:
             for one in path.held(held):
                 add(one, terms, found)

@@ -13,7 +13,7 @@ from fhir_service.definitions.elements import properties, types
 _TAG = re.compile(r"<[^>]*>")
 _SPACE = re.compile(r"\s+")
 _WORDY = frozenset({"string", "markdown", "code"})
-_ADDRESSES = frozenset({"id", "reference", "resourceType", "system", "url"})
+_ADDRESSES = frozenset({"data", "id", "reference", "resourceType", "system", "url", "versionId"})
 """Strings that are there for machines, whatever their type."""
 _NARRATIVE = "div"
 

@@ -21,7 +21,7 @@ _BUCKETS = 256
 
 @dataclass(frozen=True, slots=True)
 class IndexValues:
-    """All that one resource is found by, without repeats. Terms and scopes are made by `search.terms`."""
+    """All that one resource is found by. Terms and scopes are made by `search.terms`; terms do not repeat."""
 
     resource_type: str
     terms: tuple[str, ...] = ()
@@ -53,10 +53,10 @@ def index_values(resource: Mapping[str, Any], base: str | None = None) -> IndexV
     return IndexValues(
         kind,
         tuple(dict.fromkeys(found.terms)),
-        tuple(dict.fromkeys(found.dates)),
-        tuple(dict.fromkeys(found.numbers)),
-        tuple(dict.fromkeys(found.texts)),
-        tuple(dict.fromkeys(found.links)),
+        tuple(found.dates),
+        tuple(found.numbers),
+        tuple(found.texts),
+        tuple(found.links),
         narrative_words(resource),
         content_words(resource),
         None if sort_date is None else int(sort_date[0]),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from fhir_service.search.collector import Collector, LinkValue, Reader
 from fhir_service.search.expressions import Path
 from fhir_service.search.reference_values import normal_reference
-from fhir_service.search.terms import id_term, identifier_of, link_scope, reference_term
+from fhir_service.search.terms import below_of, id_term, identifier_of, link_scope, reference_term
 from fhir_service.search.token_values import identifier_pairs, token_terms
 
 if TYPE_CHECKING:
@@ -35,8 +35,11 @@ def reference_reader(resource_type: str, parameters: Sequence[IndexedParameter],
     def terms_for(target: str) -> tuple[tuple[str, ...], tuple[LinkValue, ...]]:
         local = local_target(target)
         terms = [reference_term(resource_type, one.code, target) for one in own]
-        if path.type == "canonical" and "|" in target:
-            terms += [reference_term(resource_type, one.code, target.partition("|")[0]) for one in own]
+        if path.type == "canonical":
+            if "|" in target:
+                terms += [reference_term(resource_type, one.code, target.partition("|")[0]) for one in own]
+            beginnings = version_beginnings(target)
+            terms += [reference_term(resource_type, below_of(one.code), each) for one in own for each in beginnings]
         if local is None:
             return tuple(terms), ()
         terms += [id_term(resource_type, code, local[1]) for code in by_id]
@@ -56,6 +59,13 @@ def reference_reader(resource_type: str, parameters: Sequence[IndexedParameter],
                     found.terms += token_terms(resource_type, name, system, code)
 
     return read
+
+
+def version_beginnings(canonical: str) -> tuple[str, ...]:
+    """Of `url|1.2.3`: `url`, `url|1`, `url|1.2` and itself (REF-4)."""
+    url, _, version = canonical.partition("|")
+    parts = version.split(".") if version else []
+    return (url, *(f"{url}|{'.'.join(parts[:end])}" for end in range(1, len(parts) + 1)))
 
 
 def local_target(target: str) -> tuple[str, str] | None:

@@ -52,8 +52,8 @@ def has_numbers(fhir_type: str) -> bool:
 
 
 def measures(fhir_type: str, held: Any) -> Sequence[Measure]:
-    """The interval a value covers, once for each way to ask for its unit: in no unit, as `system|code`, `|code`,
-    `|unit`, and in UCUM base units where they are known."""
+    """The interval a value covers, once for each way to ask for its unit: in no unit, as `|code` and `|unit`, and in
+    base units where UCUM knows the code, else as `system|code`."""
     if fhir_type in _PLAIN:
         number = _number(held)
         return () if number is None else (Measure("", number, number),)
@@ -71,11 +71,11 @@ def measures(fhir_type: str, held: Any) -> Sequence[Measure]:
 @lru_cache(2048)
 def _in_units(low: float, high: float, system: str, code: str, unit: str) -> tuple[Measure, ...]:
     found = [Measure("", low, high), *(Measure(f"|{name}", low, high) for name in dict.fromkeys((code, unit)) if name)]
-    if code and system:
+    known = conversion(code) if code and system == UCUM else None
+    if known is not None:
+        found.append(Measure(known.scope, known.converted(low), known.converted(high)))
+    elif code and system:
         found.append(Measure(f"{system}|{code}", low, high))
-        known = conversion(code) if system == UCUM else None
-        if known is not None:
-            found.append(Measure(known.scope, known.converted(low), known.converted(high)))
     return tuple(found)
 
 

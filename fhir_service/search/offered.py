@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from fhir_service.definitions.search_parameters import parameters_of
 from fhir_service.search.common_criteria import COMMON_TYPES
+from fhir_service.search.hierarchies import has_hierarchy
 from fhir_service.search.parameters import IndexedParameter, indexed_parameters
 from fhir_service.search.reference_criteria import points_at
 from fhir_service.search.string_criteria import URI_MODIFIERS, string_modifiers
@@ -67,7 +68,7 @@ def _modifiers(parameter: IndexedParameter) -> tuple[str, ...]:
         case "uri":
             own = URI_MODIFIERS
         case "reference":
-            own = ("identifier",)
+            own = ("identifier", "above", "below") if has_hierarchy(parameter) else ("identifier",)
         case _:
             own = ()
     return ("missing", *(name for name in own if name))

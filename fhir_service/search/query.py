@@ -6,6 +6,7 @@ silence (rest-rules ERR-1). A modifier it does not know is refused (ERR-2), a va
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ MAX_COUNT = 1000
 NO_VALUE = "informational"
 """The issue code of a parameter without a value, which nobody has to refuse (rest-rules ERR-4)."""
 Pair = tuple[str, str]
+_NO_TEXT = re.compile(r"[\x00\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +182,7 @@ def _within(compartment: tuple[str, str] | None, types: Sequence[str]) -> dict[s
 
 def _check_characters(pairs: Sequence[Pair]) -> None:
     for name, value in pairs:
-        if any(sign == "\0" or "\ud800" <= sign <= "\udfff" for sign in name + value):
+        if _NO_TEXT.search(name) or _NO_TEXT.search(value):
             raise invalid(
                 name.encode("ascii", "replace").decode().replace("\0", ""), "it holds what is no text in FHIR"
             )

@@ -10,6 +10,8 @@ _ESCAPED = re.compile(r"\\([,$|\\])")
 
 def split(text: str, separator: str, limit: int = -1) -> list[str]:
     """The parts between separators that no backslash makes literal; escapes stay. At most `limit` cuts."""
+    if "\\" not in text:
+        return text.split(separator, limit)
     parts: list[str] = []
     current = ""
     for unit in _UNIT.findall(text):
@@ -22,4 +24,4 @@ def split(text: str, separator: str, limit: int = -1) -> list[str]:
 
 
 def unescaped(text: str) -> str:
-    return _ESCAPED.sub(r"\1", text)
+    return _ESCAPED.sub(r"\1", text) if "\\" in text else text

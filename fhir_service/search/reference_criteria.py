@@ -8,6 +8,7 @@ from fhir_service.definitions.elements import resource_types
 from fhir_service.fhir.references import ID
 from fhir_service.search import terms
 from fhir_service.search.criteria import AnyCriterion, HasTerm
+from fhir_service.search.hierarchies import HIERARCHY, hierarchy_criterion
 from fhir_service.search.parameters import IndexedParameter, patient_parameter
 from fhir_service.search.query_faults import invalid, unsupported_modifier
 from fhir_service.search.query_text import unescaped
@@ -24,6 +25,8 @@ def reference_criterion(
     if modifier == "identifier":
         name = terms.identifier_of(code)
         return HasTerm(tuple(token_term(resource_type, name, value, code) for value in values))
+    if modifier in HIERARCHY:
+        return hierarchy_criterion(reading, resource_type, parameter, modifier, values)
     if modifier and not points_at(parameter, modifier):
         raise unsupported_modifier(code, modifier)
     found = [term for value in values for term in reference_terms(reading, resource_type, parameter, modifier, value)]

@@ -65,6 +65,12 @@ def identifier_of(parameter: str) -> str:
     return f"{parameter}:identifier"
 
 
+def below_of(parameter: str) -> str:
+    """The name under which stand the ranges a MIME type is in, and of a canonical the beginnings of its version
+    (`:below`): for `code_term` and `reference_term` in place of the parameter."""
+    return f"{parameter}:below"
+
+
 def of_type_term(resource_type: str, parameter: str, system: str, code: str, value: str) -> str:
     """`:of-type=system|code|value`: an Identifier with a coding of its type, and its value."""
     return _SEPARATOR.join((resource_type, parameter, "of-type", system, code.casefold(), value.casefold()))
@@ -99,8 +105,8 @@ def composite_term(first: str, second: str) -> str:
 def interval_scope(resource_type: str, parameter: str, unit: str = "") -> str:
     """Where dates, numbers and quantities stand.
 
-    `unit` of a quantity: empty for the number alone, `system|code`, `|code or unit`, or `ucum:` and base units for the
-    value converted to these (see `search.units`).
+    `unit` of a quantity: empty for the number alone; `|code or unit`; `ucum:` and base units for the value converted to
+    these (see `search.units`), or `system|code` where it cannot be.
     """
     return _SEPARATOR.join((resource_type, parameter, "interval", unit))
 

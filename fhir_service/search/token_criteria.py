@@ -11,9 +11,11 @@ from fhir_service.search.query_faults import invalid, too_costly, unsupported, u
 from fhir_service.search.query_text import split, unescaped
 from fhir_service.search.reading import MAX_CODES, Reading
 from fhir_service.search.string_criteria import searched
+from fhir_service.search.token_values import holds_mime_types, mime_ranges
 from fhir_service.search.value_sets import Terminology
 
 _CODED = frozenset({"Coding", "CodeableConcept", "code"})
+_HIERARCHY = frozenset({"above", "below"})
 _HOLDERS = {
     "text": frozenset({"Coding", "CodeableConcept", "Identifier"}),
     "of-type": frozenset({"Identifier"}),
@@ -28,6 +30,8 @@ def token_criterion(
     """Raises InvalidParameter, UnsupportedParameter, TooCostly."""
     if modifier not in token_modifiers(parameter):
         raise unsupported_modifier(parameter.code, modifier)
+    if modifier in _HIERARCHY and any(holds_mime_types(path) for path in parameter.expression.paths):
+        return _mime_types(resource_type, parameter.code, modifier, values)
     return _MODIFIERS[modifier](reading, resource_type, parameter.code, values)
 
 
@@ -53,6 +57,20 @@ def token_term(resource_type: str, name: str, text: str, parameter: str = "") ->
 
 def _any_of(_reading: Reading, resource_type: str, name: str, values: Sequence[str]) -> HasTerm:
     return HasTerm(tuple(token_term(resource_type, name, value) for value in values))
+
+
+def _mime_types(resource_type: str, name: str, modifier: str, values: Sequence[str]) -> HasTerm:
+    """`image`, `image/` and `image/*` are one range; with `:above` the ranges that a type is in."""
+    found: dict[str, None] = {}
+    for value in values:
+        wanted = unescaped(value).removesuffix("*").removesuffix("/")
+        if not wanted or "|" in wanted:
+            raise invalid(name, f"'{value}' is not a MIME type such as text/plain, or a main type such as text")
+        if modifier == "below":
+            found[terms.code_term(resource_type, terms.below_of(name), wanted)] = None
+        else:
+            found.update((terms.code_term(resource_type, name, each), None) for each in mime_ranges(wanted))
+    return HasTerm(tuple(found))
 
 
 def _not(reading: Reading, resource_type: str, name: str, values: Sequence[str]) -> Not:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from fhir_service.definitions.codes import required_codes
 from fhir_service.search.collector import Collector, Reader, TextValue
 from fhir_service.search.expressions import Path
-from fhir_service.search.terms import code_term, of_type_term, system_term, text_scope, token_term
+from fhir_service.search.terms import below_of, code_term, of_type_term, system_term, text_scope, token_term
 from fhir_service.search.text_folding import folded_forms
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _MANY = frozenset({"Identifier", "ContactPoint", "id", "string"})
 """Types with a value of its own for almost every resource, which it makes no sense to remember."""
+_MIME_TYPES = "http://hl7.org/fhir/ValueSet/mimetypes"
 Pair = tuple[str | None, str | None]
 """System and code; one of them is there."""
 
@@ -39,6 +40,9 @@ def token_reader(resource_type: str, parameters: Sequence[IndexedParameter], pat
         terms = [term for pair in pairs for name in codes for term in token_terms(resource_type, name, *pair)]
         scopes = [text_scope(resource_type, name, "text") for name in codes]
         rows = [TextValue(scope, form) for scope in scopes for text in texts for form in folded_forms(text) if form]
+        if holds_mime_types(path):
+            ranges = [each for _, code in pairs if code is not None for each in mime_ranges(code)]
+            terms += [code_term(resource_type, below_of(name), each) for name in codes for each in ranges]
         order = [code.casefold() for _, code in pairs if code is not None]
         return _Entry(tuple(terms), tuple(rows), (min(order), max(order)) if order else None)
 
@@ -56,6 +60,16 @@ def token_reader(resource_type: str, parameters: Sequence[IndexedParameter], pat
                 found.terms += [of_type_term(resource_type, name, *part) for name in codes]
 
     return read
+
+
+def mime_ranges(code: str) -> tuple[str, ...]:
+    """What a MIME type is a kind of: itself, without parameters, and all of its main type (TOK-7)."""
+    bare = code.partition(";")[0].strip()
+    return tuple(dict.fromkeys((code, bare, bare.partition("/")[0])))
+
+
+def holds_mime_types(path: Path) -> bool:
+    return path.value_set == _MIME_TYPES
 
 
 def token_terms(resource_type: str, parameter: str, system: str | None, code: str | None) -> Iterator[str]:

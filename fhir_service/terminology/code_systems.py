@@ -123,7 +123,7 @@ class CodeSystem:
 
 def code_system(resource: Mapping[str, Any]) -> CodeSystem:
     """A CodeSystem resource, compiled for look-up."""
-    concepts = {entry.code: entry for entry in _concepts(resource.get("concept", ()), ())}
+    concepts = {entry.code: entry for entry in _concepts(resource.get("concept", ()))}
     for parent, child in [(entry.code, name) for entry in concepts.values() for name in _named(entry, "child")]:
         if child in concepts and parent not in concepts[child].parents:
             concepts[child] = _with_parents(concepts[child], (parent,))
@@ -147,19 +147,16 @@ def fragment(url: str, codes: Iterable[tuple[str, str | None]]) -> CodeSystem:
     return CodeSystem(url, None, url, case_sensitive=True, complete=False, concepts=concepts)
 
 
-def _concepts(entries: Iterable[Mapping[str, Any]], parents: tuple[str, ...]) -> Iterator[Concept]:
-    for entry in entries:
+def _concepts(entries: Iterable[Mapping[str, Any]]) -> Iterator[Concept]:
+    """In the order they are written, each with its parents. Nesting may be deep: a client can send a system."""
+    waiting: list[tuple[Mapping[str, Any], tuple[str, ...]]] = [(entry, ()) for entry in reversed(tuple(entries))]
+    while waiting:
+        entry, above = waiting.pop()
         properties = tuple(found for held in entry.get("property", ()) for found in _property(held))
-        concept = Concept(
-            entry["code"],
-            entry.get("display"),
-            entry.get("definition"),
-            properties,
-            tuple(entry.get("designation", ())),
-            parents,
-        )
+        designations = tuple(entry.get("designation", ()))
+        concept = Concept(entry["code"], entry.get("display"), entry.get("definition"), properties, designations, above)
         yield _with_parents(concept, _named(concept, "parent"))
-        yield from _concepts(entry.get("concept", ()), (entry["code"],))
+        waiting.extend((child, (concept.code,)) for child in reversed(entry.get("concept", ())))
 
 
 def _property(entry: Mapping[str, Any]) -> Iterator[Property]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from fhir_service.definitions.catalogue import DEFAULT_BASE, Kind, catalogue
@@ -16,14 +16,33 @@ Resources = Mapping[str, dict[str, Any]]
 
 
 class Terminologies:
-    """Code systems, value sets and concept maps, by canonical URL. Ours go before HL7's."""
+    """Code systems, value sets and concept maps, by canonical URL; ours, whose URLs lie under `base`, go before HL7's.
 
-    def __init__(self, code_systems: Resources, value_sets: Resources, concept_maps: Resources) -> None:
-        self.code_system_resources = code_systems
-        self.value_set_resources = value_sets
-        self.concept_maps = concept_maps
-        self.code_systems = CodeSystems(code_systems, _enumerated(value_sets, concept_maps))
-        self.value_sets = ValueSets(value_sets, self.code_systems)
+    Read when they are first asked for. Raises UnknownArtifact where `mappings/` is missing; later BrokenArtifact.
+    """
+
+    def __init__(self, base: str = DEFAULT_BASE) -> None:
+        self._own = catalogue(base)
+
+    @cached_property
+    def code_system_resources(self) -> Resources:
+        return {**r4_code_systems(), **self._own.artifacts(Kind.CODE_SYSTEM)}
+
+    @cached_property
+    def value_set_resources(self) -> Resources:
+        return {**r4_value_sets(), **self._own.artifacts(Kind.VALUE_SET)}
+
+    @cached_property
+    def concept_maps(self) -> Resources:
+        return self._own.artifacts(Kind.CONCEPT_MAP)
+
+    @cached_property
+    def code_systems(self) -> CodeSystems:
+        return CodeSystems(self.code_system_resources, _enumerated(self.value_set_resources, self.concept_maps))
+
+    @cached_property
+    def value_sets(self) -> ValueSets:
+        return ValueSets(self.value_set_resources, self.code_systems)
 
     def codes_in(self, value_set_url: str) -> frozenset[tuple[str, str]] | None:
         """System and code of all members; None where the value set is unknown or cannot be listed."""
@@ -66,10 +85,5 @@ def _targets(concept_maps: Resources) -> Iterator[tuple[str, dict[str, Any]]]:
 
 @cache
 def terminologies(base: str = DEFAULT_BASE) -> Terminologies:
-    """Those of the catalogue whose URLs lie under `base`, and HL7's. Raises UnknownArtifact, BrokenArtifact."""
-    own = catalogue(base)
-    return Terminologies(
-        {**r4_code_systems(), **own.artifacts(Kind.CODE_SYSTEM)},
-        {**r4_value_sets(), **own.artifacts(Kind.VALUE_SET)},
-        own.artifacts(Kind.CONCEPT_MAP),
-    )
+    """Those of one base, once for the process."""
+    return Terminologies(base)

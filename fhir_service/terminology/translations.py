@@ -37,8 +37,11 @@ def translations(
     of `target_system` where it is given. With `reverse` the code is a target, and its sources are looked for."""
     url = concept_map.get("url") or "?"
     found: dict[Match, None] = {}
+    asked, given = ("target", "source") if reverse else ("source", "target")
+    stated = {group.get(given) for group in concept_map.get("group", ())} - {None}
+    if target_system and stated and target_system not in stated:
+        return []
     for group in concept_map.get("group", ()):
-        asked, given = ("target", "source") if reverse else ("source", "target")
         if not _is_of(group.get(asked), coding.system) or not _is_of(group.get(given), target_system):
             continue
         rows = _backward(url, group, coding) if reverse else _forward(url, group, coding)

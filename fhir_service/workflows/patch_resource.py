@@ -32,9 +32,12 @@ from fhir_service.workflows.accept_resource import in_thread_if_large
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 FHIR_JSON = "application/fhir+json"
-PATCH_TYPES = (JSON_PATCH, MERGE_PATCH, FHIR_JSON, "application/json")
+FHIR_XML = "application/fhir+xml"
+PATCH_TYPES = (JSON_PATCH, MERGE_PATCH, FHIR_JSON, FHIR_XML, "application/json")
 _TRIES = 5
 """Before a patch without If-Match gives up against other writers."""
+_PER_OPERATION = 1000
+"""Bytes of a resource that take as long as one operation."""
 _NO_DATA = frozenset({"id", "meta", "text", "implicitRules", "language"})
 """Members that a narrative says nothing of."""
 _MADE_OF_DATA = frozenset({"generated", "extensions"})
@@ -44,22 +47,26 @@ _NOTHING_SAID = "empty"
 class Patch(Protocol):
     """What to change. One patch can be applied to any number of resources."""
 
+    @property
+    def size(self) -> int:
+        """How many operations it has."""
+
     def applied(self, resource: dict[str, Any]) -> Any:
         """The resource afterwards; the one that was given is used up. Raises UnprocessableContent."""
 
 
 def read_patch(media_type: str, body: bytes) -> Patch:
-    """The patch in a body of that media type (lower case, without parameters).
+    """The patch in a body of that media type (lower case, without parameters); of XML the JSON that says the same.
 
     `application/json` may hold any kind: an array is a JSON Patch, a Parameters resource a FHIRPath Patch, any other
     object a merge patch. Raises MalformedContent, UnsupportedMediaType.
     """
     if media_type not in PATCH_TYPES:
-        text = f"Content-Type is '{media_type[:80]}'; a patch is one of {', '.join(PATCH_TYPES[:3])}"
+        text = f"Content-Type is '{media_type[:80]}'; a patch is one of {', '.join(PATCH_TYPES)}"
         raise UnsupportedMediaType(text)
     document = read_json(body)
     is_parameters = isinstance(document, dict) and document.get("resourceType") == "Parameters"
-    if media_type == FHIR_JSON or (media_type == "application/json" and is_parameters):
+    if media_type in (FHIR_JSON, FHIR_XML) or (media_type == "application/json" and is_parameters):
         return _fhirpath_patch(body, document)
     if media_type == JSON_PATCH or (media_type == "application/json" and isinstance(document, list)):
         return json_patch(document)
@@ -98,7 +105,8 @@ async def patch_resource(
         current = await repository.read(resource_type, resource_id, access)
         if if_match is not None and current.version != if_match:
             raise PreconditionFailed(f"If-Match names version {if_match}; {current.version} is the current one")
-        text = await in_thread_if_large(len(current.text), lambda: patched(current.text, patch))  # noqa: B023  # awaited
+        size = len(current.text) + patch.size * _PER_OPERATION
+        text = await in_thread_if_large(size, lambda: patched(current.text, patch))  # noqa: B023  # awaited
         change = Update(resource_type, resource_id, text, current.version, if_changed=True)
         try:
             (outcome,) = await repository.commit([change], access)

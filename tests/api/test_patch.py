@@ -58,6 +58,27 @@ async def test_pat_1_every_kind_of_patch_makes_the_next_version(
     assert "active" not in (await client.get(f"{url}/_history/1")).json()
 
 
+def xml_part(name: str, kind: str, value: str) -> str:
+    return f'<part><name value="{name}"/><value{kind} value="{value}"/></part>'
+
+
+@pytest.mark.rule("PAT-1", "FPP-1")
+async def test_pat_1_a_fhirpath_patch_may_be_xml(client: Client) -> None:
+    url = await stored(client)
+    nested = f'<part><name value="value"/>{xml_part("url", "Uri", "http://example.org/e")}</part>'
+    body = '<Parameters xmlns="http://hl7.org/fhir">'
+    for path, name, value in (
+        ("Patient", "extension", nested),
+        ("Patient.extension", "value", xml_part("value", "Decimal", "1.10")),
+    ):
+        parts = xml_part("type", "Code", "add") + xml_part("path", "String", path) + xml_part("name", "String", name)
+        body += f'<parameter><name value="operation"/>{parts}{value}</parameter>'
+    body += "</Parameters>"
+    answer = await client.patch(url, content=body, headers={"content-type": "application/fhir+xml"})
+    assert answer.status_code == 200
+    assert b'"extension":[{"url":"http://example.org/e","valueDecimal":1.10}]' in answer.content
+
+
 @pytest.mark.rule("PAT-1")
 @pytest.mark.parametrize("content_type", ["application/xml-patch+xml", "text/plain", ""])
 async def test_pat_1_a_body_that_is_no_patch_is_415_and_told_what_is(client: Client, content_type: str) -> None:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 from api_client import Client
-from search_cases import DATE_CASES, LINK_CASES, PATIENT_CASES, QUANTITY_CASES, STORES, Case
+from search_cases import DATE_CASES, LINK_CASES, PATIENT_CASES, QUANTITY_CASES, STORES, TREE_CASES, Case
 
 Connect = Callable[..., Client]
 
@@ -45,6 +45,11 @@ async def test_quantities_and_composites(client: Client) -> None:
 @pytest.mark.rule("STR-1", "STR-2", "TOK-1", "TOK-2", "TOK-3", "TOK-4", "TOK-5", "TOK-8", "URI-1", "MOD-1", "BASE-1")
 async def test_strings_tokens_and_uris(client: Client) -> None:
     await check(client, "patients", PATIENT_CASES)
+
+
+@pytest.mark.rule("REF-4", "TOK-7")
+async def test_hierarchies(client: Client) -> None:
+    await check(client, "trees", TREE_CASES)
 
 
 @pytest.mark.rule("REF-1", "REF-2", "REF-3", "CHN-1", "CHN-2", "HAS-1")

@@ -13,6 +13,7 @@ from fhir_service.api.written import written_answer
 from fhir_service.fhir.etags import required_version
 from fhir_service.workflows.accept_resource import in_thread_if_large
 from fhir_service.workflows.patch_resource import (
+    FHIR_XML,
     PATCH_TYPES,
     Patch,
     patch_found_resource,
@@ -43,7 +44,7 @@ async def _read(call: Call) -> Patch:
     is_utf8 = media.parameters.get("charset", "utf-8").lower() in ("utf-8", "utf8")
     if media.name not in PATCH_TYPES or not is_utf8 or not media.is_r4:
         raise NoPatch(call.header(b"content-type"), PATCH_TYPES)
-    body = await call.body()
+    body = await (call.resource_body() if media.name == FHIR_XML else call.body())
     return await in_thread_if_large(len(body), lambda: read_patch(media.name, body))
 
 

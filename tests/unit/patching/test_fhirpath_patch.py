@@ -9,6 +9,7 @@ import pytest
 from fhir_service.fhir.errors import MalformedContent, UnprocessableContent
 from fhir_service.fhir.json_text import encode, exact_value
 from fhir_service.fhir.parameters import Parameter, Parameters, read_parameters
+from fhir_service.patching import selecting
 from fhir_service.patching.fhirpath_patch import fhirpath_patch
 from fhir_service.validation.structure import findings
 
@@ -156,6 +157,7 @@ class TestAdd:
             (add("Patient", "deceased", part=[part("x", valueString="y")]), "not as parts"),
             (add("Patient", "name", resource={"resourceType": "Patient"}), "not as resource"),
             (add("Patient", "name"), "the value is empty"),
+            (add("Patient", "gender", valueCode="male", part=[part("x", valueCode="y")]), "in more than one way"),
             (add("Patient", "contained", valueString="x"), "not as valueString"),
             (add("Patient.name", "given", valueString="x"), "it selects 2"),
             (add("Patient.telecom", "value", valueString="x"), "it selects none"),
@@ -310,6 +312,7 @@ class TestReplaceAndDelete:
     @pytest.mark.parametrize(
         ("sent", "said"),
         [
+            (delete("Patient"), "the whole cannot be deleted"),
             (delete("Patient.identifier"), "it selects 3"),
             (delete("Patient.birthDat"), "has no element 'birthDat'"),
             (replace("Patient.gender", valueCode="male"), "it selects none"),
@@ -394,6 +397,14 @@ def test_operations_go_on_from_what_the_ones_before_made() -> None:
         delete("Patient.contact[1]"),
     )
     assert made["contact"] == [{"gender": "female", "name": {"family": "Newer"}}]
+
+
+def test_paths_that_look_at_too_much_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selecting, "MOST_VISITED", 100)
+    search = delete("Patient.identifier.where(value = 'x')")
+    assert after(PATIENT, search)
+    with pytest.raises(UnprocessableContent, match="look at more than"):
+        after(PATIENT, *[search] * 20)
 
 
 def test_a_patch_can_be_applied_again_to_another_resource() -> None:

@@ -75,6 +75,7 @@ def test_an_operation_changes_what_it_names_and_nothing_else(operation: dict[str
         (op("add", "/list/01", value=1), "is no index"),
         (op("add", "/list/-1", value=1), "is no index"),
         (op("add", "/list/99999999999999999999", value=1), "is no index"),
+        (op("remove", ""), "the whole cannot be removed"),
         (op("remove", "/x"), "there is nothing at '/x'"),
         (op("remove", "/list/3"), "past the end"),
         (op("remove", "/list/-"), "is no index"),

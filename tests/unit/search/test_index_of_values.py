@@ -209,7 +209,7 @@ def test_a_number_is_a_point(value: Any) -> None:
 @pytest.mark.rule("QTY-1")
 def test_a_quantity_is_found_by_number_by_code_and_by_unit() -> None:
     values = of("Observation", valueQuantity=quantity(Decimal("5.40"), "mmol/L", unit="millimole"))
-    for unit in ("", f"{UCUM}|mmol/L", "|mmol/L", "|millimole", "ucum:mol/m**3"):
+    for unit in ("", "|mmol/L", "|millimole", "ucum:mol/m**3"):
         assert numbers(values, "value-quantity", unit) == [(5.4, 5.4)]
     assert values.sort_values["value-quantity"] == (5.4, 5.4)
 
@@ -352,7 +352,7 @@ def test_a_composite_joins_what_stands_on_one_element() -> None:
     )
     name = "component-code-value-quantity"
     for first in (terms.code_term("Observation", name, "SYS"), terms.token_term("Observation", name, "s", "sys")):
-        for unit in ("", "|mg/dL", f"{UCUM}|mg/dL"):
+        for unit in ("", "|mg/dL"):
             scope = terms.composite_scope(first, terms.interval_scope("Observation", name, unit))
             assert [(value.low, value.high) for value in values.numbers if value.scope == scope] == [(120, 120)]
         base = terms.composite_scope(first, terms.interval_scope("Observation", name, "ucum:kg/m**3"))

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 from criteria_in_memory import InMemory
-from search_cases import DATE_CASES, LINK_CASES, PATIENT_CASES, QUANTITY_CASES, STORES, Case, Terms, marked
+from search_cases import DATE_CASES, LINK_CASES, PATIENT_CASES, QUANTITY_CASES, STORES, TREE_CASES, Case, Terms, marked
 
 from fhir_service.search.query import parse_query
 
@@ -41,6 +41,11 @@ def test_quantities(case: Case) -> None:
 @pytest.mark.parametrize("case", marked(PATIENT_CASES))
 def test_strings_tokens_and_uris(case: Case) -> None:
     assert found("patients", case) == sorted(case.found.split())
+
+
+@pytest.mark.parametrize("case", marked(TREE_CASES))
+def test_hierarchies(case: Case) -> None:
+    assert found("trees", case) == sorted(case.found.split())
 
 
 @pytest.mark.parametrize("case", marked(LINK_CASES))

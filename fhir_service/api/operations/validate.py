@@ -1,0 +1,82 @@
+"""Would this be accepted? (R4 resource-operation-validate.html)"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fhir_service.api.answer import Answer
+from fhir_service.api.call import Call
+from fhir_service.api.interaction import Interaction
+from fhir_service.api.operation_input import PRESENTATION, Input
+from fhir_service.fhir.errors import MalformedContent
+from fhir_service.fhir.outcomes import outcome_bytes
+from fhir_service.fhir.parameters import Parameter, Parameters, query_parameters
+from fhir_service.validation.json_text import read_json
+from fhir_service.workflows.accept_parameters import accept_parameters
+from fhir_service.workflows.accept_resource import in_thread_if_large
+from fhir_service.workflows.validate_resource import validate_resource
+
+INPUTS = (
+    Input("resource", "Resource", "What is to be validated, if it is not the body itself"),
+    Input("mode", "Code", "`create`, `update`, `delete` or `profile`: what is meant to be done with it"),
+    Input("profile", "Uri", "Canonical URL of the profile it has to conform to"),
+)
+
+
+async def validate(call: Call) -> Answer:
+    given = await _inputs(call)
+    issues = await validate_resource(call.repository, call.type, call.id, given, call.access)
+    return Answer(body=outcome_bytes(issues))
+
+
+async def _inputs(call: Call) -> Parameters:
+    """The body is either Parameters or the resource itself; the rest is in the URL."""
+    given = query_parameters(pair for pair in call.parameters if pair[0] not in PRESENTATION)
+    body = await _body(call) if call.method == "POST" else b""
+    if not body.strip():
+        return given
+    if await in_thread_if_large(len(body), lambda: _is_parameters(body)):
+        sent = accept_parameters(body)
+        return Parameters((*given.items, *sent.items), sent.where)
+    return Parameters((*given.items, Parameter("resource", resource=body)), given.where)
+
+
+async def _body(call: Call) -> bytes:
+    """The body as JSON text; empty, and then of no type, where all inputs are in the URL."""
+    if not call.header(b"content-type") and not await call.body():
+        return b""
+    return await call.resource_body()
+
+
+def _is_parameters(body: bytes) -> bool:
+    try:
+        value = read_json(body)
+    except MalformedContent:
+        return False  # what cannot be read is validated as it is, and found to be no resource
+    return isinstance(value, dict) and value.get("resourceType") == "Parameters"
+
+
+VALIDATE = Interaction(
+    code="validate",
+    definition="http://hl7.org/fhir/OperationDefinition/Resource-validate",
+    method="POST",
+    path="{type}/$validate",
+    handle=validate,
+    summary="Whether a resource would be accepted; nothing is stored",
+    body="resource",
+    inputs=INPUTS,
+    errors=(404, 413, 415),
+)
+VALIDATE_INSTANCE = replace(
+    VALIDATE,
+    path="{type}/{id}/$validate",
+    summary="Whether an update or a deletion of this resource would be accepted; nothing is stored",
+    errors=(404, 410, 413, 415),
+)
+VALIDATE_STORED = replace(
+    VALIDATE_INSTANCE,
+    method="GET",
+    summary="Whether this resource may be deleted (mode=delete) or conforms to a profile (mode=profile)",
+    body="",
+    errors=(404, 410),
+)

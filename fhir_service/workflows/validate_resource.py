@@ -1,0 +1,97 @@
+"""Whether something would be accepted, without doing it (R4 resource-operation-validate.html)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fhir_service.definitions.elements import is_a, types
+from fhir_service.fhir.access import Access
+from fhir_service.fhir.errors import Gone, InvalidParameter, Issue, MalformedContent, NotFound, UnsupportedParameter
+from fhir_service.fhir.parameters import Parameters
+from fhir_service.storage.repository import Repository
+from fhir_service.validation.json_text import read_json
+from fhir_service.validation.structure import findings
+from fhir_service.workflows.accept_resource import identity_issues, in_thread_if_large
+
+_MODES = ("create", "update", "delete", "profile")
+_OF_AN_INSTANCE = frozenset({"update", "delete"})
+_BASE = "http://hl7.org/fhir/StructureDefinition/"
+_INPUTS = ("resource", "mode", "profile")
+
+
+async def validate_resource(
+    repository: Repository, resource_type: str, resource_id: str, inputs: Parameters, access: Access
+) -> list[Issue]:
+    """Everything that speaks against a resource, or against deleting one; without an error it would be accepted.
+
+    `resource_id` is empty where the URL names a type only. Raises InvalidParameter where it is not said what to
+    validate; NotFound, Gone where that is a stored resource that is not there.
+    """
+    mode, profile = inputs.text("mode"), inputs.text("profile")
+    _refuse(inputs, mode, resource_id)
+    if mode == "delete":
+        return await _absence(repository, resource_type, resource_id, access)
+    text = inputs.resource("resource")
+    if not text and mode == "profile" and resource_id:
+        text = (await repository.read(resource_type, resource_id, access)).text
+    if not text:
+        wanted = "only mode=delete, and mode=profile for a stored one, can do without"
+        raise InvalidParameter(f"there is no resource to validate; {wanted}", expression=(inputs.place("resource"),))
+    wanted_id = resource_id if mode == "update" else None
+    issues = await in_thread_if_large(len(text), lambda: content_issues(text, resource_type, wanted_id, profile))
+    if mode == "create" and resource_id:
+        issues += await _presence(repository, resource_type, resource_id, access)
+    return issues
+
+
+def content_issues(text: bytes, resource_type: str, resource_id: str | None, profile: str) -> list[Issue]:
+    """What is wrong with a resource by itself: its JSON, its structure, its identity, and the profile asked for."""
+    try:
+        resource = read_json(text)
+    except MalformedContent as error:
+        return list(error.issues)
+    issues = identity_issues(resource, resource_type, resource_id) + findings(resource)
+    return issues + (profile_issues(resource, profile) if profile else [])
+
+
+def profile_issues(resource: Any, profile: str) -> list[Issue]:
+    """Whether a resource conforms to a profile. Profiles known here are the types of R4 themselves; to be asked about
+    another one is an error, since nothing was checked against it."""
+    url, _, version = profile.partition("|")
+    name = url.removeprefix(_BASE)
+    if not url.startswith(_BASE) or name not in types() or version not in ("", "4.0", "4.0.1"):
+        text = f"the profile {profile[:200]} is not known here; nothing was checked against it"
+        return [Issue("error", "not-supported", text, (), "profile.unknown")]
+    sent = resource.get("resourceType") if isinstance(resource, dict) else None
+    if isinstance(sent, str) and not is_a(sent, name):
+        return [Issue("error", "structure", f"the resource is a {sent[:80]}, the profile is of {name}", (sent[:80],))]
+    return []
+
+
+def _refuse(inputs: Parameters, mode: str, resource_id: str) -> None:
+    for item in inputs.items:
+        if item.name not in _INPUTS:
+            text = f"$validate has no input {item.name[:80]}; it has {', '.join(_INPUTS)}"
+            raise UnsupportedParameter(text, expression=(inputs.place(item.name[:80]),))
+    if mode and mode not in _MODES:
+        text = f"mode is '{mode[:80]}'; it has to be {', '.join(_MODES)} or left out"
+        raise InvalidParameter(text, expression=(inputs.place("mode"),))
+    if mode in _OF_AN_INSTANCE and not resource_id:
+        text = f"mode={mode} is about a resource that the URL names: use Type/id/$validate"
+        raise InvalidParameter(text, expression=(inputs.place("mode"),))
+
+
+async def _absence(repository: Repository, resource_type: str, resource_id: str, access: Access) -> list[Issue]:
+    """That there is nothing to delete, where that is so."""
+    try:
+        await repository.read(resource_type, resource_id, access)
+    except (NotFound, Gone) as error:
+        return [Issue("error", error.code, str(error))]
+    return []
+
+
+async def _presence(repository: Repository, resource_type: str, resource_id: str, access: Access) -> list[Issue]:
+    """That there is a resource of that id already, where that is so."""
+    if await _absence(repository, resource_type, resource_id, access):
+        return []
+    return [Issue("error", "duplicate", f"{resource_type}/{resource_id} exists already; update it instead")]
