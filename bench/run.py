@@ -21,8 +21,8 @@ from rich.console import Console
 from rich.table import Table
 
 FOLDER = Path(__file__).parent
-BARS = {"search_growth": {"ratio": 2.0}}
-"""By benchmark and by the last name of a figure: what it has to stay below."""
+BARS = {"search_growth": {"ratio": 2.0}, "index_values": {"index values to JSON": 120}}
+"""By benchmark and by the last name of a figure: what it has to stay below. That of index_values guards against a slip."""
 
 
 def main() -> int:
