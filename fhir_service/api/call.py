@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl
 
 from starlette.types import ASGIApp, Receive
 
@@ -15,6 +14,9 @@ from fhir_service.api.preferences import Preferences, preferences
 from fhir_service.fhir.access import OPEN, Access
 from fhir_service.fhir.errors import InvalidParameter, StoreUnavailable
 from fhir_service.formats.xml_reader import json_from_xml
+from fhir_service.search.condition import parse_condition
+from fhir_service.search.query import Query
+from fhir_service.search.query_text import Pairs, read_pairs
 from fhir_service.settings import Settings
 from fhir_service.storage.repository import Repository
 from fhir_service.terminology.terminologies import Terminologies, terminologies
@@ -23,10 +25,6 @@ from fhir_service.workflows.accept_resource import in_thread_if_large
 if TYPE_CHECKING:
     from fhir_service.api.interaction import Interaction
 
-MAX_PARAMETERS = 1000
-"""Parameters in one query or form."""
-
-Pairs = tuple[tuple[str, str], ...]
 Dispatch = Callable[["Call", str], Awaitable[ASGIApp]]
 
 
@@ -103,6 +101,10 @@ class Call:
         """The parameters of the URL, in order. Raises InvalidParameter."""
         return read_pairs(self.query)
 
+    def condition(self, resource_type: str, text: str) -> Query:
+        """The search that a conditional interaction depends on. Raises InvalidParameter, UnsupportedParameter."""
+        return parse_condition(resource_type, text, base=self.base, terminology=self.service.terminology)
+
     async def body(self) -> bytes:
         """The body, whatever it is. Raises TooLarge, ClientGone."""
         return await self._body()
@@ -137,18 +139,3 @@ class Call:
             parts.append(message.get("body", b""))
             more = message.get("more_body", False)
         return b"".join(parts)
-
-
-def read_pairs(text: str) -> Pairs:
-    """Names and values of a query string or form, empty values included. Raises InvalidParameter."""
-    try:
-        pairs = tuple(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS))
-    except UnicodeDecodeError:
-        raise InvalidParameter("a parameter is not UTF-8 after percent-decoding") from None
-    except ValueError:
-        raise InvalidParameter(f"there are more than {MAX_PARAMETERS} parameters") from None
-    for name, value in pairs:
-        if "\0" in name or "\0" in value:
-            text = "a parameter holds the character U+0000, which no value in FHIR does"
-            raise InvalidParameter(text, expression=(f"http.{name}".replace("\0", ""),))
-    return pairs

@@ -62,7 +62,8 @@ _PARAMETERS: dict[str, tuple[str, Schema]] = {
 }
 _HEADERS = {
     "If-Match": 'ETag of the version that is replaced, such as `W/"3"`; 412 where it is not the current one',
-    "If-None-Match": "ETag of the version you have; 304 where it is still the one",
+    "If-None-Exist": "Search such as `identifier=x`; where it finds one resource none is made",
+    "If-None-Match": "ETag of the version you have; 304 where it is still the one. On a write `*`: only if it is new",
     "If-Modified-Since": "Date of the version you have; 304 where there is no newer one",
     "Prefer": "`return=minimal`, `return=representation` or `return=OperationOutcome`; `handling=strict`",
 }

@@ -11,13 +11,13 @@ import msgspec
 from starlette.types import ASGIApp
 
 from fhir_service.api.answer import Answer
-from fhir_service.api.call import Pairs
 from fhir_service.api.content_negotiation import FHIR_JSON, Format
 from fhir_service.definitions.elements import UnknownElement, resource_types
 from fhir_service.fhir.bundles import EntryResource, with_resources
 from fhir_service.fhir.errors import InvalidParameter
 from fhir_service.formats.subsets import Subset, SummaryMode, unknown_elements
 from fhir_service.formats.xml_writer import xml_from_json
+from fhir_service.search.query_text import Pairs
 from fhir_service.workflows.accept_resource import in_thread_if_large
 
 _SUMMARIES: dict[str, SummaryMode] = {"true": "true", "text": "text", "data": "data", "false": "", "count": ""}

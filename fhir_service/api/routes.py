@@ -5,13 +5,13 @@ from __future__ import annotations
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.interactions.capabilities import CAPABILITIES
 from fhir_service.api.interactions.create import CREATE
-from fhir_service.api.interactions.delete import DELETE
+from fhir_service.api.interactions.delete import DELETE, DELETE_FOUND
 from fhir_service.api.interactions.history import HISTORY_INSTANCE, HISTORY_SYSTEM, HISTORY_TYPE
 from fhir_service.api.interactions.patch import PATCH, PATCH_FOUND
 from fhir_service.api.interactions.process_bundle import BATCH, TRANSACTION
 from fhir_service.api.interactions.read import READ
 from fhir_service.api.interactions.search import SEARCHES
-from fhir_service.api.interactions.update import UPDATE
+from fhir_service.api.interactions.update import UPDATE, UPDATE_FOUND
 from fhir_service.api.interactions.vread import VREAD
 from fhir_service.api.operations.everything import EVERYTHING
 from fhir_service.api.operations.expand import EXPANSIONS
@@ -31,9 +31,11 @@ INTERACTIONS: tuple[Interaction, ...] = (
     READ,
     VREAD,
     UPDATE,
+    UPDATE_FOUND,
     PATCH,
     PATCH_FOUND,
     DELETE,
+    DELETE_FOUND,
     HISTORY_INSTANCE,
     HISTORY_TYPE,
     HISTORY_SYSTEM,

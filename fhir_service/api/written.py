@@ -11,9 +11,9 @@ from fhir_service.storage.repository import Outcome
 
 
 async def written_answer(call: Call, outcome: Outcome) -> Answer:
-    """201 with Location for a resource created or brought back, else 200."""
+    """201 with Location for a resource created or brought back, else 200; Location too where a condition found one."""
     headers = version_headers(outcome.version, outcome.last_updated)
-    if outcome.action == "created":
+    if outcome.action == "created" or (outcome.action == "unchanged" and call.method == "POST"):
         headers += ((b"location", location(call, outcome).encode()),)
     return Answer(201 if outcome.action == "created" else 200, await written_body(call, outcome), headers)
 

@@ -100,6 +100,12 @@ class PreconditionFailed(FhirError):
     status, code = 412, "conflict"
 
 
+class MultipleMatches(PreconditionFailed):
+    """A condition that may find one resource finds several (412)."""
+
+    code = "multiple-matches"
+
+
 class TooLarge(FhirError):
     """The body is over the limit (413)."""
 

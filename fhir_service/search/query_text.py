@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import parse_qsl
 
+from fhir_service.fhir.errors import InvalidParameter
+
+MAX_PARAMETERS = 1000
+"""Parameters in one query or form."""
+Pairs = tuple[tuple[str, str], ...]
 _UNIT = re.compile(r"\\.|[^\\]|\\$", re.DOTALL)
 _ESCAPED = re.compile(r"\\([,$|\\])")
 
@@ -25,3 +31,18 @@ def split(text: str, separator: str, limit: int = -1) -> list[str]:
 
 def unescaped(text: str) -> str:
     return _ESCAPED.sub(r"\1", text) if "\\" in text else text
+
+
+def read_pairs(text: str) -> Pairs:
+    """Names and values of a query string or form, empty values included. Raises InvalidParameter."""
+    try:
+        pairs = tuple(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS))
+    except UnicodeDecodeError:
+        raise InvalidParameter("a parameter is not UTF-8 after percent-decoding") from None
+    except ValueError:
+        raise InvalidParameter(f"there are more than {MAX_PARAMETERS} parameters") from None
+    for name, value in pairs:
+        if "\0" in name or "\0" in value:
+            text = "a parameter holds the character U+0000, which no value in FHIR does"
+            raise InvalidParameter(text, expression=(f"http.{name}".replace("\0", ""),))
+    return pairs

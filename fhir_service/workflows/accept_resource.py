@@ -8,45 +8,84 @@ from typing import Any, TypeVar
 
 from fhir_service.fhir.access import Access
 from fhir_service.fhir.errors import Issue, MalformedContent
+from fhir_service.search.condition import type_of
+from fhir_service.search.query import Query
 from fhir_service.storage.repository import Create, Outcome, Repository, Update
 from fhir_service.validation.json_text import read_json
 from fhir_service.validation.structure import findings
+from fhir_service.workflows.conditional import create_unless_found, update_found
 
 T = TypeVar("T")
 LARGE = 64 * 1024
 """Bytes from which on reading and checking would hold up other requests: then they are done in a thread."""
 
 
-async def create_resource(repository: Repository, resource_type: str, text: bytes, access: Access) -> Outcome:
-    """Store a new resource under an id of the server's (R4 http.html#create); an id that was sent is not kept.
+async def create_resource(
+    repository: Repository, resource_type: str, text: bytes, access: Access, *, unless: Query | None = None
+) -> Outcome:
+    """Store a new resource under an id of the server's (R4 http.html#create); an id that was sent is not kept. Nothing
+    is stored where `unless` finds one.
 
-    Raises MalformedContent with everything that is wrong.
+    Raises MalformedContent with everything that is wrong, MultipleMatches.
     """
     await in_thread_if_large(len(text), lambda: check_resource(text, resource_type))
+    if unless is not None:
+        return await create_unless_found(repository, text, unless, access)
     (outcome,) = await repository.commit([Create(resource_type, text)], access)
     return outcome
 
 
 async def update_resource(
-    repository: Repository, resource_type: str, resource_id: str, text: bytes, *, if_match: int | None, access: Access
+    repository: Repository,
+    resource_type: str,
+    resource_id: str,
+    text: bytes,
+    *,
+    if_match: int | None,
+    if_none_match: str = "",
+    access: Access,
 ) -> Outcome:
     """Store a new version of a resource, its first one included (R4 http.html#update).
 
     Raises MalformedContent with everything that is wrong, PreconditionFailed where `if_match` is not the current
-    version.
+    version or `if_none_match` has it.
     """
     await in_thread_if_large(len(text), lambda: check_resource(text, resource_type, resource_id))
-    (outcome,) = await repository.commit([Update(resource_type, resource_id, text, if_match)], access)
+    change = Update(resource_type, resource_id, text, if_match, if_none_match=if_none_match)
+    (outcome,) = await repository.commit([change], access)
     return outcome
 
 
-def check_resource(text: bytes, resource_type: str, resource_id: str | None = None) -> None:
-    """Raises MalformedContent unless `text` is a resource of that type, and of that id where one is given."""
+async def update_where(
+    repository: Repository,
+    condition: Query,
+    text: bytes,
+    *,
+    if_match: int | None,
+    if_none_match: str = "",
+    access: Access,
+) -> Outcome:
+    """Store a new version of the resource that a search finds (R4 http.html#cond-update).
+
+    Raises MalformedContent with everything that is wrong, and as `update_found`.
+    """
+    resource = await in_thread_if_large(len(text), lambda: check_resource(text, type_of(condition)))
+    sent_id = str(resource.get("id", ""))
+    return await update_found(
+        repository, text, sent_id, condition, access, if_match=if_match, if_none_match=if_none_match
+    )
+
+
+def check_resource(text: bytes, resource_type: str, resource_id: str | None = None) -> dict[str, Any]:
+    """The value of a resource. Raises MalformedContent unless it is one of that type, and of that id where one is
+    given."""
     resource = read_json(text)
     issues = identity_issues(resource, resource_type, resource_id)
     issues += [issue for issue in findings(resource) if issue.severity in ("error", "fatal")]
     if issues:
         raise MalformedContent("the resource is not valid", issues=issues)
+    found: dict[str, Any] = resource
+    return found
 
 
 def identity_issues(resource: Any, resource_type: str, resource_id: str | None = None) -> list[Issue]:

@@ -262,13 +262,6 @@ async def test_gen_1_types_and_ids_are_case_sensitive(client: Client) -> None:
     assert (await client.get("/fhir/patient/Abc")).status_code == 404
 
 
-async def test_ccre_1_conditional_create_is_refused_and_not_passed_over(idle_client: Client) -> None:
-    answer = await idle_client.post("/fhir/Patient", json=patient(), headers={"if-none-exist": "identifier=1"})
-    assert answer.status_code == 400
-    assert issues(answer)[0]["code"] == "not-supported"
-    assert (await idle_client.get("/fhir/Patient?_summary=count")).json()["total"] == 0
-
-
 @pytest.mark.rule("GEN-4")
 async def test_gen_4_head_answers_as_get_without_the_body(client: Client) -> None:
     number = await created(client)

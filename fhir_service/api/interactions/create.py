@@ -6,15 +6,16 @@ from fhir_service.api.answer import Answer
 from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.written import written_answer
-from fhir_service.fhir.errors import UnsupportedParameter
 from fhir_service.workflows.accept_resource import create_resource
 
 
 async def create(call: Call) -> Answer:
-    if call.header(b"if-none-exist"):
-        raise UnsupportedParameter("If-None-Exist (conditional create) is not supported; nothing was created")
+    """With If-None-Exist only where its search finds nothing: one that it finds is told with 200, and left as it is."""
+    search = call.header(b"if-none-exist")
+    unless = call.condition(call.type, search) if search else None
     text = await call.resource_body()
-    return await written_answer(call, await create_resource(call.repository, call.type, text, call.access))
+    outcome = await create_resource(call.repository, call.type, text, call.access, unless=unless)
+    return await written_answer(call, outcome)
 
 
 CREATE = Interaction(
@@ -24,7 +25,7 @@ CREATE = Interaction(
     handle=create,
     summary="Create a resource; the server chooses its id",
     body="resource",
-    headers=("Prefer",),
-    answers=(201,),
-    errors=(404, 413, 415),
+    headers=("If-None-Exist", "Prefer"),
+    answers=(200, 201),
+    errors=(404, 412, 413, 415),
 )

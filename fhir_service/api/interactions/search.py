@@ -7,13 +7,14 @@ from dataclasses import replace
 from urllib.parse import urlencode
 
 from fhir_service.api.answer import Answer
-from fhir_service.api.call import Call, Pairs
+from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
 from fhir_service.definitions.compartments import compartment, compartment_types
 from fhir_service.fhir.bundles import SearchEntry, searchset
 from fhir_service.fhir.errors import Issue, NotFound, UnknownType, UnsupportedParameter
 from fhir_service.fhir.outcomes import outcome_bytes
 from fhir_service.search.query import CURSOR, NO_VALUE, Query, parse_query
+from fhir_service.search.query_text import Pairs
 from fhir_service.storage.repository import Page
 from fhir_service.workflows.bare_ids import require_unambiguous
 
