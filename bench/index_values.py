@@ -1,4 +1,4 @@
-"""From a resource to all that it is found by, beside what reading its JSON takes: `python bench/index_values.py [--json]`."""
+"""From a resource to all that it is found by, beside reading its JSON: `python bench/index_values.py [--json]`."""
 
 from __future__ import annotations
 

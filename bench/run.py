@@ -22,7 +22,7 @@ from rich.table import Table
 
 FOLDER = Path(__file__).parent
 BARS = {"search_growth": {"ratio": 2.0}, "index_values": {"index values to JSON": 120}}
-"""By benchmark and by the last name of a figure: what it has to stay below. That of index_values guards against a slip."""
+"""By benchmark and last name of a figure: what it has to stay below. That of index_values guards against a slip."""
 
 
 def main() -> int:
