@@ -44,7 +44,7 @@ def composite_reader(resource_type: str, parameters: Sequence[IndexedParameter],
     seconds = [(path, make(resource_type, codes, path)) for path in element.seconds]
     needed = frozenset(path.steps[0].member for path in element.seconds)
 
-    @lru_cache(256)
+    @lru_cache(1024)
     def first_terms(pairs: tuple[Pair, ...]) -> _Firsts:
         return tuple(
             tuple(dict.fromkeys(term for pair in pairs for term in _token_terms(resource_type, code, *pair)))
@@ -100,13 +100,15 @@ def _references(resource_type: str, codes: Sequence[str], _path: Path) -> _Secon
 
 
 def _numbers(resource_type: str, codes: Sequence[str], path: Path) -> _Second:
-    @lru_cache(1024)
-    def scopes_of(firsts: _Firsts, unit: str) -> tuple[str, ...]:
-        return _scopes(firsts, [interval_scope(resource_type, code, unit) for code in codes])
+    @lru_cache(2048)
+    def scopes_of(firsts: _Firsts, units: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+        return tuple(_scopes(firsts, [interval_scope(resource_type, code, unit) for code in codes]) for unit in units)
 
     def add(held: Any, firsts: _Firsts, found: Collector) -> None:
-        for unit, low, high in measures(path.type, held):
-            found.numbers += intervals(scopes_of(firsts, unit), low, high)
+        units, spans = measures(path.type, held)
+        if units:
+            for scopes, (low, high) in zip(scopes_of(firsts, units), spans, strict=True):
+                found.numbers += intervals(scopes, low, high)
 
     return add
 

@@ -6,6 +6,7 @@ import re
 from calendar import monthrange
 from collections.abc import Iterator
 from datetime import date
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 _FORM = re.compile(
@@ -28,23 +29,25 @@ class Range(NamedTuple):
     high: int
 
 
+@lru_cache(4096)
 def date_range(text: str) -> Range:
     """The year, month, day, minute, second or fraction that is written; without a zone it is UTC. Raises ValueError."""
     found = _FORM.fullmatch(text)
     if found is None:
         raise ValueError(f"{text!r} is not a FHIR date")
-    year, month, day = int(found["year"]), found["month"], found["day"]
+    written, month, day, hour, minute, second, fraction, zone = found.groups()
+    year = int(written)
     if month is None:
         return Range(_midnight(year, 1, 1), _midnight(year, 12, 31) + _DAY)
     if day is None:
         return Range(_midnight(year, int(month), 1), _midnight(year, int(month), _last_day(year, int(month))) + _DAY)
     midnight = _midnight(year, int(month), int(day))
-    if found["hour"] is None:
+    if hour is None:
         return Range(midnight, midnight + _DAY)
-    low = midnight + _time_of_day(found) - _offset(found["zone"])
-    if found["second"] is None:
+    low = midnight + _time_of_day(int(hour), int(minute), int(second or 0), fraction or "0") - _offset(zone)
+    if second is None:
         return Range(low, low + _MINUTE)
-    return Range(low, low + (1000 if found["fraction"] is None else 1))
+    return Range(low, low + (1000 if fraction is None else 1))
 
 
 def has_dates(fhir_type: str) -> bool:
@@ -101,11 +104,10 @@ def _last_day(year: int, month: int) -> int:
     return monthrange(year, month)[1]
 
 
-def _time_of_day(found: re.Match[str]) -> int:
-    hour, minute, second = int(found["hour"]), int(found["minute"]), int(found["second"] or 0)
+def _time_of_day(hour: int, minute: int, second: int, fraction: str) -> int:
     if hour > 23 or minute > 59 or second > 60:
-        raise ValueError(f"{found[0]!r} is not a time of day")
-    return ((hour * 60 + minute) * 60 + second) * 1000 + int((found["fraction"] or "0").ljust(3, "0")[:3])
+        raise ValueError(f"{hour}:{minute}:{second} is not a time of day")
+    return ((hour * 60 + minute) * 60 + second) * 1000 + int(fraction.ljust(3, "0")[:3])
 
 
 def _offset(zone: str | None) -> int:

@@ -80,7 +80,9 @@ class Path:
     def held(self, element: Any) -> list[Any]:
         """What the JSON of an element holds at the end of the path."""
         if len(self.steps) == 1 and self.steps[0].keep is None:
-            return _below([element], self.steps[0].member)
+            child = element.get(self.steps[0].member) if isinstance(element, dict) else None
+            if not isinstance(child, list):
+                return [] if child is None else [child]
         items: list[Any] = [element]
         for step in self.steps:
             items = _below(items, step.member)

@@ -5,7 +5,7 @@ The paths of all search parameters of the type form a tree; at its nodes stand t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -35,7 +35,7 @@ class Node:
         self.readers: list[Reader] = []
         self.presence: list[str] = []
         """The terms that say there is a value."""
-        self._branches: dict[str, list[_Branch]] = {}
+        self._branches: _Branches = {}
         self._below: dict[Step, Node] = {}
 
     def at(self, steps: Sequence[Step]) -> Node:
@@ -45,37 +45,39 @@ class Node:
             after = node._below.get(step)
             if after is None:
                 after = node._below[step] = Node()
-                node._branches.setdefault(step.member, []).append((step.keep, after))
+                branch = (step.keep, after.readers, after.presence, after._branches)
+                node._branches.setdefault(step.member, []).append(branch)
             node = after
         return node
 
-    def read(self, held: Any, found: Collector) -> None:
-        """Read an element and what is below it. Whatever its shape, this does not raise."""
+    def read(self, resource: Mapping[str, Any], found: Collector) -> None:
+        """Read a resource, this node being its root. Whatever its shape, this does not raise."""
         for reader in self.readers:
-            reader(held, found)
-        if not isinstance(held, dict):
-            if self.presence and held != "":
-                found.terms += self.presence
-            return
-        if self.presence and _has_value(held):
-            found.terms += self.presence
-        branches = self._branches
-        if branches:
-            for name in held:
-                if name in branches:
-                    _read_below(branches[name], held[name], found)
+            reader(resource, found)
+        _read_below(self._branches, resource, found)
 
 
-def _read_below(branch: list[_Branch], child: Any, found: Collector) -> None:
-    for item in child if isinstance(child, list) else (child,):
-        if item is not None:
-            for keep, node in branch:
-                if keep is None or keep(item):
-                    node.read(item, found)
+_Branches = dict[str, list[tuple[Callable[[Any], bool] | None, list[Reader], list[str], "_Branches"]]]
+"""By member: a filter, where there is one; the readers, presence terms and branches of the node of what it keeps."""
 
 
-_Branch = tuple[Callable[[Any], bool] | None, Node]
-"""A filter, where there is one, and the node of what it keeps."""
+def _read_below(branches: _Branches, held: Mapping[str, Any], found: Collector) -> None:
+    for name in held:
+        if name not in branches:
+            continue
+        child = held[name]
+        for item in child if isinstance(child, list) else (child,):
+            if item is None:
+                continue
+            for keep, readers, presence, below in branches[name]:
+                if keep is not None and not keep(item):
+                    continue
+                for reader in readers:
+                    reader(item, found)
+                if presence and _has_value(item):
+                    found.terms += presence
+                if below and isinstance(item, dict):
+                    _read_below(below, item, found)
 
 
 @cache
@@ -117,7 +119,9 @@ def _is_canonical_url(resource_type: str, path: Path) -> bool:
     return members == ["url"] and resource_type in resource_types() and "version" in children(resource_type)
 
 
-def _has_value(held: dict[str, Any]) -> bool:
+def _has_value(held: Any) -> bool:
+    if not isinstance(held, dict):
+        return bool(held != "")
     for name in held:  # noqa: SIM110  # any() would take three times as long, for every element there is
         if name not in _NO_VALUE and name[:1] != "_":
             return True

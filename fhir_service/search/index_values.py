@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from zlib import crc32
 
 from fhir_service.search.collector import Collector, IntervalValue, LinkValue, SortPair, TextValue
@@ -19,8 +19,7 @@ __all__ = ["IndexValues", "IntervalValue", "LinkValue", "TextValue", "index_valu
 _BUCKETS = 256
 
 
-@dataclass(frozen=True, slots=True)
-class IndexValues:
+class IndexValues(NamedTuple):
     """All that one resource is found by. Terms and scopes are made by `search.terms`; terms do not repeat."""
 
     resource_type: str
@@ -35,7 +34,7 @@ class IndexValues:
     """All its words, the narrative included."""
     sort_date: int | None = None
     """Where it stands in time: the first moment of its own date, in milliseconds since 1970 UTC."""
-    sort_values: Mapping[str, SortPair] = field(default_factory=dict)
+    sort_values: Mapping[str, SortPair] = MappingProxyType({})
     """The least and the greatest value by parameter: dates in milliseconds, numbers, or folded texts."""
 
 

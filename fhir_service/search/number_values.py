@@ -21,12 +21,14 @@ _CURRENCY = "urn:iso:std:iso:4217"
 _PLAIN = frozenset({"decimal", "integer", "positiveInt", "unsignedInt"})
 
 
-class Measure(NamedTuple):
-    """An interval in one unit: from `low` to `high`, both included."""
+class Measures(NamedTuple):
+    """What a value covers, once for each way to ask for its unit: from and to, both included, in each of `units`."""
 
-    unit: str
-    low: float
-    high: float
+    units: tuple[str, ...] = ()
+    spans: tuple[tuple[float, float], ...] = ()
+
+
+_NONE = Measures()
 
 
 def number_reader(resource_type: str, parameters: Sequence[IndexedParameter], path: Path) -> Reader:
@@ -34,14 +36,15 @@ def number_reader(resource_type: str, parameters: Sequence[IndexedParameter], pa
     codes = [one.code for one in parameters]
 
     @lru_cache(512)
-    def scopes_of(unit: str) -> tuple[str, ...]:
-        return tuple(interval_scope(resource_type, name, unit) for name in codes)
+    def scopes_of(units: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+        return tuple(tuple(interval_scope(resource_type, name, unit) for name in codes) for unit in units)
 
     def read(held: Any, found: Collector) -> None:
-        for unit, low, high in measures(path.type, held):
-            found.numbers += intervals(scopes_of(unit), low, high)
-            if not unit:
-                found.sort_by(codes, low, high)
+        units, spans = measures(path.type, held)
+        if units:
+            for scopes, (low, high) in zip(scopes_of(units), spans, strict=True):
+                found.numbers += intervals(scopes, low, high)
+            found.sort_by(codes, *spans[0])
 
     return read
 
@@ -51,17 +54,17 @@ def has_numbers(fhir_type: str) -> bool:
     return fhir_type in _PLAIN or fhir_type in ("Range", "SampledData", "Money") or is_a(fhir_type, "Quantity")
 
 
-def measures(fhir_type: str, held: Any) -> Sequence[Measure]:
-    """The interval a value covers, once for each way to ask for its unit: in no unit, as `|code` and `|unit`, and in
-    base units where UCUM knows the code, else as `system|code`."""
+def measures(fhir_type: str, held: Any) -> Measures:
+    """In no unit first, then as `|code` and `|unit`, and in base units where UCUM knows the code, else as
+    `system|code`. Nothing for what is no number."""
     if fhir_type in _PLAIN:
         number = _number(held)
-        return () if number is None else (Measure("", number, number),)
+        return _NONE if number is None else Measures(("",), ((number, number),))
     if not isinstance(held, dict):
-        return ()
+        return _NONE
     span = _SPANS.get(fhir_type, _quantity)(held)
     if span is None:
-        return ()
+        return _NONE
     low, high, unit = span
     if fhir_type == "Money":
         return _in_units(low, high, _CURRENCY, _text(unit.get("currency")), "")
@@ -69,14 +72,17 @@ def measures(fhir_type: str, held: Any) -> Sequence[Measure]:
 
 
 @lru_cache(2048)
-def _in_units(low: float, high: float, system: str, code: str, unit: str) -> tuple[Measure, ...]:
-    found = [Measure("", low, high), *(Measure(f"|{name}", low, high) for name in dict.fromkeys((code, unit)) if name)]
+def _in_units(low: float, high: float, system: str, code: str, unit: str) -> Measures:
+    units = ["", *(f"|{name}" for name in dict.fromkeys((code, unit)) if name)]
+    spans = [(low, high)] * len(units)
     known = conversion(code) if code and system == UCUM else None
     if known is not None:
-        found.append(Measure(known.scope, known.converted(low), known.converted(high)))
+        units.append(known.scope)
+        spans.append((known.converted(low), known.converted(high)))
     elif code and system:
-        found.append(Measure(f"{system}|{code}", low, high))
-    return tuple(found)
+        units.append(f"{system}|{code}")
+        spans.append((low, high))
+    return Measures(tuple(units), tuple(spans))
 
 
 _Span = tuple[float, float, dict[str, Any]]

@@ -15,11 +15,42 @@ from fhir_service.search.text_folding import folded_forms
 if TYPE_CHECKING:
     from fhir_service.search.parameters import IndexedParameter
 
-_MANY = frozenset({"Identifier", "ContactPoint", "id", "string"})
-"""Types with a value of its own for almost every resource, which it makes no sense to remember."""
+_MANY = frozenset({"Identifier", "ContactPoint", "boolean", "id", "string"})
+"""Types with a value of its own for almost every resource, which it makes no sense to remember; and booleans, which
+Python takes for numbers."""
 _MIME_TYPES = "http://hl7.org/fhir/ValueSet/mimetypes"
 Pair = tuple[str | None, str | None]
 """System and code; one of them is there."""
+
+
+_Coding = tuple[Any, Any, Any]
+
+
+def _coding_key(held: Any) -> _Coding:
+    return held.get("system"), held.get("code"), held.get("display")
+
+
+def _coding(key: _Coding) -> Any:
+    return {"system": key[0], "code": key[1], "display": key[2]}
+
+
+def _concept_key(held: Any) -> tuple[tuple[_Coding, ...], Any]:
+    return tuple([_coding_key(coding) for coding in held.get("coding", ())]), held.get("text")
+
+
+def _concept(key: tuple[tuple[_Coding, ...], Any]) -> Any:
+    return {"coding": [_coding(coding) for coding in key[0]], "text": key[1]}
+
+
+def _itself(held: Any) -> Any:
+    return held
+
+
+_KEYS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+    "Coding": (_coding_key, _coding),
+    "CodeableConcept": (_concept_key, _concept),
+}
+"""What a value is remembered by, all that it is found by, and the way back."""
 
 
 class _Entry(NamedTuple):
@@ -46,11 +77,23 @@ def token_reader(resource_type: str, parameters: Sequence[IndexedParameter], pat
         order = [code.casefold() for _, code in pairs if code is not None]
         return _Entry(tuple(terms), tuple(rows), (min(order), max(order)) if order else None)
 
-    if path.type not in _MANY:
-        entry_for = lru_cache(512)(entry_for)
+    def slowly(held: Any) -> _Entry:
+        return entry_for(tuple(pairs_of(held)), tuple(texts_of(held)))
+
+    if path.type in _MANY:
+        entry_of = slowly
+    else:
+        key_of, made_of = _KEYS.get(path.type, (_itself, _itself))
+        known = lru_cache(1024)(lambda key: slowly(made_of(key)))
+
+        def entry_of(held: Any) -> _Entry:
+            try:
+                return known(key_of(held))
+            except (AttributeError, TypeError):  # another shape than the type has: nothing to remember it by
+                return slowly(held)
 
     def read(held: Any, found: Collector) -> None:
-        entry = entry_for(tuple(pairs_of(held)), tuple(texts_of(held)))
+        entry = entry_of(held)
         found.terms += entry.terms
         found.texts += entry.texts
         if entry.sorted_by is not None:

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from fhir_service.fhir.access import Access
 from fhir_service.fhir.errors import (
     EditConflict,
     FhirError,
-    InvalidParameter,
     Issue,
     MalformedContent,
+    MultipleMatches,
     NotFound,
     PreconditionFailed,
     UnprocessableContent,
     UnsupportedMediaType,
-    UnsupportedParameter,
 )
 from fhir_service.fhir.json_text import encode, members, minified, parse
 from fhir_service.fhir.parameters import read_parameters
 from fhir_service.patching.fhirpath_patch import fhirpath_patch
 from fhir_service.patching.json_patch import json_patch
 from fhir_service.patching.merge_patch import merge_patch
-from fhir_service.search.query import parse_query
-from fhir_service.storage.repository import Outcome, Repository, Update
+from fhir_service.search.condition import type_of
+from fhir_service.search.query import Query
+from fhir_service.storage.repository import Outcome, Repository, Stored, Transaction, Update
 from fhir_service.validation.json_text import read_json
 from fhir_service.validation.structure import findings
 from fhir_service.workflows.accept_resource import in_thread_if_large
@@ -101,50 +102,69 @@ async def patch_resource(
     Without `if_match` a version that somebody stores meanwhile is patched instead. Raises NotFound, Gone,
     PreconditionFailed where `if_match` is not the current version, UnprocessableContent, EditConflict.
     """
-    for _ in range(_TRIES):
-        current = await repository.read(resource_type, resource_id, access)
-        if if_match is not None and current.version != if_match:
-            raise PreconditionFailed(f"If-Match names version {if_match}; {current.version} is the current one")
-        size = len(current.text) + patch.size * _PER_OPERATION
-        text = await in_thread_if_large(size, lambda: patched(current.text, patch))  # noqa: B023  # awaited
-        change = Update(resource_type, resource_id, text, current.version, if_changed=True)
-        try:
-            (outcome,) = await repository.commit([change], access)
-        except (PreconditionFailed, EditConflict):
-            if if_match is not None:
-                raise
-        else:
-            return outcome
-    raise EditConflict(f"{resource_type}/{resource_id} is being changed all the time; send the patch again")
+
+    async def current() -> Stored:
+        return await repository.read(resource_type, resource_id, access)
+
+    async def store(change: Update) -> Outcome:
+        (outcome,) = await repository.commit([change], access)
+        return outcome
+
+    return await _patch_stored(current, store, patch, if_match)
 
 
 async def patch_found_resource(
-    repository: Repository,
-    resource_type: str,
-    pairs: Sequence[tuple[str, str]],
-    patch: Patch,
-    *,
-    if_match: int | None,
-    base: str,
-    access: Access,
+    repository: Repository, condition: Query, patch: Patch, *, if_match: int | None, access: Access
 ) -> Outcome:
-    """Patch the one resource that a search finds (R4 http.html#patch, conditional patch).
+    """Patch the one resource that a search finds (R4 http.html#patch, conditional patch); when it is written, it still
+    is the one.
 
-    Raises InvalidParameter for a search without criteria, NotFound where it finds none, PreconditionFailed where it
-    finds several, and as `patch_resource`.
+    Raises NotFound where the search finds none, MultipleMatches, and as `patch_resource`.
     """
-    query = parse_query(resource_type, pairs, base=base, default_count=2, max_count=2)
-    if query.ignored:
-        raise UnsupportedParameter("the search holds parameters that are not known; nothing was changed")
-    if not query.criteria:
-        raise InvalidParameter("a conditional patch needs a search; without one it would be of any resource")
-    found = (await repository.search(query, access)).matches
+
+    async def current() -> Stored:
+        return _only((await repository.search(replace(condition, count=2), access)).matches, condition)
+
+    async def store(change: Update) -> Outcome:
+        async def work(transaction: Transaction) -> Outcome:
+            found = _only(await transaction.find(condition, 2), condition)
+            if (found.id, found.version) != (change.id, change.if_match):
+                raise EditConflict("what the search finds has changed meanwhile")
+            (outcome,) = await transaction.write([change])
+            return outcome
+
+        return await repository.transact(work, access)
+
+    return await _patch_stored(current, store, patch, if_match)
+
+
+async def _patch_stored(
+    current: Callable[[], Awaitable[Stored]],
+    store: Callable[[Update], Awaitable[Outcome]],
+    patch: Patch,
+    if_match: int | None,
+) -> Outcome:
+    for _ in range(_TRIES):
+        found = await current()
+        if if_match is not None and found.version != if_match:
+            raise PreconditionFailed(f"If-Match names version {if_match}; {found.version} is the current one")
+        size = len(found.text) + patch.size * _PER_OPERATION
+        text = await in_thread_if_large(size, lambda: patched(found.text, patch))  # noqa: B023  # awaited
+        try:
+            return await store(Update(found.type, found.id, text, found.version, if_changed=True))
+        except (PreconditionFailed, EditConflict):
+            if if_match is not None:
+                raise
+    raise EditConflict("the resource is being changed all the time; send the patch again")
+
+
+def _only(found: Sequence[Stored], condition: Query) -> Stored:
+    kind = type_of(condition)
     if not found:
-        raise NotFound(f"no {resource_type} matches the search; nothing was changed")
+        raise NotFound(f"no {kind} matches the search; nothing was changed")
     if len(found) > 1:
-        text = "several resources match the search; nothing was changed"
-        raise PreconditionFailed(text, issues=(Issue("error", "multiple-matches", text),))
-    return await patch_resource(repository, resource_type, found[0].id, patch, if_match=if_match, access=access)
+        raise MultipleMatches(f"several resources of type {kind} match the search; nothing was changed")
+    return found[0]
 
 
 def _fhirpath_patch(body: bytes, document: Any) -> Patch:

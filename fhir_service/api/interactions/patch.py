@@ -31,10 +31,9 @@ async def patch(call: Call) -> Answer:
 
 async def patch_found(call: Call) -> Answer:
     if_match = required_version(call.header(b"if-match"))
+    condition = call.condition(call.type, call.query)
     changes = await _read(call)
-    outcome = await patch_found_resource(
-        call.repository, call.type, call.parameters, changes, if_match=if_match, base=call.base, access=call.access
-    )
+    outcome = await patch_found_resource(call.repository, condition, changes, if_match=if_match, access=call.access)
     return await written_answer(call, outcome)
 
 
