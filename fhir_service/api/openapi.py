@@ -16,7 +16,7 @@ from fastapi.openapi.utils import get_openapi
 from fhir_service.api.content_negotiation import FHIR_JSON, FORM
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.operation_input import Input
-from fhir_service.workflows.patch_resource import JSON_PATCH, MERGE_PATCH
+from fhir_service.workflows.patch_resource import JSON_PATCH, MERGE_PATCH, XML_PATCH
 
 Schema = dict[str, Any]
 
@@ -27,7 +27,12 @@ _BODIES = {
     "bundle": ((FHIR_JSON, "Bundle"),),
     "form": ((FORM, "Form"),),
     "parameters": ((FHIR_JSON, "Parameters"),),
-    "patch": ((JSON_PATCH, "JsonPatch"), (MERGE_PATCH, "MergePatch"), (FHIR_JSON, "Parameters")),
+    "patch": (
+        (JSON_PATCH, "JsonPatch"),
+        (MERGE_PATCH, "MergePatch"),
+        (XML_PATCH, "XmlPatch"),
+        (FHIR_JSON, "Parameters"),
+    ),
 }
 _PARAMETERS: dict[str, tuple[str, Schema]] = {
     "_id": ("Ids, with commas between them", {"type": "string"}),
@@ -183,6 +188,7 @@ def _schemas() -> Schema:
         "OperationOutcome": resource("What is wrong, issue by issue", issue=objects),
         "Parameters": resource("The inputs of an operation, or the operations of a FHIRPath Patch", parameter=objects),
         "JsonPatch": {"type": "array", "items": {"type": "object"}, "description": "JSON Patch (RFC 6902)"},
+        "XmlPatch": {"type": "string", "description": "XML Patch (RFC 5261)"},
         "MergePatch": {"type": "object", "description": "JSON Merge Patch (RFC 7396)"},
         "Form": {"type": "object", "additionalProperties": {"type": "string"}},
     }
