@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from fhir_service.search.parameters import IndexedParameter
 
 _TYPES = frozenset({"Reference", "canonical", "uri", "url"})
+_PARTS = 8
+"""Dots of a version that are cut at."""
 _known = lru_cache(4096)(normal_reference)
 
 
@@ -64,7 +66,7 @@ def reference_reader(resource_type: str, parameters: Sequence[IndexedParameter],
 def version_beginnings(canonical: str) -> tuple[str, ...]:
     """Of `url|1.2.3`: `url`, `url|1`, `url|1.2` and itself (REF-4)."""
     url, _, version = canonical.partition("|")
-    parts = version.split(".") if version else []
+    parts = version.split(".", _PARTS) if version else []
     return (url, *(f"{url}|{'.'.join(parts[:end])}" for end in range(1, len(parts) + 1)))
 
 

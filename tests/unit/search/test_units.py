@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from fhir_service.definitions.catalogue import mappings_root
+from fhir_service.search import units
 from fhir_service.search.collector import HIGHEST
 from fhir_service.search.units import Conversion, conversion, measured
 
@@ -61,6 +64,14 @@ def test_the_compiled_units_are_what_the_library_gives() -> None:
     listed = json.loads(Path("fhir_service/definitions/data/ucum-units.json").read_text("utf-8"))["units"]
     for code in ("mg/dL", "mm[Hg]", "Cel", "kg/m2", "U/L", "%"):
         assert Conversion(*listed[code]) == measured(code)
+
+
+def test_the_units_of_our_reports_need_no_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    lexicon = tomllib.loads((mappings_root() / "lexicons" / "units.toml").read_text("utf-8"))
+    monkeypatch.setattr(units, "_registry", lambda: pytest.fail("the library was loaded"))
+    conversion.cache_clear()
+    codes = {entry["code"] for entry in lexicon["term"]} - {"ordinal"}
+    assert {code for code in codes if conversion(code) is None} == {"{Tscore}", "{score}"}
 
 
 def test_an_open_end_stays_open() -> None:
