@@ -195,6 +195,22 @@ def migrate() -> None:
 
 
 @app.command()
+def reindex() -> None:
+    """Make what searches look up anew for every stored resource, after search parameters have changed.
+
+    The service may run meanwhile. Run again after it was stopped, it goes on where it was.
+    """
+
+    async def work(repository: Repository) -> int:
+        with _progress() as progress:
+            task = progress.add_task("Indexing", total=None)
+            return await repository.reindex(lambda done, total: progress.update(task, completed=done, total=total))
+
+    done = _with_repository(_settings(), work)
+    errors.print(f"{done} resources indexed.")
+
+
+@app.command()
 def openapi() -> None:
     """Print the OpenAPI document of the REST API."""
     from fhir_service.api.app import openapi_document
@@ -247,7 +263,7 @@ def _with_repository(settings: Settings, work: Callable[[Repository], Awaitable[
     from fhir_service.storage.repository import NewerDatabase, UnusableDatabaseUrl, open_repository
 
     async def run() -> T:
-        repository = await open_repository(settings.database_url)
+        repository = await open_repository(settings.database_url, base=settings.public_base_url or None)
         try:
             return await work(repository)
         finally:

@@ -130,6 +130,12 @@ class UnprocessableContent(FhirError):
     status, code = 422, "invariant"
 
 
+class TookTooLong(FhirError):
+    """It would take longer than one request may hold up the others (503)."""
+
+    status, code = 503, "too-costly"
+
+
 class StoreUnavailable(FhirError):
     """The database does not answer (503)."""
 

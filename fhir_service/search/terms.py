@@ -121,6 +121,17 @@ def link_scope(resource_type: str, parameter: str) -> str:
     return _SEPARATOR.join((resource_type, parameter, "link"))
 
 
+def parameter_of(term: str) -> str:
+    """The parameter that a term or scope belongs to."""
+    return term.split(_SEPARATOR, 2)[1]
+
+
+def reference_term_of_link(scope: str, target: str) -> str:
+    """The term that a resource has which points at `Type/id` under a scope of links."""
+    resource_type, parameter, _ = scope.split(_SEPARATOR)
+    return reference_term(resource_type, parameter, target)
+
+
 def composite_scope(first: str, scope: str) -> str:
     """Where the second component stands, a number, date or text, of elements whose first has this term. Both are made
     with the code of the composite as their parameter."""

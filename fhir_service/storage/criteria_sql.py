@@ -13,6 +13,7 @@ from fhir_service.search.criteria import (
     AllOf,
     AnyCriterion,
     AnyOf,
+    Comparison,
     HasInterval,
     HasTerm,
     HasText,
@@ -78,7 +79,7 @@ class Conditions:
 
     def __init__(self, words: Words, values: Values, access: Access) -> None:
         self._words = words
-        self._values = values
+        self.values = values
         self._access = access
         self._numbers = count(1)
 
@@ -88,19 +89,19 @@ class Conditions:
         single: list[int] = []
         for criterion in flattened(criteria):
             if isinstance(criterion, HasTerm) and criterion.patient is not None:
-                conditions += self._words.in_partition(criterion.patient, subject, self._values)
+                conditions += self._words.in_partition(criterion.patient, subject, self.values)
             if isinstance(criterion, HasTerm) and len(criterion.terms) == 1:
                 single.append(hash_of(criterion.terms[0]))
             else:
                 conditions.append(self.one(criterion, subject))
-        return conditions + (self._words.has_all_terms(single, subject, self._values) if single else [])
+        return conditions + (self._words.has_all_terms(single, subject, self.values) if single else [])
 
     def one(self, criterion: AnyCriterion, subject: Subject) -> str:  # noqa: C901, PLR0911  # one line for each kind
         """What a row must meet that meets the criterion; never NULL, so that it can be negated."""
         match criterion:
             case HasTerm():
                 hashes = [hash_of(term) for term in criterion.terms]
-                return self._words.has_terms(hashes, subject, self._values) if hashes else NOTHING
+                return self._words.has_terms(hashes, subject, self.values) if hashes else NOTHING
             case HasInterval():
                 table = _TABLES[criterion.kind]
                 return self._exists(table, subject, criterion.scope, partial(self.intervals, criterion))
@@ -110,7 +111,7 @@ class Conditions:
                 alternatives = searchable(criterion)
                 if not alternatives:
                     return NOTHING
-                return self._words.has_words(criterion.where, alternatives, subject, self._values)
+                return self._words.has_words(criterion.where, alternatives, subject, self.values)
             case PointsAt():
                 return self._points_at(criterion, subject)
             case PointedAtBy():
@@ -122,25 +123,26 @@ class Conditions:
             case Not(inner):
                 return f"NOT ({self.one(inner, subject)})"
             case IdCriterion(ids):
-                return f"{subject.row}.id IN ({self._values.many(map(storable, ids))})" if ids else NOTHING
+                return f"{subject.row}.id IN ({self.values.many(map(storable, ids))})" if ids else NOTHING
             case LastUpdatedCriterion():
                 return self._last_updated(criterion, subject)
 
     def intervals(self, criterion: HasInterval, alias: str) -> str:
         """One alternative holds for an index row."""
-        return any_of(
-            all_of(
-                f"{alias}.{_known(one.end, _ENDS)} {_known(one.operator, _OPERATORS)} {self._end(criterion, one.value)}"
-                for one in alternative
-            )
-            for alternative in criterion.alternatives
+        return any_of(self.interval(criterion, alternative, alias) for alternative in criterion.alternatives)
+
+    def interval(self, criterion: HasInterval, alternative: Iterable[Comparison], alias: str) -> str:
+        """That alternative holds for an index row."""
+        return all_of(
+            f"{alias}.{_known(one.end, _ENDS)} {_known(one.operator, _OPERATORS)} {self._end(criterion, one.value)}"
+            for one in alternative
         )
 
     def texts(self, criterion: HasText, alias: str) -> str:
         """The text of an index row starts with, or contains, one of the wanted."""
         if criterion.match == "contains":
             whole = f"({alias}.head || {alias}.rest)"
-            return any_of(self._words.contains(whole, self._values(storable(text))) for text in criterion.texts)
+            return any_of(self._words.contains(whole, self.values(storable(text))) for text in criterion.texts)
         return any_of(self._starts(storable(text), alias) for text in criterion.texts)
 
     def alias(self, letter: str) -> str:
@@ -153,31 +155,31 @@ class Conditions:
     def _exists(self, table: str, subject: Subject, scope: str, condition: Callable[[str], str]) -> str:
         alias = self.alias("v")
         wanted = [
-            f"{alias}.scope = {self._values(hash_of(scope))}",
+            f"{alias}.scope = {self.values(hash_of(scope))}",
             self._words.of_subject(alias, subject),
             condition(alias),
         ]
         return f"EXISTS (SELECT 1 FROM {table} {alias} WHERE {all_of(wanted)})"  # noqa: S608  # fixed words
 
     def _end(self, criterion: HasInterval, value: float) -> str:
-        return self._values(int(value) if criterion.kind == "date" else float(value))
+        return self.values(int(value) if criterion.kind == "date" else float(value))
 
     def _starts(self, text: str, alias: str) -> str:
         head, rest = text[:HEAD], text[HEAD:]
         if len(text) < HEAD:
-            return f"{alias}.head >= {self._values(head)} AND {alias}.head < {self._values(head + _HIGHEST)}"
-        same = f"{alias}.head = {self._values(head)}"
+            return f"{alias}.head >= {self.values(head)} AND {alias}.head < {self.values(head + _HIGHEST)}"
+        same = f"{alias}.head = {self.values(head)}"
         if not rest:
             return same
-        return f"{same} AND substr({alias}.rest, 1, {len(rest)}) = {self._values(rest)}"
+        return f"{same} AND substr({alias}.rest, 1, {len(rest)}) = {self.values(rest)}"
 
     def _points_at(self, criterion: PointsAt, subject: Subject) -> str:
         if not self.may_read(criterion.target_type):
             return NOTHING
         link, target = self.alias("l"), self.alias("t")
         wanted = [
-            f"{link}.scope = {self._values(hash_of(criterion.scope))}",
-            f"{link}.target_type = {self._values(criterion.target_type)}",
+            f"{link}.scope = {self.values(hash_of(criterion.scope))}",
+            f"{link}.target_type = {self.values(criterion.target_type)}",
             self._words.of_subject(link, subject),
             *self.live(criterion.target_type, target),
             *self.all(criterion.criteria, Subject(criterion.target_type, f"{target}.resource_key", target)),
@@ -190,8 +192,8 @@ class Conditions:
             return NOTHING
         link, source = self.alias("l"), self.alias("s")
         wanted = [
-            f"{link}.scope = {self._values(hash_of(criterion.scope))}",
-            f"{link}.target_type = {self._values(subject.type)}",
+            f"{link}.scope = {self.values(hash_of(criterion.scope))}",
+            f"{link}.target_type = {self.values(subject.type)}",
             f"{link}.target_id = {subject.row}.id",
             *self.live(criterion.source_type, source),
             *self.all(criterion.criteria, Subject(criterion.source_type, f"{source}.resource_key", source)),
@@ -201,12 +203,12 @@ class Conditions:
 
     def live(self, resource_type: str, row: str) -> list[str]:
         """The row is of that type, and not deleted."""
-        return [f"{row}.type = {self._values(resource_type)}", f"NOT {row}.deleted"]
+        return [f"{row}.type = {self.values(resource_type)}", f"NOT {row}.deleted"]
 
     def _last_updated(self, criterion: LastUpdatedCriterion, subject: Subject) -> str:
         column = f"{subject.row}.last_updated"
         return any_of(
-            f"{column} >= {self._values(low)} AND {column} < {self._values(high)}" for low, high in criterion.ranges
+            f"{column} >= {self.values(low)} AND {column} < {self.values(high)}" for low, high in criterion.ranges
         )
 
 

@@ -12,6 +12,9 @@ from fhir_service.storage.dialects import dialect_of
 from fhir_service.storage.pool import Pool
 from fhir_service.storage.sessions import Session, connect
 
+SEARCH_SECONDS = 20.0
+"""What one statement of a reader may take; who asks for more is told that it is too much."""
+
 
 class Database:
     """Hands out connections; closes them all at the end."""
@@ -19,10 +22,13 @@ class Database:
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
         self.dialect = dialect_of(engine.dialect.name)
-        self._reads = Pool(engine, self.dialect.readers, self.dialect.for_reads)
+        self._reads = self._pool(self.dialect.for_reads)
         same = self.dialect.for_searches == self.dialect.for_reads
-        self._searches = self._reads if same else Pool(engine, self.dialect.readers, self.dialect.for_searches)
+        self._searches = self._reads if same else self._pool(self.dialect.for_searches)
         self._writer: Session | None = None
+
+    def _pool(self, setup: tuple[str, ...]) -> Pool:
+        return Pool(self.engine, self.dialect.readers, setup, seconds=SEARCH_SECONDS)
 
     def reading(self) -> AbstractAsyncContextManager[Session]:
         """A connection for statements by key."""

@@ -3,6 +3,8 @@ begin and end in time."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from fhir_service.search.criteria import HasInterval
 from fhir_service.search.parameters import sort_date_parameter
 from fhir_service.search.query import TypeSearch
@@ -14,7 +16,7 @@ _BOUND = {"low": ("sort_low", ("<", "<=")), "high": ("sort_high", (">", ">="))}
 """A date that begins before a moment makes the least beginning lie before it; in the same way for ends."""
 
 
-def date_bounds(search: TypeSearch, row: str, values: Values) -> list[str]:
+def date_bounds(search: TypeSearch, row: str, values: Values, ends: Collection[str] = ("low", "high")) -> list[str]:
     """Conditions that every match meets anyway."""
     scope = interval_scope(search.resource_type, sort_date_parameter(search.resource_type) or "")
     bounds = []
@@ -22,6 +24,6 @@ def date_bounds(search: TypeSearch, row: str, values: Values) -> list[str]:
         if isinstance(criterion, HasInterval) and criterion.scope == scope and len(criterion.alternatives) == 1:
             for end, operator, value in criterion.alternatives[0]:
                 column, operators = _BOUND[end]
-                if operator in operators:
+                if operator in operators and end in ends:
                     bounds.append(f"{row}.{column} {operator} {values(int(value))}")
     return bounds

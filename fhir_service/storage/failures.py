@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import asyncpg  # type: ignore[import-untyped]  # asyncpg ships no types
 from sqlalchemy.exc import DBAPIError
 
-from fhir_service.fhir.errors import StoreUnavailable
+from fhir_service.fhir.errors import StoreUnavailable, TookTooLong
 
 _SQLSTATE_CLASSES = ("08", "25006", "53", "55", "57", "58", "28", "3D", "XX")
 """Connection, read-only, no resources, not available, stopped, system error, who are you, no database, broken."""
@@ -28,14 +28,18 @@ _SQLITE_CODES = frozenset(
 )
 _RETRYABLE = ("40001", "40P01", "23505")
 """Serialization failure, deadlock, and two writers of one version."""
+_CANCELLED = "57014"
 
 
 @contextmanager
 def unavailable_told() -> Iterator[None]:
-    """Raise StoreUnavailable for whatever says that the database cannot be reached or cannot work."""
+    """Raise StoreUnavailable for whatever says that the database cannot be reached or cannot work, TookTooLong for a
+    statement that was ended because it took too long."""
     try:
         yield
     except (asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.Error, DBAPIError, OSError, TimeoutError) as error:
+        if _is_cut_off(error):
+            raise TookTooLong("this takes too long to find out; ask for less, or narrow the search down") from error
         if is_unavailable(error):
             unavailable = StoreUnavailable("the database cannot be used now; try again later")
             unavailable.add_note(str(_cause(error)).splitlines()[0] or type(error).__name__)  # for the shell alone
@@ -52,6 +56,13 @@ def is_unavailable(error: BaseException) -> bool:
         code = getattr(cause, "sqlite_errorcode", None)
         return code is not None and (code & 0xFF) in _SQLITE_CODES
     return isinstance(cause, asyncpg.InterfaceError | OSError | TimeoutError)
+
+
+def _is_cut_off(error: BaseException) -> bool:
+    cause = _cause(error)
+    if isinstance(cause, asyncpg.PostgresError):
+        return str(cause.sqlstate) == _CANCELLED
+    return isinstance(cause, sqlite3.Error) and getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT
 
 
 def is_retryable(error: BaseException) -> bool:

@@ -212,15 +212,15 @@ def _row(dialect: Dialect, key: Key, state: State) -> tuple[Any, ...]:
 def _posting_steps(plan: Plan) -> list[Step]:
     """Only what differs from before; in order of the index, which is how a tree likes to grow."""
     gone: list[tuple[int, int]] = []
-    new: list[tuple[int, int, int]] = []
+    new: list[tuple[int, int, int | None]] = []
     for key, state in plan.states.items():
         old = plan.before.get(key)
-        hashes, sort_high = state.rows.hashes, state.rows.sort_high
+        hashes, in_time, sort_high = state.rows.hashes, state.rows.in_time, state.rows.sort_high
         kept = set(old.rows.hashes) if old is not None else set()
         gone += [(one, state.resource_key) for one in kept.difference(hashes)]
         if old is None or old.rows.sort_high != sort_high:
             kept = set()
-        new += [(one, state.resource_key, sort_high) for one in hashes if one not in kept]
+        new += [(one, state.resource_key, sort_high if one in in_time else None) for one in hashes if one not in kept]
     return [
         (statements.DELETE_POSTING, sorted(gone)),
         (statements.INSERT_POSTING, sorted(new, key=itemgetter(0, 1))),

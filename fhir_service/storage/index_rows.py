@@ -11,12 +11,15 @@ import msgspec
 
 from fhir_service.search.index_values import IndexValues, IntervalValue
 from fhir_service.search.parameters import sort_date_parameter
-from fhir_service.search.terms import hash_of, hashes_of, interval_scope
+from fhir_service.search.terms import hash_of, hashes_of, interval_scope, parameter_of
 
 NO_LOW, NO_HIGH = 2**63 - 1, -(2**63)
 """Where a resource without a date of its own stands in time: last in both directions."""
 HEAD = 64
 """Characters of a text that are in the index: four bytes each still fit into an entry of a PostgreSQL B-tree."""
+IN_TIME = frozenset({"category", "code", "combo-code", "event", "type"})
+"""Parameters whose terms many resources have, and that are asked for with the newest first: on SQLite their postings
+are also kept in the order of time."""
 _WORD = re.compile(r"[0-9A-Za-z\u0080-\U0010ffff]+")
 _LONGEST_WORD = 100
 _MOST_WORDS = 20_000
@@ -31,6 +34,8 @@ class IndexRows:
     """All rows of one resource."""
 
     hashes: tuple[int, ...] = ()
+    in_time: frozenset[int] = frozenset()
+    """Those of terms of the parameters IN_TIME."""
     sort_low: int = NO_LOW
     sort_high: int = NO_HIGH
     sort_values: str = "{}"
@@ -60,6 +65,7 @@ def index_rows(values: IndexValues) -> IndexRows:
     }
     return IndexRows(
         hashes_of(values),
+        frozenset(hash_of(term) for term in values.terms if parameter_of(term) in IN_TIME),
         min((int(date.low) for date in own_dates), default=NO_LOW),
         max((int(date.high) for date in own_dates), default=NO_HIGH),
         storable(msgspec.json.encode(values.sort_values).decode()).replace("\\u0000", " "),

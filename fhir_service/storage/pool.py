@@ -16,9 +16,11 @@ WAIT_SECONDS = 10.0
 
 
 class Pool:
-    """At most `size` connections, made when they are needed, each set up by the statements in `setup`."""
+    """At most `size` connections, made when they are needed, each set up by the statements in `setup`. No statement may
+    take longer than `seconds`."""
 
-    def __init__(self, engine: AsyncEngine, size: int, setup: tuple[str, ...] = ()) -> None:
+    def __init__(self, engine: AsyncEngine, size: int, setup: tuple[str, ...] = (), *, seconds: float) -> None:
+        self._seconds = seconds
         self._engine = engine
         self._setup = setup
         self._places = asyncio.Semaphore(size)
@@ -29,7 +31,7 @@ class Pool:
         """Lend a connection. Raises StoreUnavailable where none comes free in time or none can be made."""
         await self._take_place()
         try:
-            session = self._free.pop() if self._free else await connect(self._engine, *self._setup)
+            session = self._free.pop() if self._free else await self._connected()
             try:
                 yield session
             finally:
@@ -39,6 +41,9 @@ class Pool:
                     await session.close()
         finally:
             self._places.release()
+
+    async def _connected(self) -> Session:
+        return await connect(self._engine, *self._setup, seconds=self._seconds)
 
     async def _take_place(self) -> None:
         if not self._places.locked():

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 from fhir_service.fhir.access import Access
-from fhir_service.search.criteria import SortKey
+from fhir_service.search.criteria import AllOf, AnyCriterion, AnyOf, Not, PointedAtBy, PointsAt, SortKey
 from fhir_service.search.cursor import Cursor
 from fhir_service.search.query import TypeSearch
 from fhir_service.storage.criteria_sql import Conditions, Subject
 from fhir_service.storage.date_bounds import date_bounds
+from fhir_service.storage.postgresql_chains import Chains
 from fhir_service.storage.sessions import Row, Session
 from fhir_service.storage.sorting import Order, order_of
 from fhir_service.storage.sql_text import Values, all_of
@@ -24,6 +26,7 @@ async def find(
     session: Session, search: TypeSearch, access: Access, after: Cursor | None, limit: int
 ) -> tuple[Sequence[Row], Order]:
     """At most `limit` rows behind a place, each with the values it is sorted by, and the order they are in."""
+    search = await _without_chains(session, search, access)
     values = Values()
     order = order_of(search, values, sort_value)
     conditions = _conditions(search, access, values) + order.after(after, values)
@@ -38,6 +41,7 @@ async def find(
 
 async def count(session: Session, search: TypeSearch, access: Access) -> int:
     """How many rows there are."""
+    search = await _without_chains(session, search, access)
     values = Values()
     words = ("SELECT count(*) FROM resource_current c WHERE", all_of(_conditions(search, access, values)))
     return int((await session.fetch(" ".join(words), *values.taken))[0][0])
@@ -45,6 +49,7 @@ async def count(session: Session, search: TypeSearch, access: Access) -> int:
 
 async def estimate(session: Session, search: TypeSearch, access: Access) -> int:
     """About how many rows there are: counted where they are few, else what the planner thinks."""
+    search = await _without_chains(session, search, access)
     values = Values()
     matches = f"SELECT 1 FROM resource_current c WHERE {all_of(_conditions(search, access, values))}"  # noqa: S608  # parameters
     limit = values(_COUNTED)
@@ -67,6 +72,18 @@ def sort_value(key: SortKey, row: str, values: Values) -> str:
         return f'({row}.id COLLATE "C")'
     value = f"({row}.sort_values -> {values(key.parameter)}::text ->> {int(key.descending)})"
     return f"{value}::float8" if key.kind == "number" else f'({value} COLLATE "C")'
+
+
+async def _without_chains(session: Session, search: TypeSearch, access: Access) -> TypeSearch:
+    async def far_end(resource_type: str, criteria: tuple[AnyCriterion, ...], limit: int) -> Sequence[Row]:
+        values = Values()
+        conditions = all_of(_conditions(TypeSearch(resource_type, criteria), access, values))
+        words = ("SELECT c.id, c.resource_key, c.partition_key FROM resource_current c WHERE", conditions)
+        return await session.fetch(" ".join((*words, "LIMIT", values(limit))), *values.taken)
+
+    if not any(isinstance(one, PointsAt | PointedAtBy | AllOf | AnyOf | Not) for one in search.criteria):
+        return search
+    return replace(search, criteria=await Chains(session, access, far_end).without(search.criteria))
 
 
 def _conditions(search: TypeSearch, access: Access, values: Values) -> list[str]:

@@ -6,14 +6,16 @@ Every call takes an Access. A type the caller may not read is simply not there; 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from functools import partial
 from typing import TypeVar
 
 from fhir_service.fhir.access import Access
 from fhir_service.fhir.errors import Forbidden, Gone, NotFound, StoreUnavailable
 from fhir_service.search.history_query import HistoryQuery
 from fhir_service.search.query import Query
-from fhir_service.storage import statements
+from fhir_service.storage import reindex, statements
 from fhir_service.storage.changes import (
     Change,
     Create,
@@ -64,11 +66,12 @@ T = TypeVar("T")
 _IN_THREAD = 64 * 1024
 """Bytes of resources in one commit from which on getting them ready would hold up other requests."""
 _HEALTH_SECONDS = 3.0
+_log = logging.getLogger("fhir_service.storage")
 
 
 async def open_repository(database_url: str, *, base: str | None = None) -> Repository:
-    """Open a store and bring its schema up to date. `base` is the address under which an absolute reference means a
-    resource of this store.
+    """Open a store, bring its schema up to date and index what an older release has stored. `base` is the address under
+    which an absolute reference means a resource of this store.
 
     Raises UnusableDatabaseUrl, NewerDatabase, StoreUnavailable.
     """
@@ -80,7 +83,13 @@ async def open_repository(database_url: str, *, base: str | None = None) -> Repo
     except BaseException:
         await engine.dispose()
         raise
-    return Repository(Database(engine), base)
+    repository = Repository(Database(engine), base)
+    try:
+        await repository.check_index()
+    except BaseException:
+        await repository.close()
+        raise
+    return repository
 
 
 class Repository:
@@ -126,7 +135,7 @@ class Repository:
         """The next matches in the order of the query, which ends with that of their first commits. Rows that others
         add or change meanwhile neither move nor repeat those that were there.
 
-        Raises InvalidParameter for a search too deep to be run, TooCostly for one that takes too long.
+        Raises InvalidParameter for a search too deep to be run, TookTooLong for one that takes too long.
         """
         one_statement = len(query.searches) < 2 and not query.includes
         async with self._database.searching() if one_statement else self._database.snapshot() as session:
@@ -188,6 +197,32 @@ class Repository:
         """Remove every version of these resources for good. Raises Forbidden, StoreUnavailable."""
         may_write({kind for kind, _ in keys}, access)
         await self._writer.commit(Commit(erase=tuple(keys)))
+
+    async def check_index(self) -> None:
+        """Finish an index that is not complete. One that other search parameters made is only told of in the log: to
+        make it anew may take long, and the resources can be read meanwhile."""
+        async with self._database.reading() as session:
+            state = await reindex.index_state(session)
+        if not state.complete:
+            await self.reindex(_tell)
+        elif state.fingerprint != reindex.fingerprint():
+            _log.warning(
+                "the definitions of search parameters have changed since this database was indexed: searches may miss "
+                "resources until `fhir-service reindex` has run"
+            )
+
+    async def reindex(self, progress: reindex.Progress | None = None) -> int:
+        """Make the index rows of all resources anew, or go on with a run that was broken off; returns how many there
+        were to do. The store can be used meanwhile. Raises StoreUnavailable."""
+        after: Key = await self._writer.commit(Commit(work=reindex.begin))
+        async with self._database.reading() as session:
+            wanted = await reindex.left(session, after)
+        done = 0
+        while batch := await self._writer.commit(Commit(work=partial(reindex.next_batch, base=self._base))):
+            done += batch
+            if progress is not None:
+                progress(done, max(wanted, done))
+        return done
 
     async def commit_report(
         self,
@@ -264,3 +299,7 @@ class Repository:
         if size_of(changes) > _IN_THREAD:
             return await asyncio.to_thread(all_prepared, changes, self._base, access)
         return all_prepared(changes, self._base, access)
+
+
+def _tell(done: int, wanted: int) -> None:
+    _log.info("%d of %d resources indexed", done, wanted)

@@ -8,8 +8,10 @@ thread of the connection.
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
@@ -26,6 +28,8 @@ T = TypeVar("T")
 Row = Sequence[Any]
 Step = tuple[str, Sequence[Row]]
 """A statement and the rows of values it is run with."""
+_STEPS_BETWEEN_LOOKS = 100_000
+"""Steps of SQLite's machine, some milliseconds of them, after which somebody looks at the clock."""
 _PARAMETER = re.compile(r"\$(\d+)")
 
 
@@ -37,6 +41,9 @@ class Session(Protocol):
 
     async def run_all(self, steps: Sequence[Step]) -> None:
         """Run each statement for each of its rows of values. Raises StoreUnavailable."""
+
+    async def limit(self, seconds: float) -> None:
+        """Let no statement take longer from now on; one that does raises TookTooLong."""
 
     async def close(self) -> None: ...
 
@@ -51,6 +58,8 @@ class SqliteSession:
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
         self._connection: sqlite3.Connection | None = None
+        self._seconds = math.inf
+        self._deadline = math.inf
 
     @property
     def usable(self) -> bool:
@@ -65,6 +74,10 @@ class SqliteSession:
 
     async def run_all(self, steps: Sequence[Step]) -> None:
         await self._run(self._run_all, [(_numbered(statement), rows) for statement, rows in steps])
+
+    async def limit(self, seconds: float) -> None:
+        self._seconds = seconds
+        await self._run(self._watch)
 
     async def close(self) -> None:
         connection, self._connection = self._connection, None
@@ -82,7 +95,11 @@ class SqliteSession:
             connection.execute(f"PRAGMA {pragma}")
         self._connection = connection
 
+    def _watch(self) -> None:
+        self._driver.set_progress_handler(lambda: time.monotonic() > self._deadline, _STEPS_BETWEEN_LOOKS)
+
     def _fetch(self, statement: str, values: Sequence[Any]) -> Sequence[Row]:
+        self._deadline = time.monotonic() + self._seconds
         return self._driver.execute(statement, values).fetchall()
 
     def _run_all(self, steps: Sequence[Step]) -> None:
@@ -129,6 +146,9 @@ class PostgresqlSession:
             for statement, rows in steps:
                 await self._driver.executemany(statement, rows)
 
+    async def limit(self, seconds: float) -> None:
+        await self.fetch(f"SET statement_timeout = {round(seconds * 1000)}")
+
     async def close(self) -> None:
         if self.usable:
             await self._connection.close()
@@ -136,9 +156,14 @@ class PostgresqlSession:
             await self._connection.invalidate()
 
 
-async def connect(engine: AsyncEngine, *setup: str) -> Session:
-    """A new connection to the database of the engine, after running `setup` on it. Raises StoreUnavailable."""
+async def connect(engine: AsyncEngine, *setup: str, seconds: float | None = None) -> Session:
+    """A new connection to the database of the engine, after running `setup` on it. A statement may take `seconds`.
+
+    Raises StoreUnavailable.
+    """
     session = await _open(engine)
+    if seconds is not None:
+        await session.limit(seconds)
     for statement in setup:
         await session.fetch(statement)
     return session

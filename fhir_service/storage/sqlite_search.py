@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from fhir_service.fhir.access import Access
 from fhir_service.search.criteria import AnyCriterion, HasTerm, SortKey
 from fhir_service.search.cursor import Cursor
+from fhir_service.search.parameters import sort_date_parameter
 from fhir_service.search.query import TypeSearch
-from fhir_service.search.terms import hash_of
+from fhir_service.search.terms import hash_of, parameter_of
 from fhir_service.storage.criteria_sql import Conditions, Subject, flattened
 from fhir_service.storage.date_bounds import date_bounds
+from fhir_service.storage.index_rows import IN_TIME
 from fhir_service.storage.sessions import Row, Session
 from fhir_service.storage.sorting import Order, order_of
 from fhir_service.storage.sql_text import Values, all_of
@@ -43,6 +45,8 @@ async def find(
 ) -> tuple[Sequence[Row], Order]:
     """At most `limit` rows behind a place, each with the values it is sorted by, and the order they are in."""
     start = await _start(session, search, access)
+    if (start is None or start.common) and _in_time(search):
+        return await _walk_in_time(session, search, Conditions(WORDS, Values(), access), after, limit)
     in_order = start is None or (start.common and (bool(search.sort) or not _is_one_term(start.criterion)))
     if start is None or (in_order and _walkable(search)):
         return await _walk(session, search, access, after, limit)
@@ -134,6 +138,43 @@ async def _walk(
         *("ORDER BY", order.words(), "LIMIT", values(limit)),
     )
     return await session.fetch(" ".join(words), *values.taken), order
+
+
+async def _walk_in_time(
+    session: Session, search: TypeSearch, conditions: Conditions, after: Cursor | None, limit: int
+) -> tuple[Sequence[Row], Order]:
+    """Along the postings of a term, the newest first. Only for what is `_in_time`."""
+    values = conditions.values
+    criterion = _in_time(search)
+    assert criterion is not None  # noqa: S101  # as its caller has asked
+    order = order_of(search, values, sort_value, row="p")
+    wanted = [
+        f"p.hash = {_hash(criterion, values)}",
+        "p.sort_high IS NOT NULL",
+        *conditions.live(search.resource_type, "c"),
+        *conditions.all(_without(search, criterion), Subject(search.resource_type, "p.resource_key", "c")),
+        *(bound for bound in date_bounds(search, "p", values, ("high",))),
+        *date_bounds(search, "c", values, ("low",)),
+        *order.after(after, values),
+    ]
+    words = (
+        *("SELECT", _COLUMNS + order.expressions, "FROM posting p INDEXED BY posting_in_time"),
+        *("CROSS JOIN resource_current c ON c.resource_key = p.resource_key WHERE", all_of(wanted)),
+        *("ORDER BY", order.words(), "LIMIT", values(limit)),
+    )
+    return await session.fetch(" ".join(words), *values.taken), order
+
+
+def _in_time(search: TypeSearch) -> HasTerm | None:
+    """A criterion whose postings are in the order that is wanted: newest first."""
+    if len(search.sort) != 1 or not search.sort[0].descending or not order_of(search, Values(), sort_value).indexed:
+        return None
+    if search.sort[0].parameter != sort_date_parameter(search.resource_type):
+        return None
+    for criterion in flattened(search.criteria):
+        if isinstance(criterion, HasTerm) and _is_one_term(criterion) and parameter_of(criterion.terms[0]) in IN_TIME:
+            return criterion
+    return None
 
 
 async def _start(session: Session, search: TypeSearch, access: Access) -> _Start | None:

@@ -20,6 +20,7 @@ from fhir_service.search.terms import hash_of
 from fhir_service.storage.criteria_sql import Conditions, Subject, flattened, searchable
 from fhir_service.storage.index_rows import storable
 from fhir_service.storage.sql_text import Values, all_of
+from fhir_service.storage.tables import YEAR
 
 _NONE = "SELECT 0 AS resource_key WHERE FALSE"
 _FEW = 50
@@ -51,10 +52,11 @@ def source(  # noqa: PLR0911  # one for each kind
         case HasTerm():
             hashes = [hash_of(term) for term in criterion.terms]
             return f"SELECT resource_key FROM posting WHERE {_one_of('hash', hashes, values)}"  # noqa: S608  # parameters
+        case HasInterval(kind="date"):
+            return _dates(criterion, conditions, values)
         case HasInterval():
-            table = "date_value" if criterion.kind == "date" else "number_value"
             wanted = [f"v.scope = {values(hash_of(criterion.scope))}", conditions.intervals(criterion, "v")]
-            return f"SELECT v.resource_key FROM {table} v WHERE {all_of(wanted)}"  # noqa: S608  # parameters
+            return f"SELECT v.resource_key FROM number_value v WHERE {all_of(wanted)}"  # noqa: S608  # parameters
         case HasText():
             wanted = [f"v.scope = {values(hash_of(criterion.scope))}", conditions.texts(criterion, "v")]
             return f"SELECT v.resource_key FROM text_value v WHERE {all_of(wanted)}"  # noqa: S608  # parameters
@@ -71,6 +73,25 @@ def source(  # noqa: PLR0911  # one for each kind
         case AnyOf(criteria) if criteria:
             return " UNION ALL ".join(source(one, resource_type, conditions, values) for one in criteria)
     return _NONE
+
+
+def _dates(criterion: HasInterval, conditions: Conditions, values: Values) -> str:
+    """An index in the order of beginnings says nothing about ends. But what ends behind a moment and is no longer than
+    a year begins in the year before, and what is longer has an index by its end."""
+    scope = values(hash_of(criterion.scope))
+    parts = []
+    for alternative in criterion.alternatives:
+        wanted = [f"v.scope = {scope}", conditions.interval(criterion, alternative, "v")]
+        ends = [one.value for one in alternative if one.end == "high" and one.operator in (">", ">=")]
+        if not ends:
+            parts.append(f"SELECT v.resource_key FROM date_value v WHERE {all_of(wanted)}")  # noqa: S608  # parameters
+            continue
+        short = [*wanted, f"v.low >= {values(int(max(ends)) - YEAR)}"]
+        long = [*wanted, f"v.high - v.low > {YEAR}"]
+        parts.append(f"SELECT v.resource_key FROM date_value v WHERE {all_of(short)}")  # noqa: S608  # parameters
+        source = "SELECT v.resource_key FROM date_value v INDEXED BY date_value_long WHERE"
+        parts.append(f"{source} {all_of(long)}")
+    return " UNION ALL ".join(parts) or _NONE
 
 
 def _pointing(criterion: PointsAt, conditions: Conditions, values: Values) -> str:

@@ -13,6 +13,8 @@ from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 from sqlmodel import Field, SQLModel
 
+YEAR = 366 * 86_400_000
+"""Milliseconds: few dates are longer, and on SQLite those have an index of their own."""
 ON_DATABASE = "database"
 """In `info` of a table or index: the one database it exists on."""
 
@@ -121,7 +123,7 @@ class ResourceCurrent(SQLModel, table=True):
 
 
 class Posting(SQLModel, table=True):
-    """On SQLite: which resources have a term, in order of their keys, and where each stands in time."""
+    """On SQLite: which resources have a term, in order of their keys, and for some terms where each stands in time."""
 
     __tablename__ = "posting"
 
@@ -129,7 +131,10 @@ class Posting(SQLModel, table=True):
     resource_key: int = Field(sa_column=_number(primary_key=True, autoincrement=False))
     sort_high: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
 
-    __table_args__ = ({"sqlite_with_rowid": False, "info": {ON_DATABASE: "sqlite"}},)
+    __table_args__ = (
+        Index("posting_in_time", "hash", "sort_high", "resource_key", sqlite_where=sql("sort_high IS NOT NULL")),
+        {"sqlite_with_rowid": False, "info": {ON_DATABASE: "sqlite"}},
+    )
 
 
 class DateValue(SQLModel, table=True):
@@ -143,7 +148,17 @@ class DateValue(SQLModel, table=True):
     resource_key: int = Field(sa_column=_key())
     partition_key: str = Field(sa_column=_partition_key())
 
-    __table_args__ = (Index("date_value_of_resource", "resource_key", "scope"), _OF_ROWS)
+    __table_args__ = (
+        Index("date_value_of_resource", "resource_key", "scope"),
+        Index(
+            "date_value_long",
+            *("scope", "high", "low", "resource_key"),
+            sqlite_where=sql(f"high - low > {YEAR}"),
+            postgresql_where=sql(f"high - low > {YEAR}"),
+            info={ON_DATABASE: "sqlite"},
+        ),
+        _OF_ROWS,
+    )
 
 
 class NumberValue(SQLModel, table=True):

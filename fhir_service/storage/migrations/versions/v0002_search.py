@@ -23,8 +23,16 @@ def upgrade() -> None:
     _resource_current(postgresql)
     if not postgresql:
         op.alter_column("posting", "sort_date", new_column_name="sort_high")
+        op.create_index(
+            "posting_in_time",
+            "posting",
+            ["hash", "sort_high", "resource_key"],
+            sqlite_where=sa.text("sort_high IS NOT NULL"),
+        )
     op.create_index("resource_version_of_type", "resource_version", ["type", "place"])
     _values(postgresql)
+    if not postgresql:
+        _long_dates()
     _links(postgresql)
     _full_text(postgresql)
     _index_state()
@@ -79,6 +87,12 @@ def _values(postgresql: bool) -> None:
     _create(postgresql, "text_value", texts, ("scope", "head", "resource_key", "digest"))
     for name in chain(ends, ("text_value",)):
         op.create_index(f"{name}_of_resource", name, ["resource_key", "scope"])
+
+
+def _long_dates() -> None:
+    """For most dates it is enough to look at what begins in the year before; these are the others."""
+    year = sa.text("high - low > 31622400000")
+    op.create_index("date_value_long", "date_value", ["scope", "high", "low", "resource_key"], sqlite_where=year)
 
 
 def _links(postgresql: bool) -> None:
