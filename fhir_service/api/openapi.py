@@ -148,7 +148,7 @@ def _query_parameters(row: Interaction) -> list[Schema]:
 
 
 def _input(entry: Input) -> Schema:
-    kind = {"Boolean": "boolean", "Integer": "integer"}.get(entry.kind, "string")
+    kind = {"Boolean": "boolean", "Integer": "integer", "PositiveInt": "integer"}.get(entry.kind, "string")
     schema: Schema = {"type": "array", "items": {"type": kind}} if entry.repeats else {"type": kind}
     return {"name": entry.name, "in": "query", "description": entry.text, "schema": schema}
 

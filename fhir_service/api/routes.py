@@ -13,8 +13,9 @@ from fhir_service.api.interactions.read import READ
 from fhir_service.api.interactions.search import SEARCHES
 from fhir_service.api.interactions.update import UPDATE, UPDATE_FOUND
 from fhir_service.api.interactions.vread import VREAD
-from fhir_service.api.operations.everything import EVERYTHING
+from fhir_service.api.operations.everything import EVERYTHINGS
 from fhir_service.api.operations.expand import EXPANSIONS
+from fhir_service.api.operations.lastn import LASTNS
 from fhir_service.api.operations.lookup import LOOKUPS
 from fhir_service.api.operations.meta import META, META_ADD, META_DELETE
 from fhir_service.api.operations.subsumes import SUBSUMPTIONS
@@ -39,13 +40,14 @@ INTERACTIONS: tuple[Interaction, ...] = (
     HISTORY_INSTANCE,
     HISTORY_TYPE,
     HISTORY_SYSTEM,
+    *EVERYTHINGS,
+    *LASTNS,
     VALIDATE,
     VALIDATE_INSTANCE,
     VALIDATE_STORED,
     META,
     META_ADD,
     META_DELETE,
-    EVERYTHING,
     *LOOKUPS,
     *SUBSUMPTIONS,
     *EXPANSIONS,

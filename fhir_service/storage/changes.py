@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Key = tuple[str, str]
 """Type and id of a resource."""
@@ -86,6 +86,13 @@ class HistoryPage:
 
     versions: list[Version]
     next: int | None
+
+
+class Placed(NamedTuple):
+    """A resource and its key: its place in the order of first commits, which it keeps for life."""
+
+    key: int
+    stored: Stored
 
 
 @dataclass(frozen=True, slots=True)

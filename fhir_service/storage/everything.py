@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from fhir_service.definitions.elements import resource_types
 from fhir_service.search.compartment import compartment_hashes, provenance_hashes
 from fhir_service.storage import statements
-from fhir_service.storage.changes import Key, Stored
+from fhir_service.storage.changes import Key, Placed
 from fhir_service.storage.dialects import Dialect
 from fhir_service.storage.rows import stored
 from fhir_service.storage.sessions import Row, Session
@@ -18,24 +18,31 @@ _OF_OTHERS = frozenset({"Patient", "Group"})
 """Types that a reference is not followed to: they would bring other patients along."""
 
 
-async def everything(session: Session, dialect: Dialect, patient: Stored) -> list[Stored]:
-    """The patient first, then the rest in that order; each resource once."""
-    found: dict[Key, Stored] = {(patient.type, patient.id): patient}
-    _add(found, await dialect.search.holders(session, compartment_hashes(patient.id, sorted(resource_types()))))
-    await _follow(session, dialect, found, patient.id)
+async def everything(session: Session, dialect: Dialect, patient_id: str) -> list[Placed]:
+    """The patient first, then the rest in the order of their keys; each resource once. Empty without such a patient."""
+    found: dict[Key, Placed] = {}
+    _add(found, await _read(session, dialect, [("Patient", patient_id)]))
+    if not found:
+        return []
+    (patient,) = found.values()
+    _add(found, await dialect.search.holders(session, compartment_hashes(patient_id, sorted(resource_types()))))
+    await _follow(session, dialect, found, patient_id)
     _add(found, await dialect.search.holders(session, provenance_hashes(found)))
-    await _follow(session, dialect, found, patient.id)
-    return list(found.values())
+    await _follow(session, dialect, found, patient_id)
+    return sorted(found.values(), key=lambda placed: (placed is not patient, placed.key))
 
 
-async def _follow(session: Session, dialect: Dialect, found: dict[Key, Stored], patient_id: str) -> None:
+async def _follow(session: Session, dialect: Dialect, found: dict[Key, Placed], patient_id: str) -> None:
     """Add what is referred to, unless it belongs to another patient."""
-    missing = {key for source in found.values() for key in references_in(source.text)} - found.keys()
+    missing = {key for source in found.values() for key in references_in(source.stored.text)} - found.keys()
     wanted = sorted(key for key in missing if key[0] not in _OF_OTHERS)
     if wanted:
-        rows = await session.fetch(statements.READ_MANY.format(keys=dialect.keys), *dialect.key_values(wanted))
-        own = (row for row in rows if row[6] == patient_id or row[6].startswith("~"))
-        _add(found, sorted(own, key=lambda row: (str(row[0]), str(row[1]))))
+        rows = await _read(session, dialect, wanted)
+        _add(found, (row for row in rows if row[7] == patient_id or row[7].startswith("~")))
+
+
+async def _read(session: Session, dialect: Dialect, keys: Sequence[Key]) -> Sequence[Row]:
+    return await session.fetch(statements.READ_PLACED.format(keys=dialect.keys), *dialect.key_values(keys))
 
 
 def references_in(text: bytes) -> set[Key]:
@@ -43,8 +50,8 @@ def references_in(text: bytes) -> set[Key]:
     return {(kind.decode(), resource_id.decode()) for kind, resource_id in _REFERENCE.findall(text)}
 
 
-def _add(found: dict[Key, Stored], rows: Iterable[Row]) -> None:
+def _add(found: dict[Key, Placed], rows: Iterable[Row]) -> None:
     for row in rows:
         one = stored(row)
         if not one.deleted:
-            found.setdefault((one.type, one.id), one)
+            found.setdefault((one.type, one.id), Placed(row[6], one))

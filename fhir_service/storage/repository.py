@@ -24,6 +24,7 @@ from fhir_service.storage.changes import (
     Key,
     Outcome,
     Page,
+    Placed,
     ReportRecord,
     Stored,
     Update,
@@ -52,6 +53,7 @@ __all__ = [
     "NewerDatabase",
     "Outcome",
     "Page",
+    "Placed",
     "Prepared",
     "ReportRecord",
     "Repository",
@@ -146,12 +148,16 @@ class Repository:
         async with self._database.searching() as session:
             return await number_of(session, self._database.dialect, query, access)
 
-    async def everything(self, patient_id: str, access: Access) -> list[Stored]:
-        """The patient, its compartment, what those refer to, and the Provenance of all of it. Raises NotFound, Gone."""
-        patient = await self.read("Patient", patient_id, access)
-        async with self._database.snapshot() as session:
-            found = await everything(session, self._database.dialect, patient)
-        return [one for one in found if access.may_read(one.type)]
+    async def everything(self, patient_id: str, access: Access) -> list[Placed]:
+        """The patient, its compartment, what those refer to, and the Provenance of all of it, in the order of their
+        keys but the patient first. Raises NotFound, Gone."""
+        found: list[Placed] = []
+        if access.may_read("Patient") and is_id(patient_id):
+            async with self._database.snapshot() as session:
+                found = await everything(session, self._database.dialect, patient_id)
+        if not found:
+            found = [Placed(0, await self.read("Patient", patient_id, access))]
+        return [one for one in found if access.may_read(one.stored.type)]
 
     async def commit(self, changes: Sequence[Change], access: Access) -> list[Outcome]:
         """All changes or none, durable when this returns; one outcome a change, in their order.

@@ -26,6 +26,11 @@ TYPES = (
 )
 """The types of resources that there are, each found by one look into an index."""
 
+READ_PLACED = (
+    "SELECT c.type, c.id, c.version, c.last_updated, c.deleted, c.text, c.resource_key, c.partition_key FROM {keys} "
+    "CROSS JOIN resource_current c WHERE c.type = k.type AND c.id = k.id"
+)
+
 TICK = (
     "UPDATE commit_clock SET place = place + $1, "
     "last_updated = CASE WHEN last_updated < $2 THEN $2 ELSE last_updated END "

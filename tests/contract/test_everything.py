@@ -58,7 +58,7 @@ async def filled(repository: Repository) -> Repository:
 
 
 async def test_the_patient_comes_first_then_its_compartment_and_what_that_refers_to(filled: Repository) -> None:
-    found = [f"{one.type}/{one.id}" for one in await filled.everything("p1", OPEN)]
+    found = [f"{one.type}/{one.id}" for _, one in await filled.everything("p1", OPEN)]
     assert found[0] == "Patient/p1"
     assert sorted(found[1:]) == [
         "AdverseEvent/e1",
@@ -77,12 +77,12 @@ async def test_the_patient_comes_first_then_its_compartment_and_what_that_refers
 
 async def test_a_patient_alone_is_everything(filled: Repository) -> None:
     await filled.commit([Create("Patient", patient(), "alone")], OPEN)
-    assert [one.id for one in await filled.everything("alone", OPEN)] == ["alone"]
+    assert [one.id for _, one in await filled.everything("alone", OPEN)] == ["alone"]
 
 
 async def test_unreadable_types_are_left_out(filled: Repository) -> None:
     access = Access(readable=frozenset({"Patient", "Condition"}))
-    assert {one.type for one in await filled.everything("p1", access)} == {"Patient", "Condition"}
+    assert {one.type for _, one in await filled.everything("p1", access)} == {"Patient", "Condition"}
     with pytest.raises(NotFound):
         await filled.everything("p1", Access(readable=frozenset({"Condition"})))
 
@@ -100,4 +100,7 @@ async def test_a_large_compartment_is_whole(repository: Repository) -> None:
     await repository.commit([Create("Observation", observation("Patient/p1"), f"o{n}") for n in range(1200)], OPEN)
     about = [Create("Provenance", provenance(f"Observation/o{n}")) for n in range(0, 1200, 2)]
     await repository.commit(about, OPEN)
-    assert len(await repository.everything("p1", OPEN)) == 1 + 1200 + 600
+    found = await repository.everything("p1", OPEN)
+    assert len(found) == 1 + 1200 + 600
+    keys = [placed.key for placed in found]
+    assert keys[1:] == sorted(set(keys[1:]))
