@@ -80,7 +80,7 @@ test-npm: install-dev ## FHIR clients from npm against the service (needs node a
 
 .PHONY: bench
 bench: install-dev ## Measure: every bench/*.py, its figures in bench/results/ and in one table
-	@$(BIN)/python -m bench
+	@$(BIN)/python bench/run.py
 
 .PHONY: rules
 rules: install-dev ## Write docs/conformance/rest-rules.md anew
