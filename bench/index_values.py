@@ -1,39 +1,38 @@
-"""From a resource to all that it is found by, beside what reading its JSON takes."""
+"""From a resource to all that it is found by, beside reading its JSON: `python bench/index_values.py [--json]`."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import time
 from collections.abc import Callable
 from typing import Any
 
-from bench import resources
-from bench.figures import Figure
+import resources
+
 from fhir_service.fhir.json_text import parse
 from fhir_service.search.index_values import index_values
 from fhir_service.search.terms import hashes_of
 
 MANY = 2000
 ROUNDS = 5
-MOST = 120
-"""Times the reading of the JSON, which is least for the smallest resource: a guard against a slip, not a goal."""
 
 
-def figures() -> list[Figure]:
+def figures() -> dict[str, dict[str, float]]:
     """CPU time by the process clock, so that what else the machine does counts less."""
-    found = []
+    found = {}
     for name, make in {"Patient": resources.patient, "Observation": resources.observation, "panel": panel}.items():
         texts = [make(number) for number in range(MANY)]
         held = [parse(text) for text in texts]
         reading = _microseconds(parse, texts)
         indexing = _microseconds(index_values, held)
         hashing = _microseconds(hashes_of, [index_values(one) for one in held])
-        found += [
-            Figure(f"{name}: read its JSON", reading, "µs"),
-            Figure(f"{name}: index values", indexing, "µs"),
-            Figure(f"{name}: index values to JSON", indexing / reading, "x", below=MOST),
-            Figure(f"{name}: hashes of its terms", hashing, "µs"),
-        ]
+        found[name] = {
+            "µs to read its JSON": round(reading, 1),
+            "µs to index values": round(indexing, 1),
+            "index values to JSON": round(indexing / reading, 1),
+            "µs to hash its terms": round(hashing, 1),
+        }
     return found
 
 
@@ -55,3 +54,19 @@ def _microseconds(work: Callable[[Any], object], every: list[Any]) -> float:
             work(one)
         best = min(best, time.process_time() - start)
     return best / len(every) * 1e6
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--json", action="store_true")
+    wanted = arguments.parse_args()
+    found = figures()
+    if wanted.json:
+        print(json.dumps(found))
+        return
+    for name, times in found.items():
+        print(f"{name:12}", *(f"{what}: {value}" for what, value in times.items()), sep="  ")
+
+
+if __name__ == "__main__":
+    main()

@@ -51,6 +51,10 @@ def written(text: bytes, wanted: Format) -> bytes:
     return msgspec.json.format(text, indent=_INDENT) if wanted.pretty else text
 
 
+_ALWAYS_THERE = "resourceType"
+"""Not an element, but fhirpy asks for it beside those that are."""
+
+
 def asked_subset(pairs: Pairs) -> Subset | None:
     """The part that `_summary` and `_elements` ask for, None for the whole. Raises InvalidParameter."""
     modes = [value for name, value in pairs if name == "_summary" and value]
@@ -60,7 +64,7 @@ def asked_subset(pairs: Pairs) -> Subset | None:
             text = f"_summary is '{mode[:80]}'; it is one of {', '.join(_SUMMARIES)}"
             raise InvalidParameter(text, expression=("http._summary",))
     for name in names:
-        if not _is_root_element(name):
+        if name != _ALWAYS_THERE and not _is_root_element(name):
             raise InvalidParameter(f"no resource of R4 has an element '{name[:80]}'", expression=("http._elements",))
     subset = Subset(_SUMMARIES[modes[-1]] if modes else "", names)
     return subset if subset.summary or subset.elements else None

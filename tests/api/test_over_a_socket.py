@@ -145,3 +145,37 @@ async def test_many_clients_write_at_once(client: httpx.AsyncClient) -> None:
     answers = await asyncio.gather(*(client.post("/fhir/Patient", json=patient()) for _ in range(60)))
     assert {answer.status_code for answer in answers} == {201}
     assert (await client.get("/fhir/Patient?_summary=count")).json()["total"] == 60
+
+
+async def test_an_address_or_headers_over_the_limit_are_refused_and_the_service_goes_on(
+    client: httpx.AsyncClient, port: int
+) -> None:
+    for size in (33_000, 1024 * 1024):
+        long = "a" * size
+        address = await exchange(port, head("GET", f"/fhir/Patient?name={long}", port))
+        headers = await exchange(port, head("GET", "/fhir/Patient", port, x_long=long))
+        assert address.startswith(b"HTTP/1.1 414" if size < 0x10000 else b"HTTP/1.1 400")
+        assert headers.startswith(b"HTTP/1.1 431")
+        assert b"OperationOutcome" in headers
+    assert (await client.get("/fhir/Patient", params={"_id": "a" * 30_000})).status_code in (200, 400)
+
+
+async def test_clients_that_hang_up_everywhere_at_once_leave_the_others_and_the_store_alone(
+    client: httpx.AsyncClient, port: int
+) -> None:
+    body = json.dumps(patient(name=[{"text": "x" * 5000}])).encode()
+    whole = head("POST", "/fhir/Patient", port, content_length=str(len(body)), if_none_exist="name=nobody") + body
+    read = head("GET", "/fhir/Patient?_count=1000", port)
+
+    async def hang_up(number: int) -> None:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        request = read if number % 3 == 0 else whole[: len(whole) * (number % 50) // 50]
+        writer.write(request)
+        await writer.drain()
+        writer.transport.abort()
+
+    stored = await client.post("/fhir/Patient", json=patient())
+    await asyncio.gather(*(hang_up(number) for number in range(150)))
+    answers = await asyncio.gather(*(client.get(f"/fhir/Patient/{stored.json()['id']}") for _ in range(20)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert (await client.get("/fhir/Patient?_summary=count")).json()["total"] == 1

@@ -97,7 +97,7 @@ def test_a_transaction_bundle_is_created(server: FHIRServer, tag: str) -> None:
     answer = server.post_json("", bundle.as_json()).json()
     assert Bundle(answer).type == "transaction-response"
     assert [Bundle(answer).entry[n].response.status[:3] for n in (0, 1)] == ["201", "201"]
-    (found,) = Observation.where({"subject.identifier": tag}).perform_resources_iter(server)
+    (found,) = Observation.where({"patient.identifier": tag}).perform_resources_iter(server)
     assert (
         found.subject.reference
         == answer["entry"][0]["response"]["location"].partition("/_history")[0][-len(found.subject.reference) :]

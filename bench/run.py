@@ -1,0 +1,72 @@
+"""Run every benchmark, write bench/results/NAME.json, print one table. Exits 1 where a bar is missed.
+
+    python bench/run.py [NAME ...]
+
+A benchmark is a script here that takes `--json` and prints its figures as nested objects. BARS says what is enough.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+FOLDER = Path(__file__).parent
+BARS = {"search_growth": {"ratio": 2.0}, "index_values": {"index values to JSON": 120}}
+"""By benchmark and last name of a figure: what it has to stay below. That of index_values guards against a slip."""
+
+
+def main() -> int:
+    names = sys.argv[1:] or [file.stem for file in sorted(FOLDER.glob("*.py")) if _is_benchmark(file)]
+    table = Table("benchmark", "what", "figure", "bar", "")
+    missed = 0
+    for name in names:
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        done = subprocess.run(
+            [sys.executable, FOLDER / f"{name}.py", "--json"], stdout=subprocess.PIPE, check=True, text=True
+        )
+        found = json.loads(done.stdout)
+        _write(name, found)
+        for path, value in _figures(found):
+            bar = BARS.get(name, {}).get(path[-1])
+            held = bar is None or value < bar
+            missed += not held
+            shown = (f"< {bar:g}", "held" if held else "MISSED") if bar is not None else ("", "")
+            table.add_row(name, ", ".join(path), f"{value:,.4g}", *shown)
+    Console(width=140).print(table)
+    return 1 if missed else 0
+
+
+def _is_benchmark(file: Path) -> bool:
+    return file.name != Path(__file__).name and '"--json"' in file.read_text()
+
+
+def _figures(found: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], float]]:
+    """Every number with the names that lead to it."""
+    if isinstance(found, dict):
+        for name, inner in found.items():
+            yield from _figures(inner, (*path, name))
+    elif isinstance(found, int | float):
+        yield path, found
+
+
+def _write(name: str, found: Any) -> None:
+    results = FOLDER / "results"
+    results.mkdir(exist_ok=True)
+    machine = {"cpus": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()}
+    measured = datetime.now(UTC).isoformat(timespec="seconds")
+    content = {"measured": measured, "machine": machine, "figures": found}
+    (results / f"{name}.json").write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
