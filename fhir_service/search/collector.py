@@ -71,6 +71,14 @@ class Collector:
             held = known.get(code)
             known[code] = (low, high) if held is None else (min(low, held[0]), max(high, held[1]))
 
+    def join_spans(self, whole: str, parts: Iterable[str]) -> None:
+        """Give a parameter the spans of those that it consists of."""
+        for part in parts:
+            if part in self.number_spans:
+                self.sort_by((whole,), *self.number_spans[part])
+            if part in self.text_spans:
+                self.sort_by_text((whole,), *self.text_spans[part])
+
 
 Reader = Callable[[Any, Collector], None]
 """Adds what one element gives. It gets whatever the JSON holds there, of any shape, and never raises."""

@@ -9,7 +9,7 @@ from fhir_service.search import terms
 from fhir_service.search.chains import Chain, Plain, Reverse, parsed_name
 from fhir_service.search.common_criteria import COMMON
 from fhir_service.search.composite_criteria import composite_criterion
-from fhir_service.search.criteria import AnyCriterion, HasTerm, Not, PointedAtBy, PointsAt
+from fhir_service.search.criteria import AllOf, AnyCriterion, AnyOf, HasTerm, Not, PointedAtBy, PointsAt
 from fhir_service.search.interval_criteria import interval_criterion
 from fhir_service.search.parameters import IndexedParameter, indexed_parameters
 from fhir_service.search.query_faults import NotKnown, invalid, too_costly, unsupported_modifier
@@ -73,6 +73,9 @@ def _plain(reading: Reading, resource_type: str, code: str, modifier: str, value
             raise unsupported_modifier(code, modifier)
         return common(reading, values)
     assert parameter is not None  # noqa: S101  # one of the two is there
+    if parameter.parts:
+        found = tuple(_plain(reading, resource_type, part, modifier, value) for part in parameter.parts)
+        return AllOf(found) if all(isinstance(one, Not) for one in found) else AnyOf(found)
     if modifier == "missing" and parameter.type != "composite":
         return _missing(resource_type, code, values)
     return _READERS[parameter.type](reading, resource_type, parameter, modifier, values)

@@ -101,7 +101,8 @@ def _test(reading: Reading, resource_type: str, code: str, test: Test) -> AnyCri
 
 
 def _present(resource_type: str, code: str, *, present: bool) -> AnyCriterion:
-    found = HasTerm((terms.presence_term(resource_type, code),))
+    parts = indexed_parameters(resource_type)[code].parts or (code,)
+    found = HasTerm(tuple(terms.presence_term(resource_type, part) for part in parts))
     return found if present else Not(found)
 
 

@@ -87,6 +87,8 @@ def plan_of(resource_type: str) -> Node:
     shared: dict[tuple[str, Path], list[IndexedParameter]] = {}
     composites: dict[CompositeElement, list[IndexedParameter]] = {}
     for parameter in indexed_parameters(resource_type).values():
+        if parameter.parts:
+            continue
         for element in parameter.elements:
             composites.setdefault(element, []).append(parameter)
         if parameter.type in _READERS and not parameter.expression.presence:

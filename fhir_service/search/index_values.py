@@ -10,7 +10,7 @@ from zlib import crc32
 from fhir_service.search.collector import Collector, IntervalValue, LinkValue, SortPair, TextValue
 from fhir_service.search.full_text import content_words, narrative_words
 from fhir_service.search.index_plan import plan_of
-from fhir_service.search.parameters import patient_parameter, presence_parameters, sort_date_parameter
+from fhir_service.search.parameters import patient_parameter, presence_parameters, sort_date_parameter, unions
 from fhir_service.search.terms import link_scope, presence_term
 from fhir_service.search.token_values import token_terms
 
@@ -48,6 +48,8 @@ def index_values(resource: Mapping[str, Any], base: str | None = None) -> IndexV
         present = "true" if parameter.expression.is_present(resource) else "false"
         found.terms += (presence_term(kind, parameter.code), *token_terms(kind, parameter.code, None, present))
         found.sort_by_text((parameter.code,), present, present)
+    for code, parts in unions(kind).items():
+        found.join_spans(code, parts)
     sort_date = found.number_spans.get(sort_date_parameter(kind) or "")
     return IndexValues(
         kind,

@@ -37,6 +37,8 @@ _READABLE: Mapping[str, Callable[[str], bool]] = {
 }
 """By search type: which FHIR types it can read."""
 INDEXED_TYPES = frozenset({*_READABLE, "composite"})
+_SPLIT_TYPES = frozenset({"token", "quantity", "composite"})
+"""Types of which a parameter that is others together is asked for by these."""
 _FEW_TARGETS = 8
 _COLUMNS = frozenset({"_id", "_lastUpdated"})
 """Parameters that are columns of every resource and need no index values."""
@@ -66,6 +68,9 @@ class IndexedParameter:
     components: tuple[IndexedParameter, ...] = ()
     """The two parts of a composite. Their values stand under the code of the composite."""
     elements: tuple[CompositeElement, ...] = ()
+    parts: tuple[str, ...] = ()
+    """The parameters whose values together are its own (`combo-code`: `code` and `component-code`). It is asked for by
+    asking for each of them; for itself nothing but what it is sorted by is indexed."""
 
     @property
     def any_target(self) -> bool:
@@ -89,7 +94,12 @@ def indexed_parameters(resource_type: str) -> Mapping[str, IndexedParameter]:
             found[code] = _compiled(resource_type, definition)
         except UnsupportedExpression:
             continue
-    return MappingProxyType({code: replace(entry, indexed_as=_wider(entry, found)) for code, entry in found.items()})
+    return MappingProxyType(
+        {
+            code: replace(entry, indexed_as=_wider(entry, found), parts=_parts(entry, found))
+            for code, entry in found.items()
+        }
+    )
 
 
 def _compiled(resource_type: str, definition: SearchParameter) -> IndexedParameter:
@@ -147,6 +157,28 @@ def _wider(narrow: IndexedParameter, known: Mapping[str, IndexedParameter]) -> s
     bare = tuple(path.without_target for path in narrow.expression.paths)
     alike = (one.code for one in known.values() if one.type == "reference" and one.expression.paths == bare)
     return min(alike, default=narrow.code)
+
+
+def _parts(whole: IndexedParameter, known: Mapping[str, IndexedParameter]) -> tuple[str, ...]:
+    """The parameters of the same type that hold some of its values each, and all of them together."""
+    places = _places(whole)
+    if whole.type not in _SPLIT_TYPES or whole.expression.presence:
+        return ()
+    within = {
+        one.code: _places(one) for one in known.values() if one.type == whole.type and not one.expression.presence
+    }
+    found = {code: held for code, held in within.items() if held and held < places}
+    return tuple(found) if found and frozenset().union(*found.values()) == places else ()
+
+
+def _places(parameter: IndexedParameter) -> frozenset[CompositeElement] | frozenset[Path]:
+    return frozenset(parameter.elements) if parameter.elements else frozenset(parameter.expression.paths)
+
+
+@cache
+def unions(resource_type: str) -> Mapping[str, tuple[str, ...]]:
+    """The parameters that are nothing but others together, each with those."""
+    return MappingProxyType({one.code: one.parts for one in indexed_parameters(resource_type).values() if one.parts})
 
 
 @cache
