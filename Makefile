@@ -72,6 +72,7 @@ clean: ## Remove the environment and the local database
 test-long: install-dev ## The tests marked long, and property tests with new random examples each time
 	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m long
 	@HYPOTHESIS_PROFILE=default $(BIN)/pytest -n $(WORKERS) --dist loadgroup -k "whatever or survive" tests/unit
+	@HYPOTHESIS_PROFILE=default OPENAPI_CASES=3000 $(BIN)/pytest -n $(WORKERS) tests/api/test_openapi_schemathesis.py
 
 .PHONY: test-npm
 test-npm: install-dev ## FHIR clients from npm against the service (needs node and npm)

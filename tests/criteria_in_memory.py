@@ -12,6 +12,7 @@ from fhir_service.search.query import Query
 from fhir_service.search.text_folding import folded_forms
 
 _OPERATORS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+_MATCHES = {"starts": str.startswith, "contains": str.__contains__, "ends": str.endswith, "is": str.__eq__}
 Key = tuple[str, str]
 
 
@@ -40,7 +41,7 @@ class InMemory:
                 held = values.dates if kind == "date" else values.numbers
                 return any(_in(one, alternatives) for one in held if one.scope == scope)
             case kinds.HasText(scope, match, texts):
-                found = str.startswith if match == "starts" else str.__contains__
+                found = _MATCHES[match]
                 return any(found(one.text, text) for one in values.texts if one.scope == scope for text in texts)
             case kinds.HasWords(where, alternatives):
                 held = _words(values.narrative if where == "narrative" else values.content)

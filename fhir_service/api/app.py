@@ -13,6 +13,7 @@ from fhir_service import __version__
 from fhir_service.api.allowed_hosts import AllowedHosts
 from fhir_service.api.body_limit import BodyLimit
 from fhir_service.api.call import Service
+from fhir_service.api.content_encodings import Compression
 from fhir_service.api.dispatcher import FhirDispatcher
 from fhir_service.api.error_responses import ErrorBoundary, http_exception
 from fhir_service.api.head_limit import HeadLimit
@@ -63,6 +64,7 @@ def create_app(settings: Settings, repository: Repository | None = None) -> Fast
     app.add_middleware(AllowedHosts, names=settings.allowed_hosts)
     app.add_middleware(HeadLimit)
     app.add_middleware(ErrorBoundary)
+    app.add_middleware(Compression)
     app.add_middleware(RequestId)
     return app
 

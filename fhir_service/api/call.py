@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Receive
 
+from fhir_service.api.content_encodings import decoded
 from fhir_service.api.content_negotiation import body_syntax, require_form
 from fhir_service.api.preferences import Preferences, preferences
 from fhir_service.fhir.access import OPEN, Access
@@ -138,4 +139,7 @@ class Call:
                 raise ClientGone
             parts.append(message.get("body", b""))
             more = message.get("more_body", False)
-        return b"".join(parts)
+        body = b"".join(parts)
+        if coding := self.header(b"content-encoding"):
+            return await decoded(body, coding, self.settings.max_body_bytes)
+        return body

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fhir_service.api.answer import Answer, Headers
 from fhir_service.api.call import ClientGone
+from fhir_service.api.content_encodings import CODINGS, UnknownCoding
 from fhir_service.api.content_negotiation import FHIR_JSON, wanted_format
 from fhir_service.api.presentation import written
 from fhir_service.api.request_id import request_id
@@ -60,6 +61,8 @@ def _headers(error: FhirError) -> Headers:
         return ((b"allow", ", ".join(error.allowed).encode()),)
     if isinstance(error, NoPatch):
         return ((b"accept-patch", ", ".join(error.accepted).encode()),)
+    if isinstance(error, UnknownCoding):
+        return ((b"accept-encoding", CODINGS.encode()),)
     if error.status == 413:  # what is still under way is not read
         return ((b"connection", b"close"),)
     if error.status == 503:

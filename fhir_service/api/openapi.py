@@ -13,52 +13,68 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from fhir_service.api.content_negotiation import FHIR_JSON, FORM
+from fhir_service.api.content_negotiation import FHIR_JSON, FHIR_XML, FORM
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.operation_input import Input
+from fhir_service.search.offered import search_parameters
 from fhir_service.workflows.patch_resource import JSON_PATCH, MERGE_PATCH
 
 Schema = dict[str, Any]
 
-_ALWAYS = (400, 406, 421, 500, 503)
-"""What every row can answer besides: bad parameter or content, no such format, a foreign Host, a crash, no database."""
-_BODIES = {
-    "resource": ((FHIR_JSON, "Resource"),),
-    "bundle": ((FHIR_JSON, "Bundle"),),
-    "form": ((FORM, "Form"),),
-    "parameters": ((FHIR_JSON, "Parameters"),),
-    "patch": ((JSON_PATCH, "JsonPatch"), (MERGE_PATCH, "MergePatch"), (FHIR_JSON, "Parameters")),
+_ALWAYS = (400, 406, 414, 421, 431, 500, 503)
+"""What every row can answer besides: bad parameter or content, no such format, an address or headers without end, a
+foreign Host, a crash, no database."""
+_WITH_A_TYPE = (404,)
+_WITH_A_BODY = (413, 415)
+_FHIR = (FHIR_JSON, FHIR_XML)
+_BODIES: dict[str, dict[str, str]] = {
+    "resource": dict.fromkeys(_FHIR, "Resource"),
+    "bundle": dict.fromkeys(_FHIR, "Bundle"),
+    "form": {FORM: "Form"},
+    "parameters": dict.fromkeys(_FHIR, "Parameters"),
+    "patch": {JSON_PATCH: "JsonPatch", MERGE_PATCH: "MergePatch"} | dict.fromkeys(_FHIR, "Parameters"),
 }
+_OF_ALL = ("_format", "_pretty")
+_OF_A_READ = ("_summary", "_elements")
+_TEXT: Schema = {"type": "string"}
 _PARAMETERS: dict[str, tuple[str, Schema]] = {
-    "_id": ("Ids, with commas between them", {"type": "string"}),
-    "_lastUpdated": ("When it was last written, such as `ge2026-01-01`; may be repeated", {"type": "string"}),
-    "patient": ("Id of the patient, or `Patient/id`", {"type": "string"}),
-    "subject": ("Reference such as `Patient/id`", {"type": "string"}),
-    "code": ("`code`, or `system|code`", {"type": "string"}),
+    "_id": ("Ids, with commas between them", _TEXT),
+    "_lastUpdated": ("When it was last written, such as `ge2026-01-01`; may be repeated", _TEXT),
+    "patient": ("Id of the patient, or `Patient/id`", _TEXT),
+    "subject": ("Reference such as `Patient/id`", _TEXT),
+    "code": ("`code`, or `system|code`", _TEXT),
     "_count": ("Matches on a page; 0 counts only", {"type": "integer", "minimum": 0}),
-    "_summary": ("`count` for the number of matches only", {"type": "string", "enum": ["count", "false"]}),
-    "date": ("Date with a prefix, such as `ge2026-01`; may be repeated", {"type": "string"}),
-    "_tag": ("`code`, or `system|code`", {"type": "string"}),
-    "_security": ("`code`, or `system|code`", {"type": "string"}),
-    "_profile": ("Canonical of a profile that it claims", {"type": "string"}),
-    "_source": ("URI of where it comes from", {"type": "string"}),
-    "_text": ("Words of its narrative", {"type": "string"}),
-    "_content": ("Words that stand anywhere in it", {"type": "string"}),
-    "_list": ("Id of a List that refers to it", {"type": "string"}),
-    "_has": ("`_has:Type:reference:parameter`: what refers to it", {"type": "string"}),
-    "_sort": ("Parameters with commas between them, `-` before one that descends", {"type": "string"}),
-    "_include": ("`Type:parameter`: what matches refer to; may be repeated", {"type": "string"}),
-    "_revinclude": ("`Type:parameter`: what refers to matches; may be repeated", {"type": "string"}),
-    "_elements": ("Names of elements with commas between them", {"type": "string"}),
+    "_summary": (
+        "Part of each resource; `count` for the number of matches only",
+        {"type": "string", "enum": ["true", "text", "data", "count", "false"]},
+    ),
+    "_elements": ("Names of the elements to send, with commas between them, such as `code,Patient.name`", _TEXT),
+    "_format": (
+        "Format of the answer, before Accept",
+        {"type": "string", "enum": ["json", "xml", "application/json", "application/xml", *_FHIR]},
+    ),
+    "_pretty": ("Each element on a line of its own", {"type": "boolean"}),
+    "date": ("Date with a prefix, such as `ge2026-01`; may be repeated", _TEXT),
+    "_tag": ("`code`, or `system|code`", _TEXT),
+    "_security": ("`code`, or `system|code`", _TEXT),
+    "_profile": ("Canonical of a profile that it claims", _TEXT),
+    "_source": ("URI of where it comes from", _TEXT),
+    "_text": ("Words of its narrative", _TEXT),
+    "_content": ("Words that stand anywhere in it", _TEXT),
+    "_list": ("Id of a List that refers to it", _TEXT),
+    "_has": ("`_has:Type:reference:parameter`: what refers to it", _TEXT),
+    "_sort": ("Parameters with commas between them, `-` before one that descends", _TEXT),
+    "_include": ("`Type:parameter`: what matches refer to; may be repeated", _TEXT),
+    "_revinclude": ("`Type:parameter`: what refers to matches; may be repeated", _TEXT),
     "_total": ("Whether to count all matches", {"type": "string", "enum": ["none", "estimate", "accurate"]}),
-    "_cursor": ("Where the page begins; taken from a `next` link", {"type": "string"}),
+    "_cursor": ("Where the page begins; taken from a `next` link", _TEXT),
     "mode": (
         "All of it, its normative part, or the terminologies",
         {"type": "string", "enum": ["full", "normative", "terminology"]},
     ),
-    "_since": ("Only versions made at or after this instant", {"type": "string"}),
-    "_at": ("Only versions that were current at some time in this year, month, day or instant", {"type": "string"}),
-    "_type": ("Resource types to return, with commas between them", {"type": "string"}),
+    "_since": ("Only versions made at or after this instant", _TEXT),
+    "_at": ("Only versions that were current at some time in this year, month, day or instant", _TEXT),
+    "_type": ("Resource types to return, with commas between them", _TEXT),
 }
 _HEADERS = {
     "If-Match": 'ETag of the version that is replaced, such as `W/"3"`; 412 where it is not the current one',
@@ -72,7 +88,11 @@ _TEXTS = {
     201: "Created; `Location` has the address of the version",
     204: "Done, nothing to show",
     304: "Not modified",
+    413: "The body is over the limit",
+    414: "The address is over the limit",
+    422: "Readable, and against a rule of FHIR or of this service",
     421: "The Host header names another service",
+    431: "The header fields are over the limit",
 }
 
 
@@ -107,13 +127,18 @@ def _operation(row: Interaction, types: list[str], name: str) -> Schema:
         "tags": ["operations" if row.definition else "FHIR"],
         "summary": row.summary,
         "operationId": name,
-        "parameters": [*_path_parameters(row, types), *_query_parameters(row), *_header_parameters(row)],
-        "responses": {str(status): _response(status) for status in sorted({*row.answers, *row.errors, *_ALWAYS})},
+        "parameters": [*_path_parameters(row, types), *_query_parameters(row, types), *_header_parameters(row)],
+        "responses": {str(status): _response(status) for status in sorted(_statuses(row))},
     }
     if row.body:
-        content = {media_type: {"schema": _reference(schema)} for media_type, schema in _BODIES[row.body]}
+        content = {media_type: _content(media_type, schema) for media_type, schema in _BODIES[row.body].items()}
         operation["requestBody"] = {"required": row.body != "form", "content": content}
     return operation
+
+
+def _statuses(row: Interaction) -> set[int]:
+    of_type = _WITH_A_TYPE if "{type}" in row.path else ()
+    return {*row.answers, *row.errors, *_ALWAYS, *of_type, *(_WITH_A_BODY if row.body else ())}
 
 
 def _path_parameters(row: Interaction, types: list[str]) -> list[Schema]:
@@ -131,21 +156,35 @@ def _path_parameters(row: Interaction, types: list[str]) -> list[Schema]:
     ]
 
 
-def _query_parameters(row: Interaction) -> list[Schema]:
-    return (
-        [
-            {"name": name, "in": "query", "description": _PARAMETERS[name][0], "schema": _PARAMETERS[name][1]}
-            for name in row.parameters
-        ]
-        + [_input(entry) for entry in row.inputs if entry.simple and row.method == "GET"]
-        + [{"name": "_format", "in": "query", "schema": {"type": "string", "enum": ["json", FHIR_JSON]}}]
-    )
+def _query_parameters(row: Interaction, types: list[str]) -> list[Schema]:
+    """Those of the row, for a search those of all types, and those of every answer."""
+    described = {name: _PARAMETERS[name] for name in row.parameters}
+    if row.code == "search-type" and not row.body:
+        described |= {name: found for name, found in _search_parameters(types).items() if name not in described}
+    if row.method == "GET":
+        described |= {entry.name: _input(entry) for entry in row.inputs if entry.simple}
+    described |= {name: _PARAMETERS[name] for name in (*_OF_A_READ, *_OF_ALL) if row.method == "GET" or name in _OF_ALL}
+    return [
+        {"name": name, "in": "query", "description": text, "schema": schema}
+        for name, (text, schema) in described.items()
+    ]
 
 
-def _input(entry: Input) -> Schema:
+def _input(entry: Input) -> tuple[str, Schema]:
     kind = {"Boolean": "boolean", "Integer": "integer", "PositiveInt": "integer"}.get(entry.kind, "string")
-    schema: Schema = {"type": "array", "items": {"type": kind}} if entry.repeats else {"type": kind}
-    return {"name": entry.name, "in": "query", "description": entry.text, "schema": schema}
+    return entry.text, {"type": "array", "items": {"type": kind}} if entry.repeats else {"type": kind}
+
+
+def _search_parameters(types: list[str]) -> dict[str, tuple[str, Schema]]:
+    """Every search parameter with its type of value and the resource types that have it."""
+    found: dict[str, tuple[str, list[str]]] = {}
+    for resource_type in types:
+        for offered in search_parameters(resource_type):
+            found.setdefault(offered.name, (offered.type, []))[1].append(resource_type)
+    return {
+        name: (f"A {kind} of {'every type' if owners == types else ', '.join(owners)}", _TEXT)
+        for name, (kind, owners) in sorted(found.items())
+    }
 
 
 def _header_parameters(row: Interaction) -> list[Schema]:
@@ -159,8 +198,13 @@ def _response(status: int) -> Schema:
     response: Schema = {"description": _TEXTS.get(status, HTTPStatus(status).phrase)}
     if status not in (204, 304):
         schema = "OperationOutcome" if status >= 400 else "Resource"
-        response["content"] = {FHIR_JSON: {"schema": _reference(schema)}}
+        response["content"] = {media_type: _content(media_type, schema) for media_type in _FHIR}
     return response
+
+
+def _content(media_type: str, schema: str) -> Schema:
+    """XML has no schema here: FHIR's names and order of elements cannot be said in JSON Schema."""
+    return {"schema": _reference("Xml" if media_type == FHIR_XML else schema)}
 
 
 def _reference(schema: str) -> Schema:
@@ -184,5 +228,6 @@ def _schemas() -> Schema:
         "Parameters": resource("The inputs of an operation, or the operations of a FHIRPath Patch", parameter=objects),
         "JsonPatch": {"type": "array", "items": {"type": "object"}, "description": "JSON Patch (RFC 6902)"},
         "MergePatch": {"type": "object", "description": "JSON Merge Patch (RFC 7396)"},
+        "Xml": {"type": "string", "description": "A resource in XML (http://hl7.org/fhir/R4/xml.html)"},
         "Form": {"type": "object", "additionalProperties": {"type": "string"}},
     }

@@ -56,10 +56,10 @@ class HasInterval:
 
 @dataclass(frozen=True, slots=True)
 class HasText:
-    """It has a text under `scope` that starts with, or contains, one of these; folded as those that are stored."""
+    """It has a text under `scope` that starts or ends with, contains, or is one of these; folded as what is stored."""
 
     scope: str
-    match: Literal["starts", "contains"]
+    match: Literal["starts", "contains", "ends", "is"]
     texts: tuple[str, ...]
 
 

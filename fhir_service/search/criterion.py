@@ -37,12 +37,28 @@ def read_criterion(reading: Reading, resource_type: str, name: str, value: str, 
     match parsed_name(name):
         case Plain(code, modifier):
             return _plain(reading, resource_type, code, modifier, value)
-        case Chain() as chain:
-            _check_depth(name, depth)
-            return _chained(reading, resource_type, chain, value, depth + 1)
-        case Reverse() as reverse:
-            _check_depth(name, depth)
-            return _reversed(reading, resource_type, reverse, value, depth + 1)
+        case Chain() | Reverse() as link:
+            return linked(
+                reading,
+                resource_type,
+                link,
+                depth,
+                lambda kind, rest: read_criterion(reading, kind, rest, value, depth + 1),
+            )
+
+
+def linked(
+    reading: Reading, resource_type: str, link: Chain | Reverse, depth: int, inner: Callable[[str, str], AnyCriterion]
+) -> AnyCriterion:
+    """A chain or `_has`; `inner` reads what is left of the name, for the type at the other end.
+
+    Raises NotKnown, InvalidParameter, UnsupportedParameter, TooCostly.
+    """
+    if depth >= MAX_DEPTH:
+        raise too_costly(link.rest, f"a chain has at most {MAX_DEPTH} links")
+    if isinstance(link, Chain):
+        return _chained(reading, resource_type, link, inner)
+    return _reversed(resource_type, link, inner)
 
 
 def _plain(reading: Reading, resource_type: str, code: str, modifier: str, value: str) -> AnyCriterion:
@@ -72,13 +88,14 @@ def _missing(resource_type: str, code: str, values: Sequence[str]) -> AnyCriteri
     raise invalid(f"{code}:missing", "it is true or false")
 
 
-def _chained(reading: Reading, resource_type: str, chain: Chain, value: str, depth: int) -> AnyCriterion:
+def _chained(
+    reading: Reading, resource_type: str, chain: Chain, inner: Callable[[str, str], AnyCriterion]
+) -> AnyCriterion:
     reference = _reference(resource_type, chain.reference)
     if chain.target and not points_at(reference, chain.target):
         raise unsupported_modifier(chain.reference, chain.target)
     target = chain.target or _only_target(reading, resource_type, reference, chain.rest)
-    inner = read_criterion(reading, target, chain.rest, value, depth)
-    return PointsAt(terms.link_scope(resource_type, reference.indexed_as), target, (inner,))
+    return PointsAt(terms.link_scope(resource_type, reference.indexed_as), target, (inner(target, chain.rest),))
 
 
 def _only_target(reading: Reading, resource_type: str, reference: IndexedParameter, rest: str) -> str:
@@ -102,14 +119,14 @@ def _is_known(resource_type: str, name: str) -> bool:
             return known is not None and points_at(known, resource_type)
 
 
-def _reversed(reading: Reading, resource_type: str, reverse: Reverse, value: str, depth: int) -> AnyCriterion:
+def _reversed(resource_type: str, reverse: Reverse, inner: Callable[[str, str], AnyCriterion]) -> AnyCriterion:
     if reverse.source not in resource_types():
         raise invalid("_has", f"'{reverse.source}' is not a resource type")
     reference = _reference(reverse.source, reverse.reference)
     if not points_at(reference, resource_type):
         raise invalid("_has", f"{reverse.source}.{reverse.reference} points at no {resource_type}")
-    inner = read_criterion(reading, reverse.source, reverse.rest, value, depth)
-    return PointedAtBy(terms.link_scope(reverse.source, reference.indexed_as), reverse.source, (inner,))
+    scope = terms.link_scope(reverse.source, reference.indexed_as)
+    return PointedAtBy(scope, reverse.source, (inner(reverse.source, reverse.rest),))
 
 
 def _reference(resource_type: str, code: str) -> IndexedParameter:
@@ -117,8 +134,3 @@ def _reference(resource_type: str, code: str) -> IndexedParameter:
     if found is None or found.type != "reference":
         raise NotKnown(f"{resource_type} has no reference parameter {code} here")
     return found
-
-
-def _check_depth(name: str, depth: int) -> None:
-    if depth >= MAX_DEPTH:
-        raise too_costly(name, f"a chain has at most {MAX_DEPTH} links")

@@ -11,12 +11,22 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from fhir_service.fhir.errors import Issue
+from fhir_service.fhir.errors import InvalidParameter, Issue, TooCostly, UnsupportedParameter
 from fhir_service.search.compartment import compartment_criterion
 from fhir_service.search.criteria import AnyCriterion, Include, SortKey
 from fhir_service.search.criterion import read_criterion
 from fhir_service.search.cursor import CURSOR, Cursor
-from fhir_service.search.query_faults import NotKnown, ignored, invalid, unsupported
+from fhir_service.search.filter_criteria import filter_criterion
+from fhir_service.search.filter_syntax import NAME as FILTER
+from fhir_service.search.query_faults import (
+    NotKnown,
+    expression,
+    ignored,
+    invalid,
+    shown,
+    unsupported,
+    unsupported_modifier,
+)
 from fhir_service.search.reading import BareId, Reading
 from fhir_service.search.result_parameters import ONCE, RESULT_PARAMETERS, ResultParameters, Summary
 from fhir_service.search.value_sets import Terminology
@@ -81,7 +91,7 @@ class _Types:
         unknown: list[tuple[str, NotKnown]] = []
         for kind, reading in self.readings.items():
             try:
-                self.criteria[kind].append(read_criterion(reading, kind, name, value))
+                self.criteria[kind].append(_criterion(reading, kind, name, value))
             except NotKnown as fault:
                 unknown.append((kind, fault))
         if unknown and len(unknown) < len(self.readings):
@@ -152,6 +162,8 @@ def _read(types: _Types, result: ResultParameters, name: str, value: str) -> str
     if not value.strip():
         result.ignored.append(Issue("information", NO_VALUE, f"{name[:80]} has no value", (f"http.{code[:80]}",)))
         return ""
+    if code == FILTER and modifier:
+        raise unsupported_modifier(code, modifier)
     if code == "_query":
         raise unsupported(name, "it names an operation, and none is offered here")
     if code in RESULT_PARAMETERS:
@@ -159,6 +171,18 @@ def _read(types: _Types, result: ResultParameters, name: str, value: str) -> str
     if code != "_type":
         types.read(name, value)
     return value
+
+
+def _criterion(reading: Reading, resource_type: str, name: str, value: str) -> AnyCriterion:
+    """What is wrong at the far end of a chain is told of the parameter that was sent."""
+    if name == FILTER:
+        return filter_criterion(reading, resource_type, value)
+    try:
+        return read_criterion(reading, resource_type, name, value)
+    except (InvalidParameter, UnsupportedParameter, TooCostly) as fault:
+        if fault.issues[0].expression == expression(name):
+            raise
+        raise type(fault)(f"{shown(name)}: {fault}", expression=expression(name)) from None
 
 
 def _narrowed(types: tuple[str, ...], pairs: Sequence[Pair]) -> tuple[str, ...]:

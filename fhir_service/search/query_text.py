@@ -29,6 +29,11 @@ def split(text: str, separator: str, limit: int = -1) -> list[str]:
     return [*parts, current]
 
 
+def escaped(text: str, marks: str = r",$|") -> str:
+    """The text with these marks, and the backslash, made literal."""
+    return "".join(f"\\{sign}" if sign in marks or sign == "\\" else sign for sign in text)
+
+
 def unescaped(text: str) -> str:
     return _ESCAPED.sub(r"\1", text) if "\\" in text else text
 

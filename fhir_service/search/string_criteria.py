@@ -55,7 +55,7 @@ def _alike(scope: str, name: str, value: str) -> AllOf:
     heard = sounds(unescaped(value))
     if not heard:
         raise invalid(name, f"'{value}' has no letter or digit to search for")
-    return AllOf(tuple(HasText(scope, "starts", (sound,)) for sound in heard))
+    return AllOf(tuple(HasText(scope, "is", (sound,)) for sound in heard))
 
 
 def uri_criterion(

@@ -139,11 +139,19 @@ class Conditions:
         )
 
     def texts(self, criterion: HasText, alias: str) -> str:
-        """The text of an index row starts with, or contains, one of the wanted."""
-        if criterion.match == "contains":
-            whole = f"({alias}.head || {alias}.rest)"
-            return any_of(self._words.contains(whole, self.values(storable(text))) for text in criterion.texts)
-        return any_of(self._starts(storable(text), alias) for text in criterion.texts)
+        """The text of an index row starts or ends with, contains, or is one of the wanted."""
+        whole = f"({alias}.head || {alias}.rest)"
+        texts = [storable(text) for text in criterion.texts]
+        match criterion.match:
+            case "contains":
+                return any_of(self._words.contains(whole, self.values(text)) for text in texts)
+            case "ends":
+                ends = ((f"substr({whole}, length({whole}) - {len(text) - 1})", text) for text in texts)
+                return any_of(f"{end} = {self.values(text)}" for end, text in ends)
+            case "is":
+                parts = ((self.values(text[:HEAD]), self.values(text[HEAD:])) for text in texts)
+                return any_of(f"{alias}.head = {head} AND {alias}.rest = {rest}" for head, rest in parts)
+        return any_of(self._starts(text, alias) for text in texts)
 
     def alias(self, letter: str) -> str:
         """A name that no other part of the statement has."""

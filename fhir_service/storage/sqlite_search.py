@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fhir_service.fhir.access import Access
-from fhir_service.search.criteria import AnyCriterion, HasTerm, SortKey
+from fhir_service.search.criteria import AnyCriterion, HasInterval, HasTerm, SortKey
 from fhir_service.search.cursor import Cursor
 from fhir_service.search.parameters import sort_date_parameter
 from fhir_service.search.query import TypeSearch
-from fhir_service.search.terms import hash_of, parameter_of
+from fhir_service.search.terms import hash_of, interval_scope, parameter_of
 from fhir_service.storage.criteria_sql import Conditions, Subject, flattened
 from fhir_service.storage.date_bounds import date_bounds
 from fhir_service.storage.index_rows import IN_TIME
@@ -44,6 +44,8 @@ async def find(
     session: Session, search: TypeSearch, access: Access, after: Cursor | None, limit: int
 ) -> tuple[Sequence[Row], Order]:
     """At most `limit` rows behind a place, each with the values it is sorted by, and the order they are in."""
+    if _in_time(search) and _is_open_ended(search):
+        return await _walk_in_time(session, search, Conditions(WORDS, Values(), access), after, limit)
     start = await _start(session, search, access)
     if (start is None or start.common) and _in_time(search):
         return await _walk_in_time(session, search, Conditions(WORDS, Values(), access), after, limit)
@@ -177,6 +179,19 @@ def _in_time(search: TypeSearch) -> HasTerm | None:
     return None
 
 
+def _is_open_ended(search: TypeSearch) -> bool:
+    """Whether a walk from the newest passes nothing that is too new: one term, and dates from some day on."""
+    others = _without(search, _in_time(search)) if _in_time(search) else ()
+    own = interval_scope(search.resource_type, sort_date_parameter(search.resource_type) or "")
+    return all(
+        isinstance(one, HasInterval)
+        and one.scope == own
+        and len(one.alternatives) == 1
+        and all(comparison.end == "high" and comparison.operator in (">", ">=") for comparison in one.alternatives[0])
+        for one in others
+    )
+
+
 async def _start(session: Session, search: TypeSearch, access: Access) -> _Start | None:
     """The rarest criterion that rows can be had from; None where there is none."""
     known = [one for one in flattened(search.criteria) if is_cheap(one)][:_COUNTED]
@@ -210,6 +225,6 @@ def _hash(criterion: AnyCriterion, values: Values) -> str:
     return values(hash_of(criterion.terms[0]))
 
 
-def _without(search: TypeSearch, criterion: AnyCriterion) -> list[AnyCriterion]:
+def _without(search: TypeSearch, criterion: AnyCriterion | None) -> list[AnyCriterion]:
     """The criteria beside one, which is met already."""
     return [one for one in flattened(search.criteria) if one is not criterion]

@@ -32,7 +32,7 @@ _BEST_FIRST = (IdCriterion, HasTerm, HasWords, HasText, PointsAt, PointedAtBy, H
 def is_cheap(criterion: AnyCriterion, *, costly: bool = False) -> bool:
     """Whether the keys of the matches can be had from an index; with `costly` also by reading a part of it whole."""
     match criterion:
-        case HasText(match="contains"):
+        case HasText(match="contains" | "ends"):
             return costly
         case AnyOf(criteria):
             return bool(criteria) and all(is_cheap(one, costly=costly) for one in criteria)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from fhir_service.fhir.access import Access
 from fhir_service.fhir.errors import Issue, MalformedContent
+from fhir_service.formats.subsets import is_subsetted
 from fhir_service.search.condition import type_of
 from fhir_service.search.query import Query
 from fhir_service.storage.repository import Create, Outcome, Repository, Update
@@ -70,6 +71,8 @@ async def update_where(
     Raises MalformedContent with everything that is wrong, and as `update_found`.
     """
     resource = await in_thread_if_large(len(text), lambda: check_resource(text, type_of(condition)))
+    if issues := _part_issues(resource, type_of(condition)):
+        raise MalformedContent("a part is not stored", issues=issues)
     sent_id = str(resource.get("id", ""))
     return await update_found(
         repository, text, sent_id, condition, access, if_match=if_match, if_none_match=if_none_match
@@ -101,7 +104,15 @@ def identity_issues(resource: Any, resource_type: str, resource_id: str | None =
         sent = f"is {str(resource['id'])[:80]!r}" if "id" in resource else "is missing"
         text = f"the id of the resource {sent}, the URL says {resource_id[:80]!r}"
         issues.append(Issue("error", "value", text, (f"{resource_type}.id",), "http.id"))
-    return issues
+    return issues if resource_id is None else issues + _part_issues(resource, resource_type)
+
+
+def _part_issues(resource: dict[str, Any], resource_type: str) -> list[Issue]:
+    """A part that a read gave must not replace the whole: that is what its tag is for (search.html#summary)."""
+    if not is_subsetted(resource):
+        return []
+    text = "the resource is tagged SUBSETTED: it is a part, as _summary and _elements give it; send the whole"
+    return [Issue("error", "business-rule", text, (f"{resource_type}.meta.tag",), "http.subsetted")]
 
 
 async def in_thread_if_large(size: int, work: Callable[[], T]) -> T:

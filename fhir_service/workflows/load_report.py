@@ -12,11 +12,11 @@ from typing import Any
 from fhir_service.fhir.access import OPEN
 from fhir_service.fhir.errors import EditConflict, UnprocessableContent
 from fhir_service.fhir.json_text import encode
-from fhir_service.fhir.references import resolve_references
 from fhir_service.reports.report import Report
 from fhir_service.storage.repository import Change, Delete, Key, Outcome, Repository, Update
 from fhir_service.validation.structure import findings
 from fhir_service.workflows.map_report import MappedReport
+from fhir_service.workflows.rewrite_links import with_links
 
 ATTEMPTS = 5
 """Tries, where others load the same report at the same moment."""
@@ -78,7 +78,9 @@ def stored_form(bundle: Mapping[str, Any]) -> dict[Key, dict[str, Any]]:
     entries = bundle["entry"]
     targets = {entry["fullUrl"]: entry["request"]["url"] for entry in entries}
     return {
-        (entry["resource"]["resourceType"], entry["resource"]["id"]): resolve_references(entry["resource"], targets)
+        (entry["resource"]["resourceType"], entry["resource"]["id"]): with_links(
+            entry["resource"], lambda link, _: targets.get(link, link)
+        )
         for entry in entries
     }
 

@@ -5,31 +5,41 @@ Everything that is wrong is found in one pass, and each issue names its entry.
 
 from __future__ import annotations
 
+import base64
 import re
 from collections import defaultdict
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from fhir_service.fhir.bundles import BundleEntry, BundleRequest, entry_texts, read_entry
-from fhir_service.fhir.errors import InvalidParameter, Issue, MalformedContent
+from fhir_service.fhir.errors import FhirError, InvalidParameter, Issue, MalformedContent
 from fhir_service.fhir.etags import required_version
 from fhir_service.fhir.references import ID
+from fhir_service.search.condition import Condition
+from fhir_service.search.query import Query
 from fhir_service.validation.json_text import read_json
 from fhir_service.validation.structure import findings
 from fhir_service.workflows.accept_resource import identity_issues
+from fhir_service.workflows.patch_resource import FHIR_JSON, Patch, read_patch
 
 _AT_ENTRY = re.compile(r"Bundle\.entry\[(\d+)\]")
-_SEGMENTS = {"DELETE": 2, "POST": 1, "PUT": 2}
-"""Of the URL of each writing method: `Type` or `Type/id`."""
+_FORMS = {
+    "POST": "Type",
+    "PUT": "Type/id or Type?search",
+    "PATCH": "Type/id or Type?search",
+    "DELETE": "Type/id or Type?search",
+}
+"""What the URL of each writing method looks like."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedEntry:
     """One entry that can be done. `url` is relative to the base, query included.
 
-    A write says with `type` and `id` what it writes (a create has no id yet); `text` is the resource, `resource` its
-    value. A read has its conditions as they were sent.
+    A write says with `type` and `id` what it writes: a create has no id yet, and where a `condition` decides, `id` is
+    the one that was sent. `text` is the resource or patch, `resource` its value. A read has its conditions as they were
+    sent.
     """
 
     method: str
@@ -42,6 +52,7 @@ class PlannedEntry:
     if_match: int | None = None
     if_none_match: str = ""
     if_modified_since: str = ""
+    condition: Query | None = None
 
     @property
     def is_read(self) -> bool:
@@ -50,7 +61,9 @@ class PlannedEntry:
     @property
     def target(self) -> str:
         """`Type/id` that is written, or below which something is read."""
-        return f"{self.type}/{self.id}" if self.type else "/".join(self.url.partition("?")[0].split("/")[:2])
+        if self.type and self.id:
+            return f"{self.type}/{self.id}"
+        return "/".join(self.url.partition("?")[0].split("/")[:2])
 
 
 @dataclass(slots=True)
@@ -67,6 +80,12 @@ class BundlePlan:
         self.entries.pop(index, None)
         self.issues[index].append(Issue("error", code, text, (f"Bundle.entry[{index}].{element}",), "http.bundle"))
 
+    def refuse_for(self, index: int, error: FhirError, element: str) -> None:
+        """The same, with what an error says."""
+        self.entries.pop(index, None)
+        where = f"Bundle.entry[{index}].{element}"
+        self.issues[index] += [replace(issue, expression=(where, *issue.expression)) for issue in error.issues]
+
     def all_issues(self) -> list[Issue]:
         return [issue for index in sorted(self.issues) for issue in self.issues[index]]
 
@@ -80,8 +99,8 @@ class _Fault(Exception):
         self.element = element
 
 
-def plan_bundle(raw: bytes, types: Collection[str], base: str) -> BundlePlan:
-    """What the Bundle asks of a server at `base` that serves `types`.
+def plan_bundle(raw: bytes, types: Collection[str], base: str, condition: Condition) -> BundlePlan:
+    """What the Bundle asks of a server at `base` that serves `types`; `condition` reads the searches in it.
 
     Raises MalformedContent where it cannot be read as a transaction or batch.
     """
@@ -96,9 +115,8 @@ def plan_bundle(raw: bytes, types: Collection[str], base: str) -> BundlePlan:
         plan.issues[_entry_index(issue) or 0].append(issue)
     for index in range(plan.size):
         if index not in plan.issues:
-            _plan_entry(
-                plan, index, read_entry(texts[index]), value["entry"][index].get("resource"), types=types, base=base
-            )
+            resource = value["entry"][index].get("resource")
+            _plan_entry(plan, index, read_entry(texts[index]), resource, _Server(types, base, condition))
     return plan
 
 
@@ -119,57 +137,84 @@ def _entry_index(issue: Issue) -> int | None:
     return int(found[1]) if found else None
 
 
-def _plan_entry(
-    plan: BundlePlan, index: int, entry: BundleEntry, resource: Any, *, types: Collection[str], base: str
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Server:
+    """Whom the Bundle is sent to."""
+
+    types: Collection[str]
+    base: str
+    condition: Condition
+
+
+def _plan_entry(plan: BundlePlan, index: int, entry: BundleEntry, resource: Any, server: _Server) -> None:
+    element = "request"
     try:
-        planned = _planned(entry, resource, types, base)
+        planned = _planned(entry, resource, server)
+        element = "resource"
+        if planned.method == "PATCH":
+            entry_patch(planned)
     except _Fault as fault:
         plan.refuse(index, fault.code, str(fault), fault.element)
         return
-    if planned.text:
-        wanted_id = planned.id if planned.method == "PUT" else None
+    except FhirError as error:
+        plan.refuse_for(index, error, element)
+        return
+    if planned.method in ("POST", "PUT"):
+        wanted_id = planned.id if planned.method == "PUT" and planned.condition is None else None
         for issue in identity_issues(resource, planned.type, wanted_id):
             plan.refuse(index, issue.code, issue.text, "resource")
     if index not in plan.issues:
         plan.entries[index] = planned
 
 
-def _planned(entry: BundleEntry, resource: Any, types: Collection[str], base: str) -> PlannedEntry:
+def _planned(entry: BundleEntry, resource: Any, server: _Server) -> PlannedEntry:
+    """Raises _Fault, and FhirError for a condition that cannot be read."""
     request = entry.request
     if request is None:
         raise _Fault("required", "the entry has no request", "request")
-    url = request.url.removeprefix(f"{base}/").removeprefix("/")
+    url = request.url.removeprefix(f"{server.base}/").removeprefix("/")
     if request.method in ("GET", "HEAD"):
         return PlannedEntry(
             request.method, url, if_none_match=request.if_none_match, if_modified_since=request.if_modified_since
         )
-    if request.method not in _SEGMENTS:
+    if request.method not in _FORMS:
         raise _Fault("not-supported", f"{request.method} entries are not supported", "request.method")
-    resource_type, resource_id = _address(request, url, types)
+    resource_type, resource_id, search = _address(request, url, server.types)
     text = b"" if request.method == "DELETE" else bytes(entry.resource)
     if request.method != "DELETE" and not text:
         raise _Fault("required", f"a {request.method} entry needs a resource", "resource")
+    condition = server.condition(resource_type, search) if search is not None else None
+    if condition is not None and request.method == "PUT" and isinstance(resource, dict):
+        resource_id = str(resource.get("id", ""))
     return PlannedEntry(
-        request.method, url, resource_type, resource_id, text, resource, entry.full_url, _if_match(request)
+        request.method,
+        url,
+        resource_type,
+        resource_id,
+        text,
+        resource,
+        entry.full_url,
+        _if_match(request),
+        request.if_none_match,
+        condition=condition,
     )
 
 
-def _address(request: BundleRequest, url: str, types: Collection[str]) -> tuple[str, str]:
-    """Type and id of a write; a create has no id."""
-    path, question_mark, _ = url.partition("?")
-    if question_mark or request.if_none_exist:
-        raise _Fault("not-supported", "conditional create, update and delete are not supported", "request")
-    segments = path.split("/")
-    form = "Type" if _SEGMENTS[request.method] == 1 else "Type/id"
-    if len(segments) != _SEGMENTS[request.method]:
+def _address(request: BundleRequest, url: str, types: Collection[str]) -> tuple[str, str, str | None]:
+    """Type, id and search of a write; a create has no id, and a search only by its ifNoneExist."""
+    path, question_mark, query = url.partition("?")
+    form, segments = _FORMS[request.method], path.split("/")
+    is_create = request.method == "POST"
+    if len(segments) != (1 if is_create or question_mark else 2) or (is_create and question_mark):
         raise _Fault("value", f"the URL of a {request.method} entry is '{url[:80]}'; it has to be {form}")
     if segments[0] not in types:
         raise _Fault("not-supported", f"this server has no resources of type '{segments[0][:80]}'")
     resource_id = segments[1] if len(segments) > 1 else ""
-    if segments[-1] == "" or (resource_id and not ID.fullmatch(resource_id)):
+    if len(segments) > 1 and not ID.fullmatch(resource_id):
         raise _Fault("value", f"'{resource_id[:80]}' is no id: an id is 1 to 64 letters, digits, '-' and '.'")
-    return segments[0], resource_id
+    if is_create:
+        return segments[0], "", request.if_none_exist or None
+    return segments[0], resource_id, query if question_mark else None
 
 
 def _if_match(request: BundleRequest) -> int | None:
@@ -177,3 +222,15 @@ def _if_match(request: BundleRequest) -> int | None:
         return required_version(request.if_match)
     except InvalidParameter as error:
         raise _Fault("value", str(error), "request.ifMatch") from None
+
+
+def entry_patch(entry: PlannedEntry) -> Patch:
+    """The patch of a PATCH entry: Parameters, which are a FHIRPath Patch (rest-rules TX-7), or a Binary that holds one
+    in another form. Raises FhirError where it cannot be read."""
+    if entry.resource.get("resourceType") != "Binary":
+        return read_patch(FHIR_JSON, entry.text)
+    try:
+        body = base64.b64decode(entry.resource.get("data", ""), validate=True)
+    except ValueError:
+        raise MalformedContent("the data of the Binary are not base64") from None
+    return read_patch(str(entry.resource.get("contentType", "")).partition(";")[0].strip().lower(), body)

@@ -2,115 +2,136 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
 from typing import Literal
 
 from fhir_service.fhir.access import Access
 from fhir_service.fhir.bundles import ResponseEntry
-from fhir_service.fhir.errors import FhirError, Gone, MalformedContent, NotFound, PreconditionFailed
-from fhir_service.storage.repository import Change, Create, Delete, Outcome, Repository, Update
+from fhir_service.fhir.errors import FhirError, MalformedContent
+from fhir_service.search.condition import Condition
+from fhir_service.storage.repository import Create, Delete, Outcome, Repository, Update
 from fhir_service.workflows.accept_resource import in_thread_if_large
-from fhir_service.workflows.link_bundle import link_bundle, refuse_links
-from fhir_service.workflows.plan_bundle import BundlePlan, PlannedEntry, plan_bundle
+from fhir_service.workflows.conditional import create_unless_found, delete_found, update_found
+from fhir_service.workflows.link_bundle import name_created, refuse_dead_ends, refuse_doubles
+from fhir_service.workflows.patch_resource import patch_found_resource, patch_resource
+from fhir_service.workflows.plan_bundle import BundlePlan, PlannedEntry, entry_patch, plan_bundle
+from fhir_service.workflows.transact_bundle import naming_entry, transact_bundle
 
 Reader = Callable[[PlannedEntry], Awaitable[ResponseEntry]]
 """Answers a GET or HEAD entry; raises FhirError."""
-Result = Outcome | ResponseEntry | FhirError
-
-_ORDER = ("DELETE", "POST", "PUT")
+Result = Outcome | ResponseEntry | FhirError | None
+"""None: a conditional delete found nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessedBundle:
-    """`results` are those of the entries, in the order of the entries."""
+    """`results` are those of the entries, in the order of the entries; `deletions` the places of those that delete."""
 
     type: Literal["transaction", "batch"]
     results: list[Result]
+    deletions: frozenset[int] = frozenset()
 
 
-async def process_bundle(
-    repository: Repository, raw: bytes, *, types: Collection[str], base: str, access: Access, read: Reader
-) -> ProcessedBundle:
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What a Bundle is sent to: the types it serves below `base`, how it reads searches and answers reads."""
+
+    types: Collection[str]
+    base: str
+    condition: Condition
+    read: Reader
+
+
+async def process_bundle(repository: Repository, raw: bytes, server: Server, access: Access) -> ProcessedBundle:
     """Do what a Bundle asks for. A transaction raises what is wrong with any entry, and then has changed nothing."""
-    plan = await in_thread_if_large(len(raw), lambda: _linked_plan(raw, types, base))
+    plan = await in_thread_if_large(len(raw), lambda: _checked_plan(raw, server))
+    deletions = frozenset(n for n, entry in plan.entries.items() if entry.method == "DELETE")
     if plan.type == "transaction":
-        return ProcessedBundle("transaction", await _transaction(repository, plan, access, read))
-    return ProcessedBundle("batch", [await _batch_entry(repository, plan, n, access, read) for n in range(plan.size)])
+        return ProcessedBundle("transaction", await _transaction(repository, plan, server, access), deletions)
+    results = [await _batch_entry(repository, plan, n, server, access) for n in range(plan.size)]
+    return ProcessedBundle("batch", results, deletions)
 
 
-def _linked_plan(raw: bytes, types: Collection[str], base: str) -> BundlePlan:
-    plan = plan_bundle(raw, types, base)
-    if plan.type == "batch":
-        refuse_links(plan)
-        return plan
-    link_bundle(plan)
-    if plan.issues:
-        raise MalformedContent("the transaction is not valid", issues=plan.all_issues())
+def _checked_plan(raw: bytes, server: Server) -> BundlePlan:
+    plan = plan_bundle(raw, server.types, server.base, server.condition)
+    refuse_dead_ends(plan, server.types, searches=plan.type == "transaction")
+    if plan.type == "transaction":
+        name_created(plan)
+        refuse_doubles(plan, {n: entry.target for n, entry in plan.entries.items() if not entry.condition})
+        if plan.issues:
+            raise MalformedContent("the transaction is not valid", issues=plan.all_issues())
     return plan
 
 
-async def _transaction(repository: Repository, plan: BundlePlan, access: Access, read: Reader) -> list[Result]:
-    """Writes first, in FHIR's order of methods, then reads. A read that cannot be answered has to fail the whole while
-    nothing is written yet: it is tried before, unless it is of something that only the transaction writes."""
-    writes = [(n, entry) for method in _ORDER for n, entry in plan.entries.items() if entry.method == method]
+async def _transaction(repository: Repository, plan: BundlePlan, server: Server, access: Access) -> list[Result]:
+    """Writes first, then reads. A read that cannot be answered has to fail the whole while nothing is written yet: it
+    is tried before, unless it is of something that only the transaction writes."""
     reads = [(n, entry) for n, entry in plan.entries.items() if entry.is_read]
-    written = {entry.target for _, entry in writes}
+    written = {entry.target for entry in plan.entries.values() if not entry.is_read and entry.id}
     results: dict[int, Result] = {}
     for index, entry in reads:
         if entry.target not in written:
             with naming_entry(index):
-                results[index] = await read(entry)
-    if writes:
-        outcomes = await _committed(repository, writes, access)
-        results |= {index: outcome for (index, _), outcome in zip(writes, outcomes, strict=True)}
-        results |= {index: await _answered(read, entry) for index, entry in reads}
+                results[index] = await server.read(entry)
+    if len(reads) < plan.size:
+        results |= await transact_bundle(repository, plan, access, server.condition)
+        results |= {index: await _answered(server.read, entry) for index, entry in reads}
     return [results[index] for index in range(plan.size)]
 
 
-async def _committed(
-    repository: Repository, writes: Sequence[tuple[int, PlannedEntry]], access: Access
-) -> Sequence[Outcome]:
-    try:
-        return await repository.commit([_change(entry) for _, entry in writes], access)
-    except PreconditionFailed:
-        for index, entry in writes:
-            if entry.if_match is not None and entry.if_match != await _version(repository, entry, access):
-                with naming_entry(index):
-                    raise
-        raise
-
-
-async def _version(repository: Repository, entry: PlannedEntry, access: Access) -> int | None:
-    try:
-        return (await repository.read(entry.type, entry.id, access)).version
-    except (NotFound, Gone):
-        return None
-
-
-@contextmanager
-def naming_entry(index: int) -> Iterator[None]:
-    """An error raised within names the entry it is about."""
-    try:
-        yield
-    except FhirError as error:
-        where = f"Bundle.entry[{index}]"
-        error.issues = tuple(replace(issue, expression=(where, *issue.expression)) for issue in error.issues)
-        raise
-
-
-async def _batch_entry(repository: Repository, plan: BundlePlan, index: int, access: Access, read: Reader) -> Result:
+async def _batch_entry(repository: Repository, plan: BundlePlan, index: int, server: Server, access: Access) -> Result:
     if index in plan.issues:
         return MalformedContent("the entry is not valid", issues=plan.issues[index])
     entry = plan.entries[index]
     if entry.is_read:
-        return await _answered(read, entry)
+        return await _answered(server.read, entry)
     try:
-        (outcome,) = await repository.commit([_change(entry)], access)
+        return await _written(repository, entry, access)
     except FhirError as error:
         return error
+
+
+async def _written(repository: Repository, entry: PlannedEntry, access: Access) -> Outcome | None:
+    """One write for itself. Raises FhirError."""
+    change: Create | Update | Delete
+    match entry:
+        case PlannedEntry(method="POST", condition=None):
+            change = Create(entry.type, entry.text)
+        case PlannedEntry(method="PUT", condition=None):
+            change = Update(entry.type, entry.id, entry.text, entry.if_match, if_none_match=entry.if_none_match)
+        case PlannedEntry(method="DELETE", condition=None):
+            change = Delete(entry.type, entry.id, entry.if_match)
+        case PlannedEntry(method="PATCH"):
+            return await _patched(repository, entry, access)
+        case _:
+            return await _written_by_search(repository, entry, access)
+    (outcome,) = await repository.commit([change], access)
     return outcome
+
+
+async def _written_by_search(repository: Repository, entry: PlannedEntry, access: Access) -> Outcome | None:
+    assert entry.condition is not None  # noqa: S101  # the caller looked
+    if entry.method == "POST":
+        return await create_unless_found(repository, entry.text, entry.condition, access)
+    if entry.method == "DELETE":
+        return await delete_found(repository, entry.condition, access, if_match=entry.if_match)
+    return await update_found(
+        repository,
+        entry.text,
+        entry.id,
+        entry.condition,
+        access,
+        if_match=entry.if_match,
+        if_none_match=entry.if_none_match,
+    )
+
+
+async def _patched(repository: Repository, entry: PlannedEntry, access: Access) -> Outcome:
+    patch = entry_patch(entry)
+    if entry.condition is not None:
+        return await patch_found_resource(repository, entry.condition, patch, if_match=entry.if_match, access=access)
+    return await patch_resource(repository, entry.type, entry.id, patch, if_match=entry.if_match, access=access)
 
 
 async def _answered(read: Reader, entry: PlannedEntry) -> Result:
@@ -118,12 +139,3 @@ async def _answered(read: Reader, entry: PlannedEntry) -> Result:
         return await read(entry)
     except FhirError as error:
         return error
-
-
-def _change(entry: PlannedEntry) -> Change:
-    match entry.method:
-        case "DELETE":
-            return Delete(entry.type, entry.id, entry.if_match)
-        case "PUT":
-            return Update(entry.type, entry.id, entry.text, entry.if_match)
-    return Create(entry.type, entry.text, entry.id or None)

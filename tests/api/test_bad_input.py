@@ -131,8 +131,8 @@ async def test_an_id_that_is_none_names_nothing(idle_client: Client, path: str) 
         ("/fhir/Patient/1/2/3/4/5", 404, "not-found"),
         ("/fhir/Patient//", 200, ""),
         ("/fhir/../fhir/metadata/x", 404, "not-found"),
-        ("/fhir", 405, "not-supported"),
-        ("/fhir/", 405, "not-supported"),
+        ("/fhir", 200, ""),
+        ("/fhir/", 200, ""),
         ("/fhir/Patient/_search", 405, "not-supported"),
     ],
 )
@@ -150,7 +150,7 @@ async def test_an_address_that_is_none_says_so(idle_client: Client, path: str, s
         ("POST", "/fhir/Patient/1", {"GET", "HEAD", "PUT", "PATCH", "DELETE"}),
         ("POST", "/fhir/metadata", {"GET", "HEAD"}),
         ("OPTIONS", "/fhir/Patient", {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}),
-        ("BREW", "/fhir", {"POST"}),
+        ("BREW", "/fhir", {"GET", "HEAD", "POST"}),
     ],
 )
 async def test_a_method_that_is_not_possible_is_405_with_those_that_are(

@@ -3,46 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
-import httpx
 import pytest
 from api_client import BASE, Client, issues, observation, patient
+from bundle_client import Entry, count, done, get, post, write
 
 URN = "urn:uuid:61ebe359-bfdc-4613-8bf2-c5e3009450f{}"
-
-Entry = dict[str, Any]
-
-
-def write(method: str, url: str, resource: Any = None, full_url: str | None = None, **conditions: str) -> Entry:
-    entry: Entry = {"request": {"method": method, "url": url, **conditions}}
-    if resource is not None:
-        entry["resource"] = resource
-    if full_url is not None:
-        entry["fullUrl"] = full_url
-    return entry
-
-
-def get(url: str) -> Entry:
-    return write("GET", url)
-
-
-async def post(client: Client, *entries: Entry, kind: str = "transaction", **headers: str) -> httpx.Response:
-    body: dict[str, Any] = {"resourceType": "Bundle", "type": kind}
-    return await client.post("/fhir", json=body | ({"entry": entries} if entries else {}), headers=headers)
-
-
-async def done(client: Client, *entries: Entry, kind: str = "transaction", **headers: str) -> list[Entry]:
-    answer = await post(client, *entries, kind=kind, **headers)
-    assert answer.status_code == 200, answer.text
-    bundle = answer.json()
-    assert (bundle["resourceType"], bundle["type"]) == ("Bundle", f"{kind}-response")
-    found: list[Entry] = bundle.get("entry", [])
-    return found
-
-
-async def count(client: Client, kind: str = "Patient") -> int:
-    return int((await client.get(f"/fhir/{kind}?_summary=count")).json()["total"])
 
 
 @pytest.mark.rule("BUN-3")
@@ -265,21 +231,6 @@ async def test_tx_6_a_urn_that_no_entry_has_is_refused(idle_client: Client) -> N
     assert answer.status_code == 400
     assert issues(answer)[0]["expression"] == ["Bundle.entry[1].resource"]
     assert await count(idle_client) == 0
-
-
-@pytest.mark.parametrize(
-    "entry",
-    [
-        write("POST", "Patient", patient(), ifNoneExist="identifier=1"),
-        write("PUT", "Patient?identifier=1", patient()),
-        write("DELETE", "Patient?identifier=1"),
-        write("POST", "Observation", observation() | {"subject": {"reference": "Patient?identifier=1"}}),
-    ],
-)
-async def test_tx_5_conditions_by_search_are_refused_and_not_passed_over(idle_client: Client, entry: Entry) -> None:
-    answer = await post(idle_client, entry)
-    assert answer.status_code == 400
-    assert issues(answer)[0]["code"] == "not-supported"
 
 
 @pytest.mark.rule("BUN-2")

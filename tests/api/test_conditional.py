@@ -59,6 +59,17 @@ async def test_a_condition_is_read_with_and_without_question_mark_and_type(clien
         assert answer.status_code == 200, form
 
 
+@pytest.mark.rule("CCRE-1")
+async def test_a_search_in_the_url_of_a_create_is_a_condition_too(client: Client) -> None:
+    for status in (201, 200):
+        answer = await client.post(f"/fhir/Patient?{SEARCH.format('x')}", json=known("x"))
+        assert answer.status_code == status
+        assert answer.json()["identifier"][0]["value"] == "x"
+    assert (await client.post("/fhir/Patient?colour=blue", json=known("y"))).status_code == 400
+    assert (await client.post("/fhir/Patient?_format=json", json=known("y"))).status_code == 201
+    assert await count(client) == 2
+
+
 @pytest.mark.rule("CCRE-1", "DEL-2")
 async def test_what_was_deleted_is_found_by_no_condition(client: Client) -> None:
     await stored(client, "a")

@@ -11,13 +11,13 @@ from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.written import location, outcome_text
 from fhir_service.fhir.bundles import ResponseEntry, response_bundle
-from fhir_service.fhir.errors import FhirError, UnsupportedParameter
+from fhir_service.fhir.errors import FhirError, Issue, UnsupportedParameter
 from fhir_service.fhir.etags import etag
 from fhir_service.fhir.json_text import instant_of
 from fhir_service.fhir.outcomes import outcome_bytes
 from fhir_service.storage.repository import Outcome
 from fhir_service.workflows.plan_bundle import PlannedEntry
-from fhir_service.workflows.process_bundle import Result, process_bundle
+from fhir_service.workflows.process_bundle import Result, Server, process_bundle
 
 
 async def answer_bundle(call: Call) -> Answer:
@@ -26,34 +26,40 @@ async def answer_bundle(call: Call) -> Answer:
     async def read(entry: PlannedEntry) -> ResponseEntry:
         return await _read(call, entry)
 
-    done = await process_bundle(
-        call.repository, raw, types=call.service.types, base=call.base, access=call.access, read=read
-    )
-    entries = [await _response(call, result) for result in done.results]
+    server = Server(call.service.types, call.base, call.condition, read)
+    done = await process_bundle(call.repository, raw, server, call.access)
+    entries = [
+        await _response(call, result, deletes=number in done.deletions) for number, result in enumerate(done.results)
+    ]
     kind: Literal["transaction-response", "batch-response"] = (
         "transaction-response" if done.type == "transaction" else "batch-response"
     )
     return Answer(body=response_bundle(kind, entries))
 
 
-async def _response(call: Call, result: Result) -> ResponseEntry:
+async def _response(call: Call, result: Result, *, deletes: bool) -> ResponseEntry:
     if isinstance(result, ResponseEntry):
         return result
     if isinstance(result, FhirError):
         return ResponseEntry(_status(result.status), outcome=outcome_bytes(result.issues))
-    return await _written(call, result)
+    if result is None:
+        text = outcome_bytes([Issue("information", "informational", "nothing matches; nothing was deleted")])
+        return ResponseEntry(_status(204), outcome=text if call.preferences.returned == "OperationOutcome" else b"")
+    return await _written(call, result, deletes=deletes)
 
 
-async def _written(call: Call, outcome: Outcome) -> ResponseEntry:
-    """Without a preference no resource: who sends many, has them."""
+async def _written(call: Call, outcome: Outcome, *, deletes: bool) -> ResponseEntry:
+    """Without a preference no resource: who sends many, has them. One that a condition found is told by its location,
+    as one that was made."""
+    is_there = not deletes
     entry = ResponseEntry(
-        _status({"created": 201, "updated": 200}.get(outcome.action, 204)),
-        location=location(call, outcome) if outcome.action == "created" else "",
-        etag=etag(outcome.version) if outcome.action != "unchanged" else "",
+        _status(204 if deletes else 201 if outcome.action == "created" else 200),
+        location=location(call, outcome) if is_there and outcome.action in ("created", "unchanged") else "",
+        etag=etag(outcome.version) if is_there or outcome.action == "deleted" else "",
         last_modified=instant_of(outcome.last_updated),
         outcome=outcome_text(outcome) if call.preferences.returned == "OperationOutcome" else b"",
     )
-    if call.preferences.returned != "representation" or outcome.action not in ("created", "updated"):
+    if call.preferences.returned != "representation" or deletes:
         return entry
     stored = await call.repository.vread(outcome.type, outcome.id, outcome.version, call.access)
     return entry._replace(text=stored.text, full_url=f"{call.base}/{outcome.type}/{outcome.id}")
@@ -97,6 +103,6 @@ TRANSACTION = Interaction(
     summary="Do all that a transaction or batch Bundle asks for; of a transaction all or nothing",
     body="bundle",
     headers=("Prefer",),
-    errors=(404, 410, 412, 413, 415),
+    errors=(404, 409, 410, 412, 413, 415, 422),
 )
 BATCH = replace(TRANSACTION, code="batch")

@@ -158,6 +158,8 @@ def test_prefixes_say_where_the_instant_of_the_last_update_lies(text: str, expec
         ("_has:Nothing:patient:code", "x"),
         ("_has:Group:managing-entity:code", "x"),
         ("subject.", "x"),
+        ("subject:Patient.birthdate", "soon"),
+        ("_has:Provenance:target:recorded", "soon"),
         ("_count", "-1"),
         ("_count", "many"),
         ("_count", "²"),
@@ -194,6 +196,7 @@ def test_a_value_that_cannot_be_read_is_refused_by_name(name: str, value: str) -
         ("value-string:not", "a"),
         ("subject:Observation", "a"),
         ("subject:Observation.code", "a"),
+        ("subject:Patient.birthdate:exact", "2000"),
         ("code-value-quantity:missing", "true"),
         ("code-value-quantity:not", "a$1"),
         ("_id:exact", "a"),
@@ -289,6 +292,24 @@ def test_a_search_that_asks_too_much_is_refused(name: str, value: str) -> None:
     with pytest.raises(TooCostly) as refused:
         observation((name, value))
     assert refused.value.issues[0].code == "too-costly"
+    assert refused.value.issues[0].expression == (f"http.{name[:40].partition(':')[0]}",)
+
+
+@pytest.mark.rule("ERR-3")
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("name", "name eq", "name xx a", "(name eq a", "name eq a)", "name eq a or", "not name eq a", 'name eq "a'),
+        *("name eq )", "foo eq a", "gender co a", "birthdate sw 19", "birthdate ge soon", "gender pr maybe", "1a eq b"),
+        *("name[use eq official].given eq a", "name:exact eq a", "subject.foo eq a", "(" * 20 + "name eq a" + ")" * 20),
+        *("gender eq a or " * 200 + "gender eq b", "_text eq a", "phonetic eq a", "name eq --", "birthdate po x"),
+    ],
+)
+def test_a_filter_that_cannot_be_read_is_refused_and_never_left_out(text: str) -> None:
+    with pytest.raises(FhirError) as refused:
+        parse_query("Patient", [("_filter", text)])
+    assert refused.value.status == 400
+    assert refused.value.issues[0].expression
 
 
 def test_so_are_too_many_parameters() -> None:
