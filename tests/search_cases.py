@@ -356,7 +356,7 @@ LINK_CASES = [
         ("CHN-1", "device.device-name=kyph", "o1"),
         ("CHN-1", "has-member:Observation.patient.name=pet", "o2"),
         ("CHN-1", "derived-from:Observation.has-member:Observation.patient.name=pet", "o3"),
-        ("CHN-2", "patient.name=pet&patient.gender=female", ""),
+        ("CHN-1", "patient.name=pet&patient.gender=female", ""),
         ("CHN-1 AND-1", "patient.name=pet,quint", "o1 o2"),
         ("TOK-4", "code:text=c react", "o2"),
         ("TOK-4", "code:text=c-reactive", "o2"),

@@ -17,7 +17,7 @@ from fhir_service.api.content_negotiation import FHIR_JSON, FHIR_XML, FORM
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.operation_input import Input
 from fhir_service.search.offered import search_parameters
-from fhir_service.workflows.patch_resource import JSON_PATCH, MERGE_PATCH
+from fhir_service.workflows.patch_resource import JSON_PATCH, MERGE_PATCH, XML_PATCH
 
 Schema = dict[str, Any]
 
@@ -32,7 +32,8 @@ _BODIES: dict[str, dict[str, str]] = {
     "bundle": dict.fromkeys(_FHIR, "Bundle"),
     "form": {FORM: "Form"},
     "parameters": dict.fromkeys(_FHIR, "Parameters"),
-    "patch": {JSON_PATCH: "JsonPatch", MERGE_PATCH: "MergePatch"} | dict.fromkeys(_FHIR, "Parameters"),
+    "patch": {JSON_PATCH: "JsonPatch", MERGE_PATCH: "MergePatch", XML_PATCH: "XmlPatch"}
+    | dict.fromkeys(_FHIR, "Parameters"),
 }
 _OF_ALL = ("_format", "_pretty")
 _OF_A_READ = ("_summary", "_elements")
@@ -227,6 +228,7 @@ def _schemas() -> Schema:
         "OperationOutcome": resource("What is wrong, issue by issue", issue=objects),
         "Parameters": resource("The inputs of an operation, or the operations of a FHIRPath Patch", parameter=objects),
         "JsonPatch": {"type": "array", "items": {"type": "object"}, "description": "JSON Patch (RFC 6902)"},
+        "XmlPatch": {"type": "string", "description": "XML Patch (RFC 5261)"},
         "MergePatch": {"type": "object", "description": "JSON Merge Patch (RFC 7396)"},
         "Xml": {"type": "string", "description": "A resource in XML (http://hl7.org/fhir/R4/xml.html)"},
         "Form": {"type": "object", "additionalProperties": {"type": "string"}},

@@ -80,5 +80,11 @@ COMMON: dict[str, Callable[[Reading, Sequence[str]], AnyCriterion]] = {
     "_content": _content,
     "_list": _list,
 }
-COMMON_TYPES = {"_id": "token", "_lastUpdated": "date", "_text": "string", "_content": "string"}
-"""Those that definitions describe, with their search type."""
+COMMON_TYPES = {
+    "_id": "token",
+    "_lastUpdated": "date",
+    "_text": "string",
+    "_content": "string",
+    "_filter": "special",
+}
+"""Those that definitions describe, with their search type; `search.filter_criteria` reads the last."""

@@ -23,6 +23,7 @@ from fhir_service.fhir.parameters import read_parameters
 from fhir_service.patching.fhirpath_patch import fhirpath_patch
 from fhir_service.patching.json_patch import json_patch
 from fhir_service.patching.merge_patch import merge_patch
+from fhir_service.patching.xml_patch import xml_patch
 from fhir_service.search.condition import type_of
 from fhir_service.search.query import Query
 from fhir_service.storage.repository import Outcome, Repository, Stored, Transaction, Update
@@ -32,9 +33,10 @@ from fhir_service.workflows.accept_resource import in_thread_if_large
 
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
+XML_PATCH = "application/xml-patch+xml"
 FHIR_JSON = "application/fhir+json"
 FHIR_XML = "application/fhir+xml"
-PATCH_TYPES = (JSON_PATCH, MERGE_PATCH, FHIR_JSON, FHIR_XML, "application/json")
+PATCH_TYPES = (JSON_PATCH, MERGE_PATCH, XML_PATCH, FHIR_JSON, FHIR_XML, "application/json")
 _TRIES = 5
 """Before a patch without If-Match gives up against other writers."""
 _PER_OPERATION = 1000
@@ -57,7 +59,7 @@ class Patch(Protocol):
 
 
 def read_patch(media_type: str, body: bytes) -> Patch:
-    """The patch in a body of that media type (lower case, without parameters); of XML the JSON that says the same.
+    """The patch in a body of that media type (lower case, without parameters); of FHIR XML the JSON that says the same.
 
     `application/json` may hold any kind: an array is a JSON Patch, a Parameters resource a FHIRPath Patch, any other
     object a merge patch. Raises MalformedContent, UnsupportedMediaType.
@@ -65,6 +67,8 @@ def read_patch(media_type: str, body: bytes) -> Patch:
     if media_type not in PATCH_TYPES:
         text = f"Content-Type is '{media_type[:80]}'; a patch is one of {', '.join(PATCH_TYPES)}"
         raise UnsupportedMediaType(text)
+    if media_type == XML_PATCH:
+        return xml_patch(body)
     document = read_json(body)
     is_parameters = isinstance(document, dict) and document.get("resourceType") == "Parameters"
     if media_type in (FHIR_JSON, FHIR_XML) or (media_type == "application/json" and is_parameters):

@@ -56,6 +56,19 @@ async def test_pat_1_every_kind_of_patch_makes_the_next_version(client: Client) 
         assert "active" not in (await client.get(f"{url}/_history/1")).json()
 
 
+@pytest.mark.rule("PAT-1")
+async def test_pat_1_an_xml_patch_is_done_on_the_xml_of_the_resource(client: Client) -> None:
+    url = await stored(client, name=[{"text": "Anna"}], text={"status": "generated", "div": DIV})
+    sel = "<replace sel=\"f:Patient/f:name[f:text/@value='Anna']/f:text/@value\">Berta</replace>"
+    for replacement, status in ((sel, 200), (sel, 422)):
+        body = f'<diff xmlns:f="http://hl7.org/fhir">{replacement}</diff>'
+        answer = await client.patch(url, content=body, headers={"content-type": "application/xml-patch+xml"})
+        assert answer.status_code == status
+    made = (await client.get(url)).json()
+    assert (made["name"], made["meta"]["versionId"]) == ([{"text": "Berta"}], "2")
+    assert "text" not in made
+
+
 def xml_part(name: str, kind: str, value: str) -> str:
     return f'<part><name value="{name}"/><value{kind} value="{value}"/></part>'
 
@@ -79,7 +92,7 @@ async def test_pat_1_a_fhirpath_patch_may_be_xml(client: Client) -> None:
 
 @pytest.mark.rule("PAT-1")
 async def test_pat_1_a_body_that_is_no_patch_is_415_and_told_what_is(idle_client: Client) -> None:
-    for content_type in ("application/xml-patch+xml", "text/plain", ""):
+    for content_type in ("application/xml", "text/plain", ""):
         headers = {"content-type": content_type}
         answer = await idle_client.patch("/fhir/Patient/a", content=b"<diff/>", headers=headers)
         assert answer.status_code == 415

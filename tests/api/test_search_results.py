@@ -242,7 +242,7 @@ async def test_totals_count_matches_and_not_includes(client: Client) -> None:
         assert (counted["total"], "entry" in counted) == (1, False)
 
 
-@pytest.mark.rule("ERR-4")
+@pytest.mark.rule("ERR-4", "SRC-5")
 async def test_a_parameter_without_value_is_told_and_refused_by_nobody(client: Client) -> None:
     answer = await client.get("/fhir/Patient?gender=", headers={"prefer": "handling=strict"})
     assert answer.status_code == 200
@@ -258,6 +258,7 @@ async def test_a_parameter_without_value_is_told_and_refused_by_nobody(client: C
         ("code=" + ",".join(map(str, range(1001))), "code"),
     ],
 )
+@pytest.mark.rule("SRC-5")
 async def test_a_search_that_asks_too_much_is_refused(idle_client: Client, query: str, parameter: str) -> None:
     answer = await idle_client.get(f"/fhir/Observation?{query}")
     assert answer.status_code == 400
@@ -278,3 +279,30 @@ async def test_a_list_and_deep_chains_are_searched(connect: Any) -> None:
         assert keys(await get(client, "/Patient?_list=none")) == []
         chain = "derived-from:Observation.has-member:Observation.subject:Patient.link:Patient.name=x"
         assert keys(await get(client, f"/Observation?{chain}")) == []
+
+
+@pytest.mark.rule("TOK-6", "TOK-7")
+async def test_codes_are_searched_by_value_sets_and_hierarchies(client: Client) -> None:
+    ours = "https://vertebral-augmentation.example.org/fhir"
+    system = f"{ours}/CodeSystem/complication"
+    codes = {"a": f"{system}|arterial-cement-embolism", "b": f"{system}|adjacent-fracture", "c": "http://elsewhere|x"}
+    await put_all(client, [patient(id="p")])
+    await put_all(
+        client,
+        [
+            {
+                "resourceType": "Condition",
+                "id": name,
+                "subject": {"reference": "Patient/p"},
+                "code": {"coding": [dict(zip(("system", "code"), code.split("|"), strict=True))]},
+            }
+            for name, code in codes.items()
+        ],
+    )
+    known = f"{ours}/ValueSet/complication"
+    assert keys(await get(client, f"/Condition?code:in={known}")) == ["Condition/a", "Condition/b"]
+    assert keys(await get(client, f"/Condition?code:not-in={known}")) == ["Condition/c"]
+    assert keys(await get(client, f"/Condition?code:below={codes['a']}")) == ["Condition/a"]
+    assert keys(await get(client, f"/Condition?code:above={codes['b']}")) == ["Condition/b"]
+    for query in ("code:in=http://elsewhere/vs", f"code:below={codes['c']}", "code:below=x"):
+        assert issues(await client.get(f"/fhir/Condition?{query}"))[0]["expression"] == ["http.code"]

@@ -464,6 +464,7 @@ def test_every_parameter_that_is_offered_can_be_used(kind: str) -> None:
         "number": "1",
         "quantity": "1",
         "composite": "a$2024",
+        "special": "_id eq a",
     }
     offered = search_parameters(kind)
     assert {"_id", "_lastUpdated", "_tag", "_text", "identifier"} - {one.name for one in offered} <= {"identifier"}
