@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from api_client import Client, issues
+from api_client import Client, issues, observation
 
 from fhir_service.definitions.catalogue import DEFAULT_BASE, Kind, catalogue
 from fhir_service.fhir.json_text import encode
@@ -160,10 +160,20 @@ class TestExpand:
         assert (await post(idle_client, "ValueSet/$expand", other)).status_code == 400
 
     async def test_inputs_are_of_their_kind_and_stand_in_the_body(self, idle_client: Client) -> None:
-        for item in (Parameter("url", "Boolean", True), Parameter("count", "String", "5"), Parameter("url")):
+        for item in (
+            Parameter("url", "Boolean", True),
+            Parameter("count", "String", "5"),
+            Parameter("url"),
+        ):
             answer = await post(idle_client, "ValueSet/$expand", item)
             assert answer.status_code == 400
             assert issues(answer)[0]["expression"] == [f"Parameters.parameter.where(name = '{item.name}')"]
+        for item in (
+            Parameter("url", "Uri", 5),
+            Parameter("exclude-system", "Canonical", ["x"]),
+            Parameter("count", "Integer", True),
+        ):
+            assert (await post(idle_client, "ValueSet/$expand", item)).status_code == 400
         answer = await post(idle_client, f"ValueSet/$expand?url={COMPLICATIONS}")
         assert answer.status_code == 400
         assert issues(answer)[0]["expression"] == ["http.url"]
@@ -227,6 +237,9 @@ class TestValidateCode:
         }
         items = [Parameter("codeSystem", resource=encode(system)), Parameter("code", "Code", "a")]
         assert told(await post(idle_client, "CodeSystem/$validate-code", *items)).flag("result") is False
+        nameless = {name: value for name, value in system.items() if name != "url"}
+        refused = [Parameter("codeSystem", resource=encode(nameless)), Parameter("code", "Code", "a")]
+        assert (await post(idle_client, "CodeSystem/$validate-code", *refused)).status_code == 400
         items.append(Parameter("abstract", "Boolean", True))
         assert told(await post(idle_client, "CodeSystem/$validate-code", *items)).flag("result") is True
 
@@ -389,3 +402,40 @@ async def test_the_types_have_operations_and_nothing_else(idle_client: Client, k
     answer = await idle_client.get(f"/fhir/{kind}/$nothing")
     assert answer.status_code == 404
     assert (await idle_client.request("DELETE", "/fhir/ValueSet/$expand")).status_code == 405
+
+
+@pytest.mark.rule("TOK-6", "TOK-7")
+async def test_searches_use_the_value_sets_and_hierarchies_that_are_held(client: Client) -> None:
+    codes = {"ours": (COMPLICATION, "death"), "theirs": (OBSERVATION_VALUE, "SUBSETTED"), "none": ("urn:x", "death")}
+    for name, (system, code) in codes.items():
+        body = observation(id=name) | {"code": {"coding": [coding(system, code)]}}
+        assert (await client.put(f"/fhir/Observation/{name}", json=body)).status_code == 201
+    searches = {
+        f"code:in={COMPLICATIONS}": {"ours"},
+        f"code:not-in={COMPLICATIONS}": {"theirs", "none"},
+        f"code:below={OBSERVATION_VALUE}|_SecurityObservationValue": {"theirs"},
+        f"code:above={COMPLICATION}|death": {"ours"},
+    }
+    for query, expected in searches.items():
+        answer = await client.get(f"/fhir/Observation?{query}")
+        assert {entry["resource"]["id"] for entry in answer.json()["entry"]} == expected, query
+
+
+async def test_questions_and_answers_may_be_xml(idle_client: Client) -> None:
+    asked = (
+        '<Parameters xmlns="http://hl7.org/fhir"><parameter><name value="url"/>'
+        f'<valueUri value="{COMPLICATIONS}"/></parameter></Parameters>'
+    )
+    headers = {"content-type": "application/fhir+xml", "accept": "application/fhir+xml"}
+    answer = await idle_client.post("/fhir/ValueSet/$expand", content=asked, headers=headers)
+    assert answer.status_code == 200
+    assert '<code value="cement-leakage-intradural"/>' in answer.text
+    assert answer.headers["content-type"] == "application/fhir+xml"
+
+
+async def test_a_batch_may_ask(idle_client: Client) -> None:
+    urls = ("CodeSystem/$lookup?system=urn:nobody&code=x", f"ValueSet/$expand?url={COMPLICATIONS}&count=1")
+    entries = [{"request": {"method": "GET", "url": url}} for url in urls]
+    answer = await idle_client.post("/fhir", json={"resourceType": "Bundle", "type": "batch", "entry": entries})
+    assert [entry["response"]["status"][:3] for entry in answer.json()["entry"]] == ["404", "200"]
+    assert answer.json()["entry"][1]["resource"]["expansion"]["total"] == 23

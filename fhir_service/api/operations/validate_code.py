@@ -75,6 +75,9 @@ async def validate_in_system(call: Call) -> Answer:
         resource = meant(call, asked, held.code_system_resources, "CodeSystem", sent="codeSystem")
         assert resource is not None  # noqa: S101  # it is said which
         url = resource.get("url", "")
+        if not url:
+            text = "codeSystem needs its url, so that codes can be said to be of it"
+            raise InvalidParameter(text, expression=(asked.place("codeSystem"),))
         if "codeSystem" in asked:
             code_systems = CodeSystems({url: resource})
     codings = [_in_system(asked, coding, url) for coding in coded_input(asked, system="url", any_system=True)]
