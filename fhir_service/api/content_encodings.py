@@ -50,11 +50,8 @@ class Compression:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        accepted = (
-            [value for name, value in scope["headers"] if name == b"accept-encoding"] if "headers" in scope else []
-        )
-        coding = chosen_coding(b",".join(accepted).decode("latin-1")) if accepted else ""
-        if scope["type"] != "http" or not coding:
+        coding = _coding_for(scope) if scope["type"] == "http" else ""
+        if not coding:
             await self._app(scope, receive, send)
             return
         start: Message | None = None
@@ -72,6 +69,11 @@ class Compression:
             await send(message)
 
         await self._app(scope, receive, compressing_send)
+
+
+def _coding_for(scope: Scope) -> str:
+    accepted = [value for name, value in scope["headers"] if name == b"accept-encoding"]
+    return chosen_coding(b",".join(accepted).decode("latin-1")) if accepted else ""
 
 
 async def _compressed(start: Message, message: Message, coding: str) -> Message:

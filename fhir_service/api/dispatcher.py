@@ -15,13 +15,10 @@ from fhir_service.api.content_negotiation import PLAIN, format_of, wanted_format
 from fhir_service.api.error_responses import NotAllowed
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.presentation import asked_subset, in_format, in_part
-from fhir_service.fhir.errors import HeadersTooLarge, NotFound, UnknownType, UriTooLong
+from fhir_service.fhir.errors import NotFound, UnknownType
 from fhir_service.fhir.references import ID
 
 Key = tuple[str, ...]
-
-MAX_URL_BYTES = 32 * 1024
-MAX_HEADER_BYTES = 64 * 1024
 
 
 class FhirDispatcher:
@@ -40,7 +37,6 @@ class FhirDispatcher:
         if scope["type"] != "http" or not (path == self._prefix or path.startswith(f"{self._prefix}/")):
             await self._app(scope, receive, send)
             return
-        _require_moderate_size(scope)
         accept = b",".join([value for name, value in scope["headers"] if name == b"accept"]).decode("latin-1")
         query = scope["query_string"].decode("latin-1")
         wanted = wanted_format(accept, query)
@@ -118,14 +114,6 @@ class FhirDispatcher:
             return configured
         host = next((value for name, value in scope["headers"] if name == b"host"), b"localhost").decode("latin-1")
         return f"{scope['scheme']}://{host}{self._prefix}"
-
-
-def _require_moderate_size(scope: Scope) -> None:
-    """Raises UriTooLong, HeadersTooLarge. What sits before this, a proxy or the HTTP server, may refuse earlier."""
-    if len(scope["path"]) + len(scope["query_string"]) > MAX_URL_BYTES:
-        raise UriTooLong(f"the address is longer than {MAX_URL_BYTES:,} bytes; send the parameters by POST to _search")
-    if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADER_BYTES:
-        raise HeadersTooLarge(f"the header fields are larger than {MAX_HEADER_BYTES:,} bytes together")
 
 
 def _begins_with_type(segments: list[str]) -> bool:

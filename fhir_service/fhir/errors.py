@@ -112,18 +112,6 @@ class TooLarge(FhirError):
     status, code = 413, "too-long"
 
 
-class UriTooLong(FhirError):
-    """The address is over the limit (414)."""
-
-    status, code = 414, "too-long"
-
-
-class HeadersTooLarge(FhirError):
-    """The header fields are over the limit (431)."""
-
-    status, code = 431, "too-long"
-
-
 class UnsupportedMediaType(FhirError):
     """The body is of a type this server does not read (415)."""
 
