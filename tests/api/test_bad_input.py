@@ -105,6 +105,7 @@ async def test_a_body_at_the_limit_is_read(connect) -> None:
 @pytest.mark.parametrize(
     "path", ["Patient/a b", "Patient/a_b", "Patient/%00", "Patient/" + "x" * 65, "Patient/é", "Patient/%FF"]
 )
+@pytest.mark.rule("GEN-2")
 async def test_an_id_that_is_none_names_nothing(idle_client: Client, path: str) -> None:
     for method in ("GET", "DELETE", "HEAD"):
         answer = await idle_client.request(method, f"/fhir/{path}")

@@ -103,6 +103,7 @@ async def test_read_3_the_version_the_client_has_is_304_without_body(client: Cli
 
 
 @pytest.mark.rule("VREAD-1")
+@pytest.mark.rule("GEN-10")
 async def test_vread_1_every_version_stays_readable(client: Client) -> None:
     number = await created(client, gender="female")
     await client.put(f"/fhir/Patient/{number}", json=patient(id=number, gender="male"))

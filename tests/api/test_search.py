@@ -152,6 +152,7 @@ async def test_tot_1_total_is_there_where_it_is_free_or_asked_for(client: Client
 
 
 @pytest.mark.rule("ERR-1")
+@pytest.mark.rule("SRC-5")
 async def test_err_1_an_unknown_parameter_is_reported_and_not_passed_over(client: Client) -> None:
     await filled(client, 2)
     bundle = (await client.get("/fhir/Patient?colour=blue")).json()

@@ -100,6 +100,7 @@ MALFORMED = [
 
 @pytest.mark.rule("ERR-3")
 @pytest.mark.parametrize(("resource_type", "name", "value"), MALFORMED)
+@pytest.mark.rule("SRC-5")
 async def test_a_malformed_value_is_named(client: Client, resource_type: str, name: str, value: str) -> None:
     answer = await client.get(f"/fhir/{resource_type}", params={name: value})
     refused(answer, 400, f"http.{name.partition(':')[0]}")
