@@ -263,7 +263,7 @@ def _with_repository(settings: Settings, work: Callable[[Repository], Awaitable[
     from fhir_service.storage.repository import NewerDatabase, UnusableDatabaseUrl, open_repository
 
     async def run() -> T:
-        repository = await open_repository(settings.database_url, base=settings.public_base_url or None)
+        repository = await open_repository(settings.database_url, base=settings.own_address)
         try:
             return await work(repository)
         finally:

@@ -27,6 +27,9 @@ SERVED_TYPES = (
     "Provenance",
 )
 _RESOURCE_TYPE = re.compile(r"[A-Z][A-Za-z]+")
+FHIR_PREFIX = "/fhir"
+"""Where the FHIR API begins."""
+_HTTP_PORT = 80
 _BASE_URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?")
 
 
@@ -46,7 +49,7 @@ class Settings(BaseSettings):
     public_base_url: str = Field(
         "",
         description="FHIR base that links and Location show, such as `https://registry.example.org/fhir`; empty: what "
-        "the client asked for.",
+        "the client asked for. Absolute references that begin with it are to resources of this server.",
     )
     host: str = Field("127.0.0.1", description="Address to listen on; loopback only, until access control is set up.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
@@ -89,6 +92,12 @@ class Settings(BaseSettings):
         if self.default_page_size > self.max_page_size:
             raise ValueError("default_page_size is larger than max_page_size")
         return self
+
+    @property
+    def own_address(self) -> str:
+        """The FHIR base under which an absolute reference means a resource of this server, where no client says it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_base_url or f"http://{host}{f':{self.port}' if self.port != _HTTP_PORT else ''}{FHIR_PREFIX}"
 
 
 def read_settings() -> Settings:

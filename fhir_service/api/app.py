@@ -21,10 +21,8 @@ from fhir_service.api.openapi import openapi_of
 from fhir_service.api.pages import documentation, health, home
 from fhir_service.api.request_id import RequestId
 from fhir_service.api.routes import INTERACTIONS
-from fhir_service.settings import Settings
+from fhir_service.settings import FHIR_PREFIX, Settings
 from fhir_service.storage.repository import Repository, open_repository
-
-FHIR_PREFIX = "/fhir"
 
 
 def create_app(settings: Settings, repository: Repository | None = None) -> FastAPI:
@@ -36,7 +34,7 @@ def create_app(settings: Settings, repository: Repository | None = None) -> Fast
         if repository is not None:
             yield
             return
-        service.open_repository = await open_repository(settings.database_url, base=settings.public_base_url or None)
+        service.open_repository = await open_repository(settings.database_url, base=settings.own_address)
         try:
             yield
         finally:

@@ -81,9 +81,9 @@ class Call:
     form: Pairs | None = None
     """The parameters of a form, once it was read."""
 
-    @property
+    @cached_property
     def repository(self) -> Repository:
-        return self.service.repository
+        return self.service.repository.under(self.base)
 
     @property
     def settings(self) -> Settings:

@@ -18,8 +18,8 @@ from fhir_service.search.prefixes import prefixed
 from fhir_service.search.query_faults import invalid, unsupported
 from fhir_service.search.query_text import split, unescaped
 from fhir_service.search.reading import Reading
-from fhir_service.search.string_criteria import words_criterion
 from fhir_service.search.terms import link_scope
+from fhir_service.search.words_criteria import words_criterion
 
 
 def _ids(_reading: Reading, values: Sequence[str]) -> AnyCriterion:

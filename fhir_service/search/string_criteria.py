@@ -1,4 +1,4 @@
-"""String and uri parameters (rest-rules STR-1, STR-2, URI-1), and the words of `_text` and `_content`."""
+"""String and uri parameters (rest-rules STR-1, STR-2, URI-1)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from fhir_service.search import terms
-from fhir_service.search.criteria import AllOf, AnyCriterion, AnyOf, HasTerm, HasText, HasWords
+from fhir_service.search.criteria import AllOf, AnyCriterion, AnyOf, HasTerm, HasText
 from fhir_service.search.parameters import IndexedParameter
 from fhir_service.search.query_faults import invalid, too_costly, unsupported_modifier
 from fhir_service.search.query_text import unescaped
@@ -16,7 +16,6 @@ from fhir_service.search.text_folding import folded, sounds
 STRING_MODIFIERS = ("", "exact", "contains")
 URI_MODIFIERS = ("", "below", "above")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
-_WORD = re.compile(r"[^\W_]+")
 _LONGEST_ABOVE = 500
 """Characters of a URL whose beginnings are looked for, one by one."""
 
@@ -80,14 +79,3 @@ def _beginnings(name: str, uri: str) -> list[str]:
         raise too_costly(name, f"a URL with :above has at most {_LONGEST_ABOVE} characters")
     scheme = uri.index("://") + 3
     return [uri[:end] for end in range(scheme + 1, len(uri) + 1)]
-
-
-def words_criterion(name: str, values: Sequence[str]) -> HasWords:
-    """`_text` and `_content`: all words of one value. Raises InvalidParameter."""
-    found = []
-    for value in values:
-        words = tuple(dict.fromkeys(_WORD.findall(unescaped(value))))
-        if not words:
-            raise invalid(name, f"'{value}' has no word to search for")
-        found.append(words)
-    return HasWords("narrative" if name == "_text" else "content", tuple(found))

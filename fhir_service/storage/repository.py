@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from copy import copy
 from functools import partial
 from typing import TypeVar
 
@@ -102,6 +103,15 @@ class Repository:
         self._base = base
         self._writer = Writer(database)
         self._writer.start()
+
+    def under(self, base: str) -> Repository:
+        """The same store for a client that knows this server by that address: what it writes refers to resources here
+        where an absolute reference begins with it (REF-1)."""
+        if base == self._base:
+            return self
+        other = copy(self)
+        other._base = base
+        return other
 
     async def close(self) -> None:
         await self._writer.stop()

@@ -238,3 +238,25 @@ async def test_a_form_has_to_be_announced_as_one(idle_client: Client) -> None:
     answer = await idle_client.post("/fhir/Patient/_search", content=b"{}")
     assert answer.status_code == 415
     assert issues(answer)[0]["code"] == "not-supported"
+
+
+@pytest.mark.rule("BASE-1")
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("(bone OR liver) and metastases", ["both", "bone"]),
+        ("liver or edema", ["both", "edema"]),
+        ("bone metastases", ["bone"]),
+    ],
+)
+async def test_base_1_words_of_the_narrative_are_joined_by_and_and_or(
+    client: Client, words: str, found: list[str]
+) -> None:
+    texts = {"bone": "Bone metastases", "both": "metastases of the liver", "edema": "bone edema"}
+    for name, text in texts.items():
+        div = f'<div xmlns="http://www.w3.org/1999/xhtml">{text}</div>'
+        body = patient(id=name, text={"status": "generated", "div": div})
+        assert (await client.put(f"/fhir/Patient/{name}", json=body)).status_code == 201
+    for parameter in ("_text", "_content"):
+        answer = await client.get("/fhir/Patient", params={parameter: words})
+        assert sorted(ids(answer.json())) == sorted(found), answer.text

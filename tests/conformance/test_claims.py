@@ -286,7 +286,7 @@ def called(row: Interaction) -> dict[str, Any]:
 
 
 @pytest.mark.rule("OPS-1")
-@pytest.mark.parametrize("row", operation_rows())
+@pytest.mark.parametrize("row", list(operation_rows()))
 async def test_every_operation_answers(told_client: Client, row: Interaction) -> None:
     resource_type = sorted(row.types)[0] if row.types else "Patient"
     held = HELD.get(row.own_type, "a").rpartition("/")[2]
