@@ -18,7 +18,7 @@ from fhir_service.formats.xml_members import FHIR_NAMESPACE
 from fhir_service.formats.xml_reader import json_from_xml
 from fhir_service.formats.xml_writer import xml_from_json
 from fhir_service.patching.faults import PatchFault
-from fhir_service.patching.xml_selectors import Found, Selector
+from fhir_service.patching.xml_selectors import ATTRIBUTE, Found, Selector
 
 _MAX_DEPTH = 200
 _PLACES = ("", "prepend", "before", "after")
@@ -128,7 +128,7 @@ def _operation(index: int, sent: Element, namespaces: Mapping[str, str]) -> Oper
     place, kind = sent.get("pos", ""), sent.get("type", "")
     if name not in _OPERATIONS:
         raise MalformedContent(f"operation {index} of the patch is {name[:80]}; it has to be {', '.join(_OPERATIONS)}")
-    if place not in _PLACES or (kind and not kind.startswith("@")):
+    if place not in _PLACES or (kind and not ATTRIBUTE.fullmatch(kind)):
         text = "pos has to be prepend, before or after, and type an attribute such as @value"
         raise MalformedContent(f"operation {index} of the patch: {text}")
     selector = Selector(sent.get("sel", ""), namespaces)

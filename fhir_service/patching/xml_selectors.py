@@ -17,7 +17,7 @@ from fhir_service.patching.faults import PatchFault
 
 _NAME = r"(?:[A-Za-z_][\w.-]*:)?[A-Za-z_][\w.-]*"
 _STEP = re.compile(rf"(\*|{_NAME})((?:\[(?:[^\[\]'\"]|'[^']*'|\"[^\"]*\")*\])*)(?:/|$)")
-_ATTRIBUTE = re.compile(r"@([A-Za-z_][\w.-]*)")
+ATTRIBUTE = re.compile(r"@([A-Za-z_][\w.-]*)")
 _PREDICATE = re.compile(r"\[((?:[^\[\]'\"]|'[^']*'|\"[^\"]*\")*)\]")
 _CONDITION = re.compile(rf"((?:{_NAME}/)*)(?:@([A-Za-z_][\w.-]*)|({_NAME}))(?:\s*=\s*('[^']*'|\"[^\"]*\"))?")
 _LONGEST = 1000
@@ -49,7 +49,7 @@ class Selector:
         self.attribute = ""
         rest = self.text.removeprefix("/")
         while rest and len(self.text) <= _LONGEST:
-            if self.steps and (last := _ATTRIBUTE.fullmatch(rest)):
+            if self.steps and (last := ATTRIBUTE.fullmatch(rest)):
                 self.attribute = last[1]
                 return
             step = _STEP.match(rest)

@@ -136,6 +136,8 @@ def test_what_is_no_resource_afterwards_is_refused_with_what_is_wrong(sent: str)
         (DIFF % '<remove sel="f:Patient/"/>').encode()[:-1],
         (DIFF % '<add sel="f:Patient" pos="within"/>').encode(),
         (DIFF % '<add sel="f:Patient" type="namespace::x"/>').encode(),
+        (DIFF % '<add sel="f:Patient" type="@{abc">v</add>').encode(),
+        (DIFF % '<add sel="f:Patient" type="@a b">v</add>').encode(),
         (DIFF % f'<remove sel="{"f:a/" * 500}f:b"/>').encode(),
         b"<d>" * 3000,
     ],
