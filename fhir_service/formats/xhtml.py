@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
@@ -12,6 +12,8 @@ from fhir_service.formats.xml_members import XHTML_NAMESPACE
 
 _START = re.compile(r"<div(?=[\s/>])")
 _ENTITY = re.compile(r"&([A-Za-z][A-Za-z0-9]*);")
+_ACTIVE = frozenset({"base", "body", "button", "embed", "form", "frame", "frameset", "head", "iframe", "input", "link"})
+_ACTIVE |= {"object", "script", "select", "textarea"}
 _OF_XML = frozenset({"amp", "lt", "gt", "quot", "apos"})
 
 
@@ -35,6 +37,25 @@ def as_element(text: str) -> str:
     except expat.ExpatError as error:
         raise NotXhtml(f"it is not well-formed: {expat.ErrorString(error.code)}") from None
     raise NotXhtml(f"its outermost element has to be a div in the namespace {XHTML_NAMESPACE}")
+
+
+def narrative_fault(text: str) -> str:
+    """Why this cannot be a narrative; empty where it can. It has to be XHTML, or no XML client could be given it, and
+    may do nothing but say something (R4 narrative.html: no scripts, forms, frames, objects, event attributes)."""
+    try:
+        _parse(as_element(text).encode(), _refuse_active)
+    except NotXhtml as fault:
+        return str(fault)
+    return ""
+
+
+def _refuse_active(name: str, attributes: dict[str, str]) -> None:
+    element = name.rpartition(" ")[2].lower()
+    if element in _ACTIVE:
+        raise NotXhtml(f"a narrative has no <{element}>")
+    for attribute, value in attributes.items():
+        if attribute.lower().startswith("on") or "".join(value.split()).lower().startswith("javascript:"):
+            raise NotXhtml(f"<{element[:40]}> has the attribute {attribute[:40]}, which would run a script")
 
 
 def is_div(text: bytes) -> bool:
@@ -81,11 +102,19 @@ def rewritten(text: str, namespaces: Mapping[str, str]) -> str:
     return "".join(parts)
 
 
-def _parse(text: bytes) -> str:
-    """The name of the outermost element, with its namespace. Raises ExpatError, NotXhtml for a document type."""
+def _parse(text: bytes, look_at: Callable[[str, dict[str, str]], None] | None = None) -> str:
+    """The name of the outermost element, with its namespace; `look_at` gets each element and its attributes. Raises
+    ExpatError, NotXhtml for a document type, and what `look_at` does."""
     names: list[str] = []
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        if not names:
+            names.append(name)
+        if look_at is not None:
+            look_at(name, attributes)
+
     parser = expat.ParserCreate("utf-8", " ")
-    parser.StartElementHandler = lambda name, _: names.append(name) if not names else None
+    parser.StartElementHandler = start
     parser.StartDoctypeDeclHandler = _refuse_doctype
     parser.Parse(text, True)
     return names[0]

@@ -14,6 +14,7 @@ from typing import Any
 from fhir_service.definitions.elements import resource_types
 from fhir_service.fhir.errors import Issue, MalformedContent
 from fhir_service.validation.json_text import read_json
+from fhir_service.validation.narratives import narrative_issues
 from fhir_service.validation.schema_validators import validator
 from fhir_service.validation.walk import walk
 
@@ -30,7 +31,8 @@ def is_valid(resource: object) -> bool:
 
 
 def findings(resource: object) -> list[Issue]:
-    """Everything that is wrong in the structure of a resource, in one pass; none where `is_valid`.
+    """Everything that is wrong in the structure of a resource, in one pass; where `is_valid`, what is wrong with its
+    narratives.
 
     Text that cannot be read as JSON gives one fatal finding. Every other finding is an error with a FHIRPath
     expression, a rule key (`structure.…`) and a text that says what to mend. At most walk.MOST_FINDINGS are listed.
@@ -41,7 +43,7 @@ def findings(resource: object) -> list[Issue]:
         except MalformedContent as error:
             return list(error.issues)
     if is_valid(resource):
-        return []
+        return narrative_issues(resource)
     return walk(resource) or [_unexplained(resource)]
 
 

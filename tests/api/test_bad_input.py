@@ -46,6 +46,47 @@ async def test_a_body_that_is_no_such_resource_is_400(idle_client: Client, metho
     assert (await idle_client.get("/fhir/Patient?_summary=count")).json()["total"] == 0
 
 
+NAMESPACE = "http://www.w3.org/1999/xhtml"
+
+
+@pytest.mark.rule("CRE-3", "UPD-5")
+@pytest.mark.parametrize(
+    "div",
+    [
+        "no element",
+        f'<div xmlns="{NAMESPACE}">a<br></div>',
+        f'<div xmlns="{NAMESPACE}">a</div><p/>',
+        '<div xmlns="http://example.org">a</div>',
+        '<!DOCTYPE div [<!ENTITY e "x">]><div>&e;</div>',
+        f'<div xmlns="{NAMESPACE}"><script>alert(1)</script></div>',
+        f'<div xmlns="{NAMESPACE}"><h:IFRAME xmlns:h="{NAMESPACE}"/></div>',
+        f'<div xmlns="{NAMESPACE}"><p onClick="x()">a</p></div>',
+        f'<div xmlns="{NAMESPACE}"><a href=" java\nscript:x()">a</a></div>',
+    ],
+)
+async def test_a_narrative_that_xml_cannot_hold_or_that_does_something_is_400(client: Client, div: str) -> None:
+    """Stored, it would keep every XML client from the whole page of a search that it is on."""
+    bad = patient(id="x", text={"status": "generated", "div": div})
+    holder = {"resourceType": "Observation", "id": "x", "status": "final", "code": {"text": "c"}, "contained": [bad]}
+    bundle = {"resourceType": "Bundle", "type": "transaction"}
+    entry = {"resource": bad, "request": {"method": "PUT", "url": "Patient/x"}}
+    for answer, place in (
+        (await client.put("/fhir/Patient/x", json=bad), "Patient.text.div"),
+        (await client.post("/fhir/Patient", json=bad), "Patient.text.div"),
+        (await client.put("/fhir/Observation/x", json=holder), "Observation.contained[0].text.div"),
+        (await client.post("/fhir", json={**bundle, "entry": [entry]}), "Bundle.entry[0].resource.text.div"),
+    ):
+        assert (answer.status_code, [issue["expression"] for issue in issues(answer)]) == (400, [[place]])
+    assert (await client.get("/fhir/_history?_count=0")).json()["total"] == 0
+
+
+@pytest.mark.parametrize("div", ["<div>a&nbsp;<br/></div>", f'<div xmlns="{NAMESPACE}"><a href="#x">a</a></div>'])
+async def test_a_narrative_that_xml_can_hold_is_stored_as_it_came(client: Client, div: str) -> None:
+    text = {"status": "generated", "div": div}
+    assert (await client.put("/fhir/Patient/x", json=patient(id="x", text=text))).json()["text"] == text
+    assert (await client.get("/fhir/Patient?_format=xml")).status_code == 200
+
+
 async def test_json_that_cannot_be_read_is_told_with_its_place(idle_client: Client) -> None:
     answer = await idle_client.post("/fhir/Patient", content=b'{"resourceType":"Patient",\n  "gender" "male"}')
     assert "line 2, column 12" in issues(answer)[0]["diagnostics"]
