@@ -23,6 +23,7 @@ MINIMUM_BYTES = 1024
 
 _GZIP = 16 + zlib.MAX_WBITS
 _GZIP_LEVEL, _BROTLI_QUALITY = 5, 4
+_SLICE = 4096
 _NO_GAIN = ("image/", "font/", "audio/", "video/", "application/zip")
 
 
@@ -131,21 +132,26 @@ async def decoded(body: bytes, content_encoding: str, limit: int) -> bytes:
 
 
 def _gunzipped(body: bytes, most: int) -> bytes | None:
-    """At least the first `most` bytes if there are so many, None where it is not whole. Members follow one another."""
+    """At least the first `most` bytes if there are so many, None where it is not whole. Members follow one another.
+
+    In slices: what is behind a member is copied by zlib, and with the whole rest that would be its square.
+    """
     parts: list[bytes] = []
-    size = 0
-    while body and size < most:
-        member = zlib.decompressobj(_GZIP)
+    size = place = 0
+    rest = memoryview(body)
+    member = zlib.decompressobj(_GZIP)
+    while place < len(body) and size < most:
+        if member.eof:
+            member = zlib.decompressobj(_GZIP)
+        piece = rest[place : place + _SLICE]
         try:
-            part = member.decompress(body, most - size)
+            part = member.decompress(piece, most - size)
         except zlib.error:
             return None
         parts.append(part)
         size += len(part)
-        if not member.eof and size < most:
-            return None
-        body = member.unused_data
-    return b"".join(parts)
+        place += len(piece) - len(member.unused_data) - len(member.unconsumed_tail)
+    return b"".join(parts) if member.eof or size >= most else None
 
 
 def _unbrotlied(body: bytes, most: int) -> bytes | None:

@@ -40,5 +40,5 @@ def is_unmodified(call: Call, stored: Stored) -> bool:
     since = call.header(b"if-modified-since")
     try:
         return bool(since) and stored.last_updated.replace(microsecond=0) <= parsedate_to_datetime(since)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return False

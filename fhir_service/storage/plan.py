@@ -166,9 +166,8 @@ def _check_match(change: Prepared, current: State | None) -> None:
     if current is None or current.deleted:
         raise PreconditionFailed(f"{_name(change)} has no current version, so it is not version {change.if_match}")
     if current.version != change.if_match:
-        raise PreconditionFailed(
-            f"the current version of {_name(change)} is {current.version}, not {change.if_match}; read it again"
-        )
+        named = f"not {change.if_match}" if change.if_match else "and If-Match names one that never was"
+        raise PreconditionFailed(f"the current version of {_name(change)} is {current.version}, {named}; read it again")
 
 
 def _check_none_match(change: Prepared, current: State | None) -> None:

@@ -31,7 +31,7 @@ class Pool:
         """Lend a connection. Raises StoreUnavailable where none comes free in time or none can be made."""
         await self._take_place()
         try:
-            session = self._free.pop() if self._free else await self._connected()
+            session = await self._kept() or await connect(self._engine, *self._setup, seconds=self._seconds)
             try:
                 yield session
             finally:
@@ -42,8 +42,14 @@ class Pool:
         finally:
             self._places.release()
 
-    async def _connected(self) -> Session:
-        return await connect(self._engine, *self._setup, seconds=self._seconds)
+    async def _kept(self) -> Session | None:
+        """The one used last that still stands."""
+        while self._free:
+            session = self._free.pop()
+            if session.usable:
+                return session
+            await session.close()
+        return None
 
     async def _take_place(self) -> None:
         if not self._places.locked():

@@ -152,7 +152,7 @@ class PostgresqlSession:
     async def close(self) -> None:
         if self.usable:
             await self._connection.close()
-        else:
+        elif not self._connection.closed:
             await self._connection.invalidate()
 
 

@@ -33,6 +33,7 @@ class Transaction:
         self._access = access
         self._base = base
         self._first = len(group.plan.versions)
+        self._first_place = group.plan.next_place
         self._tuned = False
         self._before: dict[Key, State | None] | None = None
         """What the plan knew of each resource that this commit has written to the tables; None: it wrote nothing."""
@@ -69,8 +70,10 @@ class Transaction:
         self._group.plan.rewrite(await self._prepared(changes), self._first)
 
     async def undo(self) -> None:
-        """Leave nothing in the group."""
+        """Leave nothing in the group. Going back to the savepoint takes the clock back too, so the places that this
+        commit took have to be free again, or the next group would take them a second time."""
         plan = self._group.plan
+        plan.next_place = self._first_place
         plan.states.clear()
         del plan.versions[self._first :]
         if self._before is None:

@@ -14,7 +14,6 @@ from uuid import uuid4
 from fhir_service.fhir.access import Access
 from fhir_service.fhir.errors import (
     FhirError,
-    Gone,
     MalformedContent,
     MultipleMatches,
     NotFound,
@@ -39,7 +38,7 @@ from fhir_service.storage.repository import (
 from fhir_service.workflows.accept_resource import in_thread_if_large
 from fhir_service.workflows.conditional import the_match, unchanged, updated_key
 from fhir_service.workflows.link_bundle import Linker, references_of, refuse_doubles
-from fhir_service.workflows.patch_resource import patched
+from fhir_service.workflows.patch_resource import patched, to_patch
 from fhir_service.workflows.plan_bundle import BundlePlan, PlannedEntry, entry_patch
 
 _ORDER = ("POST", "PUT", "PATCH")
@@ -236,11 +235,7 @@ class _Work:
     async def _made(self, entry: PlannedEntry) -> Create | Update:
         if entry.method != "PATCH":
             return _change(entry)
-        current = await self._transaction.read(entry.type, entry.id)
-        if current is None:
-            raise NotFound(f"there is no {entry.type}/{entry.id}")
-        if current.deleted:
-            raise Gone(f"{entry.type}/{entry.id} was deleted; a patch needs something to change")
+        current = await to_patch(self._transaction, entry.type, entry.id)
         patch = entry_patch(entry)
         text = await in_thread_if_large(len(current.text), lambda: patched(current.text, patch))
         return Update(entry.type, entry.id, text, entry.if_match)

@@ -101,8 +101,13 @@ async def test_a_body_may_come_compressed(client: Client, coding: str) -> None:
 
 
 async def test_gzip_members_may_follow_one_another(client: Client) -> None:
-    body = gzip.compress(b'{"resourceType":') + gzip.compress(b'"Patient"}')
-    assert (await client.post("/fhir/Patient", content=body, headers={"content-encoding": "x-gzip"})).status_code == 201
+    parts = (b'{"resourceType":', b" " * 30_000, b'"Patient"}')
+    for empty_ones in (0, 1_000):  # more than one slice of them
+        body = gzip.compress(b"") * empty_ones + b"".join(map(gzip.compress, parts))
+        headers = {"content-encoding": "x-gzip"}
+        assert (await client.post("/fhir/Patient", content=body, headers=headers)).status_code == 201
+        for broken in (body[:-1], body + b"x", body + gzip.compress(b"")[:-8]):
+            assert (await client.post("/fhir/Patient", content=broken, headers=headers)).status_code == 400
     same = await client.post("/fhir/Patient", json=patient(), headers={"content-encoding": "identity"})
     assert same.status_code == 201
 

@@ -98,6 +98,8 @@ async def test_read_3_the_version_the_client_has_is_304_without_body(client: Cli
         {"if-none-match": 'W/"1"'},
         {"if-modified-since": "Thu, 01 Jan 2015 00:00:00 GMT"},
         {"if-modified-since": "yesterday"},
+        {"if-modified-since": "Mon, 01 Jan 99999999999999 00:00:00 GMT"},
+        {"if-modified-since": "Mon, 01 Jan 2015 00:00:00 +99999999999999"},
     ):
         assert (await client.get(f"/fhir/Patient/{number}", headers=condition)).status_code == 200
 

@@ -331,6 +331,14 @@ class TestConditional:
         answers = await asyncio.gather(*(client.patch(url, json=change, headers=MERGE_PATCH) for _ in range(4)))
         assert sorted(answer.status_code for answer in answers) == [200, 404, 404, 404]
 
+    async def test_pat_3_many_that_patch_the_same_one_at_the_same_time_all_do(self, client: Client) -> None:
+        await stored(client, gender="female", identifier=[{"value": "first"}])
+        url = "/fhir/Patient?gender=female"
+        bodies = [[identifier(letter)] for letter in "abcdefghijklmnop"]
+        answers = await asyncio.gather(*(client.patch(url, json=body, headers=JSON_PATCH) for body in bodies))
+        assert [answer.status_code for answer in answers] == [200] * len(bodies)
+        assert len((await client.get(url)).json()["entry"][0]["resource"]["identifier"]) == len(bodies) + 1
+
     async def test_a_search_that_asks_for_nothing_known_is_400(self, client: Client) -> None:
         url = await stored(client)
         for query in ("", "?", "?_count=1", "?shoe-size=43", "?_id=a&shoe-size=43"):
@@ -341,13 +349,14 @@ class TestConditional:
 
 
 async def test_patches_at_the_same_time_are_all_there_afterwards(client: Client) -> None:
+    letters = "abcdefghijklmnop"
     url = await stored(client)
-    bodies = [[{"op": "test", "path": "/resourceType", "value": "Patient"}, add] for add in map(identifier, "abcd")]
+    bodies = [[{"op": "test", "path": "/resourceType", "value": "Patient"}, add] for add in map(identifier, letters)]
     await client.patch(url, json={"identifier": [{"value": "first"}]}, headers=MERGE_PATCH)
     answers = await asyncio.gather(*(client.patch(url, json=body, headers=JSON_PATCH) for body in bodies))
-    assert [answer.status_code for answer in answers] == [200] * 4
+    assert [answer.status_code for answer in answers] == [200] * len(letters)
     values = [one["value"] for one in (await client.get(url)).json()["identifier"]]
-    assert sorted(values) == ["a", "b", "c", "d", "first"]
+    assert sorted(values) == [*letters[:6], "first", *letters[6:]]
 
 
 def identifier(value: str) -> dict[str, Any]:

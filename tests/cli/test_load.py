@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import subprocess
 
 from command import COMMAND
 from sample_reports import KYPHOPLASTY, VERTEBROPLASTY
+
+from fhir_service.fhir.access import OPEN
+from fhir_service.search.query import parse_query
+from fhir_service.storage.repository import Delete, open_repository
 
 
 def folder(tmp_path):
@@ -15,6 +20,15 @@ def folder(tmp_path):
     (reports / "a.txt").write_text(KYPHOPLASTY)
     (reports / "b.txt").write_text(VERTEBROPLASTY)
     return reports
+
+
+async def delete_patients(database_url: str) -> None:
+    repository = await open_repository(database_url)
+    try:
+        page = await repository.search(parse_query("Patient", ()), OPEN)
+        await repository.commit([Delete("Patient", stored.id) for stored in page.matches], OPEN)
+    finally:
+        await repository.close()
 
 
 def test_loading_twice_changes_nothing(run, tmp_path) -> None:
@@ -144,8 +158,7 @@ def test_the_same_text_under_another_source_is_refused_until_the_first_is_unload
 def test_what_somebody_deleted_comes_back_and_is_named(run, tmp_path) -> None:
     reports = folder(tmp_path)
     run("load", reports)
-    with sqlite3.connect(tmp_path / "store.db") as connection:
-        connection.execute("UPDATE resource_current SET deleted = 1 WHERE type = 'Patient'")
+    asyncio.run(delete_patients(f"sqlite+aiosqlite:///{tmp_path / 'store.db'}"))
     again = run("load", reports)
     assert again.stderr.count(b"+ Patient/") == 2
 

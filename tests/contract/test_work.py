@@ -76,6 +76,23 @@ async def test_a_work_that_fails_leaves_nothing_and_spoils_nothing(repository: R
     assert await count(repository) == 3
 
 
+async def test_places_of_a_work_that_fails_are_free_again(repository: Repository) -> None:
+    async def failing(transaction: Transaction) -> list[Outcome]:
+        await transaction.write([Create("Patient", named("x"), "x")])
+        await transaction.find(known_as("x"), 2)
+        await transaction.write([Create("Patient", named(f"x{n}"), f"x{n}") for n in range(3)])
+        raise PreconditionFailed("no")
+
+    first = repository.commit([Create("Patient", named("first"), "first")], OPEN)
+    later = repository.commit([Create("Patient", named("later"), "later")], OPEN)
+    _, refused, _ = await asyncio.gather(first, repository.transact(failing, OPEN), later, return_exceptions=True)
+    assert isinstance(refused, PreconditionFailed)
+    for name in "abcd":
+        await repository.commit([Create("Patient", named(name), name)], OPEN)
+    for name in ("first", "later", *"abcd"):
+        assert [one.id for one in (await repository.search(known_as(name), OPEN)).matches] == [name]
+
+
 async def test_a_change_that_fails_is_named_by_its_place(repository: Repository) -> None:
     changes = [Create("Patient", named("a"), "a"), Update("Patient", "b", named("b"), if_match=1)]
     with pytest.raises(PreconditionFailed) as refused:
