@@ -17,7 +17,7 @@ from fhir_service.search.query_text import split, unescaped
 from fhir_service.search.reading import Reading
 from fhir_service.search.units import UCUM, conversion
 
-_NUMBER = re.compile(r"-?\d{1,60}(?:\.\d{1,60})?(?P<exponent>[eE][+-]?\d{1,3})?")
+_NUMBER = re.compile(r"-?\d{1,60}(?:\.\d{1,60})?(?P<exponent>[eE][+-]?\d{1,3})?", re.ASCII)
 _LARGEST = Decimal("1e300")
 _TENTH = Decimal("0.1")
 

@@ -10,6 +10,7 @@ from fhir_service.search.parameters import IndexedParameter
 from fhir_service.search.query_faults import invalid, too_costly, unsupported, unsupported_modifier
 from fhir_service.search.query_text import split, unescaped
 from fhir_service.search.reading import MAX_CODES, Reading
+from fhir_service.search.reference_values import normal_reference
 from fhir_service.search.string_criteria import searched
 from fhir_service.search.token_values import holds_mime_types, mime_ranges
 from fhir_service.search.value_sets import Terminology
@@ -96,11 +97,18 @@ def _in(reading: Reading, resource_type: str, name: str, values: Sequence[str]) 
     terminology = _known(reading, name)
     found: dict[str, None] = {}
     for value in values:
-        codes = terminology.codes_in(unescaped(value))
+        codes = _members(terminology, unescaped(value), reading.base)
         if codes is None:
             raise invalid(name, f"the value set '{unescaped(value)}' is not known here, or cannot be listed")
         found.update((terms.token_term(resource_type, name, system or None, code), None) for system, code in codes)
     return HasTerm(_bounded(name, found))
+
+
+def _members(terminology: Terminology, value_set: str, base: str | None) -> frozenset[tuple[str, str]] | None:
+    """Of the value set that is at this address, else of the one with this canonical URL, as R4 has it."""
+    address = normal_reference(value_set, base) or ""
+    there = terminology.codes_in(address)
+    return terminology.codes_in(value_set) if there is None else there
 
 
 def _not_in(reading: Reading, resource_type: str, name: str, values: Sequence[str]) -> Not:

@@ -44,10 +44,13 @@ class Terminologies:
     def value_sets(self) -> ValueSets:
         return ValueSets(self.value_set_resources, self.code_systems)
 
-    def codes_in(self, value_set_url: str) -> frozenset[tuple[str, str]] | None:
-        """System and code of all members; None where the value set is unknown or cannot be listed."""
+    def codes_in(self, value_set: str) -> frozenset[tuple[str, str]] | None:
+        """System and code of all members of the one with this canonical URL, or that is `ValueSet/id`, which ours have;
+        None where the value set is unknown or cannot be listed."""
+        kind, _, own_id = value_set.partition("/")
+        by_id = (url for url, held in self.value_set_resources.items() if held.get("id") == own_id)
         try:
-            return frozenset(self.value_sets.members(value_set_url))
+            return frozenset(self.value_sets.members(next(by_id, value_set) if kind == "ValueSet" else value_set))
         except (UnknownTerminology, NotExpandable, BrokenDefinition):
             return None
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from api_client import Client, issues, observation
+from api_client import BASE, Client, issues, observation
 
 from fhir_service.definitions.catalogue import DEFAULT_BASE, Kind, catalogue
 from fhir_service.fhir.json_text import encode
@@ -412,6 +412,8 @@ async def test_searches_use_the_value_sets_and_hierarchies_that_are_held(client:
         assert (await client.put(f"/fhir/Observation/{name}", json=body)).status_code == 201
     searches = {
         f"code:in={COMPLICATIONS}": {"ours"},
+        "code:in=ValueSet/complication": {"ours"},
+        f"code:not-in={BASE}/ValueSet/complication": {"theirs", "none"},
         f"code:not-in={COMPLICATIONS}": {"theirs", "none"},
         f"code:below={OBSERVATION_VALUE}|_SecurityObservationValue": {"theirs"},
         f"code:above={COMPLICATION}|death": {"ours"},

@@ -142,6 +142,8 @@ def test_prefixes_say_where_the_instant_of_the_last_update_lies(text: str, expec
         ("value-quantity", "5.4|http://unitsofmeasure.org|"),
         ("value-quantity", "1e999"),
         ("value-quantity", "nan"),
+        ("value-quantity", "\u0661"),
+        ("date", "\u0662\u0660\u0662\u0664"),
         ("value-string", "---"),
         ("code-value-quantity", "vas"),
         ("code-value-quantity", "vas$"),
