@@ -16,14 +16,37 @@ import pytest
 import pytest_asyncio
 from hypothesis import settings
 from postgres import PostgresServer
+from sqlmodel import SQLModel
 
 from fhir_service.storage.repository import Repository, open_repository
+from fhir_service.storage.tables import ON_DATABASE
 
 # The same examples every time: a search for new ones belongs to a run of its own (HYPOTHESIS_PROFILE=default).
 settings.register_profile("repeatable", derandomize=True, database=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 _TEMPLATE = "migrated"
 _numbers = itertools.count(1)
+_emptied: list[str] = []
+"""Databases on the server that can be had again."""
+_BORN_WITH_ROWS = ("alembic_version", "commit_clock", "index_state")
+_END_OTHERS = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+
+
+COLLECTED = pytest.StashKey[list[pytest.Item]]()
+"""All tests that were found, those included that are left out later."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    config.stash[COLLECTED] = list(items)
+
+
+@pytest.fixture(scope="session")
+def collected(pytestconfig: pytest.Config) -> list[pytest.Item]:
+    return pytestconfig.stash[COLLECTED]
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +99,7 @@ def database_url(database: str, request: pytest.FixtureRequest, tmp_path: Path) 
         shutil.copy(request.getfixturevalue("migrated_sqlite"), file)
         yield f"sqlite+aiosqlite:///{file}"
     else:
-        yield from _on_postgresql(request.getfixturevalue("migrated_postgresql"), _TEMPLATE)
+        yield from _migrated_on_postgresql(request.getfixturevalue("migrated_postgresql"))
 
 
 @pytest_asyncio.fixture
@@ -94,6 +117,44 @@ def _on_postgresql(server: PostgresServer, template: str) -> Iterator[str]:
     _run(_execute(server, f"CREATE DATABASE {name} TEMPLATE {template}"))
     yield server.url(name)
     _run(_execute(server, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+def _migrated_on_postgresql(server: PostgresServer) -> Iterator[str]:
+    """A database of an earlier case, emptied: to copy hundreds of files for each case takes longer than most cases."""
+    if _emptied:
+        name = _emptied.pop()
+    else:
+        name = f"case_{next(_numbers)}"
+        _run(_execute(server, f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}"))
+    yield server.url(name)
+    try:
+        _run(_empty(server, name))
+    except asyncpg.PostgresError:  # the case did something to its tables
+        _run(_execute(server, f"DROP DATABASE {name} WITH (FORCE)"))
+    else:
+        _emptied.append(name)
+
+
+async def _empty(server: PostgresServer, name: str) -> None:
+    """As it was born: nothing but the rows that the migrations put there."""
+    born = await asyncpg.connect(server.dsn(_TEMPLATE))
+    try:
+        rows = {table: await born.fetch(f"SELECT * FROM {table}") for table in _BORN_WITH_ROWS}
+    finally:
+        await born.close()
+    connection = await asyncpg.connect(server.dsn(name))
+    try:
+        await connection.execute(_END_OTHERS)
+        for table in SQLModel.metadata.sorted_tables:
+            if table.info.get(ON_DATABASE, "postgresql") == "postgresql":
+                await connection.execute(f"DELETE FROM {table.name}")
+        for table, held in rows.items():
+            await connection.execute(f"DELETE FROM {table}")
+            for row in held:
+                places = ", ".join(f"${number}" for number in range(1, len(row) + 1))
+                await connection.execute(f"INSERT INTO {table} VALUES ({places})", *row)
+    finally:
+        await connection.close()
 
 
 async def _migrate(url: str) -> None:
