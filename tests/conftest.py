@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import os
 import shutil
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,23 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("sqlite") / f"{_TEMPLATE}.db"
     _run(_migrate(f"sqlite+aiosqlite:///{file}"))
     return file
+
+
+@pytest.fixture(scope="session")
+def lasting_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """Makes a database, `sqlite` or `postgresql`, that stays for the whole session: its address."""
+
+    def made(database: str) -> str:
+        if database == "sqlite":
+            file = tmp_path_factory.mktemp("lasting") / "store.db"
+            shutil.copy(request.getfixturevalue("migrated_sqlite"), file)
+            return f"sqlite+aiosqlite:///{file}"
+        server: PostgresServer = request.getfixturevalue("migrated_postgresql")
+        name = f"lasting_{next(_numbers)}"
+        _run(_execute(server, f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}"))
+        return server.url(name)
+
+    return made
 
 
 @pytest.fixture(params=("sqlite", "postgresql"))

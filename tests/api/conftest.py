@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
@@ -34,17 +33,10 @@ async def client(connect: Callable[..., Client]) -> AsyncIterator[Client]:
 
 @pytest_asyncio.fixture(scope="session", params=("sqlite", "postgresql"))
 async def idle_store(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, lasting_database: Callable[[str], str]
 ) -> AsyncIterator[Repository]:
     """One store for all cases that store nothing; to make one takes longer than most of them."""
-    url = f"sqlite+aiosqlite:///{tmp_path_factory.mktemp('idle') / 'store.db'}"
-    if request.param == "postgresql":
-        server = request.getfixturevalue("postgresql")
-        connection = await asyncpg.connect(server.dsn())
-        await connection.execute("CREATE DATABASE idle")
-        await connection.close()
-        url = server.url("idle")
-    opened = await open_repository(url)
+    opened = await open_repository(lasting_database(request.param))
     yield opened
     await opened.close()
 

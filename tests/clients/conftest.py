@@ -7,36 +7,24 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import asyncpg
 import httpx
 import pytest
-import pytest_asyncio
 from command import COMMAND
-from postgres import PostgresServer
 
 START_SECONDS = 60
 
 
 @pytest.fixture(scope="session")
-def on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("clients-sqlite")
-    yield from _served(f"sqlite+aiosqlite:///{folder / 'store.db'}", folder)
-
-
-@pytest_asyncio.fixture(scope="session")
-async def database_for_clients(postgresql: PostgresServer) -> str:
-    connection = await asyncpg.connect(postgresql.dsn())
-    await connection.execute("CREATE DATABASE clients")
-    await connection.close()
-    return postgresql.url("clients")
+def on_sqlite(lasting_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    yield from _served(lasting_database("sqlite"), tmp_path_factory.mktemp("clients-sqlite"))
 
 
 @pytest.fixture(scope="session")
-def on_postgresql(database_for_clients: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    yield from _served(database_for_clients, tmp_path_factory.mktemp("clients-postgresql"))
+def on_postgresql(lasting_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    yield from _served(lasting_database("postgresql"), tmp_path_factory.mktemp("clients-postgresql"))
 
 
 def _served(database_url: str, folder: Path) -> Iterator[str]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 from urllib.parse import quote
 
-import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
@@ -28,18 +27,9 @@ LINKED = (("a", "b"), ("b", "c"), ("c", "a"))
 
 
 @pytest_asyncio.fixture(scope="session", params=("sqlite", "postgresql"))
-async def small_store(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Client]:
+async def small_store(request: pytest.FixtureRequest, lasting_database: Callable[[str], str]) -> AsyncIterator[Client]:
     """A client of a store that every case leaves as it was."""
-    url = f"sqlite+aiosqlite:///{tmp_path_factory.mktemp('bad') / 'store.db'}"
-    if request.param == "postgresql":
-        server = request.getfixturevalue("postgresql")
-        connection = await asyncpg.connect(server.dsn())
-        await connection.execute("CREATE DATABASE bad")
-        await connection.close()
-        url = server.url("bad")
-    repository = await open_repository(url)
+    repository = await open_repository(lasting_database(request.param))
     transport = httpx.ASGITransport(create_app(settings(), repository), raise_app_exceptions=False)
     async with Client(transport=transport, base_url="http://localhost", headers=JSON, timeout=60) as client:
         for name, other in LINKED:

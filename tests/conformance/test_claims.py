@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
@@ -77,18 +76,9 @@ META = {"name": "meta", "valueMeta": {"tag": [{"system": "urn:example:claims", "
 
 
 @pytest_asyncio.fixture(scope="session", params=("sqlite", "postgresql"))
-async def told_client(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Client]:
+async def told_client(request: pytest.FixtureRequest, lasting_database: Callable[[str], str]) -> AsyncIterator[Client]:
     """A client of a store with one case report in it, and a small resource `a` of every type."""
-    url = f"sqlite+aiosqlite:///{tmp_path_factory.mktemp('told') / 'store.db'}"
-    if request.param == "postgresql":
-        server = request.getfixturevalue("postgresql")
-        connection = await asyncpg.connect(server.dsn())
-        await connection.execute("CREATE DATABASE told")
-        await connection.close()
-        url = server.url("told")
-    repository = await open_repository(url)
+    repository = await open_repository(lasting_database(request.param))
     transport = httpx.ASGITransport(create_app(settings(), repository))
     async with Client(transport=transport, base_url="http://localhost", headers=JSON) as client:
         assert (await client.post("/fhir", content=TOLD.read_bytes())).status_code == 200
