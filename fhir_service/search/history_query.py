@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from fhir_service.fhir.errors import InvalidParameter, Issue, UnsupportedParameter
 from fhir_service.search.dates import Range, date_range
+from fhir_service.search.query_text import PRESENTATION
 
 CURSOR = "_cursor"
-_PRESENTATION = frozenset({"_format", "_pretty", "_summary", "_elements"})
 _NEWEST_FIRST = frozenset({"-_lastUpdated", "-_lastupdated"})
 _LAST_PLACE = 2**63 - 1
 _KNOWN = "_since, _at, _count and _total are"
@@ -56,7 +56,7 @@ def parse_history(pairs: Sequence[tuple[str, str]], *, default_count: int, max_c
     reading = _Reading(default_count, max_count)
     seen: set[str] = set()
     for name, value in pairs:
-        if name in _PRESENTATION and not (name == "_summary" and value == "count"):
+        if name in PRESENTATION and not (name == "_summary" and value == "count"):
             continue
         if name in seen:
             raise _invalid(name, "it may stand once in a history")

@@ -10,6 +10,8 @@ from fhir_service.fhir.errors import InvalidParameter
 MAX_PARAMETERS = 1000
 """Parameters in one query or form."""
 Pairs = tuple[tuple[str, str], ...]
+PRESENTATION = frozenset({"_format", "_pretty", "_summary", "_elements"})
+"""Parameters that say how an answer looks, on every read."""
 _UNIT = re.compile(r"\\.|[^\\]|\\$", re.DOTALL)
 _ESCAPED = re.compile(r"\\([,$|\\])")
 

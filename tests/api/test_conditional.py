@@ -235,3 +235,11 @@ async def test_the_statement_says_which_conditions_are_offered(idle_client: Clie
         told = [resource[f"conditional{kind}"] for kind in ("Create", "Update", "Delete")]
         assert told == [True, True, "single"]
         assert resource["readHistory"] is True
+
+
+@pytest.mark.rule("CCRE-1")
+async def test_an_empty_condition_creates_nothing(client: Client) -> None:
+    answer = await client.post("/fhir/Patient", json=patient(), headers={"if-none-exist": ""})
+    assert answer.status_code == 400
+    assert issues(answer)
+    assert (await client.get("/fhir/Patient?_summary=count")).json()["total"] == 0

@@ -194,7 +194,7 @@ async def test_an_unknown_parameter_is_left_out_or_refused_as_the_client_prefers
     await a_past(client, 1)
     bundle = await history(client, "Patient/a/_history", code="x", _sort="-_lastUpdated", _format="json", _count="9")
     assert versions(bundle) == ["1"]
-    assert [link["url"] for link in bundle["link"]] == [f"{BASE}/Patient/a/_history?_count=9"]
+    assert [link["url"] for link in bundle["link"]] == [f"{BASE}/Patient/a/_history?_count=9&_format=json"]
     answer = await client.get("/fhir/Patient/a/_history?code=x", headers={"prefer": "handling=strict"})
     assert answer.status_code == 400
     assert issues(answer)[0]["expression"] == ["http.code"]
@@ -213,3 +213,16 @@ async def test_the_stored_bytes_are_shown(client: Client) -> None:
     )
     await client.put("/fhir/Observation/o", content=text)
     assert '"valueQuantity":{"value":8.00}}' in (await client.get("/fhir/_history")).text
+
+
+@pytest.mark.rule("PAGE-1", "GEN-8")
+@pytest.mark.parametrize("address", ["Patient/_history", "Patient/$everything", "Patient"])
+async def test_the_next_page_comes_in_the_form_of_the_first(client: Client, address: str) -> None:
+    for name in ("a", "b"):
+        assert (await client.put(f"/fhir/Patient/{name}", json=patient(id=name, gender="female"))).status_code == 201
+    first = (await client.get(f"/fhir/{address}?_count=1&_elements=active&_pretty=true")).json()
+    links = {link["relation"]: link["url"] for link in first["link"]}
+    assert "_elements=active" in links["self"]
+    second = await client.get(links["next"])
+    assert "\n" in second.text
+    assert "gender" not in second.text

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from urllib.parse import urlencode
 
 from fhir_service.api.answer import Answer
 from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
+from fhir_service.api.links import page_address
 from fhir_service.api.preferences import refused_if_strict
 from fhir_service.fhir.bundles import HistoryEntry, history_bundle
 from fhir_service.fhir.etags import etag
@@ -26,15 +26,15 @@ async def history(call: Call) -> Answer:
     refused_if_strict(call.preferences, query.ignored)
     key = (call.type, call.id) if call.id else None
     types = (call.type,) if call.type else call.service.types
-    links = {"self": _link(call, query.applied)}
+    links = {"self": page_address(call, "_history", query.applied)}
     page = await call.repository.history(query, call.access, types=types, key=key)  # 404 where there is nothing
     total = await _total(call, query, page, types, key)
     if query.count_only:
         return Answer(body=history_bundle((), links, total))
     if page.next is not None:
         kept = tuple(pair for pair in query.applied if pair[0] != CURSOR)
-        links["first"] = _link(call, kept)
-        links["next"] = _link(call, (*kept, (CURSOR, history_cursor(page.next))))
+        links["first"] = page_address(call, "_history", kept)
+        links["next"] = page_address(call, "_history", (*kept, (CURSOR, history_cursor(page.next))))
     return Answer(body=history_bundle([_entry(call, version) for version in page.versions], links, total))
 
 
@@ -63,11 +63,6 @@ def _entry(call: Call, version: Version) -> HistoryEntry:
         etag=etag(stored.version),
         last_modified=instant_of(stored.last_updated),
     )
-
-
-def _link(call: Call, pairs: Collection[tuple[str, str]]) -> str:
-    path = "/".join(part for part in (call.base, call.type, call.id, "_history") if part)
-    return f"{path}?{urlencode(list(pairs))}" if pairs else path
 
 
 _PARAMETERS = ("_since", "_at", "_count", "_total", "_cursor")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from urllib.parse import urlencode
 
 from fhir_service.api.answer import Answer
 from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
+from fhir_service.api.links import page_address
 from fhir_service.definitions.compartments import compartment, compartment_types
 from fhir_service.fhir.bundles import SearchEntry, searchset
 from fhir_service.fhir.errors import Issue, NotFound, UnknownType, UnsupportedParameter
@@ -61,15 +61,15 @@ def _members(call: Call) -> Sequence[str]:
 async def _searched(call: Call, types: Sequence[str], pairs: Pairs) -> Answer:
     query = _query(call, types, pairs)
     await require_unambiguous(call.repository, query.bare_ids, call.access)
-    links = {"self": _link(call, query.applied)}
+    links = {"self": page_address(call, call.member, query.applied)}
     if query.count_only:
         return Answer(body=searchset(_outcomes(query.ignored), links, await call.repository.count(query, call.access)))
     page = await call.repository.search(query, call.access)
     kept = tuple(pair for pair in query.applied if pair[0] != CURSOR)
     if query.after is not None or page.next is not None:
-        links["first"] = _link(call, kept)
+        links["first"] = page_address(call, call.member, kept)
     if page.next is not None:
-        links["next"] = _link(call, (*kept, (CURSOR, page.next)))
+        links["next"] = page_address(call, call.member, (*kept, (CURSOR, page.next)))
     return Answer(body=searchset(_entries(call, query, page), links, await _total(call, query, page)))
 
 
@@ -110,11 +110,6 @@ async def _total(call: Call, query: Query, page: Page) -> int | None:
     if query.total is None and query.after is None and page.next is None:
         return len(page.matches)
     return None
-
-
-def _link(call: Call, pairs: Pairs) -> str:
-    path = "/".join(part for part in (call.base, call.type, call.id, call.member) if part)
-    return f"{path}?{urlencode(pairs)}" if pairs else path
 
 
 _RESULT = (

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from urllib.parse import urlencode
 
 from fhir_service.api.answer import Answer
 from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
+from fhir_service.api.links import page_address
 from fhir_service.api.operation_input import Input, operation_input
 from fhir_service.definitions.elements import resource_types
 from fhir_service.fhir.bundles import SearchEntry, searchset
 from fhir_service.fhir.errors import InvalidParameter
 from fhir_service.fhir.parameters import Parameters
 from fhir_service.search.dates import EARLIEST, LATEST, Range, date_range
-from fhir_service.search.query_text import Pairs
 from fhir_service.workflows.everything import Place, Wanted, everything_about, everything_about_all
 
 INPUTS = (
@@ -38,10 +37,10 @@ async def everything(call: Call) -> Answer:
         whole = replace(wanted, count=wanted.count or call.settings.max_page_size)
         page = await everything_about_all(call.repository, whole, call.access)
     applied = tuple((entry.name, str(value)) for entry in INPUTS for value in asked.values(entry.name))
-    links = {"self": _link(call, applied)}
+    links = {"self": page_address(call, "$everything", applied)}
     if page.next is not None:
         kept = tuple(pair for pair in applied if pair[0] != "_cursor")
-        links["next"] = _link(call, (*kept, ("_cursor", page.next.text())))
+        links["next"] = page_address(call, "$everything", (*kept, ("_cursor", page.next.text())))
     entries = [SearchEntry(stored.text, f"{call.base}/{stored.type}/{stored.id}") for stored in page.found]
     return Answer(body=searchset(entries, links, page.total))
 
@@ -72,11 +71,6 @@ def _range(asked: Parameters, name: str) -> Range | None:
     except ValueError:
         text = f"{name} has to be a date such as 2026-01-31, or an instant"
         raise InvalidParameter(text, expression=(asked.place(name),)) from None
-
-
-def _link(call: Call, pairs: Pairs) -> str:
-    address = "/".join(part for part in (call.base, call.type, call.id, "$everything") if part)
-    return f"{address}?{urlencode(pairs)}" if pairs else address
 
 
 EVERYTHING = Interaction(

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from urllib.parse import urlencode
 
 from fhir_service.api.answer import Answer
 from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
+from fhir_service.api.links import page_address
 from fhir_service.api.operation_input import Input
 from fhir_service.fhir.bundles import SearchEntry, searchset
 from fhir_service.fhir.errors import InvalidParameter, UnsupportedParameter
 from fhir_service.fhir.parameters import read_parameters
 from fhir_service.search.query import Query, parse_query
-from fhir_service.search.query_text import Pairs
+from fhir_service.search.query_text import PRESENTATION, Pairs
 from fhir_service.workflows.bare_ids import require_unambiguous
 from fhir_service.workflows.last_observations import last_observations
 
@@ -26,7 +26,6 @@ INPUTS = (
     Input("code", "String", "Of which codes, with commas between them"),
 )
 _NEWEST_FIRST = (("_sort", "-date"),)
-_PRESENTATION = frozenset({"_format", "_pretty", "_summary", "_elements"})
 _OF_RESULTS = frozenset(
     {"_sort", "_count", "_total", "_include", "_revinclude", "_cursor", "_contained", "_containedType"}
 )
@@ -36,14 +35,14 @@ _NEEDED = (("patient", "subject"), ("category", "code"))
 async def lastn(call: Call) -> Answer:
     """Raises InvalidParameter where it is not said whose or which, UnsupportedParameter for what no search here has."""
     pairs = await _asked(call)
-    wanted = tuple(pair for pair in pairs if pair[0] != "max" and pair[0] not in _PRESENTATION)
+    wanted = tuple(pair for pair in pairs if pair[0] != "max" and pair[0] not in PRESENTATION)
     query = _query(call, wanted)
     await require_unambiguous(call.repository, query.bare_ids, call.access)
     most = _most([value for name, value in pairs if name == "max"])
     found = await last_observations(call.repository, query, most, call.access)
     entries = [SearchEntry(stored.text, f"{call.base}/{stored.type}/{stored.id}") for stored in found]
     applied = (*(("max", value) for name, value in pairs if name == "max"), *wanted)
-    links = {"self": f"{call.base}/{call.type}/$lastn?{urlencode(applied)}"}
+    links = {"self": page_address(call, "$lastn", applied)}
     return Answer(body=searchset(entries, links, len(entries)))
 
 
