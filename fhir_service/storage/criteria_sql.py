@@ -167,7 +167,7 @@ class Conditions:
             self._words.of_subject(alias, subject),
             condition(alias),
         ]
-        return f"EXISTS (SELECT 1 FROM {table} {alias} WHERE {all_of(wanted)})"  # noqa: S608  # fixed words
+        return f"EXISTS (SELECT 1 FROM {table} {alias} WHERE {all_of(wanted)})"
 
     def _end(self, criterion: HasInterval, value: float) -> str:
         return self.values(int(value) if criterion.kind == "date" else float(value))
@@ -193,7 +193,7 @@ class Conditions:
             *self.all(criterion.criteria, Subject(criterion.target_type, f"{target}.resource_key", target)),
         ]
         joined = f"JOIN resource_current {target} ON {self._words.of_target(target, link, criterion.target_type)}"
-        return f"EXISTS (SELECT 1 FROM link {link} {joined} WHERE {all_of(wanted)})"  # noqa: S608  # fixed words
+        return f"EXISTS (SELECT 1 FROM link {link} {joined} WHERE {all_of(wanted)})"
 
     def _pointed_at_by(self, criterion: PointedAtBy, subject: Subject) -> str:
         if not self.may_read(criterion.source_type):
@@ -207,7 +207,7 @@ class Conditions:
             *self.all(criterion.criteria, Subject(criterion.source_type, f"{source}.resource_key", source)),
         ]
         joined = f"JOIN resource_current {source} ON {self._words.of_source(source, link)}"
-        return f"EXISTS (SELECT 1 FROM link {link} {joined} WHERE {all_of(wanted)})"  # noqa: S608  # fixed words
+        return f"EXISTS (SELECT 1 FROM link {link} {joined} WHERE {all_of(wanted)})"
 
     def live(self, resource_type: str, row: str) -> list[str]:
         """The row is of that type, and not deleted."""

@@ -17,7 +17,7 @@ _COLUMNS = {
 }
 _AS_WORDS = "array_to_tsvector(string_to_array({}, ' '))"
 _STORED = {
-    table: f"SELECT {', '.join(columns)} FROM {table} WHERE resource_key = ANY($1::bigint[])"  # noqa: S608  # fixed
+    table: f"SELECT {', '.join(columns)} FROM {table} WHERE resource_key = ANY($1::bigint[])"
     for table, columns in (_COLUMNS | {"full_text": _WHOSE}).items()
 }
 
@@ -34,7 +34,7 @@ def _insert() -> str:
     for table, columns in _COLUMNS.items():
         names = ", ".join(columns)
         values = names.replace("narrative, content", ", ".join(map(_AS_WORDS.format, ("narrative", "content"))))
-        source = f"SELECT {values} FROM {_arrays(columns, taken)}"  # noqa: S608  # fixed words
+        source = f"SELECT {values} FROM {_arrays(columns, taken)}"
         parts.append(f"INSERT INTO {table} ({names}) {source} ON CONFLICT DO NOTHING")  # fixed words
         taken += len(columns)
     *others, last = parts
@@ -43,7 +43,7 @@ def _insert() -> str:
 
 _INSERT = _insert()
 _DELETE = {
-    table: f"DELETE FROM {table} t USING {_arrays(columns)} WHERE "  # noqa: S608  # fixed words
+    table: f"DELETE FROM {table} t USING {_arrays(columns)} WHERE "
     + " AND ".join(f"t.{column} = k.{column}" for column in columns)
     for table, columns in (_COLUMNS | {"full_text": _WHOSE}).items()
 }

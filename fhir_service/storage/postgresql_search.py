@@ -51,9 +51,9 @@ async def estimate(session: Session, search: TypeSearch, access: Access) -> int:
     """About how many rows there are: counted where they are few, else what the planner thinks."""
     search = await _without_chains(session, search, access)
     values = Values()
-    matches = f"SELECT 1 FROM resource_current c WHERE {all_of(_conditions(search, access, values))}"  # noqa: S608  # parameters
+    matches = f"SELECT 1 FROM resource_current c WHERE {all_of(_conditions(search, access, values))}"
     limit = values(_COUNTED)
-    counted = f"SELECT count(*) FROM (SELECT 1 FROM ({matches}) m LIMIT {limit}::int) n"  # noqa: S608  # parameters
+    counted = f"SELECT count(*) FROM (SELECT 1 FROM ({matches}) m LIMIT {limit}::int) n"
     found = int((await session.fetch(counted, *values.taken))[0][0])
     if found < _COUNTED:
         return found
@@ -106,7 +106,7 @@ class _Words:
         column = "narrative" if where == "narrative" else "content"
         same = self.of_subject("f", subject)
         held = f"f.{column} @@ {values(wanted)}::text::tsquery"
-        return f"EXISTS (SELECT 1 FROM full_text f WHERE {same} AND {held})"  # noqa: S608  # parameters
+        return f"EXISTS (SELECT 1 FROM full_text f WHERE {same} AND {held})"
 
     def contains(self, text: str, part: str) -> str:
         return f"strpos({text}, {part}) > 0"

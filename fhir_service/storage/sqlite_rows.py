@@ -17,16 +17,16 @@ _COLUMNS = {
     "link": ("scope", "target_type", "target_id"),
 }
 _STORED = {
-    table: f"SELECT {', '.join(columns)}, resource_key, '' FROM {table} WHERE {_SOME}"  # noqa: S608  # fixed words
+    table: f"SELECT {', '.join(columns)}, resource_key, '' FROM {table} WHERE {_SOME}"
     for table, columns in _COLUMNS.items()
 } | {"full_text": "SELECT rowid, '' FROM full_text WHERE rowid IN (SELECT value FROM json_each($1))"}
 _INSERT = {
-    table: f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}, resource_key) "  # noqa: S608  # fixed words
+    table: f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}, resource_key) "
     f"VALUES ({', '.join(f'${number}' for number in range(1, len(columns) + 2))})"
     for table, columns in _COLUMNS.items()
 }
 _DELETE = {
-    table: f"DELETE FROM {table} WHERE "  # noqa: S608  # fixed words
+    table: f"DELETE FROM {table} WHERE "
     + " AND ".join(f"{column} = ${number}" for number, column in enumerate((*columns, "resource_key"), 1))
     for table, columns in _COLUMNS.items()
 }

@@ -51,21 +51,21 @@ def source(  # noqa: PLR0911  # one for each kind
     match criterion:
         case HasTerm():
             hashes = [hash_of(term) for term in criterion.terms]
-            return f"SELECT resource_key FROM posting WHERE {_one_of('hash', hashes, values)}"  # noqa: S608  # parameters
+            return f"SELECT resource_key FROM posting WHERE {_one_of('hash', hashes, values)}"
         case HasInterval(kind="date"):
             return _dates(criterion, conditions, values)
         case HasInterval():
             wanted = [f"v.scope = {values(hash_of(criterion.scope))}", conditions.intervals(criterion, "v")]
-            return f"SELECT v.resource_key FROM number_value v WHERE {all_of(wanted)}"  # noqa: S608  # parameters
+            return f"SELECT v.resource_key FROM number_value v WHERE {all_of(wanted)}"
         case HasText():
             wanted = [f"v.scope = {values(hash_of(criterion.scope))}", conditions.texts(criterion, "v")]
-            return f"SELECT v.resource_key FROM text_value v WHERE {all_of(wanted)}"  # noqa: S608  # parameters
+            return f"SELECT v.resource_key FROM text_value v WHERE {all_of(wanted)}"
         case HasWords():
             words = searchable(criterion)
             return _matching(criterion.where, words, values) if words else _NONE
         case IdCriterion(ids):
             named = f"NOT deleted AND type = {values(resource_type)} AND id IN ({values.many(map(storable, ids))})"
-            return f"SELECT resource_key FROM resource_current WHERE {named}"  # noqa: S608  # parameters
+            return f"SELECT resource_key FROM resource_current WHERE {named}"
         case PointsAt() if conditions.may_read(criterion.target_type):
             return _pointing(criterion, conditions, values)
         case PointedAtBy() if conditions.may_read(criterion.source_type):
@@ -84,11 +84,11 @@ def _dates(criterion: HasInterval, conditions: Conditions, values: Values) -> st
         wanted = [f"v.scope = {scope}", conditions.interval(criterion, alternative, "v")]
         ends = [one.value for one in alternative if one.end == "high" and one.operator in (">", ">=")]
         if not ends:
-            parts.append(f"SELECT v.resource_key FROM date_value v WHERE {all_of(wanted)}")  # noqa: S608  # parameters
+            parts.append(f"SELECT v.resource_key FROM date_value v WHERE {all_of(wanted)}")
             continue
         short = [*wanted, f"v.low >= {values(int(max(ends)) - YEAR)}"]
         long = [*wanted, f"v.high - v.low > {YEAR}"]
-        parts.append(f"SELECT v.resource_key FROM date_value v WHERE {all_of(short)}")  # noqa: S608  # parameters
+        parts.append(f"SELECT v.resource_key FROM date_value v WHERE {all_of(short)}")
         source = "SELECT v.resource_key FROM date_value v INDEXED BY date_value_long WHERE"
         parts.append(f"{source} {all_of(long)}")
     return " UNION ALL ".join(parts) or _NONE
@@ -100,7 +100,7 @@ def _pointing(criterion: PointsAt, conditions: Conditions, values: Values) -> st
     rows, wanted = _inner(criterion.target_type, criterion.criteria, target, conditions, values)
     on_link = f"{link}.target_type = {target}.type AND {link}.target_id = {target}.id"
     joined = f"CROSS JOIN link {link} ON {on_link} AND {link}.scope = {values(hash_of(criterion.scope))}"
-    return f"SELECT {link}.resource_key FROM {rows} {joined} WHERE {all_of(wanted)}"  # noqa: S608  # parameters
+    return f"SELECT {link}.resource_key FROM {rows} {joined} WHERE {all_of(wanted)}"
 
 
 def _pointed_at(criterion: PointedAtBy, resource_type: str, conditions: Conditions, values: Values) -> str:
@@ -112,7 +112,7 @@ def _pointed_at(criterion: PointedAtBy, resource_type: str, conditions: Conditio
     on_target = f"{target}.type = {link}.target_type AND {target}.id = {link}.target_id"
     joined = f"CROSS JOIN link {link} ON {on_link} CROSS JOIN resource_current {target} ON {on_target}"
     live = all_of([*wanted, f"NOT {target}.deleted"])
-    return f"SELECT {target}.resource_key FROM {rows} {joined} WHERE {live}"  # noqa: S608  # parameters
+    return f"SELECT {target}.resource_key FROM {rows} {joined} WHERE {live}"
 
 
 def _inner(
@@ -122,7 +122,7 @@ def _inner(
     known = [one for one in flattened(criteria) if is_cheap(one, costly=True)]
     first = min(known, key=_rank)
     keys = conditions.alias("k")
-    rows = f"(SELECT DISTINCT resource_key FROM ({source(first, resource_type, conditions, values)})) {keys}"  # noqa: S608  # parameters
+    rows = f"(SELECT DISTINCT resource_key FROM ({source(first, resource_type, conditions, values)})) {keys}"
     joined = f"{rows} CROSS JOIN resource_current {row} ON {row}.resource_key = {keys}.resource_key"
     subject = Subject(resource_type, f"{row}.resource_key", row)
     others = [one for one in flattened(criteria) if one is not first]
@@ -139,14 +139,14 @@ def _one_of(column: str, hashes: Sequence[int], values: Values) -> str:
         return f"{column} = {values(hashes[0])}"
     if len(hashes) <= _FEW:
         return f"{column} IN ({values.many(hashes)})"
-    return f"{column} IN (SELECT value FROM json_each({values(json.dumps(hashes))}))"  # noqa: S608  # parameters
+    return f"{column} IN (SELECT value FROM json_each({values(json.dumps(hashes))}))"
 
 
 def _matching(where: str, alternatives: Sequence[Sequence[str]], values: Values) -> str:
     column = "narrative" if where == "narrative" else "content"
     wanted = " OR ".join("(" + " AND ".join(f'"{word}"' for word in words) + ")" for words in alternatives)
     query = values(f"{column} : ({wanted})")
-    return f"SELECT rowid AS resource_key FROM full_text WHERE full_text MATCH {query}"  # noqa: S608  # parameters
+    return f"SELECT rowid AS resource_key FROM full_text WHERE full_text MATCH {query}"
 
 
 class _Words:
@@ -154,7 +154,7 @@ class _Words:
 
     def has_terms(self, hashes: Sequence[int], subject: Subject, values: Values) -> str:
         held = f"{_one_of('q.hash', hashes, values)} AND q.resource_key = {subject.key}"
-        return f"EXISTS (SELECT 1 FROM posting q WHERE {held})"  # noqa: S608  # parameters
+        return f"EXISTS (SELECT 1 FROM posting q WHERE {held})"
 
     def has_all_terms(self, hashes: Sequence[int], subject: Subject, values: Values) -> list[str]:
         return [self.has_terms([one], subject, values) for one in hashes]
