@@ -130,10 +130,9 @@ class Call:
         return self.form
 
     async def _body(self) -> bytes:
-        parts = []
-        more = self.receive is not None
-        while more:
-            assert self.receive is not None  # noqa: S101  # `more` says so
+        parts: list[bytes] = []
+        more = True
+        while self.receive is not None and more:
             message = await self.receive()
             if message["type"] == "http.disconnect":
                 raise ClientGone

@@ -291,14 +291,6 @@ class Repository:
             return ()
         return record.stored if ever else record.made
 
-    async def remember_report(self, source_key: str, fingerprint: str | None, made: Sequence[Key]) -> None:
-        """Note what a report makes, with no change of resources."""
-        await self._writer.commit(Commit(report=ReportEntry(source_key, fingerprint, tuple(made))))
-
-    async def forget_report(self, source_key: str) -> None:
-        """As if the report had never been loaded; its resources stay as they are."""
-        await self._writer.commit(Commit(report=ReportEntry(source_key, forget=True)))
-
     async def _fetch(self, access: Access, statement: str, kind: str, resource_id: str, *more: int) -> Stored:
         if access.may_read(kind) and is_id(resource_id):
             async with self._database.reading() as session:

@@ -48,9 +48,9 @@ async def test_the_books_are_written_with_the_changes_or_not_at_all(repository: 
 
 
 async def test_a_report_can_be_noted_and_forgotten_without_changes(repository: Repository) -> None:
-    await repository.remember_report(SOURCE, "text", [P1])
+    await repository.commit_report(SOURCE, "text", [P1], [], OPEN)
     assert await repository.resources_of(SOURCE) == (P1,)
-    await repository.forget_report(SOURCE)
+    await repository.erase_report(SOURCE, OPEN)
     assert await repository.loaded_report(SOURCE) is None
     assert await repository.resources_of(SOURCE, ever=True) == ()
 
