@@ -59,7 +59,8 @@ class LoadedMap:
         return self._concept_maps.get(url)
 
     def _error(self, entry: Import, problem: str) -> MappingError:
-        return MappingError(problem, map_name=self.tree.name, line=entry.position.line, column=entry.position.column)
+        at = entry.position
+        return MappingError(problem, map_name=self.tree.name, line=at.line, column=at.column, path=at.path)
 
 
 def _matches(pattern: str, url: str) -> bool:
