@@ -51,6 +51,7 @@ class MapLibrary:
         self, texts: Mapping[str, str], concept_maps: ConceptMaps, shapes: Shapes, limits: Limits | None = None
     ) -> None:
         self._limits = limits or Limits()
+        self.concept_maps = concept_maps
         self._interpreter = Interpreter(shapes)
         self._modules: dict[str, LoadedMap] = {}
         for name, text in texts.items():
@@ -60,6 +61,11 @@ class MapLibrary:
         refuse_cycles(self._modules)
         for module in self._modules.values():
             self._check(module)
+
+    def imported(self, url: str) -> frozenset[str]:
+        """The URLs of the maps that a map imports, and that those import."""
+        near = {module.tree.url for module in self._modules[url].imported}
+        return frozenset(near.union(*(self.imported(one) for one in near)))
 
     @property
     def maps(self) -> Mapping[str, StructureMap]:
