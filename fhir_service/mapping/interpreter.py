@@ -98,4 +98,4 @@ class Interpreter:
         except MappingError as error:
             if wanted.caller is None or all(entry.type for entry in wanted.group.input):
                 raise
-            raise error.called_from(wanted.caller.map_name, wanted.caller.position.line) from error
+            raise error.called_from(wanted.caller.map_name, str(wanted.caller.position)) from error

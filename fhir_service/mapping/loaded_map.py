@@ -66,7 +66,8 @@ class LoadedMap:
         return any(_matches(entry.url, url) for entry in self.tree.imports)
 
     def _error(self, entry: Import, problem: str) -> MappingError:
-        return MappingError(problem, map_name=self.tree.name, line=entry.position.line, column=entry.position.column)
+        at = entry.position
+        return MappingError(problem, map_name=self.tree.name, line=at.line, column=at.column, path=at.path)
 
 
 def _matches(pattern: str, url: str) -> bool:

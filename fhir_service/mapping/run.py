@@ -30,7 +30,15 @@ class Place:
     def error(self, problem: str, kind: type[MappingError] = MappingError) -> MappingError:
         """The problem, told with this place."""
         at = self.position
-        return kind(problem, map_name=self.map_name, group=self.group, rule=self.rule, line=at.line, column=at.column)
+        return kind(
+            problem,
+            map_name=self.map_name,
+            group=self.group,
+            rule=self.rule,
+            line=at.line,
+            column=at.column,
+            path=at.path,
+        )
 
     def told(self, fault: ContentFault) -> MappingError:
         """A fault, told with this place."""
