@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from fhir_service.search.condition import parse_condition
 from fhir_service.search.query import Query
 from fhir_service.search.query_text import Pairs, read_pairs
 from fhir_service.settings import Settings
-from fhir_service.storage.repository import Repository
+from fhir_service.storage.repository import Key, Repository
 from fhir_service.terminology.terminologies import Terminologies, terminologies
 from fhir_service.workflows.accept_resource import in_thread_if_large
 
@@ -41,11 +41,19 @@ class Service:
         settings: Settings,
         interactions: tuple[Interaction, ...],
         repository: Repository | None = None,
+        fixed: frozenset[Key] = frozenset(),
     ) -> None:
         self.settings = settings
         self.interactions = interactions
         self.types = frozenset(settings.resource_types)
         self.open_repository = repository
+        self.fixed = fixed
+        """The definitions of the service itself that its store holds."""
+
+    @property
+    def access(self) -> Access:
+        """What a caller may do, as long as nobody has to say who they are."""
+        return replace(OPEN, fixed=self.fixed)
 
     @property
     def repository(self) -> Repository:
