@@ -289,6 +289,7 @@ async def test_every_format_is_given_and_taken(told_client: Client) -> None:
 HELD = {
     "CodeSystem": f"{DEFAULT_BASE}/CodeSystem/complication",
     "ConceptMap": f"{DEFAULT_BASE}/ConceptMap/complication-to-snomed",
+    "StructureMap": f"{DEFAULT_BASE}/StructureMap/case-report",
     "ValueSet": f"{DEFAULT_BASE}/ValueSet/complication",
 }
 """What is called by id where a type is held and not stored: the last part of its address."""
@@ -306,6 +307,11 @@ def called(row: Interaction) -> dict[str, Any]:
         return {"params": {"mode": "profile"}} if row.method == "GET" else {"json": small("Patient", id="a")}
     if row.code in ("meta-add", "meta-delete"):
         return {"json": {"resourceType": "Parameters", "parameter": [META]}}
+    if row.code == "transform":
+        return {
+            "json": {"source": {"id": "x"}},
+            "params": {} if "{id}" in row.path else {"source": HELD["StructureMap"]},
+        }
     inputs = INPUTS[row.code]
     if row.code == "validate-code" and row.path.startswith("CodeSystem"):
         inputs = {"url": GENDERS, "code": "male"}
