@@ -42,12 +42,13 @@ def load_library(artifacts: Catalogue, limits: Limits | None = None) -> MapLibra
     """
     concept_maps = ConceptMaps(artifacts.artifacts(Kind.CONCEPT_MAP))
     shapes = Shapes(artifacts.artifacts(Kind.LOGICAL_MODEL))
-    return MapLibrary(artifacts.structure_maps, concept_maps, shapes, limits)
+    return MapLibrary(artifacts.structure_maps, concept_maps, shapes, limits, once=True)
 
 
 class MapLibrary:
     """Maps by canonical URL. `maps` are FML texts or trees by file name.
 
+    `once`: these maps may not give a single element a second value; in others the last one stays.
     Raises MappingError for the first map that cannot be used.
     """
 
@@ -57,7 +58,10 @@ class MapLibrary:
         concept_maps: ConceptMaps,
         shapes: Shapes,
         limits: Limits | None = None,
+        *,
+        once: bool = False,
     ) -> None:
+        self._once = once
         self._limits = limits or Limits()
         self._interpreter = Interpreter(shapes)
         self._concept_maps: tuple[ConceptMaps, ...] = (concept_maps,)
@@ -75,6 +79,7 @@ class MapLibrary:
         new = {tree.url: tree for tree in trees}
         changed = _changed(self._modules, new)
         other = copy(self)
+        other._once = False
         if concept_maps is not None:
             other._concept_maps = (concept_maps, *self._concept_maps)
         other._interpreter = self._interpreter.without(changed, self._interpreter.shapes)
@@ -107,7 +112,7 @@ class MapLibrary:
         limits: Limits | None = None,
     ) -> dict[str, Any]:
         """What a map makes of a source, from its first group (or the named one). Raises MappingError."""
-        return self._run(map_url, source, group, Run(limits or self._limits, uuid=uuid)).resource
+        return self._run(map_url, source, group, limits, uuid=uuid).resource
 
     def transform_traced(
         self,
@@ -119,14 +124,25 @@ class MapLibrary:
         limits: Limits | None = None,
     ) -> Transformed:
         """The same, with the trace: which rule wrote which element from which part of the source."""
-        return self._run(map_url, source, group, Run(limits or self._limits, traced=True, uuid=uuid))
+        return self._run(map_url, source, group, limits, traced=True, uuid=uuid)
 
-    def _run(self, map_url: str, source: Mapping[str, Any], group_name: str | None, run: Run) -> Transformed:
+    def _run(
+        self,
+        map_url: str,
+        source: Mapping[str, Any],
+        group_name: str | None,
+        limits: Limits | None,
+        *,
+        traced: bool = False,
+        uuid: Callable[[], str] | None = None,
+    ) -> Transformed:
         module = self._module(map_url)
+        run = Run(limits or self._limits, traced=traced, once=module.once, uuid=uuid)
         group = module.own_group(group_name) if group_name is not None else module.tree.group[0]
         place = Place(module.tree.url, module.tree.name, group.name, "", group.position)
         code, target_shape = self._entry(module, group, source, place)
         target = Node(target_shape)
+        target.placed = True
         content: Any = dict(source)
         code(run, [content if entry.mode == "source" else target for entry in group.input])
         paths: Paths | None = None if run.trace is None else {}
@@ -178,7 +194,7 @@ class MapLibrary:
                 raise place.error("the map has two groups of this name")
             known.add(group.name)
         try:
-            self._modules[tree.url] = LoadedMap(tree, self._concept_maps)
+            self._modules[tree.url] = LoadedMap(tree, self._concept_maps, once=self._once)
         except BrokenConceptMap as error:
             raise MappingError(str(error), map_name=name) from error
 

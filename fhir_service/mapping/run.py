@@ -95,15 +95,21 @@ class Written:
 
 
 class Run:
-    """State of one run. `trace` is None where nobody asked for one."""
+    """State of one run. `trace` is None where nobody asked for one.
 
-    __slots__ = ("_deadline", "_steps", "at", "depth", "left", "limits", "log", "room", "trace", "uuid")
+    `once`: another value for a single element that has one is an error; else it takes its place.
+    """
 
-    def __init__(self, limits: Limits, *, traced: bool = False, uuid: Callable[[], str] | None = None) -> None:
+    __slots__ = ("_deadline", "_steps", "at", "depth", "left", "limits", "log", "once", "room", "trace", "uuid")
+
+    def __init__(
+        self, limits: Limits, *, traced: bool = False, once: bool = False, uuid: Callable[[], str] | None = None
+    ) -> None:
         self.limits = limits
         self.depth = 0
         self.left = 0
         self.room = limits.values
+        self.once = once
         self._steps = 0
         self._deadline = time.monotonic() + limits.seconds
         self.at: Origin | None = None
