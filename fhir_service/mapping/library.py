@@ -63,6 +63,7 @@ class MapLibrary:
     ) -> None:
         self._once = once
         self._limits = limits or Limits()
+        self.concept_maps = concept_maps
         self._interpreter = Interpreter(shapes)
         self._concept_maps: tuple[ConceptMaps, ...] = (concept_maps,)
         self._modules: dict[str, LoadedMap] = {}
@@ -96,6 +97,11 @@ class MapLibrary:
         refuse_cycles(self._modules)
         for module in modules:
             self._check(module)
+
+    def imported(self, url: str) -> frozenset[str]:
+        """The URLs of the maps that a map imports, and that those import."""
+        near = {module.tree.url for module in self._modules[url].imported}
+        return frozenset(near.union(*(self.imported(one) for one in near)))
 
     @property
     def maps(self) -> Mapping[str, StructureMap]:
