@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from fhir_service.definitions.catalogue import Catalogue, Kind
@@ -16,23 +17,28 @@ from fhir_service.fhir.nodes import Node
 from fhir_service.mapping.errors import Fault, MappingError
 from fhir_service.mapping.interpreter import Interpreter
 from fhir_service.mapping.loaded_map import LoadedMap, refuse_cycles
-from fhir_service.mapping.output import Paths, finish
+from fhir_service.mapping.output import finish
 from fhir_service.mapping.parser import parse_map
 from fhir_service.mapping.run import Limits, Place, Run
 from fhir_service.mapping.shapes import Shape, Shapes
 from fhir_service.mapping.steps import Argument, GroupCode
 from fhir_service.mapping.syntax import Group, Input, StructureMap
-from fhir_service.mapping.trace import TraceEntry, read_trace
+from fhir_service.mapping.trace import Trace, TraceEntry
 from fhir_service.terminology.concept_maps import BrokenConceptMap, ConceptMaps
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Transformed:
-    """The output of a run, what its `log` clauses said, and its trace (empty where none was asked for)."""
+    """The output of a run, what its `log` clauses said, and what was noted of how it came about."""
 
     resource: dict[str, Any]
-    log: tuple[str, ...] = ()
-    trace: tuple[TraceEntry, ...] = ()
+    log: tuple[str, ...]
+    notes: Trace
+
+    @cached_property
+    def trace(self) -> tuple[TraceEntry, ...]:
+        """One entry for each value of the output; empty where no trace was asked for."""
+        return self.notes.entries()
 
 
 def load_library(artifacts: Catalogue, limits: Limits | None = None) -> MapLibrary:
@@ -151,10 +157,7 @@ class MapLibrary:
         target.placed = True
         content: Any = dict(source)
         code(run, [content if entry.mode == "source" else target for entry in group.input])
-        paths: Paths | None = None if run.trace is None else {}
-        resource = finish(target, paths)
-        trace = () if run.trace is None or paths is None else read_trace(run.trace, content, paths)
-        return Transformed(resource, tuple(run.log), trace)
+        return Transformed(finish(target), tuple(run.log), Trace(run.trace or (), content, target))
 
     def _module(self, map_url: str) -> LoadedMap:
         canonical, _, version = map_url.partition("|")

@@ -42,7 +42,7 @@ def map_case_report(
     # A fact may point at one that makes no resource (an operation only thought of): nothing then points at nothing.
     if missing := set(_references(done.resource)) - {entry["resource"]["id"] for entry in done.resource["entry"]}:
         done = maps.transform_traced(map_url, without_references(facts, missing))
-    bundle, makers = done.resource, made_by(maps, done.trace)
+    bundle, makers = done.resource, made_by(maps, done.notes)
     made = [entry["resource"] for entry in bundle["entry"]]
     bundle["entry"] += entries(
         provenance(

@@ -11,9 +11,9 @@ from typing import Any
 
 from fhir_service.fhir.nodes import Node, PrimitiveNode, copied
 from fhir_service.mapping.errors import Fault
-from fhir_service.mapping.run import Run, Written
+from fhir_service.mapping.run import Run
 from fhir_service.mapping.shapes import Property, Shape, Slot
-from fhir_service.mapping.syntax import Target
+from fhir_service.mapping.syntax import Literal, Target
 from fhir_service.mapping.values import Fit, show
 
 Put = Callable[[Run, Node, Any], Any]
@@ -32,7 +32,12 @@ def putter(target: Target, slot: Slot, entry: Property, fit: Fit | None, *, open
         return _appending(target, entry.key, fit)
     if any(mode in ("first", "last") for mode in target.list_mode):
         raise Fault(f"{slot.name} does not repeat: it has no first or last")
-    return _setting(slot, entry.key, fit, opened=opened)
+    return _setting(slot, entry.key, fit, opened=opened, constant=is_constant(target))
+
+
+def is_constant(target: Target) -> bool:
+    """Whether the map itself says the value."""
+    return target.transform == "copy" and isinstance(target.parameter[0], Literal)
 
 
 def keeping(put: Put, wanted: Shape) -> Put:
@@ -44,7 +49,7 @@ def keeping(put: Put, wanted: Shape) -> Put:
     return keep
 
 
-def _setting(slot: Slot, key: str, fit: Fit | None, *, opened: bool) -> Put:
+def _setting(slot: Slot, key: str, fit: Fit | None, *, opened: bool, constant: bool) -> Put:
     others = slot.keys - {key}
 
     def put(run: Run, node: Node, value: Any) -> Any:
@@ -61,7 +66,7 @@ def _setting(slot: Slot, key: str, fit: Fit | None, *, opened: bool) -> Put:
         else:
             fitted = node[key] = _one_place(fitted)
         if run.trace is not None:
-            run.trace.append(Written(run.at, node, key, None))
+            run.trace.append((run.at, node, key, None, fitted, constant))
         return fitted
 
     return put
@@ -111,7 +116,7 @@ def set_value(run: Run, node: PrimitiveNode, value: Any, name: str) -> None:
 
 
 def _appending(target: Target, key: str, fit: Fit | None) -> Put:
-    at_first, at_last = "first" in target.list_mode, "last" in target.list_mode
+    at_first, at_last, constant = "first" in target.list_mode, "last" in target.list_mode, is_constant(target)
 
     def put(run: Run, node: Node, value: Any) -> Any:
         fitted = value if fit is None else fit(value)
@@ -125,7 +130,7 @@ def _appending(target: Target, key: str, fit: Fit | None) -> Put:
         else:
             items.append(fitted)
         if run.trace is not None:
-            run.trace.append(Written(run.at, node, key, len(items) - 1))
+            run.trace.append((run.at, node, key, len(items) - 1, fitted, constant))
         return fitted
 
     return put

@@ -74,24 +74,14 @@ class Limits:
     values: int = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """A rule at work: the source object it reads, the element, and which item of it (None where it is no list)."""
+Origin = tuple[Place, Any, str | None, Any, Any]
+"""A rule at work: its place, the source object it reads, the element, the item of it, the Origin it was called from.
 
-    place: Place
-    parent: Any
-    element: str | None
-    index: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """One value put into the output: by which rule, into which node, under which key, at which place in a list."""
-
-    origin: Origin | None
-    node: Any
-    key: str
-    index: int | None
+A plain tuple, as is Written: thousands are made in a run.
+"""
+Written = tuple[Origin | None, Any, str, int | None, Any, bool]
+"""One value put into the output: by whom, into which node, under which key, at which place in a list, the value as it
+stands there, and whether it is a constant of the map."""
 
 
 class Run:

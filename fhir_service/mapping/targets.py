@@ -12,8 +12,8 @@ from fhir_service.fhir.nodes import ContentFault, Node
 from fhir_service.mapping.errors import Fault
 from fhir_service.mapping.made import Made, Value
 from fhir_service.mapping.placing import Placing, place_value
-from fhir_service.mapping.putting import Put, set_value
-from fhir_service.mapping.run import Place, Run, Written
+from fhir_service.mapping.putting import Put, is_constant, set_value
+from fhir_service.mapping.run import Place, Run
 from fhir_service.mapping.scope import Code, Frame, Scope, Variable
 from fhir_service.mapping.shapes import Shape, Shapes, Slot
 from fhir_service.mapping.syntax import Target
@@ -82,6 +82,7 @@ def _whole_context(shapes: Shapes, target: Target, made: Made | None, context: V
     if context.mode != "target" or context.shape is None or context.shape.kind != "primitive":
         raise Fault(f"name the element of {target.context} that is to be written")
     value, fit, slot = made.value, fit_to(shapes, context.shape), context.slot
+    constant = is_constant(target)
     if target.variable is not None:
         scope.bind(target.variable, context)
 
@@ -90,7 +91,7 @@ def _whole_context(shapes: Shapes, target: Target, made: Made | None, context: V
         if found is not None and node is not None:
             set_value(run, node, fit(found), f"{target.context}")
             if run.trace is not None:
-                run.trace.append(Written(run.at, node, "", None))
+                run.trace.append((run.at, node, "", None, node, constant))
 
     return code
 
