@@ -105,12 +105,14 @@ def load(
     difference is printed. A bad file does not stop the others; it is listed at the end.
     """
     from fhir_service.workflows.load_reports import LoadedReports, files_of, load_reports
+    from fhir_service.workflows.publish_definitions import publish_definitions
 
     settings = _settings()
     result = LoadedReports()
     files = files_of(paths, result)
 
     async def work(repository: Repository) -> None:
+        await publish_definitions(repository, settings.base)
         with _progress() as progress:
             tracked = progress.track(files, description="Loading reports")
             await load_reports(repository, tracked, result, base=settings.base, max_bytes=settings.max_report_bytes)
@@ -157,6 +159,7 @@ def serve(
 
     from fhir_service.api.app import create_app
     from fhir_service.api.exposure import refuse_open_exposure
+    from fhir_service.workflows.publish_definitions import publish_definitions
 
     settings = _settings()
     host, port = host or settings.host, settings.port if port is None else port
@@ -165,7 +168,8 @@ def serve(
         listener = _listener(host, port)
     except ValueError as error:
         _stop(str(error))
-    _with_repository(settings, _nothing)  # what is wrong with the store is told before anything is served
+    # What is wrong with the store is told before anything is served.
+    _with_repository(settings, lambda repository: publish_definitions(repository, settings.base))
     address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
     errors.print(
         f"fhir-service {__version__} on {address} (Ctrl-C stops it)\n"

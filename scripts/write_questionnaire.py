@@ -27,7 +27,7 @@ HEAD = {
     "resourceType": "Questionnaire",
     "id": "case-report",
     "url": DEFAULT_BASE + "/Questionnaire/case-report",
-    "version": "0.1.0",
+    "version": "",
     "name": "CaseReportForm",
     "title": "Case report of a complication after vertebral augmentation",
     "status": "active",
@@ -56,9 +56,11 @@ class Element(NamedTuple):
 
 
 def questionnaire() -> dict[str, Any]:
-    """The whole Questionnaire."""
+    """The whole Questionnaire, its version being that of the file: `make versions` raises it."""
     form = Form(Catalogue(ROOT), tomllib.loads(FORM.read_text("utf-8")))
-    return {**HEAD, "item": form.items("", "case-report", "CaseReport")}
+    version = json.loads(WRITTEN.read_text("utf-8"))["version"] if WRITTEN.is_file() else "0.1.0"
+    head = {name: version if name == "version" else value for name, value in HEAD.items()}
+    return {**head, "item": form.items("", "case-report", "CaseReport")}
 
 
 class Form:
@@ -149,7 +151,7 @@ def _fitting(names: Any, path: str) -> str | None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where the file differs")
-    text = json.dumps(questionnaire(), indent=1, ensure_ascii=False) + "\n"
+    text = json.dumps(questionnaire(), indent=2, ensure_ascii=False) + "\n"
     if not parser.parse_args().check:
         WRITTEN.write_text(text, "utf-8")
     elif not WRITTEN.is_file() or WRITTEN.read_text("utf-8") != text:

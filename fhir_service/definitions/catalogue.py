@@ -62,6 +62,10 @@ class Catalogue:
             raise UnknownArtifact(f"there is no {url} in {self.root / kind}")
         return found
 
+    def files(self, kind: Kind) -> Mapping[str, str]:
+        """The text of each artifact of that kind by file name without `.json`."""
+        return {file.stem: self._text(file) for file in sorted((self.root / kind).glob("*.json"))}
+
     @cached_property
     def structure_maps(self) -> Mapping[str, str]:
         """The text of each map in FHIR Mapping Language, by file name without `.fml`."""

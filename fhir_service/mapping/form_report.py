@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from fhir_service.fhir.json_text import encode
+from fhir_service.mapping.attribution import structure_map
 from fhir_service.mapping.map_report import map_library
 from fhir_service.mapping.trace import TraceEntry
 from fhir_service.reports.case_report import CaseReport, from_json
@@ -50,8 +51,8 @@ def item_path(path: str, trace: Sequence[TraceEntry]) -> str:
 
 def with_form(bundle: dict[str, Any], response: Mapping[str, Any], base: str) -> dict[str, Any]:
     """The Bundle, each Provenance naming the response and the map that read it too."""
-    read_by = f"{base}{MAP}|{map_library(base).maps[base + MAP].meta('version')}"
-    entities = [{"role": "source", "what": {"type": "StructureMap", "identifier": {"value": read_by}}}]
+    kind, canonical = structure_map(map_library(base), base + MAP)
+    entities = [{"role": "source", "what": {"type": kind, "identifier": {"value": canonical}}}]
     if identifier := response.get("identifier"):
         entities.append({"role": "source", "what": {"type": "QuestionnaireResponse", "identifier": identifier}})
     for entry in bundle["entry"]:
