@@ -59,6 +59,16 @@ def map_case_report(
     return bundle
 
 
+def fact_path(case_report: CaseReport, report: Report, path: str, *, base: str) -> str:
+    """Which fact an element of the mapped Bundle, or the nearest element around it, comes from: both as a trace writes
+    them (`Bundle.entry[3].resource.gender`, `CaseReport.case[0].sex.code`)."""
+    trace = map_library(base).transform_traced(base + MAP, map_input(case_report, report)).trace
+    found = {entry.target: entry.source for entry in trace}
+    parts = path.split(".")
+    around = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
+    return "CaseReport." + next((found[element] for element in around if element in found), "")
+
+
 def encode_bundle(bundle: dict[str, Any]) -> bytes:
     """Minified JSON; decimals with the digits they have."""
     return encode(bundle)
