@@ -16,15 +16,23 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 PREFIX = "FHIR_SERVICE_"
 SERVED_TYPES = (
     "AdverseEvent",
+    "CodeSystem",
+    "ConceptMap",
     "Condition",
     "DetectedIssue",
     "Device",
     "DocumentReference",
     "Group",
     "Observation",
+    "OperationDefinition",
     "Patient",
     "Procedure",
     "Provenance",
+    "Questionnaire",
+    "SearchParameter",
+    "StructureDefinition",
+    "StructureMap",
+    "ValueSet",
 )
 _RESOURCE_TYPE = re.compile(r"[A-Z][A-Za-z]+")
 FHIR_PREFIX = "/fhir"

@@ -28,13 +28,60 @@ GENDERS = "http://hl7.org/fhir/administrative-gender"
 SUBJECT = {"reference": "Patient/a"}
 SMALL: dict[str, dict[str, Any]] = {
     "AdverseEvent": {"actuality": "actual", "subject": SUBJECT},
+    "CodeSystem": {"status": "draft", "content": "not-present"},
+    "ConceptMap": {"status": "draft"},
     "Condition": {"subject": SUBJECT},
     "DetectedIssue": {"status": "final"},
     "DocumentReference": {"status": "current", "content": [{"attachment": {"title": "x"}}]},
     "Group": {"type": "person", "actual": True, "member": [{"entity": SUBJECT}]},
     "Observation": {"status": "final", "code": {"text": "x"}, "subject": SUBJECT},
+    "OperationDefinition": {
+        "name": "X",
+        "status": "draft",
+        "kind": "operation",
+        "code": "x",
+        "system": True,
+        "type": False,
+        "instance": False,
+    },
     "Procedure": {"status": "completed", "subject": SUBJECT},
     "Provenance": {"target": [SUBJECT], "recorded": "2026-01-31T12:00:00Z", "agent": [{"who": {"display": "x"}}]},
+    "Questionnaire": {"status": "draft"},
+    "SearchParameter": {
+        "url": "http://example.org/x",
+        "name": "X",
+        "status": "draft",
+        "description": "x",
+        "code": "x",
+        "base": ["Patient"],
+        "type": "token",
+        "expression": "Patient.active",
+    },
+    "StructureDefinition": {
+        "url": "http://example.org/x",
+        "name": "X",
+        "status": "draft",
+        "kind": "logical",
+        "abstract": False,
+        "type": "http://example.org/x",
+        "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Element",
+        "derivation": "specialization",
+        "differential": {"element": [{"id": "x", "path": "x", "definition": "x"}]},
+    },
+    "StructureMap": {
+        "url": "http://example.org/x",
+        "name": "X",
+        "status": "draft",
+        "group": [
+            {
+                "name": "x",
+                "typeMode": "none",
+                "input": [{"name": "a", "mode": "source"}, {"name": "b", "mode": "target"}],
+                "rule": [{"name": "y", "source": [{"context": "a"}]}],
+            }
+        ],
+    },
+    "ValueSet": {"status": "draft"},
 }
 """What a resource of a type needs beyond its type; nothing where it stands not here."""
 VALUES = {
