@@ -18,7 +18,7 @@ from fhir_service.definitions.elements import resource_types
 from fhir_service.fhir.errors import InvalidParameter, MalformedContent
 from fhir_service.fhir.json_text import encode, parse
 from fhir_service.fhir.parameters import Parameter, Parameters, parameters_text, query_parameters
-from fhir_service.mapping.library import MapLibrary, Transformed
+from fhir_service.mapping.library import MapLibrary
 from fhir_service.mapping.map_report import map_library
 from fhir_service.mapping.run import Limits
 from fhir_service.mapping.trace import TraceEntry
@@ -27,7 +27,7 @@ from fhir_service.workflows.accept_parameters import accept_parameters
 from fhir_service.workflows.accept_resource import in_thread_if_large
 from fhir_service.workflows.stored_definitions import Definition
 from fhir_service.workflows.stored_maps import MapAtHand, StoredMaps, refuse_large
-from fhir_service.workflows.transform_content import transform_content
+from fhir_service.workflows.transform_content import Made, transform_content
 
 INPUTS = (
     Input("source", "Uri", "Canonical URL of the map, with or without `|version`; not needed below `StructureMap/id`"),
@@ -154,7 +154,7 @@ async def _sent(text: bytes) -> Definition:
     return Definition(resource, len(text))
 
 
-def _answer(made: Transformed, traced: bool) -> Answer:
+def _answer(made: Made, traced: bool) -> Answer:
     """The resource itself; what is no resource as plain JSON; with a trace Parameters, which hold resources only."""
     text = encode(made.resource)
     is_resource = made.resource.get("resourceType") in resource_types()
