@@ -50,7 +50,8 @@ async def remap_and_show(
 def show(console: Console, report: RemappedReport, remapping: Remapping) -> None:
     """One report, its resources with what differs in each. Styles show in a terminal only."""
     console.print(Text(report.source_key, "bold"))
-    console.print(f"  mapped by {', '.join(report.maps) or 'a map that no Provenance names'}, now {remapping.map}")
+    for url, was, now in _versions(report, remapping):
+        console.print(f"  {url} {was} → {now}")
     for change in report.changes:
         _show_change(console, change)
     if report.provenances:
@@ -60,14 +61,20 @@ def show(console: Console, report: RemappedReport, remapping: Remapping) -> None
         _show_differences(console, change.differences)
 
 
+def _versions(report: RemappedReport, remapping: Remapping) -> list[tuple[str, str, str]]:
+    """Each map that made it in another version: URL, that version, the present one."""
+    present = dict(canonical.split("|") for canonical in remapping.present if "|" in canonical)
+    named = [canonical.partition("|") for canonical in report.maps]
+    return [(url, was or "without a version", present.get(url, "no more")) for url, _, was in named]
+
+
 def json_line(report: RemappedReport | NotRemapped, remapping: Remapping) -> bytes:
     """The same as one line of JSON; of a difference `old` or `new` is left out where nothing is there."""
     if isinstance(report, NotRemapped):
         return encode({"source": report.source_key, "error": report.reason}) + b"\n"
     told = {
         "source": report.source_key,
-        "mappedBy": report.maps,
-        "map": remapping.map,
+        "maps": [{"url": url, "was": was, "now": now} for url, was, now in _versions(report, remapping)],
         "readBy": report.read_by,
         "applied": remapping.apply,
         **{action: _resources(report.changes, action) for action in _SIGNS},
@@ -89,7 +96,7 @@ def _counted(report: RemappedReport | NotRemapped | None) -> dict[str, int]:
 def _summary(counts: Counter[str], remapping: Remapping) -> str:
     if not counts["changed"] and not counts["failed"]:
         kept = f"; {counts['kept']} resources changed by hand are kept" if counts["kept"] else ""
-        return f"Nothing to do: {counts['as they are']} reports are as {remapping.map} makes them{kept}."
+        return f"Nothing to do: {counts['as they are']} reports are as the present maps make them{kept}."
     resources = ", ".join(f"{counts[action]} {action}" for action in _SIGNS)
     failed = f"; {counts['failed']} could not be" if counts["failed"] else ""
     done = "mapped anew" if remapping.apply else "would be mapped anew (nothing is stored without --apply)"

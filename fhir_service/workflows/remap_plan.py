@@ -63,14 +63,10 @@ def remap_plan(
 
 
 def maps_named(stored: Collection[Stored]) -> set[str]:
-    """The maps, canonical|version, that the Provenances among them name as the one that was run."""
-    return {url for one in stored if one.type == _PROVENANCE and one.text for url in _map_named(parse(one.text))}
-
-
-def _map_named(provenance: Mapping[str, Any]) -> list[str]:
-    """The first StructureMap: others that follow it are its parts."""
-    whats = [entity.get("what", {}) for entity in provenance.get("entity", ())]
-    return [what.get("identifier", {}).get("value", "") for what in whats if what.get("type") == "StructureMap"][:1]
+    """The maps, canonical|version, that the Provenances among them name."""
+    provenances = [parse(one.text) for one in stored if one.type == _PROVENANCE and one.text]
+    whats = [entity.get("what", {}) for provenance in provenances for entity in provenance.get("entity", ())]
+    return {what.get("identifier", {}).get("value", "") for what in whats if what.get("type") == "StructureMap"}
 
 
 def _change(

@@ -19,11 +19,13 @@ from fhir_service.fhir.errors import EditConflict, NotFound, PreconditionFailed,
 from fhir_service.fhir.json_text import parse
 from fhir_service.mapping.attribution import structure_map
 from fhir_service.mapping.library import MapLibrary
-from fhir_service.mapping.map_report import MAP, map_case_report
+from fhir_service.mapping.map_report import map_case_report
 from fhir_service.reports.reading import Reading, UnusableReading, reading_from_json, reading_of, reading_to_json
 from fhir_service.reports.report import Report
 from fhir_service.storage.repository import Key, ReportState, Repository
 from fhir_service.workflows.load_report import ATTEMPTS, refuse_invalid, stored_form
+from fhir_service.workflows.map_form import CONTENT_TYPE as FORM_TYPE
+from fhir_service.workflows.map_form import map_form
 from fhir_service.workflows.map_report import now
 from fhir_service.workflows.remap_plan import RemapPlan, ResourceChange, maps_named, remap_plan
 
@@ -44,15 +46,16 @@ class Remapping:
     apply: bool = False
 
     @property
-    def map(self) -> str:
-        """The map that is run, canonical|version."""
-        return structure_map(self.maps, self.base + MAP).canonical
+    def present(self) -> set[str]:
+        """The maps in their versions, canonical|version."""
+        return {structure_map(self.maps, url).canonical for url in self.maps.maps}
 
 
 @dataclass(frozen=True, slots=True)
 class RemappedReport:
-    """What a report became, or would become. `maps` are those its Provenances named, `read_by` the version of the
-    software that had read it. Provenances are counted, not listed: each names other versions than before."""
+    """What a report became, or would become. `maps` are those its Provenances named that are not the present ones,
+    `read_by` the version of the software that had read it. Provenances are counted, not listed: each names other
+    versions than before."""
 
     source_key: str
     maps: tuple[str, ...]
@@ -88,7 +91,8 @@ async def _remapped(repository: Repository, source_key: str, remapping: Remappin
     provenances = [key for key in state.made if key[0] == "Provenance"]
     named = maps_named((await repository.newest(provenances, OPEN)).values())
     before = _reading(state)
-    is_present = named == {remapping.map} and not (remapping.reread and before.extractor != __version__)
+    others = named - remapping.present
+    is_present = bool(named) and not others and not (remapping.reread and before.extractor != __version__)
     if is_present and not remapping.every:
         return None
     report = await _report(repository, state, before)
@@ -105,14 +109,14 @@ async def _remapped(repository: Repository, source_key: str, remapping: Remappin
             before=tuple(state.made),
             reading=reading_to_json(reading),
         )
-    return _told(source_key, named, before, plan)
+    return _told(source_key, others, before, plan)
 
 
-def _told(source_key: str, named: set[str], before: Reading, plan: RemapPlan) -> RemappedReport:
+def _told(source_key: str, maps: set[str], before: Reading, plan: RemapPlan) -> RemappedReport:
     changes = tuple(change for change in plan.changes if change.key[0] != "Provenance")
     return RemappedReport(
         source_key,
-        tuple(sorted(named)),
+        tuple(sorted(maps)),
         before.extractor,
         changes,
         plan.kept,
@@ -122,6 +126,9 @@ def _told(source_key: str, named: set[str], before: Reading, plan: RemapPlan) ->
 
 def _mapped(report: Report, before: Reading, remapping: Remapping) -> tuple[Reading, Mapping[Key, dict[str, Any]]]:
     """Raises UnprocessableContent, MappingError."""
+    if report.content_type == FORM_TYPE:  # its text are the answers: nothing is read that could be kept
+        form = map_form(report.text.encode(), recorded=now(), base=remapping.base)
+        return form.mapped.reading, stored_form(form.mapped.bundle)
     reading = reading_of(extract(report), report, __version__) if remapping.reread else before
     try:
         facts = reading.case_report

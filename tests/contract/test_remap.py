@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 from changed_maps import OWN, changed_maps, loaded, remapping
+from filled_forms import filled
+from golden_cases import CASES, RECORDED
 from sample_reports import KYPHOPLASTY, VERTEBROPLASTY
 
 from fhir_service import __version__
+from fhir_service.definitions.catalogue import DEFAULT_BASE
 from fhir_service.fhir.access import OPEN
 from fhir_service.fhir.differences import Difference
 from fhir_service.fhir.errors import Gone, NotFound, StoreUnavailable
@@ -21,6 +24,7 @@ from fhir_service.search.query import parse_query
 from fhir_service.storage.repository import Delete, Key, Repository, Update
 from fhir_service.workflows.remap_report import RemappedReport, Remapping, remap_report
 from fhir_service.workflows.remap_reports import NotRemapped, remap_reports
+from fhir_service.workflows.submit_form import submit_form
 from fhir_service.workflows.unload_report import unload_report
 
 FIRST = Report(text=KYPHOPLASTY, source=Source(doi="10.1000/1", title="Leakage"))
@@ -99,7 +103,10 @@ async def test_the_difference_is_shown_and_nothing_is_stored(repository: Reposit
     (change,) = found.changes
     assert (change.action, change.key[0], change.by_hand) == ("updated", "Observation", False)
     assert change.differences == (Difference("status", "registered", "final"),)
-    assert [name.rsplit("/", 1)[1] for name in found.maps] == [version_of(older, "case-report")]
+    assert {name.rsplit("/", 1)[1] for name in found.maps} == {
+        version_of(older, "case-report"),
+        version_of(older, "case-report-observation"),
+    }
     assert found.provenances == sum(kind == "Provenance" for kind, _ in before)
     assert await versions(repository) == before
 
@@ -255,6 +262,17 @@ async def test_without_what_was_read_it_says_what_to_do(repository: Repository, 
     (found,) = await every(repository, remapping())
     assert isinstance(found, NotRemapped)
     assert "load its file once more" in found.reason
+
+
+async def test_a_form_is_mapped_anew_from_its_answers(repository: Repository) -> None:
+    case = CASES["every-kind-of-fact"]
+    form = encode(filled(case.facts, case.report.source))
+    made = await submit_form(repository, form, recorded=RECORDED, base=DEFAULT_BASE)
+    assert await every(repository, remapping(apply=True)) == []
+    (patient,) = [key.partition("/")[2] for key in made.created if key.startswith("Patient/")]
+    await repository.commit([Delete("Patient", patient)], OPEN)
+    found = await only(repository, remapping(every=True, overwrite=True, apply=True))
+    assert [(change.action, change.key) for change in found.changes] == [("created", ("Patient", patient))]
 
 
 async def test_a_source_that_never_was_loaded_is_named(repository: Repository) -> None:
