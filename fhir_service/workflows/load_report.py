@@ -15,7 +15,7 @@ from fhir_service.fhir.json_text import encode
 from fhir_service.reports.reading import reading_to_json
 from fhir_service.reports.report import Report
 from fhir_service.storage.repository import Change, Delete, Key, Outcome, Repository, Update
-from fhir_service.validation.structure import findings
+from fhir_service.validation.resource_findings import resource_errors
 from fhir_service.workflows.map_report import MappedReport
 from fhir_service.workflows.rewrite_links import with_links
 
@@ -96,7 +96,7 @@ def stored_form(bundle: Mapping[str, Any]) -> dict[Key, dict[str, Any]]:
 
 def refuse_invalid(resources: Mapping[Key, dict[str, Any]]) -> None:
     """Raises UnprocessableContent where one of them is not valid R4."""
-    issues = [issue for resource in resources.values() for issue in findings(resource) if issue.severity == "error"]
+    issues = [issue for resource in resources.values() for issue in resource_errors(resource)]
     if issues:
         raise UnprocessableContent("the mapped report is not valid FHIR", issues=issues)
 
