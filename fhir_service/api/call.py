@@ -22,6 +22,7 @@ from fhir_service.settings import Settings
 from fhir_service.storage.repository import Repository
 from fhir_service.terminology.terminologies import Terminologies, terminologies
 from fhir_service.workflows.accept_resource import in_thread_if_large
+from fhir_service.workflows.check_conformance import Conformance, conformance
 
 if TYPE_CHECKING:
     from fhir_service.api.interaction import Interaction
@@ -57,6 +58,11 @@ class Service:
     def terminology(self) -> Terminologies:
         """Our own terminologies under the base of the settings, and HL7's; read when they are first asked for."""
         return terminologies(self.settings.base)
+
+    @cached_property
+    def conformance(self) -> Conformance:
+        """Our own profiles under the base of the settings, and HL7's; read when they are first asked for."""
+        return conformance(self.settings.base)
 
 
 @dataclass(kw_only=True)

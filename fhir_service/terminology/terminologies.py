@@ -18,19 +18,23 @@ Resources = Mapping[str, dict[str, Any]]
 class Terminologies:
     """Code systems, value sets and concept maps, by canonical URL; ours, whose URLs lie under `base`, go before HL7's.
 
-    Read when they are first asked for. Raises UnknownArtifact where `mappings/` is missing; later BrokenArtifact.
+    `value_sets` and `code_systems` that are handed over go before both. Read when they are first asked for. Raises
+    UnknownArtifact where `mappings/` is missing; later BrokenArtifact.
     """
 
-    def __init__(self, base: str = DEFAULT_BASE) -> None:
+    def __init__(
+        self, base: str = DEFAULT_BASE, value_sets: Resources | None = None, code_systems: Resources | None = None
+    ) -> None:
         self._own = catalogue(base)
+        self._value_sets, self._code_systems = value_sets or {}, code_systems or {}
 
     @cached_property
     def code_system_resources(self) -> Resources:
-        return {**r4_code_systems(), **self._own.artifacts(Kind.CODE_SYSTEM)}
+        return {**r4_code_systems(), **self._own.artifacts(Kind.CODE_SYSTEM), **self._code_systems}
 
     @cached_property
     def value_set_resources(self) -> Resources:
-        return {**r4_value_sets(), **self._own.artifacts(Kind.VALUE_SET)}
+        return {**r4_value_sets(), **self._own.artifacts(Kind.VALUE_SET), **self._value_sets}
 
     @cached_property
     def concept_maps(self) -> Resources:
