@@ -19,6 +19,7 @@ from typing import Any
 from definition_compiler.codes import NOT_LISTED, required_codes
 from definition_compiler.compartments import compartments
 from definition_compiler.elements import element_catalogue
+from definition_compiler.invariants import invariants
 from definition_compiler.json_schema import json_schema
 from definition_compiler.package import EXTENSIONS, NAME, VERSION, Package
 from definition_compiler.profiles import bound_value_sets, of_units, profiles
@@ -33,7 +34,8 @@ LARGEST = 1_500_000
 def compiled(package: Package, extensions: Package) -> dict[str, Any]:
     """The content of each data file."""
     source = {"package": f"{NAME}@{VERSION}", "license": "CC0-1.0"}
-    catalogue = element_catalogue(package.resources("StructureDefinition"))
+    definitions = package.resources("StructureDefinition")
+    catalogue = element_catalogue(definitions)
     value_sets, code_systems = package.by_url("ValueSet"), package.by_url("CodeSystem")
     known_profiles = profiles(package.resources("StructureDefinition"), extensions.resources("StructureDefinition"))
     bound = {*bound_value_sets(known_profiles), *of_units(value_sets)}
@@ -50,6 +52,7 @@ def compiled(package: Package, extensions: Package) -> dict[str, Any]:
             "source": {**source, "extensions": f"{EXTENSIONS[0]}@{EXTENSIONS[1]}"},
             "profiles": {entry["url"]: entry for entry in known_profiles},
         },
+        "invariants.json": {"source": source, "invariants": invariants(definitions)},
         "required-codes.json": {"source": source, "value_sets": codes, "not_listed": NOT_LISTED},
         "schema.json": {"description": f"From {NAME}@{VERSION} (CC0-1.0)", **json_schema(catalogue, codes)},
         "search-parameters.json": {

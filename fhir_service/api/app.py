@@ -22,12 +22,16 @@ from fhir_service.api.pages import documentation, health, home
 from fhir_service.api.request_id import RequestId
 from fhir_service.api.routes import INTERACTIONS
 from fhir_service.settings import FHIR_PREFIX, Settings
-from fhir_service.storage.repository import Repository, open_repository
+from fhir_service.storage.repository import Key, Repository, open_repository
+from fhir_service.workflows.publish_definitions import publish_definitions
 
 
-def create_app(settings: Settings, repository: Repository | None = None) -> FastAPI:
-    """The application. Without a `repository` it opens that of the settings at its start and closes it at its end."""
-    service = Service(settings, INTERACTIONS, repository)
+def create_app(
+    settings: Settings, repository: Repository | None = None, fixed: frozenset[Key] = frozenset()
+) -> FastAPI:
+    """The application. Without a `repository` it opens that of the settings at its start, publishes the definitions of
+    `mappings/` there, and closes it at its end; `fixed` are those that were published in the one it is given."""
+    service = Service(settings, INTERACTIONS, repository, fixed)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -36,6 +40,7 @@ def create_app(settings: Settings, repository: Repository | None = None) -> Fast
             return
         service.open_repository = await open_repository(settings.database_url, base=settings.own_address)
         try:
+            service.fixed = await publish_definitions(service.repository, settings.base)
             yield
         finally:
             opened, service.open_repository = service.open_repository, None

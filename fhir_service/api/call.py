@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -19,10 +19,14 @@ from fhir_service.search.condition import parse_condition
 from fhir_service.search.query import Query
 from fhir_service.search.query_text import Pairs, read_pairs
 from fhir_service.settings import Settings
-from fhir_service.storage.repository import Repository
+from fhir_service.storage.repository import Key, Repository
 from fhir_service.terminology.terminologies import Terminologies, terminologies
 from fhir_service.workflows.accept_resource import in_thread_if_large
 from fhir_service.workflows.check_conformance import Conformance, conformance
+from fhir_service.workflows.stored_definitions import DefinitionCache, StoredDefinitions
+from fhir_service.workflows.stored_maps import MapCache
+from fhir_service.workflows.stored_terminology import StoredTerminology
+from fhir_service.workflows.transform_content import TransformQueue
 
 if TYPE_CHECKING:
     from fhir_service.api.interaction import Interaction
@@ -42,11 +46,22 @@ class Service:
         settings: Settings,
         interactions: tuple[Interaction, ...],
         repository: Repository | None = None,
+        fixed: frozenset[Key] = frozenset(),
     ) -> None:
         self.settings = settings
         self.interactions = interactions
         self.types = frozenset(settings.resource_types)
         self.open_repository = repository
+        self.fixed = fixed
+        """The definitions of the service itself that its store holds."""
+        self.definition_cache = DefinitionCache()
+        self.map_cache = MapCache()
+        self.transforms = TransformQueue(settings.max_transforms, settings.max_transform_seconds)
+
+    @property
+    def access(self) -> Access:
+        """What a caller may do, as long as nobody has to say who they are."""
+        return replace(OPEN, fixed=self.fixed)
 
     @property
     def repository(self) -> Repository:
@@ -98,6 +113,15 @@ class Call:
     def header(self, name: bytes) -> str:
         """All fields of that name (in lower case) as one, joined by commas; empty where there is none."""
         return b", ".join([value for key, value in self.headers if key == name]).decode("latin-1")
+
+    @cached_property
+    def definitions(self) -> StoredDefinitions:
+        """The definitions that clients have stored."""
+        return StoredDefinitions(self.repository, self.access, self.service.definition_cache)
+
+    def stored_terminology(self) -> StoredTerminology:
+        """Our terminologies, and what of those that clients have stored it is asked to find."""
+        return StoredTerminology(self.definitions, self.service.terminology)
 
     @cached_property
     def preferences(self) -> Preferences:

@@ -48,6 +48,7 @@ class FhirDispatcher:
             headers=scope["headers"],
             receive=receive,
             dispatch=self.answer_url,
+            access=self._service.access,
         )
         answer = await self.answer(call, path[len(self._prefix) :])
         if call.form:

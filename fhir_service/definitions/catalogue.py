@@ -27,6 +27,7 @@ class Kind(StrEnum):
     VALUE_SET = "value-sets"
     PROFILE = "profiles"
     LOGICAL_MODEL = "logical-models"
+    QUESTIONNAIRE = "questionnaires"
     SEARCH_PARAMETER = "search-parameters"
     OPERATION = "operations"
 
@@ -60,6 +61,10 @@ class Catalogue:
         if found is None or version not in ("", found.get("version")):
             raise UnknownArtifact(f"there is no {url} in {self.root / kind}")
         return found
+
+    def files(self, kind: Kind) -> Mapping[str, str]:
+        """The text of each artifact of that kind by file name without `.json`."""
+        return {file.stem: self._text(file) for file in sorted((self.root / kind).glob("*.json"))}
 
     @cached_property
     def structure_maps(self) -> Mapping[str, str]:

@@ -130,6 +130,12 @@ class UnprocessableContent(FhirError):
     status, code = 422, "invariant"
 
 
+class ComesWithService(UnprocessableContent):
+    """A definition of the service itself, which no client changes (422)."""
+
+    code = "business-rule"
+
+
 class TookTooLong(FhirError):
     """It would take longer than one request may hold up the others (503)."""
 

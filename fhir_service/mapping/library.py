@@ -6,8 +6,10 @@ maps name, and refuses what cannot work: MappingError with map, line and column.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from fhir_service.definitions.catalogue import Catalogue, Kind
@@ -15,23 +17,28 @@ from fhir_service.fhir.nodes import Node
 from fhir_service.mapping.errors import Fault, MappingError
 from fhir_service.mapping.interpreter import Interpreter
 from fhir_service.mapping.loaded_map import LoadedMap, refuse_cycles
-from fhir_service.mapping.output import Paths, finish
+from fhir_service.mapping.output import finish
 from fhir_service.mapping.parser import parse_map
 from fhir_service.mapping.run import Limits, Place, Run
 from fhir_service.mapping.shapes import Shape, Shapes
 from fhir_service.mapping.steps import Argument, GroupCode
 from fhir_service.mapping.syntax import Group, Input, StructureMap
-from fhir_service.mapping.trace import TraceEntry, read_trace
+from fhir_service.mapping.trace import Trace, TraceEntry
 from fhir_service.terminology.concept_maps import BrokenConceptMap, ConceptMaps
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Transformed:
-    """The output of a run, what its `log` clauses said, and its trace (empty where none was asked for)."""
+    """The output of a run, what its `log` clauses said, and what was noted of how it came about."""
 
     resource: dict[str, Any]
-    log: tuple[str, ...] = ()
-    trace: tuple[TraceEntry, ...] = ()
+    log: tuple[str, ...]
+    notes: Trace
+
+    @cached_property
+    def trace(self) -> tuple[TraceEntry, ...]:
+        """One entry for each value of the output; empty where no trace was asked for."""
+        return self.notes.entries()
 
 
 def load_library(artifacts: Catalogue, limits: Limits | None = None) -> MapLibrary:
@@ -41,25 +48,66 @@ def load_library(artifacts: Catalogue, limits: Limits | None = None) -> MapLibra
     """
     concept_maps = ConceptMaps(artifacts.artifacts(Kind.CONCEPT_MAP))
     shapes = Shapes(artifacts.artifacts(Kind.LOGICAL_MODEL))
-    return MapLibrary(artifacts.structure_maps, concept_maps, shapes, limits)
+    return MapLibrary(artifacts.structure_maps, concept_maps, shapes, limits, once=True)
 
 
 class MapLibrary:
-    """Maps by canonical URL. `texts` is FML by file name. Raises MappingError for the first map that cannot be used."""
+    """Maps by canonical URL. `maps` are FML texts or trees by file name.
+
+    `once`: these maps may not give a single element a second value; in others the last one stays.
+    Raises MappingError for the first map that cannot be used.
+    """
 
     def __init__(
-        self, texts: Mapping[str, str], concept_maps: ConceptMaps, shapes: Shapes, limits: Limits | None = None
+        self,
+        maps: Mapping[str, str | StructureMap],
+        concept_maps: ConceptMaps,
+        shapes: Shapes,
+        limits: Limits | None = None,
+        *,
+        once: bool = False,
     ) -> None:
+        self._once = once
         self._limits = limits or Limits()
+        self.concept_maps = concept_maps
         self._interpreter = Interpreter(shapes)
+        self._concept_maps: tuple[ConceptMaps, ...] = (concept_maps,)
         self._modules: dict[str, LoadedMap] = {}
-        for name, text in texts.items():
-            self._add(name, parse_map(text, name), concept_maps)
-        for module in self._modules.values():
+        for name, given in maps.items():
+            self._add(name, parse_map(given, name) if isinstance(given, str) else given)
+        self._load(tuple(self._modules.values()))
+
+    def with_maps(self, trees: Iterable[StructureMap], concept_maps: ConceptMaps | None = None) -> MapLibrary:
+        """A library that knows these maps and ConceptMaps too, before those it has; this one stays as it is.
+
+        A tree takes the place of a map with its URL. Maps that import a new one are loaded anew, all others are shared
+        with their ConceptMaps. Raises MappingError.
+        """
+        new = {tree.url: tree for tree in trees}
+        changed = _changed(self._modules, new)
+        other = copy(self)
+        other._once = False
+        if concept_maps is not None:
+            other._concept_maps = (concept_maps, *self._concept_maps)
+        other._interpreter = self._interpreter.without(changed, self._interpreter.shapes)
+        other._modules = {url: module for url, module in self._modules.items() if url not in changed}
+        for url in changed:
+            tree = new[url] if url in new else self._modules[url].tree
+            other._add(tree.name, tree)
+        other._load([other._modules[url] for url in changed])
+        return other
+
+    def _load(self, modules: Sequence[LoadedMap]) -> None:
+        for module in modules:
             module.resolve(self._modules)
         refuse_cycles(self._modules)
-        for module in self._modules.values():
+        for module in modules:
             self._check(module)
+
+    def imported(self, url: str) -> frozenset[str]:
+        """The URLs of the maps that a map imports, and that those import."""
+        near = {module.tree.url for module in self._modules[url].imported}
+        return frozenset(near.union(*(self.imported(one) for one in near)))
 
     @property
     def maps(self) -> Mapping[str, StructureMap]:
@@ -76,7 +124,7 @@ class MapLibrary:
         limits: Limits | None = None,
     ) -> dict[str, Any]:
         """What a map makes of a source, from its first group (or the named one). Raises MappingError."""
-        return self._run(map_url, source, group, Run(limits or self._limits, uuid=uuid)).resource
+        return self._run(map_url, source, group, limits, uuid=uuid).resource
 
     def transform_traced(
         self,
@@ -88,20 +136,28 @@ class MapLibrary:
         limits: Limits | None = None,
     ) -> Transformed:
         """The same, with the trace: which rule wrote which element from which part of the source."""
-        return self._run(map_url, source, group, Run(limits or self._limits, traced=True, uuid=uuid))
+        return self._run(map_url, source, group, limits, traced=True, uuid=uuid)
 
-    def _run(self, map_url: str, source: Mapping[str, Any], group_name: str | None, run: Run) -> Transformed:
+    def _run(
+        self,
+        map_url: str,
+        source: Mapping[str, Any],
+        group_name: str | None,
+        limits: Limits | None,
+        *,
+        traced: bool = False,
+        uuid: Callable[[], str] | None = None,
+    ) -> Transformed:
         module = self._module(map_url)
+        run = Run(limits or self._limits, traced=traced, once=module.once, uuid=uuid)
         group = module.own_group(group_name) if group_name is not None else module.tree.group[0]
         place = Place(module.tree.url, module.tree.name, group.name, "", group.position)
         code, target_shape = self._entry(module, group, source, place)
         target = Node(target_shape)
+        target.placed = True
         content: Any = dict(source)
         code(run, [content if entry.mode == "source" else target for entry in group.input])
-        paths: Paths | None = None if run.trace is None else {}
-        resource = finish(target, paths)
-        trace = () if run.trace is None or paths is None else read_trace(run.trace, content, paths)
-        return Transformed(resource, tuple(run.log), trace)
+        return Transformed(finish(target), tuple(run.log), Trace(run.trace or (), content, target))
 
     def _module(self, map_url: str) -> LoadedMap:
         canonical, _, version = map_url.partition("|")
@@ -137,7 +193,7 @@ class MapLibrary:
         shape = self._interpreter.shapes.by_url(declared[0].url) if len(declared) == 1 else None
         return shape, False
 
-    def _add(self, name: str, tree: StructureMap, concept_maps: ConceptMaps) -> None:
+    def _add(self, name: str, tree: StructureMap) -> None:
         if tree.url in self._modules:
             raise MappingError(f"another map has the url {tree.url} too", map_name=name)
         known: set[str] = set()
@@ -147,7 +203,7 @@ class MapLibrary:
                 raise place.error("the map has two groups of this name")
             known.add(group.name)
         try:
-            self._modules[tree.url] = LoadedMap(tree, concept_maps)
+            self._modules[tree.url] = LoadedMap(tree, self._concept_maps, once=self._once)
         except BrokenConceptMap as error:
             raise MappingError(str(error), map_name=name) from error
 
@@ -169,3 +225,17 @@ class MapLibrary:
         if group is module.tree.group[0]:
             return self._entry_argument(module, entry)
         return self._interpreter.declared(module, entry), False
+
+
+def _changed(known: Mapping[str, LoadedMap], new: Mapping[str, StructureMap]) -> list[str]:
+    """The URLs of the new maps, and of the known ones that import one of them, or import one that does."""
+    changed = dict.fromkeys(new)
+    while True:
+        more = [
+            url
+            for url, module in known.items()
+            if url not in changed and any(module.may_import(other) for other in changed)
+        ]
+        if not more:
+            return list(changed)
+        changed |= dict.fromkeys(more)

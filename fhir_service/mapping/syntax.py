@@ -13,10 +13,14 @@ Constant = str | bool | int | Decimal
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Line and column in the text, both from 1."""
+    """Where something is written: line and column in the text, both from 1, or the path in a StructureMap resource."""
 
-    line: int
-    column: int
+    line: int = 0
+    column: int = 0
+    path: str = ""
+
+    def __str__(self) -> str:
+        return self.path or f"line {self.line}, column {self.column}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +34,10 @@ class Expression:
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A constant parameter."""
+    """A constant parameter. `type` is `date`, `dateTime` or `time` where it was written with `@`."""
 
     value: Constant
+    type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,7 @@ class Structure:
     mode: str
     alias: str | None
     position: Position
+    documentation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,7 @@ class Input:
     mode: str
     type: str | None
     position: Position
+    documentation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +134,7 @@ class Rule:
     position: Position
     shorthand: bool = False
     """`a.x -> b.y`: carried on by the default group of the two types, or copied."""
+    documentation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +147,7 @@ class Group:
     type_mode: str
     rule: tuple[Rule, ...]
     position: Position
+    documentation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

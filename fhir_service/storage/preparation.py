@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from fhir_service.fhir.access import Access
-from fhir_service.fhir.errors import FhirError, Forbidden, InvalidParameter, MalformedContent
+from fhir_service.fhir.errors import ComesWithService, FhirError, Forbidden, InvalidParameter, MalformedContent
 from fhir_service.fhir.json_text import Splice, minified, parse, splice
 from fhir_service.search.index_values import index_values, partition_key
 from fhir_service.storage.changes import Change, Create, Delete, Key, Update
@@ -69,12 +69,14 @@ def prepared(change: Change, base: str | None) -> Prepared:
 
 
 def all_prepared(changes: Sequence[Change | Prepared], base: str | None, access: Access) -> tuple[Prepared, ...]:
-    """Make ready those that are not. Raises as `prepared` does, saying which change it is about, and Forbidden."""
+    """Make ready those that are not. Raises as `prepared` does and ComesWithService, saying which change it is about,
+    and Forbidden."""
     may_write({change.key[0] if isinstance(change, Prepared) else change.type for change in changes}, access)
     ready = []
     for number, change in enumerate(changes):
         try:
             ready.append(change if isinstance(change, Prepared) else prepared(change, base))
+            _refuse_fixed(ready[-1].key, access)
         except FhirError as error:
             error.change = number
             raise
@@ -86,6 +88,13 @@ def may_write(kinds: set[str], access: Access) -> None:
     refused = sorted(kind for kind in kinds if not access.may_write(kind))
     if refused:
         raise Forbidden(f"writing {', '.join(refused)} is not allowed")
+
+
+def _refuse_fixed(key: Key, access: Access) -> None:
+    if key in access.fixed:
+        name = "/".join(key)
+        text = f"{name} comes with the service and changes only with it; store yours under another id and url"
+        raise ComesWithService(text, expression=(f"{key[0]}.id",))
 
 
 def size_of(changes: Sequence[Change | Prepared]) -> int:

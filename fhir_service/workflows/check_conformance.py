@@ -10,7 +10,8 @@ from fhir_service.definitions.catalogue import DEFAULT_BASE, Kind, catalogue
 from fhir_service.definitions.elements import is_a, types
 from fhir_service.definitions.profiles import r4_profiles
 from fhir_service.fhir.errors import Issue
-from fhir_service.terminology.terminologies import Terminologies, terminologies
+from fhir_service.terminology.code_systems import code_system
+from fhir_service.terminology.terminologies import terminologies
 from fhir_service.validation.profiles import wording
 from fhir_service.validation.profiles.bindings import BoundCodes
 from fhir_service.validation.profiles.findings import extension_findings, profile_findings, stated_profile_findings
@@ -30,9 +31,9 @@ class Conformance:
         sent = sent or {}
         own = catalogue(base).artifacts(Kind.PROFILE)
         self._registry = ProfileRegistry(_of_type("StructureDefinition", sent), own, r4_profiles())
-        value_sets, code_systems = _of_type("ValueSet", sent), _of_type("CodeSystem", sent)
-        known = terminologies(base)
-        self._codes = BoundCodes(Terminologies(base, value_sets, code_systems) if value_sets or code_systems else known)
+        code_systems = {url: code_system(entry) for url, entry in _of_type("CodeSystem", sent).items()}
+        value_sets, known = _of_type("ValueSet", sent), terminologies(base)
+        self._codes = BoundCodes(known.beside(code_systems, value_sets) if sent else known)
 
     def issues(self, resource: Any, profile: str = "") -> list[Issue]:
         """What is wrong with a resource that is right in its structure; `profile` is the one it has to conform to."""

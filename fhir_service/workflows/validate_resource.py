@@ -7,7 +7,8 @@ from fhir_service.fhir.errors import Gone, InvalidParameter, Issue, MalformedCon
 from fhir_service.fhir.parameters import Parameters
 from fhir_service.storage.repository import Repository
 from fhir_service.validation.json_text import read_json
-from fhir_service.validation.structure import findings
+from fhir_service.validation.resource_findings import resource_findings
+from fhir_service.validation.structure import is_valid
 from fhir_service.workflows.accept_resource import identity_issues, in_thread_if_large
 from fhir_service.workflows.check_conformance import Conformance
 
@@ -58,9 +59,9 @@ def content_issues(
         resource = read_json(text)
     except MalformedContent as error:
         return list(error.issues)
-    issues = identity_issues(resource, resource_type, resource_id)
-    if faults := findings(resource):
-        return issues + faults + conformance.not_begun(profile)
+    issues = identity_issues(resource, resource_type, resource_id) + resource_findings(resource)
+    if not is_valid(resource):
+        return issues + conformance.not_begun(profile)
     return issues + conformance.issues(resource, profile)
 
 

@@ -131,8 +131,8 @@ class TestProfiles:
         self, idle_client: Client
     ) -> None:
         named = patient(meta={"profile": ["http://example.org/p"]})
-        (issue,) = await found(idle_client, "Patient/$validate", json=named)
-        assert (issue["severity"], issue["expression"]) == ("warning", ["Patient.meta.profile[0]"])
+        issue = await found(idle_client, "Patient/$validate", json=named)
+        assert (issue[-1]["severity"], issue[-1]["expression"]) == ("warning", ["Patient.meta.profile[0]"])
         weighed = observation(meta={"profile": [f"{URL}bodyweight"]})
         issue = await found(idle_client, "Observation/$validate", json=weighed)
         assert ("required", "Observation.category") in errors(issue)

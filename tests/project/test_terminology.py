@@ -15,7 +15,10 @@ from fhir_service.validation.structure import findings
 VERIFIED = Path(__file__).parents[3] / "shared" / "terminology" / "verified-codes.md"
 SNOMED, LOINC = "http://snomed.info/sct", "http://loinc.org"
 ICD_10_CM, ICD_10_PCS = "http://hl7.org/fhir/sid/icd-10-cm", "http://www.cms.gov/Medicare/Coding/ICD10"
-KINDS = (Kind.CODE_SYSTEM, Kind.VALUE_SET, Kind.CONCEPT_MAP, Kind.LOGICAL_MODEL, Kind.PROFILE, Kind.SEARCH_PARAMETER)
+KINDS = (
+    *(Kind.CODE_SYSTEM, Kind.VALUE_SET, Kind.CONCEPT_MAP, Kind.LOGICAL_MODEL, Kind.QUESTIONNAIRE),
+    *(Kind.PROFILE, Kind.SEARCH_PARAMETER),
+)
 EQUIVALENCES = {"equivalent", "wider", "narrower", "relatedto", "inexact", "unmatched"}
 MAPS_OF_WORDS = {"condition-words", "vertebral-condition-words"}
 """Their sources are words of reports, of no code system."""

@@ -25,7 +25,7 @@ def test_a_parameter_without_a_type_has_the_type_it_is_called_with(mapped, refus
     assert (found["name"], found["maritalStatus"]) == ([{"text": "x"}], {"text": "x"})
     error = refused("src -> tgt.contact as c then text(src, c);", more=more)
     assert (error.group, error.line) == ("text", 7)
-    assert error.problem == "Patient.contact has no element text (called from test, line 4)"
+    assert error.problem == "Patient.contact has no element text (called from test, line 4, column 30)"
 
 
 def test_groups_take_constants_and_expressions(mapped) -> None:

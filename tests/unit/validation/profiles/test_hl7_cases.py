@@ -9,7 +9,8 @@ from typing import Any
 from fhir_service.fhir.errors import Issue
 from fhir_service.formats.xml_reader import json_from_xml
 from fhir_service.validation.json_text import read_json
-from fhir_service.validation.structure import findings
+from fhir_service.validation.resource_findings import resource_findings
+from fhir_service.validation.structure import is_valid as is_valid_structure
 from fhir_service.workflows.check_conformance import Conformance
 
 DISAGREEMENTS: dict[str, str] = {}
@@ -23,12 +24,13 @@ def cases(folder: Path, kind: str) -> list[dict[str, Any]]:
 def issues(folder: Path, case: dict[str, Any]) -> list[Issue]:
     """What we find: the structure, then the first profile of the definitions, named profiles and extensions."""
     raw = _json(folder / "files" / case["file"])
-    if found := findings(raw):
+    found = resource_findings(raw)
+    if not is_valid_structure(raw):
         return found
     sent = [read_json(_json(folder / "files" / file)) for file in case.get("definitions", ())]
     profiles = [entry["url"] for entry in sent if entry["resourceType"] == "StructureDefinition"]
     conformance = Conformance(sent={entry["url"]: entry for entry in sent})
-    return conformance.issues(read_json(raw), profiles[0] if profiles else "")
+    return found + conformance.issues(read_json(raw), profiles[0] if profiles else "")
 
 
 def is_valid(folder: Path, case: dict[str, Any]) -> bool:

@@ -1,0 +1,93 @@
+"""The definitions of `mappings/` as resources of the store, each under the name of its file.
+
+What the service published is remembered like what a report made, so that a definition that has left `mappings/` leaves
+the store too. Published definitions are read and searched like any resource; clients do not change them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection, Mapping
+from hashlib import sha256
+
+from fhir_service.definitions.catalogue import BrokenArtifact, Catalogue, Kind, catalogue
+from fhir_service.definitions.elements import resource_types
+from fhir_service.fhir.access import OPEN
+from fhir_service.fhir.errors import EditConflict, Gone, NotFound
+from fhir_service.fhir.json_text import parse
+from fhir_service.storage.repository import Change, Delete, Key, Repository, Update
+
+SOURCE = "urn:fhir-service:definitions"
+"""The name under which the store remembers what was published."""
+_ATTEMPTS = 5
+"""Tries, where other processes start on the same store at the same moment."""
+_log = logging.getLogger(__name__)
+
+
+async def publish_definitions(repository: Repository, base: str) -> frozenset[Key]:
+    """Publish the service's own definitions, their URLs under `base`. Returns and raises as `publish`."""
+    return await publish(repository, catalogue(base))
+
+
+async def publish(repository: Repository, artifacts: Catalogue) -> frozenset[Key]:
+    """Store every definition that differs from what is stored, and delete those that are there no longer. Returns all
+    that are published now. A resource of somebody else that has the id of one of ours stays.
+
+    Raises BrokenArtifact, MappingError, StoreUnavailable.
+    """
+    resources = await asyncio.to_thread(definitions_of, artifacts)
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return await _published(repository, resources)
+        except EditConflict:
+            continue
+    return await _published(repository, resources)
+
+
+def definitions_of(artifacts: Catalogue) -> dict[Key, bytes]:
+    """The JSON of every artifact that is a resource of R4. Raises BrokenArtifact where two have one type and id."""
+    found: dict[Key, bytes] = {}
+    for kind in Kind:
+        for name, text in artifacts.files(kind).items():
+            resource_type = str(parse(text.encode()).get("resourceType"))
+            if resource_type not in resource_types():
+                continue
+            if (resource_type, name) in found:
+                raise BrokenArtifact(f"two files of {artifacts.root} would be {resource_type}/{name}")
+            found[resource_type, name] = text.encode()
+    return found
+
+
+async def _published(repository: Repository, resources: Mapping[Key, bytes]) -> frozenset[Key]:
+    record = await repository.loaded_report(SOURCE)
+    before = record.made if record else ()
+    fingerprint = _fingerprint(resources)
+    if record is not None and record.fingerprint == fingerprint and len(before) == len(resources):
+        return frozenset(before)
+    taken = await _taken(repository, resources.keys() - set(before))
+    ours = {key: text for key, text in resources.items() if key not in taken}
+    changes: list[Change] = [Update(*key, text, if_changed=True) for key, text in ours.items()]
+    changes += [Delete(*key) for key in before if key not in ours]
+    await repository.commit_report(SOURCE, fingerprint, list(ours), changes, OPEN, before=before)
+    return frozenset(ours)
+
+
+async def _taken(repository: Repository, keys: Collection[Key]) -> set[Key]:
+    """Those under which somebody else has stored something."""
+    found = set()
+    for key in sorted(keys):
+        try:
+            await repository.read(*key, OPEN)
+        except (NotFound, Gone):
+            continue
+        _log.warning("%s/%s was stored by somebody else; the definition of that name is not published", *key)
+        found.add(key)
+    return found
+
+
+def _fingerprint(resources: Mapping[Key, bytes]) -> str:
+    whole = sha256()
+    for (resource_type, resource_id), text in sorted(resources.items()):
+        whole.update(f"{resource_type}/{resource_id} {len(text)}\n".encode() + text)
+    return whole.hexdigest()
