@@ -5,11 +5,13 @@ A closure takes the focus (a list) and the environment (a sequence, variables by
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import compress
 from typing import Any
 
 from fhir_service.fhir import fhirpath_parser as tree
+from fhir_service.fhir.fhirpath_budget import gathered, spend
 from fhir_service.fhir.fhirpath_operators import (
     COLLECTION,
     OPERATORS,
@@ -148,7 +150,7 @@ def _member(node: tree.Member, variables: Variables) -> Closure:
         found = of(focus, env)
         if len(found) == 1:
             return members(found[0], name)
-        return [child for item in found for child in members(item, name)]
+        return gathered(members(item, name) for item in found)
 
     return fetch
 
@@ -216,15 +218,16 @@ def _iif(condition: Closure, yes: Closure, no: Closure | None = None) -> Closure
     return choose
 
 
-def _holds(item: Any, criterion: Closure, env: Environment) -> bool:
-    return truth(criterion([item], env)) is True
+def _holds(items: Items, criterion: Closure, env: Environment) -> Iterator[bool]:
+    spend(len(items))
+    return (truth(criterion([item], env)) is True for item in items)
 
 
 _PER_ITEM: dict[str, Callable[[Items, Closure, Environment], Items]] = {
-    "where": lambda items, criterion, env: [item for item in items if _holds(item, criterion, env)],
-    "exists": lambda items, criterion, env: [any(_holds(item, criterion, env) for item in items)],
-    "all": lambda items, criterion, env: [all(_holds(item, criterion, env) for item in items)],
-    "select": lambda items, projection, env: [found for item in items for found in projection([item], env)],
+    "where": lambda items, criterion, env: list(compress(items, _holds(items, criterion, env))),
+    "exists": lambda items, criterion, env: [any(_holds(items, criterion, env))],
+    "all": lambda items, criterion, env: [all(_holds(items, criterion, env))],
+    "select": lambda items, projection, env: gathered(projection([item], env) for item in items),
 }
 
 _BUILDERS: dict[type[tree.Node], Callable[..., Closure]] = {
