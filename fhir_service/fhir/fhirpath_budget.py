@@ -69,6 +69,12 @@ def spend(items: int) -> None:
         seconds_left(0)
 
 
+def counted(items: list[Any]) -> list[Any]:
+    """The items, which are about to be gone through. Raises TooCostly."""
+    spend(len(items))
+    return items
+
+
 def gathered(parts: Iterable[list[Any]]) -> list[Any]:
     """Several collections as one. Raises TooCostly."""
     found = list(islice(chain.from_iterable(parts), MOST_ITEMS + 1))

@@ -61,7 +61,8 @@ def left_to_fhirpathpy(
         except TooCostly:
             raise
         except Exception as error:  # fhirpathpy raises bare Exception; every error of the foreign library is ours here
-            raise ForeignFault(str(error) or type(error).__name__) from error
+            deep = isinstance(error, RecursionError)
+            raise ForeignFault("nested too deeply" if deep else str(error) or type(error).__name__) from error
         return [str(item) if isinstance(item, FP_Type) else item for item in found]
 
     return run

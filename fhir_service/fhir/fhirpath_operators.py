@@ -135,17 +135,18 @@ def _compared(accept: Callable[[Any, Any], bool]) -> Callable[[Items, Items], It
 def _union(left: Items, right: Items) -> Items:
     found: dict[Any, Any] = {}
     for item in (*left, *right):
-        found.setdefault(_key(bare(item)), item)
+        found.setdefault(identity(item), item)
     spend(len(left) + len(right))
     return list(found.values())
 
 
-def _key(value: Any) -> Any:
-    """Equal for equal items: 8 and 8.0 are, true and 1 are not."""
+def identity(item: Any) -> Any:
+    """A key that two items share only where they are equal; 8.0 is 8, true is not 1."""
+    value = bare(item)
     if isinstance(value, dict):
-        return frozenset((name, _key(bare(child))) for name, child in value.items())
+        return frozenset((name, identity(child)) for name, child in value.items())
     if isinstance(value, list):
-        return tuple(_key(bare(child)) for child in value)
+        return tuple(identity(child) for child in value)
     return isinstance(value, bool), value
 
 
