@@ -86,3 +86,7 @@ bench: install-dev ## Measure: every bench/*.py, its figures in bench/results/ a
 .PHONY: rules
 rules: install-dev ## Write docs/conformance/rest-rules.md anew
 	@$(BIN)/python scripts/write_rest_rules.py
+
+.PHONY: versions
+versions: install ## Raise the version of every changed artifact of mappings/, and write versions.lock
+	@$(BIN)/python scripts/raise_versions.py

@@ -6,6 +6,7 @@ The mapping language adds `///`, `->`, `<<`, `>>`, `==` and double quotes; none 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _TOKEN = re.compile(
@@ -25,8 +26,10 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
+_ESCAPE = re.compile(r"\\(u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t", "f": "\f"}
+_HALF = re.compile(r"[\ud800-\udfff]")
+_MOST_DIGITS = 100
 
 
 class SyntaxFault(Exception):
@@ -68,9 +71,13 @@ class Tokens:
         return self._tokens[min(self._at + ahead, len(self._tokens) - 1)]
 
     @property
-    def previous_end(self) -> int:
-        """Offset behind the token that was taken last."""
-        return self._tokens[self._at - 1].end if self._at else 0
+    def place(self) -> int:
+        """The number of the current token."""
+        return self._at
+
+    def taken(self, since: int) -> Sequence[Token]:
+        """The tokens that were taken since that place."""
+        return self._tokens[since : self._at]
 
     def take(self) -> Token:
         """The current token; the next one becomes current."""
@@ -119,13 +126,22 @@ def _tokens(text: str) -> list[Token]:
             raise SyntaxFault(_unreadable(text, at), line, at - line_start + 1)
         kind, found = match.lastgroup or "", match.group()
         if kind != "skip":
-            tokens.append(Token(kind, found, _value(kind, found), line, at - line_start + 1, at, match.end()))
+            token = Token(kind, found, _value(kind, found), line, at - line_start + 1, at, match.end())
+            _refuse_unusable(token)
+            tokens.append(token)
         newlines = found.count("\n")
         if newlines:
             line, line_start = line + newlines, at + found.rindex("\n") + 1
         at = match.end()
     tokens.append(Token("end", "", "", line, at - line_start + 1, at, at))
     return tokens
+
+
+def _refuse_unusable(token: Token) -> None:
+    if token.kind == "number" and len(token.text) > _MOST_DIGITS:
+        raise SyntaxFault(f"a number may have {_MOST_DIGITS} digits", token.line, token.column)
+    if _HALF.search(token.value):
+        raise SyntaxFault("this text has half of a character (a lone surrogate)", token.line, token.column)
 
 
 def _unreadable(text: str, at: int) -> str:
@@ -149,4 +165,12 @@ def _value(kind: str, text: str) -> str:
 def _unescape(text: str) -> str:
     if "\\" not in text:
         return text
-    return _ESCAPE.sub(lambda m: chr(int(m[1][1:], 16)) if len(m[1]) > 1 else _ESCAPED.get(m[1], m[1]), text)
+    return _ESCAPE.sub(lambda match: _character(match[1]), text)
+
+
+def _character(escape: str) -> str:
+    """What stands behind a backslash, as the character it means; two escapes may be the halves of one."""
+    if len(escape) == 1:
+        return _ESCAPED.get(escape, escape)
+    units = [int(unit, 16) for unit in escape[1:].split("\\u")]
+    return b"".join(unit.to_bytes(2, "big") for unit in units).decode("utf-16-be", "surrogatepass")

@@ -11,12 +11,16 @@ class ContentFault(Exception):
 
 
 class Node(dict[str, Any]):
-    """A JSON object and its type. Choice elements are under their JSON name (`valueQuantity`)."""
+    """A JSON object and its type. Choice elements are under their JSON name (`valueQuantity`).
 
-    __slots__ = ("shape",)
+    `placed`: it is a part of another node already.
+    """
+
+    __slots__ = ("placed", "shape")
 
     def __init__(self, shape: Any) -> None:
         self.shape = shape
+        self.placed = False
 
 
 class PrimitiveNode(Node):
@@ -27,6 +31,18 @@ class PrimitiveNode(Node):
     def __init__(self, shape: Any, value: Any = None) -> None:
         super().__init__(shape)
         self.value = value
+
+
+def copied(node: Node) -> Node:
+    """A copy of a node and of the nodes in it."""
+    copy = PrimitiveNode(node.shape, node.value) if isinstance(node, PrimitiveNode) else Node(node.shape)
+    copy.placed = True
+    for key, value in node.items():
+        if isinstance(value, list):
+            copy[key] = [copied(item) if isinstance(item, Node) else item for item in value]
+        else:
+            copy[key] = copied(value) if isinstance(value, Node) else value
+    return copy
 
 
 def plain(value: Any) -> Any:

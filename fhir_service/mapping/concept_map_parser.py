@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fhir_service.fhir.fhirpath_lexer import Tokens
+from fhir_service.fhir.fhirpath_lexer import SyntaxFault, Tokens
+from fhir_service.mapping.term_parser import quoted
 
 EQUIVALENCE = {
     "-": "relatedto",
@@ -30,21 +31,16 @@ EQUIVALENCE = {
 def read_concept_map(tokens: Tokens) -> tuple[str, dict[str, Any]]:
     """The local name, without `#`, and the ConceptMap. Raises SyntaxFault."""
     tokens.expect("conceptmap")
+    at = tokens.current
     name = tokens.expect_kind("the name of the concept map in quotes", "text", "string").value.removeprefix("#")
+    if not name:
+        raise SyntaxFault("expected the name of the concept map, found an empty one", at.line, at.column)
     tokens.expect("{")
-    prefixes = _prefixes(tokens)
-    groups: dict[tuple[str, str | None], dict[str, Any]] = {}
-    unmapped: dict[str, dict[str, str]] = {}
+    rows = _Rows(tokens, _prefixes(tokens))
     while not tokens.accept("}"):
-        if tokens.accept("unmapped"):
-            system, otherwise = _unmapped(tokens, prefixes)
-            unmapped[system] = otherwise
-        else:
-            _row(tokens, prefixes, groups)
-    for (system, _), group in groups.items():
-        if system in unmapped:
-            group["unmapped"] = unmapped[system]
-    return name, {"resourceType": "ConceptMap", "id": name, "status": "active", "group": list(groups.values())}
+        rows.read()
+    concept_map = {"resourceType": "ConceptMap", "id": name, "status": "active"}
+    return name, {**concept_map, "group": rows.groups()} if rows.targets else concept_map
 
 
 def _prefixes(tokens: Tokens) -> dict[str, str]:
@@ -52,46 +48,66 @@ def _prefixes(tokens: Tokens) -> dict[str, str]:
     while tokens.accept("prefix"):
         prefix = tokens.expect_kind("a prefix", "name").value
         tokens.expect("=")
-        prefixes[prefix] = tokens.expect_kind("the url of a code system in quotes", "text", "string").value
+        prefixes[prefix] = quoted(tokens)
     return prefixes
 
 
-def _row(tokens: Tokens, prefixes: dict[str, str], groups: dict[tuple[str, str | None], dict[str, Any]]) -> None:
-    source_system, source_code = _coded(tokens, prefixes)
-    relation = _relation(tokens)
-    if relation == "unmatched":
-        group = groups.setdefault((source_system, None), {"source": source_system, "element": []})
-        target: dict[str, Any] = {"equivalence": relation}
-    else:
-        target_system, target_code = _coded(tokens, prefixes)
-        new = {"source": source_system, "target": target_system, "element": []}
-        group = groups.setdefault((source_system, target_system), new)
-        target = {"code": target_code, "equivalence": relation}
-    row = next((row for row in group["element"] if row["code"] == source_code), None)
-    if row is None:
-        row = {"code": source_code, "target": []}
-        group["element"].append(row)
-    row["target"].append(target)
+class _Rows:
+    """The rows so far: targets by source and target system, then by source code."""
 
+    def __init__(self, tokens: Tokens, prefixes: dict[str, str]) -> None:
+        self.tokens, self.prefixes = tokens, prefixes
+        self.targets: dict[tuple[str, str | None], dict[str, list[dict[str, str]]]] = {}
+        self.unmapped: dict[str, dict[str, str]] = {}
 
-def _unmapped(tokens: Tokens, prefixes: dict[str, str]) -> tuple[str, dict[str, str]]:
-    tokens.expect("for")
-    system = _system(tokens, prefixes)
-    tokens.expect("=")
-    mode = tokens.expect_kind("'provided' or a url in quotes", "name", "text", "string").value
-    return system, {"mode": "provided"} if mode == "provided" else {"mode": "other-map", "url": mode}
+    def read(self) -> None:
+        tokens = self.tokens
+        if tokens.accept("unmapped"):
+            self._unmapped()
+            return
+        source_system, source_code = self._coded()
+        relation = _relation(tokens)
+        if relation == "unmatched":
+            target_system, target = None, {"equivalence": relation}
+        else:
+            target_system, target_code = self._coded()
+            target = {"code": target_code, "equivalence": relation}
+        self.targets.setdefault((source_system, target_system), {}).setdefault(source_code, []).append(target)
 
+    def groups(self) -> list[dict[str, Any]]:
+        found = []
+        for (source, target), codes in self.targets.items():
+            group: dict[str, Any] = {"source": source} if target is None else {"source": source, "target": target}
+            group["element"] = [{"code": code, "target": targets} for code, targets in codes.items()]
+            if source in self.unmapped:
+                group["unmapped"] = self.unmapped[source]
+            found.append(group)
+        return found
 
-def _system(tokens: Tokens, prefixes: dict[str, str]) -> str:
-    if tokens.current.text not in prefixes:
-        raise tokens.fault("a declared prefix")
-    return prefixes[tokens.take().text]
+    def _unmapped(self) -> None:
+        tokens = self.tokens
+        tokens.expect("for")
+        system = self._system()
+        tokens.expect("=")
+        if tokens.accept("provided"):
+            self.unmapped[system] = {"mode": "provided"}
+        elif tokens.current.kind in ("text", "string"):
+            self.unmapped[system] = {"mode": "other-map", "url": quoted(tokens)}
+        else:
+            raise tokens.fault("'provided' or a url in quotes")
 
+    def _system(self) -> str:
+        if self.tokens.current.text not in self.prefixes:
+            raise self.tokens.fault("a declared prefix")
+        return self.prefixes[self.tokens.take().text]
 
-def _coded(tokens: Tokens, prefixes: dict[str, str]) -> tuple[str, str]:
-    system = _system(tokens, prefixes)
-    tokens.expect(":")
-    return system, tokens.expect_kind("a code", "name", "text", "string", "number").value
+    def _coded(self) -> tuple[str, str]:
+        system = self._system()
+        self.tokens.expect(":")
+        token = self.tokens.expect_kind("a code", "name", "text", "string", "number")
+        if not token.value.strip():
+            raise SyntaxFault("expected a code, found an empty one", token.line, token.column)
+        return system, token.value
 
 
 def _relation(tokens: Tokens) -> str:

@@ -48,10 +48,14 @@ class MappingError(UnprocessableContent):
 
 
 class MappingLimit(MappingError):
-    """A run that takes too many steps, too long, or calls groups too deeply; `rule` is where it was cut."""
+    """A run that takes too many steps, too long, writes too much, or nests too deeply; `rule` is where it was cut."""
 
     code = "too-costly"
 
 
 class Fault(ContentFault):
     """Something is wrong at the place that is being read or run; whoever knows the place makes it a MappingError."""
+
+
+class Exhausted(Fault):
+    """The run has used up what it may use; whoever knows the place makes it a MappingLimit."""

@@ -7,6 +7,7 @@ on; the other one is compiled afterwards, so that neither recursion nor long cha
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Container
 from dataclasses import dataclass
 
 from fhir_service.mapping import syntax
@@ -14,6 +15,7 @@ from fhir_service.mapping.errors import MappingError
 from fhir_service.mapping.loaded_map import LoadedMap, declared_type
 from fhir_service.mapping.rules import GroupBuilder
 from fhir_service.mapping.run import Place
+from fhir_service.mapping.scope import COMPILING
 from fhir_service.mapping.shapes import Shape, Shapes
 from fhir_service.mapping.steps import Argument, GroupCode
 
@@ -41,12 +43,30 @@ class Interpreter:
         self._waiting: deque[_Wanted] = deque()
         self._at_work = False
 
+    def without(self, urls: Container[str], shapes: Shapes) -> Interpreter:
+        """Another interpreter that has the code of these groups too, save those of the maps with these URLs."""
+        other = Interpreter(shapes)
+        with COMPILING:
+            other._compiled = {key: code for key, code in self._compiled.items() if key[0] not in urls}
+        return other
+
     def group(
         self, module: LoadedMap, group: syntax.Group, arguments: tuple[Argument, ...], caller: Place | None = None
     ) -> GroupCode:
         """The code of a group for arguments of these shapes. Raises MappingError."""
         shapes = tuple((shape.name if shape is not None else None, lenient) for shape, lenient in arguments)
         key = (module.tree.url, group.name, shapes)
+        with COMPILING:
+            return self._known(key, module, group, arguments, caller)
+
+    def _known(
+        self,
+        key: _Key,
+        module: LoadedMap,
+        group: syntax.Group,
+        arguments: tuple[Argument, ...],
+        caller: Place | None,
+    ) -> GroupCode:
         if key not in self._compiled:
             code = GroupCode(Place(module.tree.url, module.tree.name, group.name, "", group.position))
             self._compiled[key] = code

@@ -6,7 +6,8 @@ maps name, and refuses what cannot work: MappingError with map, line and column.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,21 +46,57 @@ def load_library(artifacts: Catalogue, limits: Limits | None = None) -> MapLibra
 
 
 class MapLibrary:
-    """Maps by canonical URL. `texts` is FML by file name. Raises MappingError for the first map that cannot be used."""
+    """Maps by canonical URL. `maps` are FML texts or trees by file name.
+
+    Raises MappingError for the first map that cannot be used.
+    """
 
     def __init__(
-        self, texts: Mapping[str, str], concept_maps: ConceptMaps, shapes: Shapes, limits: Limits | None = None
+        self,
+        maps: Mapping[str, str | StructureMap],
+        concept_maps: ConceptMaps,
+        shapes: Shapes,
+        limits: Limits | None = None,
     ) -> None:
         self._limits = limits or Limits()
+        self.concept_maps = concept_maps
         self._interpreter = Interpreter(shapes)
+        self._concept_maps: tuple[ConceptMaps, ...] = (concept_maps,)
         self._modules: dict[str, LoadedMap] = {}
-        for name, text in texts.items():
-            self._add(name, parse_map(text, name), concept_maps)
-        for module in self._modules.values():
+        for name, given in maps.items():
+            self._add(name, parse_map(given, name) if isinstance(given, str) else given)
+        self._load(tuple(self._modules.values()))
+
+    def with_maps(self, trees: Iterable[StructureMap], concept_maps: ConceptMaps | None = None) -> MapLibrary:
+        """A library that knows these maps and ConceptMaps too, before those it has; this one stays as it is.
+
+        A tree takes the place of a map with its URL. Maps that import a new one are loaded anew, all others are shared
+        with their ConceptMaps. Raises MappingError.
+        """
+        new = {tree.url: tree for tree in trees}
+        changed = _changed(self._modules, new)
+        other = copy(self)
+        if concept_maps is not None:
+            other._concept_maps = (concept_maps, *self._concept_maps)
+        other._interpreter = self._interpreter.without(changed, self._interpreter.shapes)
+        other._modules = {url: module for url, module in self._modules.items() if url not in changed}
+        for url in changed:
+            tree = new[url] if url in new else self._modules[url].tree
+            other._add(tree.name, tree)
+        other._load([other._modules[url] for url in changed])
+        return other
+
+    def _load(self, modules: Sequence[LoadedMap]) -> None:
+        for module in modules:
             module.resolve(self._modules)
         refuse_cycles(self._modules)
-        for module in self._modules.values():
+        for module in modules:
             self._check(module)
+
+    def imported(self, url: str) -> frozenset[str]:
+        """The URLs of the maps that a map imports, and that those import."""
+        near = {module.tree.url for module in self._modules[url].imported}
+        return frozenset(near.union(*(self.imported(one) for one in near)))
 
     @property
     def maps(self) -> Mapping[str, StructureMap]:
@@ -137,7 +174,7 @@ class MapLibrary:
         shape = self._interpreter.shapes.by_url(declared[0].url) if len(declared) == 1 else None
         return shape, False
 
-    def _add(self, name: str, tree: StructureMap, concept_maps: ConceptMaps) -> None:
+    def _add(self, name: str, tree: StructureMap) -> None:
         if tree.url in self._modules:
             raise MappingError(f"another map has the url {tree.url} too", map_name=name)
         known: set[str] = set()
@@ -147,7 +184,7 @@ class MapLibrary:
                 raise place.error("the map has two groups of this name")
             known.add(group.name)
         try:
-            self._modules[tree.url] = LoadedMap(tree, concept_maps)
+            self._modules[tree.url] = LoadedMap(tree, self._concept_maps)
         except BrokenConceptMap as error:
             raise MappingError(str(error), map_name=name) from error
 
@@ -169,3 +206,17 @@ class MapLibrary:
         if group is module.tree.group[0]:
             return self._entry_argument(module, entry)
         return self._interpreter.declared(module, entry), False
+
+
+def _changed(known: Mapping[str, LoadedMap], new: Mapping[str, StructureMap]) -> list[str]:
+    """The URLs of the new maps, and of the known ones that import one of them, or import one that does."""
+    changed = dict.fromkeys(new)
+    while True:
+        more = [
+            url
+            for url, module in known.items()
+            if url not in changed and any(module.may_import(other) for other in changed)
+        ]
+        if not more:
+            return list(changed)
+        changed |= dict.fromkeys(more)

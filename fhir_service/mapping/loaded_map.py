@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from fhir_service.mapping.errors import Fault, MappingError
-from fhir_service.mapping.run import Place
+from fhir_service.mapping.run import Place, placed
 from fhir_service.mapping.shapes import Shape, Shapes
 from fhir_service.mapping.syntax import Group, Import, StructureMap
-from fhir_service.terminology.concept_maps import ConceptMap, ConceptMaps
+from fhir_service.terminology.concept_maps import ConceptMap, ConceptMaps, UnknownConceptMap
 
 
 class LoadedMap:
     """A map and the maps it imports."""
 
-    def __init__(self, tree: StructureMap, concept_maps: ConceptMaps) -> None:
+    def __init__(self, tree: StructureMap, concept_maps: Sequence[ConceptMaps]) -> None:
         self.tree = tree
         self.imported: list[LoadedMap] = []
         self._concept_maps = concept_maps
@@ -56,7 +56,14 @@ class LoadedMap:
         """Embedded (`#name`) or of the service. Raises UnknownConceptMap and BrokenConceptMap."""
         if url.startswith("#") and url[1:] in self._contained:
             return self._contained[url[1:]]
-        return self._concept_maps.get(url)
+        for known in self._concept_maps:
+            with suppress(UnknownConceptMap):
+                return known.get(url)
+        raise UnknownConceptMap(f"there is no ConceptMap {url}")
+
+    def may_import(self, url: str) -> bool:
+        """Whether an import of this map reaches a map with that URL."""
+        return any(_matches(entry.url, url) for entry in self.tree.imports)
 
     def _error(self, entry: Import, problem: str) -> MappingError:
         at = entry.position
@@ -64,7 +71,19 @@ class LoadedMap:
 
 
 def _matches(pattern: str, url: str) -> bool:
-    return re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), url) is not None
+    head, *rest = pattern.split("*")
+    if not rest:
+        return pattern == url
+    *between, tail = rest
+    at, end = len(head), len(url) - len(tail)
+    if not url.startswith(head) or not url.endswith(tail) or end < at:
+        return False
+    for part in between:
+        found = url.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True
 
 
 def declared_type(shapes: Shapes, tree: StructureMap, name: str) -> Shape | None:
@@ -80,29 +99,34 @@ def declared_type(shapes: Shapes, tree: StructureMap, name: str) -> Shape | None
 
 def refuse_cycles(modules: Mapping[str, LoadedMap]) -> None:
     """Raises MappingError where maps import, or groups extend, one another in a circle."""
+    sound: set[int] = set()
     for module in modules.values():
-        _walk_imports(module, [])
+        _walk_imports(module, [], sound)
         for group in module.tree.group:
-            _walk_extends(module, group, [])
+            _walk_extends(module, group)
 
 
-def _walk_imports(module: LoadedMap, path: list[LoadedMap]) -> None:
+def _walk_imports(module: LoadedMap, path: list[LoadedMap], sound: set[int]) -> None:
+    if id(module) in sound:
+        return
     if module in path:
         names = " -> ".join(entry.tree.name for entry in (*path[path.index(module) :], module))
         raise MappingError(f"the maps import one another in a circle: {names}", map_name=module.tree.name)
     for imported in module.imported:
-        _walk_imports(imported, [*path, module])
+        _walk_imports(imported, [*path, module], sound)
+    sound.add(id(module))
 
 
-def _walk_extends(module: LoadedMap, group: Group, path: list[Group]) -> None:
-    at, tree = group.position, module.tree
-    place = Place(tree.url, tree.name, group.name, "", at)
-    if group in path:
-        names = " -> ".join(entry.name for entry in (*path[path.index(group) :], group))
-        raise place.error(f"the groups extend one another in a circle: {names}")
-    if group.extends is not None:
-        try:
-            base_module, base = module.group(group.extends)
-        except Fault as fault:
-            raise place.error(str(fault)) from fault
-        _walk_extends(base_module, base, [*path, group])
+def _walk_extends(module: LoadedMap, group: Group) -> None:
+    path: list[Group] = []
+    while True:
+        tree = module.tree
+        place = Place(tree.url, tree.name, group.name, "", group.position)
+        if any(group is known for known in path):
+            names = " -> ".join(entry.name for entry in (*path[path.index(group) :], group))
+            raise place.error(f"the groups extend one another in a circle: {names}")
+        if group.extends is None:
+            return
+        path.append(group)
+        with placed(place):
+            module, group = module.group(group.extends)

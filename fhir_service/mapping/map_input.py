@@ -46,8 +46,9 @@ class MapInput(CaseReport, frozen=True, kw_only=True, omit_defaults=True, rename
     extractor: Extractor
 
 
-def map_input(case_report: CaseReport, report: Report) -> dict[str, Any]:
-    """Logical-model JSON of a report and its facts, ids being UUIDs, numbers Decimal or int as printed."""
+def map_input(case_report: CaseReport, report: Report, *, extractor: str = __version__) -> dict[str, Any]:
+    """Logical-model JSON of a report and its facts, ids being UUIDs, numbers Decimal or int as printed. `extractor` is
+    the version of the software that read the facts."""
     source = report.source
     document = Document(
         id="0/document",
@@ -66,7 +67,7 @@ def map_input(case_report: CaseReport, report: Report) -> dict[str, Any]:
         group_statement=case_report.group_statement,
         contradiction=case_report.contradiction,
         source=document,
-        extractor=Extractor(id="0/extractor", name=NAME, version=__version__),
+        extractor=Extractor(id="0/extractor", name=NAME, version=extractor),
     )
     facts = parse(encode(whole))
     for statement in facts.get("groupStatement", ()):

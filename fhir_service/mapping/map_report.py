@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from fhir_service import __version__
 from fhir_service.definitions.catalogue import catalogue
 from fhir_service.fhir.json_text import encode
+from fhir_service.mapping.attribution import made_by, structure_map
 from fhir_service.mapping.identity import without_references
 from fhir_service.mapping.library import MapLibrary, load_library
 from fhir_service.mapping.map_input import map_input
@@ -19,18 +21,28 @@ MAP = "/StructureMap/case-report"
 _URN = "urn:uuid:"
 
 
-def map_case_report(case_report: CaseReport, report: Report, *, recorded: str, base: str) -> dict[str, Any]:
+def map_case_report(
+    case_report: CaseReport,
+    report: Report,
+    *,
+    recorded: str,
+    base: str,
+    maps: MapLibrary | None = None,
+    extractor: str = __version__,
+) -> dict[str, Any]:
     """The transaction Bundle of a report, Decimals for numbers. The same arguments give the same Bundle.
 
-    `recorded` is the instant of every Provenance, `base` the canonical base of our own URLs. A report that tells of no
-    patient or no augmentation gives DocumentReference, Device and Provenance. Raises MappingError.
+    `recorded` is the instant of every Provenance, `base` the canonical base of our own URLs, `maps` the service's own
+    unless given, `extractor` the version of the software that read the report. A report that tells of no patient or no
+    augmentation gives DocumentReference, Device and Provenance. Raises MappingError.
     """
-    maps, map_url = map_library(base), base + MAP
-    facts = map_input(case_report, report)
-    bundle = maps.transform(map_url, facts)
+    maps, map_url = maps or map_library(base), base + MAP
+    facts = map_input(case_report, report, extractor=extractor)
+    done = maps.transform_traced(map_url, facts)
     # A fact may point at one that makes no resource (an operation only thought of): nothing then points at nothing.
-    if missing := set(_references(bundle)) - {entry["resource"]["id"] for entry in bundle["entry"]}:
-        bundle = maps.transform(map_url, without_references(facts, missing))
+    if missing := set(_references(done.resource)) - {entry["resource"]["id"] for entry in done.resource["entry"]}:
+        done = maps.transform_traced(map_url, without_references(facts, missing))
+    bundle, makers = done.resource, made_by(maps, done.trace)
     made = [entry["resource"] for entry in bundle["entry"]]
     bundle["entry"] += entries(
         provenance(
@@ -38,10 +50,11 @@ def map_case_report(case_report: CaseReport, report: Report, *, recorded: str, b
             source_key=report.source_key,
             document=facts["source"]["id"],
             agent=facts["extractor"]["id"],
-            structure_map=f"{map_url}|{maps.maps[map_url].meta('version')}",
+            structure_map=structure_map(maps, map_url),
+            made_by=makers.get(place, ()),
             recorded=recorded,
         )
-        for resource in made
+        for place, resource in enumerate(made)
     )
     return bundle
 

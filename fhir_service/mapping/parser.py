@@ -17,17 +17,11 @@ from typing import Any
 
 from fhir_service.fhir.fhirpath_lexer import SyntaxFault, Tokens
 from fhir_service.mapping.concept_map_parser import read_concept_map
-from fhir_service.mapping.errors import MappingError
-from fhir_service.mapping.rule_parser import (
-    here,
-    name_of,
-    quoted,
-    read_constant,
-    read_fhirpath,
-    read_rules,
-    type_of,
-)
-from fhir_service.mapping.syntax import Constant, Expression, Group, Import, Input, Structure, StructureMap
+from fhir_service.mapping.errors import Fault, MappingError
+from fhir_service.mapping.map_metadata import Metadata
+from fhir_service.mapping.rule_parser import read_rules
+from fhir_service.mapping.syntax import Expression, Group, Import, Input, Structure, StructureMap
+from fhir_service.mapping.term_parser import here, name_of, quoted, read_constant, read_fhirpath, type_of
 
 MODES = ("source", "target", "queried", "produced")
 
@@ -35,11 +29,14 @@ MODES = ("source", "target", "queried", "produced")
 def parse_map(text: str, name: str) -> StructureMap:
     """The tree of one map. `name` (a file name) is for messages. Raises MappingError with line and column."""
     try:
-        return _Parser(Tokens(text)).read(name)
+        tokens = Tokens(text)
+        try:
+            return _Parser(tokens).read(name)
+        except RecursionError as error:
+            at = tokens.current
+            raise SyntaxFault("this is nested too deeply", at.line, at.column) from error
     except SyntaxFault as fault:
         raise MappingError(fault.text, map_name=name, line=fault.line, column=fault.column) from fault
-    except RecursionError as error:
-        raise MappingError("rules or expressions are nested too deeply", map_name=name) from error
 
 
 @dataclass(slots=True)
@@ -47,7 +44,7 @@ class _Parser:
     tokens: Tokens
     url: str = ""
     name: str = ""
-    metadata: list[tuple[str, Constant | None]] = field(default_factory=list)
+    metadata: Metadata = field(default_factory=Metadata)
     contained: dict[str, dict[str, Any]] = field(default_factory=dict)
     structures: list[Structure] = field(default_factory=list)
     imports: list[Import] = field(default_factory=list)
@@ -60,17 +57,17 @@ class _Parser:
             self._declaration()
         if not self.groups:
             raise tokens.fault("'group'")
-        metadata = dict(self.metadata)
-        url = self.url or str(metadata.get("url") or "")
+        given = self.metadata.elements
+        url = self.url or given.get("url", "")
         if not url:
             raise SyntaxFault('the map has no url: begin with  map "url" = "name"  or  /// url = \'url\'', 1, 1)
         return StructureMap(
             url=url,
-            name=self.name or str(metadata.get("name") or file_name),
+            name=self.name or given.get("name", file_name),
             structure=tuple(self.structures),
             imports=tuple(self.imports),
             group=tuple(self.groups),
-            metadata=tuple(self.metadata),
+            metadata=self.metadata.lines(),
             contained=self.contained,
             constant=tuple(self.constants),
         )
@@ -101,12 +98,16 @@ class _Parser:
     def _metadata(self) -> None:
         tokens = self.tokens
         line = tokens.take().line
+        at = tokens.current
         name = name_of(tokens)
         while tokens.accept("."):
             name += "." + name_of(tokens)
         tokens.expect("=")
         has_value = tokens.current.line == line and tokens.current.kind != "end"
-        self.metadata.append((name, read_constant(tokens) if has_value else None))
+        try:
+            self.metadata.add(name, read_constant(tokens).value if has_value else None)
+        except Fault as fault:
+            raise SyntaxFault(str(fault), at.line, at.column) from fault
 
     def _uses(self) -> None:
         tokens = self.tokens

@@ -5,19 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from fhir_service.mapping.attribution import Artifact
 from fhir_service.mapping.identity import resource_id
 
 DATA_OPERATION = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
 
 
 def provenance(
-    resource: Mapping[str, Any], *, source_key: str, document: str, agent: str, structure_map: str, recorded: str
+    resource: Mapping[str, Any],
+    *,
+    source_key: str,
+    document: str,
+    agent: str,
+    structure_map: Artifact,
+    made_by: Iterable[Artifact] = (),
+    recorded: str,
 ) -> dict[str, Any]:
     """The Provenance of one resource.
 
-    `document` and `agent` are ids of the DocumentReference and of the Device that read it, `structure_map` is
-    canonical|version, `recorded` an instant.
+    `document` and `agent` are ids of the DocumentReference and of the Device that read it, `recorded` an instant.
+    Entities are the document, then the map that was run, then what else it was made by.
     """
+    artifacts = [structure_map, *(one for one in made_by if one != structure_map)]
     return {
         "resourceType": "Provenance",
         "id": resource_id(source_key, f"provenance/{resource['resourceType']}/{resource['id']}"),
@@ -27,7 +36,7 @@ def provenance(
         "agent": [{"who": _reference(agent)}],
         "entity": [
             {"role": "source", "what": _reference(document)},
-            {"role": "source", "what": {"type": "StructureMap", "identifier": {"value": structure_map}}},
+            *({"role": "source", "what": {"type": kind, "identifier": {"value": url}}} for kind, url in artifacts),
         ],
     }
 

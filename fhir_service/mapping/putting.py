@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fhir_service.fhir.nodes import Node, PrimitiveNode
+from fhir_service.fhir.nodes import Node, PrimitiveNode, copied
 from fhir_service.mapping.errors import Fault
 from fhir_service.mapping.run import Run, Written
 from fhir_service.mapping.shapes import Property, Shape, Slot
@@ -48,15 +48,27 @@ def _setting(slot: Slot, key: str, fit: Fit | None, *, opened: bool) -> Put:
         known = node.get(key)
         if known is not None:
             fitted = _again(node, key, known, fitted, opened=opened)
+            run.make_room(None)
         elif others and not others.isdisjoint(node):
             raise Fault(f"{slot.name} of this {node.shape.name} already has a value of another type")
         else:
-            node[key] = fitted
+            run.make_room(fitted)
+            fitted = node[key] = _one_place(fitted)
         if run.trace is not None:
             run.trace.append(Written(run.at, node, key, None))
         return fitted
 
     return put
+
+
+def _one_place(value: Any) -> Any:
+    """A node stands at one place of the output: put at another one too, a copy of what it now holds goes there."""
+    if not isinstance(value, Node):
+        return value
+    if value.placed:
+        return copied(value)
+    value.placed = True
+    return value
 
 
 def _again(node: Node, key: str, known: Any, fitted: Any, *, opened: bool) -> Any:
@@ -88,6 +100,8 @@ def _appending(target: Target, key: str, fit: Fit | None) -> Put:
 
     def put(run: Run, node: Node, value: Any) -> Any:
         fitted = value if fit is None else fit(value)
+        run.make_room(fitted)
+        fitted = _one_place(fitted)
         items = node.get(key)
         if items is None:
             items = node[key] = PinnedList() if at_first or at_last else []

@@ -9,10 +9,12 @@ from typing import Any
 from uuid import uuid4
 
 from fhir_service.fhir.nodes import ContentFault
-from fhir_service.mapping.errors import MappingError, MappingLimit
+from fhir_service.mapping.errors import Exhausted, MappingError, MappingLimit
 from fhir_service.mapping.syntax import Position
 
 _BETWEEN_LOOKS_AT_THE_CLOCK = 2000
+_TEXT = 64
+"""So many characters count as a value more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,10 @@ class Place:
             path=at.path,
         )
 
+    def told(self, fault: ContentFault) -> MappingError:
+        """A fault, told with this place."""
+        return self.error(str(fault), MappingLimit if isinstance(fault, Exhausted) else MappingError)
+
 
 class placed:  # noqa: N801  # reads as a statement: with placed(…)
     """Turns a Fault, or an error of FHIRPath, into a MappingError that tells the place."""
@@ -52,16 +58,20 @@ class placed:  # noqa: N801  # reads as a statement: with placed(…)
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, ContentFault):
-            raise self._place.error(str(error)) from error
+            raise self._place.told(error) from error
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one run may use: rules carried out, seconds, groups inside groups."""
+    """What one run may use: rules carried out, seconds, groups inside groups, values written.
+
+    A text counts as one value and one more for every 64 characters, so that `values` bounds the size of the output.
+    """
 
     steps: int = 2_000_000
     seconds: float = 20.0
     depth: int = 60
+    values: int = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +97,13 @@ class Written:
 class Run:
     """State of one run. `trace` is None where nobody asked for one."""
 
-    __slots__ = ("_deadline", "_steps", "at", "depth", "left", "limits", "log", "trace", "uuid")
+    __slots__ = ("_deadline", "_steps", "at", "depth", "left", "limits", "log", "room", "trace", "uuid")
 
     def __init__(self, limits: Limits, *, traced: bool = False, uuid: Callable[[], str] | None = None) -> None:
         self.limits = limits
         self.depth = 0
         self.left = 0
+        self.room = limits.values
         self._steps = 0
         self._deadline = time.monotonic() + limits.seconds
         self.at: Origin | None = None
@@ -114,3 +125,23 @@ class Run:
         self.depth += 1
         if self.depth > self.limits.depth:
             raise place.error(f"groups call one another more than {self.limits.depth} deep", MappingLimit)
+
+    def make_room(self, value: Any) -> None:
+        """A value is written. Raises Exhausted where the output grows too large."""
+        self.room -= 1 if not value or isinstance(value, bool) else _size(value, self.room)
+        if self.room < 0:
+            raise Exhausted(f"the run was cut after {self.limits.values} values")
+
+
+def _size(value: Any, most: int) -> int:
+    """How much a value counts; not much more than `most` is counted."""
+    if isinstance(value, str):
+        return 1 + len(value) // _TEXT
+    found = 1
+    if isinstance(value, dict):
+        for child in value.values():
+            for item in child if isinstance(child, list) else (child,):
+                found += _size(item, most - found)
+                if found > most:
+                    return found
+    return found

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from threading import RLock
 from typing import Any
 
 from fhir_service.mapping.errors import Fault
 from fhir_service.mapping.run import Run
 from fhir_service.mapping.shapes import Shape
 
+COMPILING = RLock()
+"""Held while code is made: some of it is only made when a type turns up, and runs go on in several threads."""
 NO_SLOT = -1
 """For what has a shape but no place of its own in the frame."""
 Frame = list[Any]

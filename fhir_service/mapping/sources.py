@@ -13,7 +13,7 @@ from fhir_service.fhir.nodes import ContentFault
 from fhir_service.mapping import syntax
 from fhir_service.mapping.errors import MappingLimit
 from fhir_service.mapping.run import Origin, Place, Run
-from fhir_service.mapping.scope import Code, Frame, Scope, Variable, nothing
+from fhir_service.mapping.scope import COMPILING, Code, Frame, Scope, Variable, nothing
 from fhir_service.mapping.shapes import Shape, Shapes
 from fhir_service.mapping.source_clauses import Compile, Select, build_selection
 from fhir_service.mapping.source_items import Fetch, find_items
@@ -62,7 +62,7 @@ def _loop(
                     run.at = Origin(place, parent, element, _index_of(parent, element, item))
                 follow(run, frame)
         except ContentFault as fault:
-            raise place.error(str(fault)) from fault
+            raise place.told(fault) from fault
         except RecursionError as error:
             raise place.error("rules and groups are nested too deeply", MappingLimit) from error
 
@@ -96,16 +96,20 @@ def _follow_by_type(
     codes: dict[str | None, Code] = {}
     slot = scope.new_slot()
 
+    def code_for(name: str | None, shape: Shape | None) -> Code:
+        with COMPILING:
+            if name not in codes:
+                inner = scope.child()
+                inner.this = Variable(slot, shape, "source", lenient=True)
+                if source.variable is not None:
+                    inner.bind(source.variable, inner.this)
+                codes[name] = then(inner)
+            return codes[name]
+
     def follow(run: Run, frame: Frame) -> None:
         shape = shape_of(frame[context], frame[slot])
         name = shape.name if shape is not None else None
-        code = codes.get(name)
-        if code is None:
-            inner = scope.child()
-            inner.this = Variable(slot, shape, "source", lenient=True)
-            if source.variable is not None:
-                inner.bind(source.variable, inner.this)
-            code = codes[name] = then(inner)
+        code = codes.get(name) or code_for(name, shape)
         if len(frame) < len(scope.initial):
             frame.extend(scope.initial[len(frame) :])
         code(run, frame)

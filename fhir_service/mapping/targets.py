@@ -99,7 +99,7 @@ def placed_code(code: Code, place: Place) -> Code:
         try:
             code(run, frame)
         except ContentFault as fault:
-            raise place.error(str(fault)) from fault
+            raise place.told(fault) from fault
 
     return told
 
@@ -112,7 +112,7 @@ def _write(context: int, value: Value, put: Put, variable: int | None, place: Pl
             if found is not None:
                 found = put(run, node, found)
         except ContentFault as fault:
-            raise place.error(str(fault)) from fault
+            raise place.told(fault) from fault
         if variable is not None:
             frame[variable] = found
 

@@ -41,9 +41,9 @@ def fit_to(shapes: Shapes, wanted: Shape) -> Fit:
         def fit_primitive(value: Any) -> Any:
             if type(value) is not PrimitiveNode:
                 return bare(value)
-            copied = PrimitiveNode(wanted, None if value.value is None else bare(value.value))
-            copied.update(value)
-            return copied
+            node = PrimitiveNode(wanted, None if value.value is None else bare(value.value))
+            node.update(adopt(shapes, value, wanted))
+            return node
 
         return fit_primitive
 
@@ -79,6 +79,9 @@ def adopt(shapes: Shapes, content: Mapping[str, Any], shape: Shape) -> Node:
         if isinstance(given, list) != slot.repeats:
             raise Fault(f"{shape.name}.{name} is {'a list' if slot.repeats else 'a single element'}")
         items = [fit(item) for item in child_items(dict(content), name, wanted)]
+        for item in items:
+            if isinstance(item, Node):
+                item.placed = True
         if items:
             node[name] = items if slot.repeats else items[0]
     return node

@@ -36,7 +36,12 @@ def test_metadata_values_may_be_long_texts_and_names_may_be_paths() -> None:
         '/// description = """\nTwo\nlines\n"""\n/// contact.name = \'x\'\n' + HEAD + "group g(source s, target t) {}",
         "m",
     )
-    assert tree.metadata == (("description", "Two\nlines"), ("contact.name", "x"))
+    assert tree.metadata == (
+        ("status", "draft"),
+        ("contact", None),
+        ("contact.name", "x"),
+        ("description", "Two\nlines"),
+    )
 
 
 def test_uses_and_imports_keep_their_urls_aliases_and_modes() -> None:
@@ -75,7 +80,7 @@ def test_a_source_may_have_every_clause() -> None:
     assert (source.context, source.element, source.type, source.min, source.max) == ("s", "a", "Quantity", 1, None)
     assert (source.list_mode, source.variable) == ("only_one", "v")
     clauses = (source.default, source.condition, source.check, source.log)
-    assert [clause.text for clause in clauses if clause] == ["('x')", "v = 1 and (a or b)", "exists()", "'seen'"]
+    assert [clause.text for clause in clauses if clause] == ["'x'", "v = 1 and (a or b)", "exists()", "'seen'"]
     assert source.condition is not None
     assert source.condition.position == Position(3, 55)
 
@@ -192,6 +197,17 @@ def test_an_embedded_concept_map_becomes_a_concept_map() -> None:
         (HEAD + "group g(source s) {\n  s -> t.b = 'open;\n}", 3, 14, "opens a text that is never closed"),
         (HEAD + "group g(source s) {\n  /* open", 3, 3, "opens a comment that is never closed"),
         (HEAD + "group g(source s) {\n  s -> t.b = §;", 3, 14, "the character § has no meaning here"),
+        (HEAD + "group g(source s) {\n  s.a 1.5..2 -> t.b;\n}", 3, 7, "expected a number, found 1.5"),
+        (HEAD + "group g(source s) {\n  s.a then h();\n}", 3, 14, "expected a parameter, found )"),
+        (HEAD + "group g(source s) {\n  s -> t.b = @2020-13;\n}", 3, 14, "expected a date or time, found @2020-13"),
+        (HEAD + "group g(source s) {\n  s -> t.b = " + "9" * 5000 + ";\n}", 3, 14, "a number may have 100 digits"),
+        (HEAD + "group g(source s) {\n" + "s then {" * 41, 3, 320, "rules are nested more than 40 deep"),
+        (HEAD + "group g(source s) {\n  s where " + "a." * 200 + "a;\n}", 3, 11, "nested too deeply"),
+        (HEAD + "uses 'urn: a' as source", 2, 6, "expected a url without spaces"),
+        ("/// verison = '1'\n" + HEAD, 1, 5, "StructureMap has no element verison"),
+        ("/// status = 'done'\n" + HEAD, 1, 5, "status is one of draft, active, retired, unknown"),
+        ("/// title = true\n" + HEAD, 1, 5, "title is a string, True is not"),
+        ("/// contact = 'x'\n" + HEAD, 1, 5, "contact is a ContactDetail; give its elements a value"),
         (HEAD + "conceptmap '#c' { prefix s = 'u' s:a ? t:b }", 2, 38, "the character ? has no meaning here"),
         (HEAD + "conceptmap '#c' { prefix s = 'u' s:a -> t:b }", 2, 38, "expected one of - = == !="),
         (HEAD + "conceptmap '#c' { prefix s = 'u' s:a - t:b }", 2, 40, "expected a declared prefix, found t"),
@@ -203,3 +219,61 @@ def test_a_mistake_is_told_with_line_column_and_what_was_expected(text, line, co
     assert expected in caught.value.problem
     assert (caught.value.line, caught.value.column, caught.value.map_name) == (line, column, "broken")
     assert str(caught.value).startswith(f"map broken, line {line}, column {column}: ")
+
+
+def test_fhirpath_has_one_form_whatever_way_it_was_written() -> None:
+    found = rule('s where (( a  = "x" )) // why\n and (b) check /* c */ (d) -> t.b = ((s.c)), t.d = a.b;')
+    assert (found.source[0].condition.text, found.source[0].check.text) == (
+        "(( a = 'x' )) and (b)",
+        "d",
+    )
+    assert [target.parameter[0].text for target in found.target] == ["s.c", "a.b"]
+
+
+def test_constants_may_be_dates_times_and_quantities() -> None:
+    targets = rule(
+        "s -> t.a = @2020-01, t.b = @2020-01-02T10:11:12Z, t.c = @T10:00, t.d = 5 'mg', t.e = append(3 days, -1.50);"
+    ).target
+    assert [target.parameter[0] for target in targets[:3]] == [
+        Literal("2020-01", "date"),
+        Literal("2020-01-02T10:11:12Z", "dateTime"),
+        Literal("10:00", "time"),
+    ]
+    assert (targets[3].transform, targets[3].parameter[0].text) == ("evaluate", "5 'mg'")
+    assert (targets[4].parameter[0].text, str(targets[4].parameter[1].value)) == ("3 days", "-1.50")
+
+
+def test_a_path_of_several_steps_stands_for_a_source_or_target_a_step() -> None:
+    found = rule("s.a.b.c as x -> t.d.e = x;")
+    assert [(entry.context, entry.element, entry.variable) for entry in found.source] == [
+        ("s", "a", "via3x1x1"),
+        ("via3x1x1", "b", "via3x1x2"),
+        ("via3x1x2", "c", "x"),
+    ]
+    assert [(entry.context, entry.element) for entry in found.target] == [("t", "d"), ("via3x17x1", "e")]
+
+
+def test_a_shorthand_with_paths_is_a_shorthand_at_their_ends() -> None:
+    found = rule('s.a.b -> t.c.d "n";')
+    assert (found.name, found.shorthand, len(found.source), len(found.target)) == ("n", False, 1, 1)
+    assert [(inner.shorthand, inner.source[0].element, inner.target[0].element) for inner in found.rule] == [
+        (True, "b", "d")
+    ]
+
+
+def test_the_automatic_variable_of_the_reference_engine_means_the_shorthand() -> None:
+    found = rule("s.a as vvv -> t.b = create() as vvv;")
+    assert (found.shorthand, found.source[0].variable, found.target[0].transform) == (True, None, None)
+
+
+def test_halves_of_a_character_are_put_together_or_refused() -> None:
+    assert rule(r"s -> t.b = '\ud83d\ude00';").target[0].parameter == (Literal("\U0001f600"),)
+    with pytest.raises(MappingError) as caught:
+        rule(r"s -> t.b = '\ud83d';")
+    assert "half of a character" in caught.value.problem
+
+
+def test_brackets_without_end_are_a_mistake_on_their_line() -> None:
+    with pytest.raises(MappingError) as caught:
+        rule("s where " + "(" * 10000)
+    assert (caught.value.problem, caught.value.line) == ("this is nested too deeply", 3)
