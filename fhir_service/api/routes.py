@@ -15,6 +15,7 @@ from fhir_service.api.interactions.update import UPDATE, UPDATE_FOUND
 from fhir_service.api.interactions.vread import VREAD
 from fhir_service.api.operations.everything import EVERYTHINGS
 from fhir_service.api.operations.expand import EXPANSIONS
+from fhir_service.api.operations.extract import EXTRACT
 from fhir_service.api.operations.lastn import LASTNS
 from fhir_service.api.operations.lookup import LOOKUPS
 from fhir_service.api.operations.meta import META, META_ADD, META_DELETE
@@ -55,4 +56,5 @@ INTERACTIONS: tuple[Interaction, ...] = (
     *EXPANSIONS,
     *VALIDATIONS,
     *TRANSLATIONS,
+    EXTRACT,
 )

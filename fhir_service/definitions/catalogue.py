@@ -27,6 +27,7 @@ class Kind(StrEnum):
     VALUE_SET = "value-sets"
     PROFILE = "profiles"
     LOGICAL_MODEL = "logical-models"
+    QUESTIONNAIRE = "questionnaires"
     SEARCH_PARAMETER = "search-parameters"
     OPERATION = "operations"
 

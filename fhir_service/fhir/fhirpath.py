@@ -6,7 +6,7 @@ in the HL7 reference engine; `$this.name` is always the element. Errors are Fhir
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
@@ -19,6 +19,7 @@ from fhir_service.fhir import fhirpath_parser as tree
 from fhir_service.fhir.fhirpath_closures import Closure, Unsupported, build
 from fhir_service.fhir.fhirpath_lexer import SyntaxFault
 from fhir_service.fhir.fhirpath_operators import truth
+from fhir_service.fhir.fhirpath_predicates import predicate
 from fhir_service.fhir.nodes import ContentFault, to_json
 
 NO_VARIABLES: Mapping[str, int] = MappingProxyType({})
@@ -78,6 +79,24 @@ def compile_expression(text: str) -> Expression:
         return Expression(text, tree.parse_fhirpath(text), NO_VARIABLES)
     except SyntaxFault as fault:
         raise FhirPathError(f"{text}: {fault.text} at line {fault.line}, column {fault.column}") from fault
+
+
+def compile_predicate(node: tree.Node) -> Callable[[Any], bool | None]:
+    """Whether a parsed expression without variables holds for an item; None where that is not known, or where the
+    item is not what the expression is about. Only the forms that have closures, so that its time is bounded: raises
+    FhirPathError for another."""
+    try:
+        holds = predicate(node, NO_VARIABLES, build)
+    except Unsupported:
+        raise FhirPathError("this form has no closure") from None
+
+    def check(item: Any) -> bool | None:
+        try:
+            return holds(item, ())
+        except ContentFault:
+            return None
+
+    return check
 
 
 def evaluate(text: str, this: Any) -> list[Any]:

@@ -86,8 +86,6 @@ class GroupBuilder:
     def _target(self, target: syntax.Target, scope: Scope, around: Scope, place: Place) -> Code:
         here = replace(place, position=target.position)
         with placed(here):
-            if "collate" in target.list_mode:
-                raise Fault("the target list mode collate is not defined well enough to be run")
             made: Made | None = None
             if target.transform is not None and (target.transform != "create" or target.parameter):
                 made = transform(self.around, target.transform, target.parameter, scope)

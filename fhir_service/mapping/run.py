@@ -74,36 +74,32 @@ class Limits:
     values: int = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """A rule at work: the source object it reads, the element, and which item of it (None where it is no list)."""
+Origin = tuple[Place, Any, str | None, Any, Any]
+"""A rule at work: its place, the source object it reads, the element, the item of it, the Origin it was called from.
 
-    place: Place
-    parent: Any
-    element: str | None
-    index: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """One value put into the output: by which rule, into which node, under which key, at which place in a list."""
-
-    origin: Origin | None
-    node: Any
-    key: str
-    index: int | None
+A plain tuple, as is Written: thousands are made in a run.
+"""
+Written = tuple[Origin | None, Any, str, int | None, Any, bool]
+"""One value put into the output: by whom, into which node, under which key, at which place in a list, the value as it
+stands there, and whether it is a constant of the map."""
 
 
 class Run:
-    """State of one run. `trace` is None where nobody asked for one."""
+    """State of one run. `trace` is None where nobody asked for one.
 
-    __slots__ = ("_deadline", "_steps", "at", "depth", "left", "limits", "log", "room", "trace", "uuid")
+    `once`: another value for a single element that has one is an error; else it takes its place.
+    """
 
-    def __init__(self, limits: Limits, *, traced: bool = False, uuid: Callable[[], str] | None = None) -> None:
+    __slots__ = ("_deadline", "_steps", "at", "depth", "left", "limits", "log", "once", "room", "trace", "uuid")
+
+    def __init__(
+        self, limits: Limits, *, traced: bool = False, once: bool = False, uuid: Callable[[], str] | None = None
+    ) -> None:
         self.limits = limits
         self.depth = 0
         self.left = 0
         self.room = limits.values
+        self.once = once
         self._steps = 0
         self._deadline = time.monotonic() + limits.seconds
         self.at: Origin | None = None

@@ -11,10 +11,15 @@ from fhir_service.mapping.values import cast
 
 
 def truncate(around: Surroundings, given: list[Made]) -> Made:
-    length = given[1].constant
-    if type(length) is not int or length < 0:
+    if given[1].constant is not None:
+        _length(str(given[1].constant))
+    return of_texts(around, given, lambda text, length: text[: _length(length)])
+
+
+def _length(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,9}", text):
         raise Fault("truncate takes a text and a length")
-    return of_texts(around, given[:1], lambda text: text[:length])
+    return int(text)
 
 
 def append(around: Surroundings, given: list[Made]) -> Made:

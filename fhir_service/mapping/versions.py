@@ -61,6 +61,12 @@ def unraised(now: Mapping[str, Held], lock: str) -> list[str]:
     )
 
 
+def not_locked(artifacts: Catalogue) -> list[str]:
+    """The artifacts that the lock beside them knows otherwise under their version; none where there is no lock."""
+    file = artifacts.root / LOCK
+    return unraised(versions(artifacts), file.read_text("utf-8")) if file.is_file() else []
+
+
 def raised(text: str) -> str:
     """The text of an artifact with the last number of its version one higher. Raises ValueError where it has none."""
     found = _VERSION.search(text)

@@ -20,7 +20,10 @@ GUIDE_CODES = SHARED / "contract" / "registry-submission.md"
 SERIOUSNESS = "http://terminology.hl7.org/CodeSystem/adverse-event-seriousness"
 SNOMED, LOINC = "http://snomed.info/sct", "http://loinc.org"
 ICD_10_CM, ICD_10_PCS = "http://hl7.org/fhir/sid/icd-10-cm", "http://www.cms.gov/Medicare/Coding/ICD10"
-KINDS = (Kind.CODE_SYSTEM, Kind.VALUE_SET, Kind.CONCEPT_MAP, Kind.LOGICAL_MODEL, Kind.PROFILE, Kind.SEARCH_PARAMETER)
+KINDS = (
+    *(Kind.CODE_SYSTEM, Kind.VALUE_SET, Kind.CONCEPT_MAP, Kind.LOGICAL_MODEL, Kind.QUESTIONNAIRE),
+    *(Kind.PROFILE, Kind.SEARCH_PARAMETER),
+)
 EQUIVALENCES = {"equivalent", "wider", "narrower", "relatedto", "inexact", "unmatched"}
 OTHER_SPELLINGS = {SERIOUSNESS: ("serious", "non-serious")}
 """Codes that later releases of a system of R4 have."""
