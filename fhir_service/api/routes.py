@@ -21,6 +21,7 @@ from fhir_service.api.operations.lookup import LOOKUPS
 from fhir_service.api.operations.meta import META, META_ADD, META_DELETE
 from fhir_service.api.operations.research_view import RESEARCH_VIEWS
 from fhir_service.api.operations.subsumes import SUBSUMPTIONS
+from fhir_service.api.operations.transform import TRANSFORMS
 from fhir_service.api.operations.translate import TRANSLATIONS
 from fhir_service.api.operations.validate import VALIDATE, VALIDATE_INSTANCE, VALIDATE_STORED
 from fhir_service.api.operations.validate_code import VALIDATIONS
@@ -56,5 +57,6 @@ INTERACTIONS: tuple[Interaction, ...] = (
     *EXPANSIONS,
     *VALIDATIONS,
     *TRANSLATIONS,
+    *TRANSFORMS,
     EXTRACT,
 )
