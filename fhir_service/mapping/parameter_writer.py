@@ -12,9 +12,9 @@ from decimal import Decimal
 from typing import Any
 
 from fhir_service.definitions.elements import primitives
-from fhir_service.mapping.resource_names import Release, as_id, expression_extension, put_name
+from fhir_service.mapping.resource_names import ORIGINAL_TEXT, Release, as_id, expression_extension, put_name
 from fhir_service.mapping.syntax import Dependent, Expression, Literal, Name, Parameter, Target
-from fhir_service.mapping.term_text import constant_text, name_text
+from fhir_service.mapping.term_text import constant_text
 
 _INTEGERS = range(-(2**31), 2**31)
 _TEXT = re.compile(r"[\t\n\r\x20-\x7e\x80-\U0010ffff]+")
@@ -68,9 +68,7 @@ class ParameterWriter:
         if isinstance(entry, Name) and _PLAIN_VARIABLE.fullmatch(entry.name) and entry.name not in ("true", "false"):
             return entry.name, None
         if isinstance(entry, Name):
-            named: dict[str, Any] = {}
-            put_name(named, "name", entry.name)
-            return as_id(entry.name), named.get("_name") or {"extension": [expression_extension(name_text(entry.name))]}
+            return as_id(entry.name), {"extension": [{"url": ORIGINAL_TEXT, "valueString": entry.name}]}
         text = entry.text if isinstance(entry, Expression) else constant_text(entry)
         return self._set_before(entry, before), {"extension": [expression_extension(text)]}
 

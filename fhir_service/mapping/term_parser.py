@@ -18,7 +18,7 @@ from fhir_service.fhir import fhirpath_parser as tree
 from fhir_service.fhir.fhirpath_lexer import SyntaxFault, Token, Tokens
 from fhir_service.fhir.fhirpath_parser import TYPE_OPERATORS, Node, parts, read_expression
 from fhir_service.mapping.syntax import Expression, Literal, Name, Parameter, Position
-from fhir_service.mapping.term_text import quote
+from fhir_service.mapping.term_text import UNPRINTABLE, quote
 
 _DEEPEST = 150
 _DATE = re.compile(r"@\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?")
@@ -26,7 +26,6 @@ _TIME = r"T([01]\d|2[0-3])(:[0-5]\d(:[0-5]\d(\.\d+)?)?)?"
 _DATE_TIME = re.compile(_DATE.pattern + rf"(T|{_TIME}(Z|[-+](0\d|1[0-4]):[0-5]\d)?)")
 _TIME_ALONE = re.compile("@" + _TIME)
 _UNITS = re.compile(r"(year|month|week|day|hour|minute|second|millisecond)s?")
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def here(tokens: Tokens) -> Position:
@@ -41,7 +40,7 @@ def name_of(tokens: Tokens) -> str:
 
 def checked_name(token: Token) -> str:
     """The name that a token holds. Raises SyntaxFault where it is empty, or not to be printed."""
-    if not token.value.strip() or _UNPRINTABLE.search(token.value):
+    if not token.value.strip() or UNPRINTABLE.search(token.value):
         raise SyntaxFault("expected a name, found an empty or unprintable one", token.line, token.column)
     return token.value
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from fhir_service.mapping.syntax import Literal
 
 _TO_ESCAPE = re.compile(r"[\\'\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _ESCAPES = {"\\": r"\\", "'": r"\'", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\f": r"\f"}
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -21,7 +21,7 @@ def quote(text: str) -> str:
 def in_quotes(text: str) -> str:
     """A text in double quotes, escaped."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + _UNPRINTABLE.sub(lambda found: _escape(found[0]), escaped) + '"'
+    return '"' + UNPRINTABLE.sub(lambda found: _escape(found[0]), escaped) + '"'
 
 
 def is_plain(name: str) -> bool:
