@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
-from fhir_service.fhir.fhirpath_lexer import SyntaxFault, Tokens
+from fhir_service.fhir.fhirpath_lexer import SyntaxFault
 from fhir_service.mapping.resource_names import EXPRESSION, ORIGINAL_TEXT
 from fhir_service.mapping.resource_part import Part, decimal
 from fhir_service.mapping.syntax import Constant, Dependent, Expression, Literal, Name, Parameter
-from fhir_service.mapping.term_parser import read_parameter, whole_expression
+from fhir_service.mapping.term_parser import whole_expression, whole_parameter
 from fhir_service.mapping.term_text import UNPRINTABLE
 
 _VARIABLE = re.compile(r"(?!(?:true|false)$)[A-Za-z_][A-Za-z0-9_.-]*")
@@ -39,8 +40,14 @@ def expression(part: Part, key: str) -> Expression | None:
 
 def fhirpath(part: Part, key: str, text: str) -> Expression:
     """A text as FHIRPath. Raises MappingError."""
-    try:
+    with _fhirpath_at(part, key):
         return whole_expression(text, part.at(key))
+
+
+@contextmanager
+def _fhirpath_at(part: Part, key: str) -> Iterator[None]:
+    try:
+        yield
     except SyntaxFault as fault:
         part.refuse(f"{fault.text} (line {fault.line}, column {fault.column} of the expression)", key)
     except RecursionError:
@@ -166,15 +173,5 @@ def _carried(part: Part, key: str, beside: Mapping[str, Any]) -> str | None:
 
 
 def _parameter(part: Part, key: str, text: str) -> Parameter:
-    try:
-        tokens = Tokens(text)
-        found = read_parameter(tokens)
-        if tokens.current.kind != "end":
-            raise tokens.fault("the end of the parameter")
-    except SyntaxFault as fault:
-        part.refuse(f"{fault.text} (column {fault.column} of the parameter)", key)
-    except RecursionError:
-        part.refuse("this expression is nested too deeply", key)
-    if isinstance(found, Expression):
-        return fhirpath(part, key, found.text)
-    return found
+    with _fhirpath_at(part, key):
+        return whole_parameter(text, part.at(key))

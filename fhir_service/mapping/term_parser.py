@@ -98,6 +98,12 @@ def whole_expression(text: str, position: Position) -> Expression:
     return Expression(found.text, found.node, position)
 
 
+def whole_parameter(text: str, position: Position) -> Parameter:
+    """The parameter that a text is. Raises SyntaxFault."""
+    expression = whole_expression(text, position)
+    return _simple(expression) or expression
+
+
 def read_transform(tokens: Tokens) -> tuple[str, tuple[Parameter, ...]]:
     """The code of a transform and its parameters, shorthands written out. Raises SyntaxFault."""
     if tokens.at("(", "{") or _is_quantity(tokens):
