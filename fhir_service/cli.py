@@ -15,7 +15,7 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from fhir_service.storage.repository import Repository
     from fhir_service.workflows.load_report import LoadedReport
     from fhir_service.workflows.load_reports import LoadedReports
+    from fhir_service.workflows.map_form import MappedForm
 
 app = typer.Typer(
     name="fhir-service",
@@ -51,7 +52,11 @@ REPORT_FILE = typer.Argument(help="A plain-text report (UTF-8, UTF-16 or Latin-1
 
 @app.command("map")
 def map_command(
-    report: Annotated[Path, REPORT_FILE],
+    report: Annotated[Path | None, REPORT_FILE] = None,
+    form: Annotated[
+        Path | None,
+        typer.Option(help="A filled-in form instead: a QuestionnaireResponse in JSON.", metavar="FILE.json"),
+    ] = None,
     source: Annotated[
         str | None, typer.Option(help="DOI, PMID, URL or name of the source; ids are made from it.", metavar="NAME")
     ] = None,
@@ -64,7 +69,7 @@ def map_command(
 
     The same text, `--source` and `--recorded` print the same bytes. A report that tells of no patient with a vertebral
     augmentation prints its DocumentReference (with Device and Provenance) only,
-    and stderr says why.
+    and stderr says why. `--form` maps the answers to the case-report form; what does not fit is told with the linkId.
     """
     from fhir_service.mapping.map_report import encode_bundle
     from fhir_service.workflows.map_report import map_report, now
@@ -72,6 +77,11 @@ def map_command(
 
     settings = _settings()
     instant = _instant(recorded) if recorded is not None else now()
+    if form is not None:
+        sys.stdout.buffer.write(encode_bundle(_read_form(form, settings, instant).mapped.bundle) + b"\n")
+        return
+    if report is None:
+        _stop("name a report, or a form with --form")
     try:
         citation = named_source(source) if source is not None else None
         read = read_report_file(report, max_bytes=settings.max_report_bytes, source=citation)
@@ -89,7 +99,8 @@ def load(
 ) -> None:
     """Map, check and store reports. Loading the same again changes nothing.
 
-    In a folder every .txt file is a report; a `source.json` beside a `report.txt` is its citation. A report loaded
+    In a folder every .txt file is a report; a `source.json` beside a `report.txt` is its citation. A .json file that is
+    named itself is a filled-in form (QuestionnaireResponse). A report loaded
     again with another text or map replaces what it made before; what it no longer yields is deleted, and the
     difference is printed. A bad file does not stop the others; it is listed at the end.
     """
@@ -133,6 +144,41 @@ def unload(
     key = _source_key(report, settings)
     removed = _with_repository(settings, lambda repository: unload_report(repository, key, erase=erase))
     errors.print(f"{len(removed)} resources {'erased' if erase else 'deleted'}.")
+
+
+@app.command()
+def remap(
+    *,
+    source: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this report: its file, DOI, PMID, URL or name; repeatable.", metavar="REPORT"),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Also reports that the present maps have made.")] = False,
+    reread: Annotated[bool, typer.Option("--reread", help="Read the stored texts anew too, by this release.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Also resources that somebody has changed by hand since.")
+    ] = False,
+    apply: Annotated[bool, typer.Option("--apply", "--yes", help="Store it; else it is only shown.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One line of JSON a report, on stdout.")] = False,
+) -> None:
+    """Map loaded reports anew whose Provenance names another version of the maps, and show what that changes.
+
+    Nothing is stored without `--apply`; with it each report is one transaction, and history keeps the old versions.
+    What somebody has changed by hand is listed and kept.
+    """
+    from fhir_service.definitions.catalogue import Catalogue, mappings_root
+    from fhir_service.mapping.map_report import map_library
+    from fhir_service.mapping.versions import not_locked
+    from fhir_service.remap_output import remap_and_show
+    from fhir_service.workflows.remap_report import Remapping
+
+    settings = _settings()
+    if changed := not_locked(Catalogue(mappings_root())):
+        _stop(f"{', '.join(changed)}: changed, but not its version, so Provenance could not tell (`make versions`)")
+    remapping = Remapping(settings.base, map_library(settings.base), every, reread, overwrite, apply)
+    keys = [_source_key(one, settings) for one in source or ()]
+    failed = _with_repository(settings, lambda repository: remap_and_show(repository, keys, remapping, as_json=as_json))
+    raise typer.Exit(1 if failed else 0)
 
 
 @app.command()
@@ -192,6 +238,44 @@ def validate(
 
 
 @app.command()
+def project(
+    file: Annotated[
+        Path | None, typer.Argument(help="A JSON file with a Bundle or an AdverseEvent.", metavar="[FILE]")
+    ] = None,
+    store: Annotated[bool, typer.Option("--store", help="Every adverse event of the store instead of a file.")] = False,
+) -> None:
+    """Print adverse events in the form of HL7's guide Adverse Event Clinical Research; nothing is stored.
+
+    What is printed is a Bundle of type collection, for the store one on each line. An event that the guide's profile
+    cannot take is left out; the last entry is then an OperationOutcome that says which rule each misses. stderr counts.
+    """
+    from fhir_service.fhir.access import OPEN
+    from fhir_service.fhir.json_text import encode
+    from fhir_service.workflows.project_research_events import Counted, project_all, project_file
+
+    settings, counted = _settings(), Counted()
+    if (file is None) is not store:
+        _stop("say what to project: a FILE, or --store for every adverse event of the store")
+
+    def show(bundle: dict[str, Any]) -> None:
+        counted.add(bundle)
+        sys.stdout.buffer.write(encode(bundle) + b"\n")
+
+    async def work(repository: Repository) -> None:
+        async for bundle in project_all(repository, OPEN, address=settings.own_address, base=settings.base):
+            show(bundle)
+
+    if file is None:
+        _with_repository(settings, work)
+    else:
+        try:
+            show(project_file(file, max_bytes=settings.max_body_bytes, base=settings.base))
+        except FhirError as error:
+            _stop(f"{file}: {'; '.join(issue.text for issue in error.issues[:5])}")
+    errors.print(counted.text())
+
+
+@app.command()
 def migrate() -> None:
     """Bring the database to the present schema and stop. Every other command that needs it does so by itself."""
     _with_repository(_settings(), _nothing)
@@ -220,6 +304,21 @@ def openapi() -> None:
     from fhir_service.api.app import openapi_document
 
     sys.stdout.buffer.write(openapi_document())
+
+
+def _read_form(path: Path, settings: Settings, recorded: str) -> MappedForm:
+    from fhir_service.workflows.map_form import map_form
+    from fhir_service.workflows.read_report_file import file_bytes
+
+    try:
+        text = file_bytes(path, settings.max_report_bytes)
+        return map_form(text, recorded=recorded, base=settings.base)
+    except UnreadableReportError as error:
+        _stop(f"{path}: {error}")
+    except FhirError as error:
+        for issue in error.issues:
+            errors.print(f"{path}: {' '.join(issue.expression)}: {issue.text}")
+        raise typer.Exit(2) from None
 
 
 def _version(wanted: bool) -> None:
@@ -301,10 +400,13 @@ def _listener(host: str, port: int) -> socket.socket:
 
 
 def _source_key(report: str, settings: Settings) -> str:
-    from fhir_service.workflows.read_report_file import read_report_file
+    from fhir_service.workflows.map_report import now
+    from fhir_service.workflows.read_report_file import FORM_SUFFIX, read_report_file
 
     path = Path(report)
     try:
+        if path.is_file() and path.suffix == FORM_SUFFIX:
+            return _read_form(path, settings, now()).report.source_key
         if path.is_file():
             return read_report_file(path, max_bytes=settings.max_report_bytes).source_key
         return named_source(report).key or report

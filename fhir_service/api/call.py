@@ -22,6 +22,11 @@ from fhir_service.settings import Settings
 from fhir_service.storage.repository import Key, Repository
 from fhir_service.terminology.terminologies import Terminologies, terminologies
 from fhir_service.workflows.accept_resource import in_thread_if_large
+from fhir_service.workflows.check_conformance import Conformance, conformance
+from fhir_service.workflows.stored_definitions import DefinitionCache, StoredDefinitions
+from fhir_service.workflows.stored_maps import MapCache
+from fhir_service.workflows.stored_terminology import StoredTerminology
+from fhir_service.workflows.transform_content import TransformQueue
 
 if TYPE_CHECKING:
     from fhir_service.api.interaction import Interaction
@@ -49,6 +54,9 @@ class Service:
         self.open_repository = repository
         self.fixed = fixed
         """The definitions of the service itself that its store holds."""
+        self.definition_cache = DefinitionCache()
+        self.map_cache = MapCache()
+        self.transforms = TransformQueue(settings.max_transforms, settings.max_transform_seconds)
 
     @property
     def access(self) -> Access:
@@ -65,6 +73,11 @@ class Service:
     def terminology(self) -> Terminologies:
         """Our own terminologies under the base of the settings, and HL7's; read when they are first asked for."""
         return terminologies(self.settings.base)
+
+    @cached_property
+    def conformance(self) -> Conformance:
+        """Our own profiles under the base of the settings, and HL7's; read when they are first asked for."""
+        return conformance(self.settings.base)
 
 
 @dataclass(kw_only=True)
@@ -100,6 +113,15 @@ class Call:
     def header(self, name: bytes) -> str:
         """All fields of that name (in lower case) as one, joined by commas; empty where there is none."""
         return b", ".join([value for key, value in self.headers if key == name]).decode("latin-1")
+
+    @cached_property
+    def definitions(self) -> StoredDefinitions:
+        """The definitions that clients have stored."""
+        return StoredDefinitions(self.repository, self.access, self.service.definition_cache)
+
+    def stored_terminology(self) -> StoredTerminology:
+        """Our terminologies, and what of those that clients have stored it is asked to find."""
+        return StoredTerminology(self.definitions, self.service.terminology)
 
     @cached_property
     def preferences(self) -> Preferences:

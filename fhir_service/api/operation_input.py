@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from fhir_service.api.call import Call
-from fhir_service.fhir.errors import InvalidParameter, UnsupportedParameter
+from fhir_service.fhir.errors import InvalidParameter, MalformedContent, UnsupportedParameter
 from fhir_service.fhir.parameters import Parameter, Parameters, query_parameters
+from fhir_service.validation.json_text import read_json
 from fhir_service.workflows.accept_parameters import accept_parameters
 
 _COMPLEX = frozenset({"Coding", "CodeableConcept", "Meta", "Resource"})
@@ -40,13 +41,19 @@ async def operation_input(call: Call, inputs: Sequence[Input]) -> Parameters:
     Raises UnsupportedParameter, InvalidParameter, and by POST MalformedContent, UnsupportedMediaType, TooLarge.
     """
     asked = query_parameters(pair for pair in call.parameters if pair[0] not in PRESENTATION)
-    known = {entry.name: entry for entry in inputs}
     if call.method == "POST":
         refused = next((item for item in asked.items if item.name), None)
         if refused is not None:
             text = f"{refused.name[:80]} stands in the URL; a POST has all inputs in its Parameters"
             raise InvalidParameter(text, expression=(asked.place(refused.name[:80]),))
         asked = accept_parameters(await call.resource_body())
+    return checked_input(asked, inputs)
+
+
+def checked_input(asked: Parameters, inputs: Sequence[Input]) -> Parameters:
+    """The inputs themselves, each known, of its kind and not repeated without need. Raises UnsupportedParameter and
+    InvalidParameter."""
+    known = {entry.name: entry for entry in inputs}
     for item in asked.items:
         entry = known.get(item.name)
         if entry is None:
@@ -58,6 +65,15 @@ async def operation_input(call: Call, inputs: Sequence[Input]) -> Parameters:
         if not entry.repeats:
             asked.one(entry.name)
     return asked
+
+
+def is_parameters(body: bytes) -> bool:
+    """Whether a body has the inputs, where it may as well be the one resource that an operation is about."""
+    try:
+        value = read_json(body)
+    except MalformedContent:
+        return False  # what cannot be read is taken as it is, and found to be no resource
+    return isinstance(value, dict) and value.get("resourceType") == "Parameters"
 
 
 def _check(asked: Parameters, entry: Input, item: Parameter) -> None:

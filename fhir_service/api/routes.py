@@ -15,10 +15,13 @@ from fhir_service.api.interactions.update import UPDATE, UPDATE_FOUND
 from fhir_service.api.interactions.vread import VREAD
 from fhir_service.api.operations.everything import EVERYTHINGS
 from fhir_service.api.operations.expand import EXPANSIONS
+from fhir_service.api.operations.extract import EXTRACT
 from fhir_service.api.operations.lastn import LASTNS
 from fhir_service.api.operations.lookup import LOOKUPS
 from fhir_service.api.operations.meta import META, META_ADD, META_DELETE
+from fhir_service.api.operations.research_view import RESEARCH_VIEWS
 from fhir_service.api.operations.subsumes import SUBSUMPTIONS
+from fhir_service.api.operations.transform import TRANSFORMS
 from fhir_service.api.operations.translate import TRANSLATIONS
 from fhir_service.api.operations.validate import VALIDATE, VALIDATE_INSTANCE, VALIDATE_STORED
 from fhir_service.api.operations.validate_code import VALIDATIONS
@@ -42,6 +45,7 @@ INTERACTIONS: tuple[Interaction, ...] = (
     HISTORY_SYSTEM,
     *EVERYTHINGS,
     *LASTNS,
+    *RESEARCH_VIEWS,
     VALIDATE,
     VALIDATE_INSTANCE,
     VALIDATE_STORED,
@@ -53,4 +57,6 @@ INTERACTIONS: tuple[Interaction, ...] = (
     *EXPANSIONS,
     *VALIDATIONS,
     *TRANSLATIONS,
+    *TRANSFORMS,
+    EXTRACT,
 )

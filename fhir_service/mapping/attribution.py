@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
 from fhir_service.mapping.library import MapLibrary
 from fhir_service.mapping.syntax import Literal, Rule, StructureMap
-from fhir_service.mapping.trace import TraceEntry
-
-_IN_RESOURCE = re.compile(r"Bundle\.entry\[(\d+)\]\.resource\.")
+from fhir_service.mapping.trace import Trace
 
 
 class Artifact(NamedTuple):
@@ -22,18 +19,18 @@ class Artifact(NamedTuple):
     canonical: str
 
 
-def made_by(maps: MapLibrary, trace: Sequence[TraceEntry]) -> dict[int, tuple[Artifact, ...]]:
+def made_by(maps: MapLibrary, notes: Trace) -> dict[int, tuple[Artifact, ...]]:
     """By place of the entry: the maps whose rules wrote something into its resource, and the ConceptMaps by which these
     rules translate. The rule that only opens the resource is not counted: it says that there is one, not what it says.
     """
     translations = _translations(maps)
-    found: defaultdict[int, set[Artifact]] = defaultdict(set)
-    for entry in trace:
-        if place := _IN_RESOURCE.match(entry.target):
-            artifacts = found[int(place[1])]
-            artifacts.add(structure_map(maps, entry.map_url))
-            artifacts.update(translations.get((entry.map_url, entry.group, entry.rule), ()))
-    return {place: tuple(sorted(artifacts, key=_maps_first)) for place, artifacts in found.items()}
+    found: dict[int, tuple[Artifact, ...]] = {}
+    for entry, places in enumerate(notes.places_by_item("entry", "resource")):
+        artifacts = {structure_map(maps, url) for url in {place.map_url for place in places}}
+        for place in places:
+            artifacts |= translations.get((place.map_url, place.group, place.rule), set())
+        found[entry] = tuple(sorted(artifacts, key=_maps_first))
+    return found
 
 
 def structure_map(maps: MapLibrary, url: str) -> Artifact:

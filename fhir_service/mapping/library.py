@@ -9,30 +9,38 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from fhir_service.definitions.catalogue import Catalogue, Kind
+from fhir_service.fhir.fhirpath_budget import until
 from fhir_service.fhir.nodes import Node
-from fhir_service.mapping.errors import Fault, MappingError
+from fhir_service.mapping.entering import enter, entry_argument
+from fhir_service.mapping.errors import Fault, MappingError, MappingLimit
 from fhir_service.mapping.interpreter import Interpreter
 from fhir_service.mapping.loaded_map import LoadedMap, refuse_cycles
-from fhir_service.mapping.output import Paths, finish
+from fhir_service.mapping.output import finish
 from fhir_service.mapping.parser import parse_map
-from fhir_service.mapping.run import Limits, Place, Run
-from fhir_service.mapping.shapes import Shape, Shapes
-from fhir_service.mapping.steps import Argument, GroupCode
+from fhir_service.mapping.run import Limits, Place, Run, placed
+from fhir_service.mapping.shapes import Shapes
+from fhir_service.mapping.steps import Argument
 from fhir_service.mapping.syntax import Group, Input, StructureMap
-from fhir_service.mapping.trace import TraceEntry, read_trace
+from fhir_service.mapping.trace import Trace, TraceEntry
 from fhir_service.terminology.concept_maps import BrokenConceptMap, ConceptMaps
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Transformed:
-    """The output of a run, what its `log` clauses said, and its trace (empty where none was asked for)."""
+    """The output of a run, what its `log` clauses said, and what was noted of how it came about."""
 
     resource: dict[str, Any]
-    log: tuple[str, ...] = ()
-    trace: tuple[TraceEntry, ...] = ()
+    log: tuple[str, ...]
+    notes: Trace
+
+    @cached_property
+    def trace(self) -> tuple[TraceEntry, ...]:
+        """One entry for each value of the output; empty where no trace was asked for."""
+        return self.notes.entries()
 
 
 def load_library(artifacts: Catalogue, limits: Limits | None = None) -> MapLibrary:
@@ -42,12 +50,13 @@ def load_library(artifacts: Catalogue, limits: Limits | None = None) -> MapLibra
     """
     concept_maps = ConceptMaps(artifacts.artifacts(Kind.CONCEPT_MAP))
     shapes = Shapes(artifacts.artifacts(Kind.LOGICAL_MODEL))
-    return MapLibrary(artifacts.structure_maps, concept_maps, shapes, limits)
+    return MapLibrary(artifacts.structure_maps, concept_maps, shapes, limits, once=True)
 
 
 class MapLibrary:
     """Maps by canonical URL. `maps` are FML texts or trees by file name.
 
+    `once`: these maps may not give a single element a second value; in others the last one stays.
     Raises MappingError for the first map that cannot be used.
     """
 
@@ -57,7 +66,10 @@ class MapLibrary:
         concept_maps: ConceptMaps,
         shapes: Shapes,
         limits: Limits | None = None,
+        *,
+        once: bool = False,
     ) -> None:
+        self._once = once
         self._limits = limits or Limits()
         self.concept_maps = concept_maps
         self._interpreter = Interpreter(shapes)
@@ -76,6 +88,7 @@ class MapLibrary:
         new = {tree.url: tree for tree in trees}
         changed = _changed(self._modules, new)
         other = copy(self)
+        other._once = False
         if concept_maps is not None:
             other._concept_maps = (concept_maps, *self._concept_maps)
         other._interpreter = self._interpreter.without(changed, self._interpreter.shapes)
@@ -113,7 +126,7 @@ class MapLibrary:
         limits: Limits | None = None,
     ) -> dict[str, Any]:
         """What a map makes of a source, from its first group (or the named one). Raises MappingError."""
-        return self._run(map_url, source, group, Run(limits or self._limits, uuid=uuid)).resource
+        return self._run(map_url, source, group, limits, uuid=uuid).resource
 
     def transform_traced(
         self,
@@ -125,20 +138,32 @@ class MapLibrary:
         limits: Limits | None = None,
     ) -> Transformed:
         """The same, with the trace: which rule wrote which element from which part of the source."""
-        return self._run(map_url, source, group, Run(limits or self._limits, traced=True, uuid=uuid))
+        return self._run(map_url, source, group, limits, traced=True, uuid=uuid)
 
-    def _run(self, map_url: str, source: Mapping[str, Any], group_name: str | None, run: Run) -> Transformed:
+    def _run(
+        self,
+        map_url: str,
+        source: Mapping[str, Any],
+        group_name: str | None,
+        limits: Limits | None,
+        *,
+        traced: bool = False,
+        uuid: Callable[[], str] | None = None,
+    ) -> Transformed:
         module = self._module(map_url)
+        run = Run(limits or self._limits, traced=traced, once=module.once, uuid=uuid)
         group = module.own_group(group_name) if group_name is not None else module.tree.group[0]
         place = Place(module.tree.url, module.tree.name, group.name, "", group.position)
-        code, target_shape = self._entry(module, group, source, place)
-        target = Node(target_shape)
-        content: Any = dict(source)
-        code(run, [content if entry.mode == "source" else target for entry in group.input])
-        paths: Paths | None = None if run.trace is None else {}
-        resource = finish(target, paths)
-        trace = () if run.trace is None or paths is None else read_trace(run.trace, content, paths)
-        return Transformed(resource, tuple(run.log), trace)
+        try:
+            with placed(place), until(run.deadline):
+                code, shape = enter(self._interpreter, module, group, source)
+                target = Node(shape)
+                target.placed = True
+                content: Any = dict(source)
+                code(run, [content if entry.mode == "source" else target for entry in group.input])
+                return Transformed(finish(target), tuple(run.log), Trace(run.trace or (), content, target))
+        except RecursionError as error:
+            raise place.error("the content is nested too deeply", MappingLimit) from error
 
     def _module(self, map_url: str) -> LoadedMap:
         canonical, _, version = map_url.partition("|")
@@ -146,33 +171,6 @@ class MapLibrary:
         if module is None or version not in ("", str(module.tree.meta("version") or "")):
             raise MappingError(f"there is no map {map_url}")
         return module
-
-    def _entry(
-        self, module: LoadedMap, group: Group, source: Mapping[str, Any], place: Place
-    ) -> tuple[GroupCode, Shape]:
-        try:
-            arguments = [self._entry_argument(module, entry) for entry in group.input]
-            sources = [entry for entry in group.input if entry.mode == "source"]
-            targets = [
-                shape for entry, (shape, _) in zip(group.input, arguments, strict=True) if entry.mode == "target"
-            ]
-            if len(sources) != 1 or len(targets) != 1:
-                raise Fault("a map is entered by a group with one source and one target")
-            given, wanted = source.get("resourceType"), arguments[group.input.index(sources[0])][0]
-            if wanted is not None and wanted.kind == "resource" and given != wanted.name:
-                raise Fault(f"the map reads a {wanted.name}, a {given or 'content without resourceType'} was given")
-            if targets[0] is None or targets[0].kind == "primitive" or targets[0].is_abstract:
-                raise Fault("what the map makes is not known: declare its type with uses … as target")
-        except Fault as fault:
-            raise place.error(str(fault)) from fault
-        return self._interpreter.group(module, group, tuple(arguments)), targets[0]
-
-    def _entry_argument(self, module: LoadedMap, entry: Input) -> Argument:
-        if entry.type is not None:
-            return self._interpreter.declared(module, entry), False
-        declared = [item for item in module.tree.structure if item.mode == entry.mode]
-        shape = self._interpreter.shapes.by_url(declared[0].url) if len(declared) == 1 else None
-        return shape, False
 
     def _add(self, name: str, tree: StructureMap) -> None:
         if tree.url in self._modules:
@@ -184,7 +182,7 @@ class MapLibrary:
                 raise place.error("the map has two groups of this name")
             known.add(group.name)
         try:
-            self._modules[tree.url] = LoadedMap(tree, self._concept_maps)
+            self._modules[tree.url] = LoadedMap(tree, self._concept_maps, once=self._once)
         except BrokenConceptMap as error:
             raise MappingError(str(error), map_name=name) from error
 
@@ -204,7 +202,7 @@ class MapLibrary:
 
     def _checked_argument(self, module: LoadedMap, group: Group, entry: Input) -> Argument:
         if group is module.tree.group[0]:
-            return self._entry_argument(module, entry)
+            return entry_argument(self._interpreter, module, entry)
         return self._interpreter.declared(module, entry), False
 
 

@@ -13,10 +13,11 @@ from fhir_service.terminology.concept_maps import ConceptMap, ConceptMaps, Unkno
 
 
 class LoadedMap:
-    """A map and the maps it imports."""
+    """A map and the maps it imports. `once`: it gives a single element one value, a second one is an error."""
 
-    def __init__(self, tree: StructureMap, concept_maps: Sequence[ConceptMaps]) -> None:
+    def __init__(self, tree: StructureMap, concept_maps: Sequence[ConceptMaps], *, once: bool = False) -> None:
         self.tree = tree
+        self.once = once
         self.imported: list[LoadedMap] = []
         self._concept_maps = concept_maps
         self._contained = {name: ConceptMap(resource) for name, resource in tree.contained.items()}

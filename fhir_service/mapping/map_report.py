@@ -42,7 +42,7 @@ def map_case_report(
     # A fact may point at one that makes no resource (an operation only thought of): nothing then points at nothing.
     if missing := set(_references(done.resource)) - {entry["resource"]["id"] for entry in done.resource["entry"]}:
         done = maps.transform_traced(map_url, without_references(facts, missing))
-    bundle, makers = done.resource, made_by(maps, done.trace)
+    bundle, makers = done.resource, made_by(maps, done.notes)
     made = [entry["resource"] for entry in bundle["entry"]]
     bundle["entry"] += entries(
         provenance(
@@ -57,6 +57,16 @@ def map_case_report(
         for place, resource in enumerate(made)
     )
     return bundle
+
+
+def fact_path(case_report: CaseReport, report: Report, path: str, *, base: str) -> str:
+    """Which fact an element of the mapped Bundle, or the nearest element around it, comes from: both as a trace writes
+    them (`Bundle.entry[3].resource.gender`, `CaseReport.case[0].sex.code`)."""
+    trace = map_library(base).transform_traced(base + MAP, map_input(case_report, report)).trace
+    found = {entry.target: entry.source for entry in trace}
+    parts = path.split(".")
+    around = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
+    return "CaseReport." + next((found[element] for element in around if element in found), "")
 
 
 def encode_bundle(bundle: dict[str, Any]) -> bytes:

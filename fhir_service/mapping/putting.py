@@ -1,4 +1,8 @@
-"""Puts a value into a node: sets a single element, appends to a repeating one, keeps first and last in place."""
+"""Puts a value into a node: sets a single element, appends to a repeating one, keeps first and last in place.
+
+Another value for a single element takes the place of the first, as in the reference engine; where the run says `once`
+it is an error.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,9 @@ from typing import Any
 
 from fhir_service.fhir.nodes import Node, PrimitiveNode, copied
 from fhir_service.mapping.errors import Fault
-from fhir_service.mapping.run import Run, Written
+from fhir_service.mapping.run import Run
 from fhir_service.mapping.shapes import Property, Shape, Slot
-from fhir_service.mapping.syntax import Target
+from fhir_service.mapping.syntax import Literal, Target
 from fhir_service.mapping.values import Fit, show
 
 Put = Callable[[Run, Node, Any], Any]
@@ -28,7 +32,12 @@ def putter(target: Target, slot: Slot, entry: Property, fit: Fit | None, *, open
         return _appending(target, entry.key, fit)
     if any(mode in ("first", "last") for mode in target.list_mode):
         raise Fault(f"{slot.name} does not repeat: it has no first or last")
-    return _setting(slot, entry.key, fit, opened=opened)
+    return _setting(slot, entry.key, fit, opened=opened, constant=is_constant(target))
+
+
+def is_constant(target: Target) -> bool:
+    """Whether the map itself says the value."""
+    return target.transform == "copy" and isinstance(target.parameter[0], Literal)
 
 
 def keeping(put: Put, wanted: Shape) -> Put:
@@ -40,22 +49,24 @@ def keeping(put: Put, wanted: Shape) -> Put:
     return keep
 
 
-def _setting(slot: Slot, key: str, fit: Fit | None, *, opened: bool) -> Put:
+def _setting(slot: Slot, key: str, fit: Fit | None, *, opened: bool, constant: bool) -> Put:
     others = slot.keys - {key}
 
     def put(run: Run, node: Node, value: Any) -> Any:
         fitted = value if fit is None else fit(value)
+        if others and not others.isdisjoint(node):
+            if run.once:
+                raise Fault(f"{slot.name} of this {node.shape.name} already has a value of another type")
+            for other in others:
+                node.pop(other, None)
         known = node.get(key)
+        run.make_room(fitted)
         if known is not None:
-            fitted = _again(node, key, known, fitted, opened=opened)
-            run.make_room(None)
-        elif others and not others.isdisjoint(node):
-            raise Fault(f"{slot.name} of this {node.shape.name} already has a value of another type")
+            fitted = _again(run, node, key, known, fitted, opened=opened)
         else:
-            run.make_room(fitted)
             fitted = node[key] = _one_place(fitted)
         if run.trace is not None:
-            run.trace.append(Written(run.at, node, key, None))
+            run.trace.append((run.at, node, key, None, fitted, constant))
         return fitted
 
     return put
@@ -71,32 +82,41 @@ def _one_place(value: Any) -> Any:
     return value
 
 
-def _again(node: Node, key: str, known: Any, fitted: Any, *, opened: bool) -> Any:
-    """A single element that is there already: opened again, given the value it was opened for, or an error."""
+def _again(run: Run, node: Node, key: str, known: Any, fitted: Any, *, opened: bool) -> Any:
+    """A single element that is there already: opened again, given the value it was opened for, or another value."""
     if type(fitted) is PrimitiveNode and not isinstance(known, Node):
         known = node[key] = PrimitiveNode(fitted.shape, known)
     if isinstance(known, PrimitiveNode):
         value = fitted.value if type(fitted) is PrimitiveNode else fitted
         if value is not None:
-            set_value(known, value, f"{node.shape.name}.{key}")
+            set_value(run, known, value, f"{node.shape.name}.{key}")
         if type(fitted) is PrimitiveNode:
-            known.update(fitted)
+            known.update(copied(fitted))
         return known
     if opened and isinstance(known, Node) and isinstance(fitted, Node) and known.shape is fitted.shape:
         return known
     if type(known) is type(fitted) and known == fitted and not isinstance(known, Node):
         return known
-    raise Fault(f"{node.shape.name}.{key} is {show(known)} already, it cannot become {show(fitted)}")
+    if run.once:
+        raise Fault(f"{node.shape.name}.{key} is {show(known)} already, it cannot become {show(fitted)}")
+    if isinstance(known, Node) and isinstance(fitted, Node):
+        known.shape = fitted.shape
+        content = copied(fitted)
+        known.clear()
+        known.update(content)
+        return known
+    node[key] = fitted
+    return fitted
 
 
-def set_value(node: PrimitiveNode, value: Any, name: str) -> None:
-    if node.value is not None and node.value != value:
+def set_value(run: Run, node: PrimitiveNode, value: Any, name: str) -> None:
+    if run.once and node.value is not None and node.value != value:
         raise Fault(f"{name} is {show(node.value)} already, it cannot become {show(value)}")
     node.value = value
 
 
 def _appending(target: Target, key: str, fit: Fit | None) -> Put:
-    at_first, at_last = "first" in target.list_mode, "last" in target.list_mode
+    at_first, at_last, constant = "first" in target.list_mode, "last" in target.list_mode, is_constant(target)
 
     def put(run: Run, node: Node, value: Any) -> Any:
         fitted = value if fit is None else fit(value)
@@ -110,7 +130,7 @@ def _appending(target: Target, key: str, fit: Fit | None) -> Put:
         else:
             items.append(fitted)
         if run.trace is not None:
-            run.trace.append(Written(run.at, node, key, len(items) - 1))
+            run.trace.append((run.at, node, key, len(items) - 1, fitted, constant))
         return fitted
 
     return put

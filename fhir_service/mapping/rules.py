@@ -86,8 +86,6 @@ class GroupBuilder:
     def _target(self, target: syntax.Target, scope: Scope, around: Scope, place: Place) -> Code:
         here = replace(place, position=target.position)
         with placed(here):
-            if "collate" in target.list_mode:
-                raise Fault("the target list mode collate is not defined well enough to be run")
             made: Made | None = None
             if target.transform is not None and (target.transform != "create" or target.parameter):
                 made = transform(self.around, target.transform, target.parameter, scope)
@@ -104,7 +102,7 @@ class GroupBuilder:
                 for wanted, actual in zip(group.input, entry.parameter, strict=True)
             ]
             code = self.compile_group(module, group, tuple(argument for _, argument in given), here)
-        return call_group(code, [value for value, _ in given])
+        return call_group(code, [value for value, _ in given], here)
 
     def _argument(
         self, module: LoadedMap, name: str, wanted: syntax.Input, actual: syntax.Parameter, scope: Scope
@@ -144,7 +142,7 @@ class GroupBuilder:
             result = inner.find("$made")
             arguments = ((variable.shape, variable.lenient), (result.shape, False))
             code = self.compile_group(module, group, arguments, place)
-            return in_sequence([opened, call_group(code, [slot_value(variable.slot), slot_value(result.slot)])])
+            return in_sequence([opened, call_group(code, [slot_value(variable.slot), slot_value(result.slot)], place)])
 
         def follow(inner: Scope) -> Code:
             with placed(place):

@@ -12,7 +12,7 @@ from typing import Any
 from fhir_service.fhir.nodes import ContentFault
 from fhir_service.mapping import syntax
 from fhir_service.mapping.errors import MappingLimit
-from fhir_service.mapping.run import Origin, Place, Run
+from fhir_service.mapping.run import Place, Run
 from fhir_service.mapping.scope import COMPILING, Code, Frame, Scope, Variable, nothing
 from fhir_service.mapping.shapes import Shape, Shapes
 from fhir_service.mapping.source_clauses import Compile, Select, build_selection
@@ -49,6 +49,7 @@ def _loop(
         parent = frame[context]
         if parent is None:
             return
+        outer = run.at
         try:
             items: Any = fetch(parent)
             if select is not None:
@@ -59,21 +60,15 @@ def _loop(
                     run.look_at_limits(place)
                 frame[slot] = item
                 if run.trace is not None:
-                    run.at = Origin(place, parent, element, _index_of(parent, element, item))
+                    run.at = (place, parent, element, item, outer)
                 follow(run, frame)
         except ContentFault as fault:
             raise place.told(fault) from fault
         except RecursionError as error:
             raise place.error("rules and groups are nested too deeply", MappingLimit) from error
+        run.at = outer
 
     return code
-
-
-def _index_of(parent: Any, element: str | None, item: Any) -> int | None:
-    items = parent.get(element) if isinstance(parent, dict) and element is not None else None
-    if not isinstance(items, list):
-        return None
-    return next((index for index, known in enumerate(items) if known is item), None)
 
 
 def _follow(source: syntax.Source, scope: Scope, shape: Shape | None, then: Then, *, lenient: bool) -> tuple[int, Code]:

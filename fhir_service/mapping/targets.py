@@ -1,7 +1,7 @@
 """The right side of a rule: makes a value and puts it into the output.
 
-A single element takes one value; a second one is an error, an element that was only opened (`tgt.code as c`) is opened
-again. A repeating element appends. The type of the value picks the property of a choice.
+A single element takes one value; an element that was only opened (`tgt.code as c`) is opened again. A repeating element
+appends. The type of the value picks the property of a choice.
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ from fhir_service.fhir.nodes import ContentFault, Node
 from fhir_service.mapping.errors import Fault
 from fhir_service.mapping.made import Made, Value
 from fhir_service.mapping.placing import Placing, place_value
-from fhir_service.mapping.putting import Put, set_value
-from fhir_service.mapping.run import Place, Run, Written
+from fhir_service.mapping.putting import Put, is_constant, set_value
+from fhir_service.mapping.run import Place, Run
 from fhir_service.mapping.scope import Code, Frame, Scope, Variable
 from fhir_service.mapping.shapes import Shape, Shapes, Slot
 from fhir_service.mapping.syntax import Target
 from fhir_service.mapping.values import fit_to
+
+_REUSING = frozenset({"single", "collate"})
+"""List modes that write to an item that is there already: the last one, or the first one."""
 
 
 def build_target(
@@ -30,7 +33,7 @@ def build_target(
     if target.element is None:
         return placed_code(_whole_context(shapes, target, made, context, scope), place)
     slot = _slot(context, target)
-    shared = target.list_rule_id is not None or "single" in target.list_mode
+    shared = target.list_rule_id is not None or not _REUSING.isdisjoint(target.list_mode)
     placing = place_value(shapes, target, slot, made, keep=shared or target.variable is not None)
     if shared:
         return placed_code(_shared(target, context, slot, placing, scope=scope, around=around), place)
@@ -66,7 +69,7 @@ def _into_variable(target: Target, made: Made, scope: Scope) -> Code:
     def code(run: Run, frame: Frame) -> None:
         found = value(run, frame)
         if slot is not None:
-            frame[slot] = found
+            frame[slot] = run.hold(found)
 
     return code
 
@@ -79,15 +82,16 @@ def _whole_context(shapes: Shapes, target: Target, made: Made | None, context: V
     if context.mode != "target" or context.shape is None or context.shape.kind != "primitive":
         raise Fault(f"name the element of {target.context} that is to be written")
     value, fit, slot = made.value, fit_to(shapes, context.shape), context.slot
+    constant = is_constant(target)
     if target.variable is not None:
         scope.bind(target.variable, context)
 
     def code(run: Run, frame: Frame) -> None:
         found, node = value(run, frame), frame[slot]
         if found is not None and node is not None:
-            set_value(node, fit(found), f"{target.context}")
+            set_value(run, node, fit(found), f"{target.context}")
             if run.trace is not None:
-                run.trace.append(Written(run.at, node, "", None))
+                run.trace.append((run.at, node, "", None, node, constant))
 
     return code
 
@@ -124,10 +128,11 @@ def _shared(target: Target, context: Variable, slot: Slot, placing: Placing, *, 
     held = around.shared(name) if name is not None else None
     value, shape, put = placing
     variable, at, keys = _define(target, shape, scope), context.slot, [entry.key for entry in slot.properties]
+    which = 0 if "collate" in target.list_mode else -1
 
     def code(run: Run, frame: Frame) -> None:
         node = frame[at]
-        found = frame[held] if held is not None else _last_of(node, keys)
+        found = frame[held] if held is not None else _known_item(node, keys, which)
         if found is None and node is not None:
             made_value = value(run, frame)
             found = put(run, node, made_value) if made_value is not None else None
@@ -139,8 +144,8 @@ def _shared(target: Target, context: Variable, slot: Slot, placing: Placing, *, 
     return code
 
 
-def _last_of(node: Node | None, keys: list[str]) -> Any:
+def _known_item(node: Node | None, keys: list[str], which: int) -> Any:
     if node is None:
         return None
     found = next((node[key] for key in keys if key in node), None)
-    return found[-1] if isinstance(found, list) else found
+    return found[which] if isinstance(found, list) else found

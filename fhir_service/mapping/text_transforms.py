@@ -5,20 +5,30 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from fhir_service.fhir.fhirpath_budget import room_for
 from fhir_service.mapping.errors import Fault
 from fhir_service.mapping.made import Made, Surroundings, of_texts
 from fhir_service.mapping.values import cast
 
 
 def truncate(around: Surroundings, given: list[Made]) -> Made:
-    length = given[1].constant
-    if type(length) is not int or length < 0:
+    if given[1].constant is not None:
+        _length(str(given[1].constant))
+    return of_texts(around, given, lambda text, length: text[: _length(length)])
+
+
+def _length(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,9}", text):
         raise Fault("truncate takes a text and a length")
-    return of_texts(around, given[:1], lambda text: text[:length])
+    return int(text)
 
 
 def append(around: Surroundings, given: list[Made]) -> Made:
-    return of_texts(around, given, lambda *texts: "".join(texts))
+    def joined(*texts: str) -> str:
+        room_for(sum(map(len, texts)))
+        return "".join(texts)
+
+    return of_texts(around, given, joined)
 
 
 def cast_to(around: Surroundings, given: list[Made]) -> Made:

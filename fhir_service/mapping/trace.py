@@ -1,19 +1,26 @@
-"""The trace of a run: which rule wrote which element of the output from which part of the source."""
+"""The trace of a run: which rule wrote which element of the output from which part of the source.
+
+A run notes every value as it is written; paths are only made when somebody reads the trace.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from fhir_service.fhir.nodes import Node, PrimitiveNode
-from fhir_service.mapping.output import Paths
-from fhir_service.mapping.run import Origin, Written
+from fhir_service.mapping.output import Paths, finish
+from fhir_service.mapping.putting import PinnedList
+from fhir_service.mapping.run import Origin, Place, Written
 
 
 @dataclass(frozen=True, slots=True)
 class TraceEntry:
-    """One value written. Paths are FHIRPath from the root (`case[0].sex.code`, `Bundle.entry[3].resource.gender`)."""
+    """One value written. Paths are FHIRPath from the root (`case[0].sex.code`, `Bundle.entry[3].resource.gender`).
+
+    `line` counts from 1 (0: none); `constant`: the map itself says the value.
+    """
 
     map_url: str
     group: str
@@ -21,51 +28,118 @@ class TraceEntry:
     line: int
     source: str
     target: str
+    constant: bool = False
 
 
-def read_trace(written: Sequence[Written], source: Any, targets: Paths) -> tuple[TraceEntry, ...]:
-    """The trace with paths, without what left nothing in the output. `targets`: path of each node by identity."""
-    sources: dict[int, str] = {}
-    _walk(source, "", sources)
-    entries: list[TraceEntry] = []
+class Trace:
+    """What a run wrote, from `source`, into the tree of nodes below `target`."""
+
+    def __init__(self, written: Sequence[Written], source: Any, target: Node) -> None:
+        self._written, self._source, self._target = written, source, target
+
+    def entries(self) -> tuple[TraceEntry, ...]:
+        """One for each value that is in the output, in the order of writing."""
+        targets: Paths = {}
+        finish(self._target, targets)
+        sources: dict[int, str] = {}
+        _walk(self._source, "", sources)
+        return tuple(_entries(_lasting(self._written), sources, targets))
+
+    def places_by_item(self, key: str, part: str) -> list[Collection[Place]]:
+        """For each item of a list at the top of the output: the places of the rules that wrote below a part of it."""
+        owner: dict[int, int] = {}
+        items = self._target.get(key, ())
+        for number, item in enumerate(items):
+            _own(item.get(part), number, owner)
+        found: list[dict[int, Place]] = [{} for _ in items]
+        for origin, node, _, _, value, _ in self._written:
+            number = owner.get(id(node), -1)
+            if number >= 0 and origin is not None and not (isinstance(value, Node) and id(value) not in owner):
+                found[number][id(origin[0])] = origin[0]
+        return [places.values() for places in found]
+
+
+def _own(node: Any, number: int, owner: dict[int, int]) -> bool:
+    """Note the number of every node that leaves something in the output."""
+    if not isinstance(node, Node):
+        return node is not None
+    found = type(node) is PrimitiveNode and node.value is not None
+    for value in node.values():
+        for item in value if isinstance(value, list) else (value,):
+            found = _own(item, number, owner) or found
+    if found:
+        owner[id(node)] = number
+    return found
+
+
+def _lasting(written: Sequence[Written]) -> list[Written]:
+    """Without the values of single elements that others took the place of."""
+    seen: set[tuple[int, str]] = set()
+    kept: list[Written] = []
+    for item in reversed(written):
+        _, node, key, index, value, _ = item
+        if index is None and not isinstance(value, Node):
+            if (id(node), key) in seen:
+                continue
+            seen.add((id(node), key))
+        kept.append(item)
+    kept.reverse()
+    return kept
+
+
+def _entries(written: Sequence[Written], sources: dict[int, str], targets: Paths) -> Iterator[TraceEntry]:
     for item in written:
-        target, origin = _target_path(item, targets), item.origin
-        if target is None or origin is None:
-            continue
-        place = origin.place
-        at = _source_path(origin, sources, targets)
-        entries.append(TraceEntry(place.map_url, place.group, place.rule, place.position.line, at, target))
-    return tuple(entries)
+        target, origin = _target_path(item, targets), item[0]
+        if target is not None and origin is not None:
+            place = origin[0]
+            at = _source_path(origin, sources, targets)
+            yield TraceEntry(place.map_url, place.group, place.rule, place.position.line, at, target, item[5])
 
 
 def _walk(value: Any, path: str, found: dict[int, str]) -> None:
-    if isinstance(value, dict):
-        found[id(value)] = path
-        for key, child in value.items():
-            _walk(child, f"{path}.{key}" if path else key, found)
-    elif isinstance(value, list):
-        for index, child in enumerate(value):
-            _walk(child, f"{path}[{index}]", found)
+    waiting = [(value, path)]
+    while waiting:
+        here, at = waiting.pop()
+        if isinstance(here, dict):
+            found[id(here)] = at
+            waiting += [(child, f"{at}.{key}" if at else key) for key, child in here.items() if _inner(child)]
+        else:
+            waiting += [(child, f"{at}[{index}]") for index, child in enumerate(here) if _inner(child)]
+
+
+def _inner(value: Any) -> bool:
+    return isinstance(value, dict | list)
 
 
 def _target_path(item: Written, targets: Paths) -> str | None:
-    node = item.node
-    if not item.key:
-        return targets.get(id(node))
-    value = node.get(item.key) if isinstance(node, Node) else None
-    if isinstance(value, list) and item.index is not None and item.index < len(value):
-        value = value[item.index]
-    if isinstance(value, Node) and id(value) in targets:
-        return targets[id(value)]
-    if isinstance(value, Node) and type(value) is not PrimitiveNode:
-        return None
+    _, node, key, index, value, _ = item
+    if isinstance(value, Node):
+        known = targets.get(id(value))
+        if known is not None or type(value) is not PrimitiveNode or not key:
+            return known
     parent = targets.get(id(node))
-    if parent is None:
+    if parent is None or key not in node:
         return None
-    return f"{parent}.{item.key}" if item.index is None else f"{parent}.{item.key}[{item.index}]"
+    if index is not None and type(node[key]) is PinnedList:
+        index = node[key].index(value)
+    return f"{parent}.{key}" if index is None else f"{parent}.{key}[{index}]"
 
 
-def _source_path(origin: Origin, sources: dict[int, str], targets: Paths) -> str:
-    parent = sources.get(id(origin.parent), targets.get(id(origin.parent), ""))
-    path = ".".join(part for part in (parent, origin.element) if part)
-    return path if origin.index is None else f"{path}[{origin.index}]"
+def _source_path(origin: Origin | None, sources: dict[int, str], targets: Paths) -> str:
+    """The path of the item; where that is a constant or was made on the way, the path of what it was made for."""
+    while origin is not None:
+        _, parent, element, item, outer = origin
+        known = sources.get(id(parent), targets.get(id(parent)))
+        if known is not None:
+            path = ".".join(part for part in (known, element) if part)
+            index = _index_of(parent, element, item)
+            return path if index is None else f"{path}[{index}]"
+        origin = outer
+    return ""
+
+
+def _index_of(parent: Any, element: str | None, item: Any) -> int | None:
+    items = parent.get(element) if element is not None else None
+    if not isinstance(items, list):
+        return None
+    return next((index for index, known in enumerate(items) if known is item), None)

@@ -22,7 +22,7 @@ from fhir_service.mapping.translation import translate
 def transform(around: Surroundings, name: str, parameters: tuple[syntax.Parameter, ...], scope: Scope) -> Made:
     """The compiled transform. Raises Fault."""
     if name == "dateOp":
-        raise Fault("dateOp is not defined by FHIR; say it with evaluate")
+        raise Fault("FHIR names dateOp, but neither R4 nor R5 defines it; say it with evaluate")
     if name == "create":
         return _create(around, parameters)
     if name == "evaluate":

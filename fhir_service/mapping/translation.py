@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from fhir_service.fhir.nodes import Node, plain
 from fhir_service.mapping.errors import Fault
-from fhir_service.mapping.made import Made, Surroundings, content_node
+from fhir_service.mapping.made import Made, Surroundings, Value, content_node
 from fhir_service.mapping.run import Run
 from fhir_service.mapping.scope import Frame
 from fhir_service.mapping.shapes import Shape
@@ -23,10 +24,18 @@ _TRANSLATED = {
 
 
 def translate(around: Surroundings, given: list[Made]) -> Made:
-    source, url, output = given[0].value, given[1].constant, given[2].constant if len(given) > 2 else "Coding"
-    if not isinstance(url, str) or output not in _TRANSLATED:
+    source, url, output = given[0].value, given[1].constant, given[2].constant if len(given) > 2 else None
+    if not isinstance(url, str) or (len(given) > 2 and output not in _TRANSLATED):
         raise Fault(f"translate takes a value, the url of a ConceptMap, and one of {', '.join(_TRANSLATED)}")
     concept_map = around.concept_map(url)
+    if output is not None:
+        return _translated(around, source, concept_map, str(output))
+    as_code = _translated(around, source, concept_map, "code")
+    as_concept = replace(_translated(around, source, concept_map, "CodeableConcept"), instead=as_code)
+    return replace(_translated(around, source, concept_map, "Coding"), instead=as_concept)
+
+
+def _translated(around: Surroundings, source: Value, concept_map: ConceptMap, output: str) -> Made:
     shape, coding = around.shape(_TRANSLATED[output]), around.shape("Coding")
 
     def make(run: Run, frame: Frame) -> Any:
@@ -36,7 +45,9 @@ def translate(around: Surroundings, given: list[Made]) -> Made:
         if output == "CodeableConcept":
             return content_node(shape, {"coding": [_coding_node(coding, entry) for entry in found]})
         if len(found) > 1:
-            raise Fault(f"ConceptMap {url} gives {len(found)} codes where one is wanted: ask for a CodeableConcept")
+            raise Fault(
+                f"ConceptMap {concept_map.url} gives {len(found)} codes where one is wanted: ask for a CodeableConcept"
+            )
         return _coding_node(coding, found[0]) if output == "Coding" else getattr(found[0], output)
 
     return Made(make, shape)

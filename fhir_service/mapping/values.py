@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -15,6 +15,10 @@ from fhir_service.mapping.shapes import Shape, Shapes
 
 Fit = Callable[[Any], Any]
 
+_DIGITS = 400
+"""A longer number is written with its exponent."""
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
+_DECIMAL = re.compile(r"-?[0-9]{1,400}(?:\.[0-9]{1,400})?(?:[eE][-+]?[0-9]{1,3})?")
 _INTEGERS = frozenset({"integer", "unsignedInt", "positiveInt"})
 _QUANTITIES = frozenset({"Quantity", "Age", "Duration", "Distance", "Count", "SimpleQuantity", "MoneyQuantity"})
 
@@ -113,7 +117,7 @@ def text_of(value: Any) -> str:
     if isinstance(bare, bool):
         return "true" if bare else "false"
     if isinstance(bare, Decimal):
-        return format(bare, "f")
+        return format(bare, "f") if abs(bare.adjusted()) < _DIGITS else str(bare)
     if isinstance(bare, int):
         return str(bare)
     raise Fault(f"{show(value)} is no text")
@@ -139,17 +143,15 @@ def _boolean_of(text: str) -> bool:
 
 
 def _integer_of(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise Fault(f"'{text}' is no integer") from None
+    if not _INTEGER.fullmatch(text.removeprefix("+")):
+        raise Fault(f"{show(text)} is no integer")
+    return int(text)
 
 
 def _decimal_of(text: str) -> Decimal:
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        raise Fault(f"'{text}' is no decimal") from None
+    if not _DECIMAL.fullmatch(text):
+        raise Fault(f"{show(text)} is no decimal")
+    return Decimal(text)
 
 
 @cache
@@ -161,19 +163,25 @@ def _pattern(primitive: str) -> re.Pattern[str] | None:
 def _fit_string(value: Any) -> Any:
     if type(value) is str:
         return value
-    raise Fault(f"{show(value)} was given where a text is wanted; cast(…, 'string') makes it one")
+    if isinstance(value, dict | list | float):
+        raise Fault(f"{show(value)} was given where a text is wanted")
+    return text_of(value)
 
 
 def _fit_boolean(value: Any) -> Any:
     if type(value) is bool:
         return value
-    raise Fault(f"{show(value)} was given where a boolean is wanted; cast(…, 'boolean') makes it one")
+    if value in ("true", "false"):
+        return value == "true"
+    raise Fault(f"{show(value)} was given where a boolean is wanted")
 
 
 def _fit_integer(value: Any) -> Any:
     if type(value) is int:
         return value
-    if isinstance(value, Decimal) and value == value.to_integral_value():
+    if isinstance(value, Decimal) and value.adjusted() < _DIGITS and value == value.to_integral_value():
+        return int(value)
+    if isinstance(value, str) and _INTEGER.fullmatch(value):
         return int(value)
     raise Fault(f"{show(value)} was given where an integer is wanted")
 
@@ -183,7 +191,9 @@ def _fit_decimal(value: Any) -> Any:
         return value
     if isinstance(value, float):
         raise Fault(f"{value} has lost its written form: read JSON numbers as Decimal")
-    raise Fault(f"{show(value)} was given where a decimal is wanted; cast(…, 'decimal') makes it one")
+    if isinstance(value, str) and _DECIMAL.fullmatch(value):
+        return Decimal(value)
+    raise Fault(f"{show(value)} was given where a decimal is wanted")
 
 
 _FITS: Mapping[str, Fit] = {

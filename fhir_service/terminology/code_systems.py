@@ -198,6 +198,10 @@ class CodeSystems:
         found = self._compiled.get(canonical)
         return found if found is not None and version in ("", found.version) else None
 
+    def beside(self, stored: Mapping[str, CodeSystem]) -> CodeSystems:
+        """These, behind others that are compiled already, by URL or `url|version`."""
+        return _Beside(stored, self)
+
     @cached_property
     def urls(self) -> tuple[str, ...]:
         """Every system of which something is known."""
@@ -207,3 +211,13 @@ class CodeSystems:
     def whole(self) -> tuple[str, ...]:
         """Those that are held whole."""
         return tuple(sorted(url for url, entry in self._resources.items() if entry.get("content") == "complete"))
+
+
+class _Beside(CodeSystems):
+    def __init__(self, stored: Mapping[str, CodeSystem], held: CodeSystems) -> None:
+        super().__init__({})
+        self._stored = stored
+        self._held = held
+
+    def get(self, url: str) -> CodeSystem | None:
+        return self._stored.get(url) or self._held.get(url)

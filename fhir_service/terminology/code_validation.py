@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
+from fhir_service.fhir.canonicals import versioned
 from fhir_service.terminology.code_systems import CodeSystem, CodeSystems
 from fhir_service.terminology.errors import held_in_part
 from fhir_service.terminology.value_sets import Member, Members
@@ -40,7 +41,7 @@ Judge = Callable[[Coding], Judgement]
 
 def judged_by_system(code_systems: CodeSystems, coding: Coding, *, abstract: bool = False) -> Judgement:
     """Whether the code is one of its system."""
-    system = code_systems.get(coding.system)
+    system = _system(code_systems, coding)
     if system is None:
         return Judgement(False, f"{coding} cannot be checked: this server has no such code system")
     if wrong := _wrong_version(system, coding):
@@ -56,7 +57,7 @@ def judged_by_value_set(
     code_systems: CodeSystems, members: Members, name: str, coding: Coding, *, abstract: bool = False
 ) -> Judgement:
     """Whether the code is one of `members`, the codes of the value set that `name` names."""
-    system = code_systems.get(coding.system)
+    system = _system(code_systems, coding)
     if system is not None and (wrong := _wrong_version(system, coding)):
         return wrong
     concept = system.concept(coding.code) if system else None
@@ -75,6 +76,11 @@ def first_right(codings: Iterable[Coding], judge: Judge) -> Judgement:
         return right
     shown = next((one.display for one in judgements if one.display), "")
     return Judgement(False, "; ".join(one.message for one in judgements) or "there is no coding to check", shown)
+
+
+def _system(code_systems: CodeSystems, coding: Coding) -> CodeSystem | None:
+    """The system in the version that is stated; where there is none of that, another one."""
+    return code_systems.get(versioned(coding.system, coding.version)) or code_systems.get(coding.system)
 
 
 def _wrong_version(system: CodeSystem, coding: Coding) -> Judgement | None:

@@ -17,6 +17,12 @@ class NotExpandable(UnprocessableContent):
     code = "not-supported"
 
 
+class TooManyCodes(NotExpandable):
+    """To answer would take more codes than one answer may have, or one request may look at (422)."""
+
+    code = "too-costly"
+
+
 class BrokenDefinition(UnprocessableContent):
     """A value set or map that came with the request and cannot be used as it is (422)."""
 

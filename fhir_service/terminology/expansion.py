@@ -7,8 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fhir_service.terminology.errors import TooManyCodes
 from fhir_service.terminology.value_sets import Member, Members
 
+MOST_CODES = 10_000
+"""Codes in one answer."""
 _NAMESPACE = uuid.UUID("5f3c1a52-2b9e-5c55-9f6d-8f1f4f0a9f53")
 _LEFT_OUT = frozenset({"compose", "expansion", "text", "contained"})
 
@@ -31,10 +34,16 @@ class Wanted:
 
 
 def expansion(resource: Mapping[str, Any], members: Members, wanted: Wanted, timestamp: str) -> dict[str, Any]:
-    """The ValueSet with the expansion that is wanted; `total` counts all pages, `timestamp` is a dateTime."""
+    """The ValueSet with the expansion that is wanted; `total` counts all pages, `timestamp` is a dateTime.
+
+    Raises TooManyCodes for more than one answer may have.
+    """
     found = [member for member in members.values() if _is_wanted(member, wanted)]
     last = None if wanted.count is None else wanted.offset + wanted.count
     page = found[wanted.offset : last]
+    if len(page) > MOST_CODES:
+        text = f"these are {len(page)} codes, and one answer has at most {MOST_CODES}: ask with count and offset"
+        raise TooManyCodes(text)
     kept = {name: value for name, value in resource.items() if name not in _LEFT_OUT}
     if wanted.definition and "compose" in resource:
         kept["compose"] = resource["compose"]

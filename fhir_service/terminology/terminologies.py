@@ -8,7 +8,7 @@ from typing import Any
 
 from fhir_service.definitions.catalogue import DEFAULT_BASE, Kind, catalogue
 from fhir_service.definitions.terminology import r4_code_systems, r4_value_sets
-from fhir_service.terminology.code_systems import CodeSystems
+from fhir_service.terminology.code_systems import CodeSystem, CodeSystems
 from fhir_service.terminology.errors import BrokenDefinition, NotExpandable, UnknownTerminology
 from fhir_service.terminology.value_sets import ValueSets
 
@@ -44,13 +44,24 @@ class Terminologies:
     def value_sets(self) -> ValueSets:
         return ValueSets(self.value_set_resources, self.code_systems)
 
+    def beside(self, code_systems: Mapping[str, CodeSystem], value_sets: Resources) -> Terminologies:
+        """These, behind others of somebody else's, by URL or `url|version`, or `ValueSet/id`."""
+        return _Beside(self, code_systems, value_sets)
+
+    def holds_whole(self, system: str) -> bool:
+        """Whether a code system, `url` or `url|version`, is one of these and not a fragment."""
+        found = self.code_systems.get(system)
+        return found is not None and found.complete
+
     def codes_in(self, value_set: str) -> frozenset[tuple[str, str]] | None:
         """System and code of all members of the one with this canonical URL, or that is `ValueSet/id`, which ours have;
         None where the value set is unknown or cannot be listed."""
         kind, _, own_id = value_set.partition("/")
         by_id = (url for url, held in self.value_set_resources.items() if held.get("id") == own_id)
+        if kind == "ValueSet" and value_set not in self.value_set_resources:
+            value_set = next(by_id, value_set)
         try:
-            return frozenset(self.value_sets.members(next(by_id, value_set) if kind == "ValueSet" else value_set))
+            return frozenset(self.value_sets.members(value_set))
         except (UnknownTerminology, NotExpandable, BrokenDefinition):
             return None
 
@@ -63,6 +74,29 @@ class Terminologies:
         """The code and all that subsume it; None where the system or the code is not known."""
         found = self.code_systems.get(system)
         return (found.ancestors(code) or None) if found else None
+
+
+class _Beside(Terminologies):
+    def __init__(self, held: Terminologies, code_systems: Mapping[str, CodeSystem], value_sets: Resources) -> None:
+        self._held = held
+        self._code_systems = code_systems
+        self._value_sets = value_sets
+
+    @cached_property
+    def code_system_resources(self) -> Resources:
+        return self._held.code_system_resources
+
+    @cached_property
+    def value_set_resources(self) -> Resources:
+        return {**self._held.value_set_resources, **self._value_sets}
+
+    @cached_property
+    def concept_maps(self) -> Resources:
+        return self._held.concept_maps
+
+    @cached_property
+    def code_systems(self) -> CodeSystems:
+        return self._held.code_systems.beside(self._code_systems)
 
 
 def _enumerated(value_sets: Resources, concept_maps: Resources) -> Mapping[str, list[tuple[str, str | None]]]:

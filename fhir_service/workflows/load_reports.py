@@ -10,10 +10,12 @@ from pathlib import Path
 
 from fhir_service.fhir.errors import FhirError
 from fhir_service.reports.decoding import UnreadableReportError
+from fhir_service.reports.report import Report
 from fhir_service.storage.repository import Repository
 from fhir_service.workflows.load_report import LoadedReport, load_report
-from fhir_service.workflows.map_report import map_report, now
-from fhir_service.workflows.read_report_file import read_report_file, report_files
+from fhir_service.workflows.map_form import map_form
+from fhir_service.workflows.map_report import MappedReport, map_report, now
+from fhir_service.workflows.read_report_file import FORM_SUFFIX, file_bytes, read_report_file, report_files
 
 _log = logging.getLogger(__name__)
 
@@ -55,11 +57,7 @@ async def load_reports(
     seen: dict[str, Path] = {}
     for path in files:
         try:
-            report = read_report_file(path, max_bytes=max_bytes)
-            first = seen.setdefault(report.source_key, path)
-            if first is not path:
-                raise UnreadableReportError(f"its source '{report.source_key}' is that of {first}")
-            mapped = await asyncio.to_thread(map_report, report, recorded=now(), base=base)
+            report, mapped = await _read(path, seen, base=base, max_bytes=max_bytes)
             into.loaded.append(await load_report(repository, report, mapped))
             into.notes.extend((path, note) for note in mapped.notes)
         except UnreadableReportError as error:
@@ -69,6 +67,23 @@ async def load_reports(
         except Exception:  # a fault of ours in one report must not cost the others
             _log.exception("loading %s failed", path)
             into.failed.append((path, "an error in fhir-service itself; the log has the details"))
+
+
+async def _read(path: Path, seen: dict[str, Path], *, base: str, max_bytes: int) -> tuple[Report, MappedReport]:
+    """A report, or a filled-in form, mapped; `seen` has the file of every source so far."""
+    if path.suffix == FORM_SUFFIX:
+        form = await asyncio.to_thread(map_form, file_bytes(path, max_bytes), recorded=now(), base=base)
+        _refuse_again(form.report, path, seen)
+        return form.report, form.mapped
+    report = read_report_file(path, max_bytes=max_bytes)
+    _refuse_again(report, path, seen)
+    return report, await asyncio.to_thread(map_report, report, recorded=now(), base=base)
+
+
+def _refuse_again(report: Report, path: Path, seen: dict[str, Path]) -> None:
+    first = seen.setdefault(report.source_key, path)
+    if first is not path:
+        raise UnreadableReportError(f"its source '{report.source_key}' is that of {first}")
 
 
 def _first_reason(error: FhirError) -> str:

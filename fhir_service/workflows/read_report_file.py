@@ -11,6 +11,8 @@ from fhir_service.reports.source import InvalidSourceError, source_from_json
 
 CITATION = "source.json"
 REPORT = "report.txt"
+FORM_SUFFIX = ".json"
+"""A file of this suffix, named by itself, is a filled-in form."""
 
 
 def report_files(paths: Iterable[Path]) -> Iterator[Path]:
@@ -36,6 +38,11 @@ def read_report_file(path: Path, *, max_bytes: int, source: Source | None = None
     Raises UnreadableReportError for a file that is too large, empty, binary, in no encoding that can be told, or
     whose source.json cannot be read.
     """
+    return Report(text=decode_report(file_bytes(path, max_bytes)), source=source or _source_beside(path))
+
+
+def file_bytes(path: Path, max_bytes: int) -> bytes:
+    """What is in a file. Raises UnreadableReportError."""
     try:
         with path.open("rb") as file:
             raw = file.read(max_bytes + 1)
@@ -43,7 +50,7 @@ def read_report_file(path: Path, *, max_bytes: int, source: Source | None = None
         raise UnreadableReportError(f"the file cannot be opened ({error.strerror})") from error
     if len(raw) > max_bytes:
         raise UnreadableReportError(f"the file is larger than {max_bytes:,} bytes")
-    return Report(text=decode_report(raw), source=source or _source_beside(path))
+    return raw
 
 
 def _source_beside(path: Path) -> Source:

@@ -16,6 +16,7 @@ from fhir_service.fhir.outcomes import outcome_bytes
 from fhir_service.search.query import CURSOR, NO_VALUE, Query, parse_query
 from fhir_service.search.query_text import Pairs
 from fhir_service.storage.repository import Page
+from fhir_service.terminology.terminologies import Terminologies
 from fhir_service.workflows.bare_ids import require_unambiguous
 
 _EVERY_TYPE = "*"
@@ -59,7 +60,7 @@ def _members(call: Call) -> Sequence[str]:
 
 
 async def _searched(call: Call, types: Sequence[str], pairs: Pairs) -> Answer:
-    query = _query(call, types, pairs)
+    query = _query(call, types, pairs, await call.stored_terminology().of_search(pairs, call.base))
     await require_unambiguous(call.repository, query.bare_ids, call.access)
     links = {"self": page_address(call, call.member, query.applied)}
     if query.count_only:
@@ -73,13 +74,13 @@ async def _searched(call: Call, types: Sequence[str], pairs: Pairs) -> Answer:
     return Answer(body=searchset(_entries(call, query, page), links, await _total(call, query, page)))
 
 
-def _query(call: Call, types: Sequence[str], pairs: Pairs) -> Query:
+def _query(call: Call, types: Sequence[str], pairs: Pairs, terminology: Terminologies) -> Query:
     """Raises UnsupportedParameter for unknown parameters where the client prefers that, and what `parse_query` does."""
     query = parse_query(
         types,
         pairs,
         base=call.base,
-        terminology=call.service.terminology,
+        terminology=terminology,
         served=call.service.types,
         default_count=call.settings.default_page_size,
         max_count=call.settings.max_page_size,

@@ -14,7 +14,10 @@ from fhir_service.api.operations.terminology_input import meant
 from fhir_service.fhir.errors import InvalidParameter
 from fhir_service.fhir.json_text import encode
 from fhir_service.fhir.parameters import Parameters
-from fhir_service.terminology.expansion import Wanted, expansion
+from fhir_service.terminology.expansion import MOST_CODES, Wanted, expansion
+from fhir_service.workflows.accept_resource import in_thread_if_large
+from fhir_service.workflows.stored_definitions import Definition
+from fhir_service.workflows.stored_terminology import StoredTerminology
 
 INPUTS = (
     Input("url", "Uri", "Canonical URL of the value set"),
@@ -22,7 +25,7 @@ INPUTS = (
     Input("valueSetVersion", "String", "The version of the value set"),
     Input("filter", "String", "Words; each has to begin a word of the code or of what it is called"),
     Input("offset", "Integer", "Codes to pass over"),
-    Input("count", "Integer", "Most codes to return; 0 for their number only"),
+    Input("count", "Integer", f"Most codes to return, up to {MOST_CODES:,}; 0 for their number only"),
     Input("includeDesignations", "Boolean", "Whether other names are returned too"),
     Input("includeDefinition", "Boolean", "Whether `compose` is returned too"),
     Input("activeOnly", "Boolean", "Whether codes that are no longer in use are left out"),
@@ -41,13 +44,19 @@ _SHAPING = frozenset(
 async def expand(call: Call) -> Answer:
     """Raises UnknownTerminology, and NotExpandable where a code system is not held whole."""
     asked = await operation_input(call, INPUTS)
-    held = call.service.terminology
-    resource = meant(call, asked, held.value_set_resources, "ValueSet", sent="valueSet", version="valueSetVersion")
-    if resource is None:
+    held = call.service.terminology.value_set_resources
+    found = await meant(call, asked, held, "ValueSet", sent="valueSet", version="valueSetVersion")
+    if found is None:
         raise InvalidParameter("say which value set: by url, or send it as valueSet", expression=(asked.place("url"),))
     wanted = _wanted(asked)
+    stored = await call.stored_terminology().with_parts_of(found.resource)
+    return Answer(body=await in_thread_if_large(found.size + stored.size, lambda: _expanded(found, stored, wanted)))
+
+
+def _expanded(found: Definition, stored: StoredTerminology, wanted: Wanted) -> bytes:
     timestamp = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    return Answer(body=encode(expansion(resource, held.value_sets.members_of(resource), wanted, timestamp)))
+    members = stored.terminologies.value_sets.members_of(found.resource)
+    return encode(expansion(found.resource, members, wanted, timestamp))
 
 
 def _wanted(asked: Parameters) -> Wanted:

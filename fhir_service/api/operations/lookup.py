@@ -10,8 +10,9 @@ from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.operation_input import Input, operation_input
 from fhir_service.api.operations.coded_input import CODE, CODING, SYSTEM, coded_input
+from fhir_service.fhir.canonicals import versioned
 from fhir_service.fhir.parameters import Parameter, parameters_text
-from fhir_service.terminology.code_systems import CodeSystem, Concept
+from fhir_service.terminology.code_systems import CodeSystem, CodeSystems, Concept
 from fhir_service.terminology.code_validation import Coding
 from fhir_service.terminology.errors import UnknownTerminology, held_in_part
 
@@ -29,18 +30,19 @@ async def lookup(call: Call) -> Answer:
     """Raises UnknownTerminology for a system or code that is not held here."""
     asked = await operation_input(call, INPUTS)
     (coding,) = coded_input(asked)
-    system, concept = _found(call, coding)
+    held = await call.stored_terminology().with_systems([versioned(coding.system, coding.version)])
+    system, concept = _found(held.terminologies.code_systems, coding)
     wanted = frozenset(asked.values("property"))
     return Answer(body=parameters_text(_told(system, concept, wanted)))
 
 
-def _found(call: Call, coding: Coding) -> tuple[CodeSystem, Concept]:
-    system = call.service.terminology.code_systems.get(coding.system)
+def _found(held: CodeSystems, coding: Coding) -> tuple[CodeSystem, Concept]:
+    system = held.get(versioned(coding.system, coding.version)) or held.get(coding.system)
     if system is None:
         raise UnknownTerminology(f"this server has no code system {coding.system[:200]}")
     if coding.version not in ("", system.version):
-        held = f"version {system.version}" if system.version else "none of its versions whole"
-        raise UnknownTerminology(f"of {system.url} this server has {held}, not {coding.version[:80]}")
+        others = f"version {system.version}" if system.version else "none of its versions whole"
+        raise UnknownTerminology(f"of {system.url} this server has {others}, not {coding.version[:80]}")
     concept = system.concept(coding.code)
     if concept is None:
         reason = f"{system.url} has no such code" if system.complete else held_in_part(system.url)

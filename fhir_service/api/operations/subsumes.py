@@ -10,6 +10,7 @@ from fhir_service.api.interaction import Interaction
 from fhir_service.api.operation_input import Input, operation_input
 from fhir_service.api.operations.coded_input import coded_input
 from fhir_service.api.operations.terminology_input import by_id
+from fhir_service.fhir.canonicals import versioned
 from fhir_service.fhir.errors import InvalidParameter
 from fhir_service.fhir.parameters import Parameter, Parameters, parameters_text
 from fhir_service.terminology.code_systems import CodeSystem
@@ -29,12 +30,14 @@ INPUTS = (
 async def subsumes(call: Call) -> Answer:
     """Raises UnknownTerminology for a system or code that is not held here, InvalidParameter for two systems."""
     asked = await operation_input(call, INPUTS)
-    held = call.service.terminology
-    own = by_id(held.code_system_resources, "CodeSystem", call.id)["url"] if call.id else ""
-    first, second = (_coding(asked, letter, own) for letter in "AB")
+    own = await by_id(call, call.service.terminology.code_system_resources, "CodeSystem") if call.id else None
+    first, second = (_coding(asked, letter, own.url if own else "") for letter in "AB")
     if first.system != second.system:
         raise InvalidParameter("both codes have to be of one code system", expression=(asked.place("codingB"),))
-    system = held.code_systems.get(first.system)
+    system = own.code_system if own else None
+    if system is None:
+        canonical = versioned(first.system, first.version)
+        system = (await call.stored_terminology().with_systems([canonical])).terminologies.code_systems.get(canonical)
     if system is None or first.version not in ("", system.version):
         raise UnknownTerminology(f"this server has no code system {first.system[:200]} {first.version[:80]}".rstrip())
     outcome = system.subsumption(_known(system, first.code), _known(system, second.code))

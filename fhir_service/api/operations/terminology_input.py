@@ -11,15 +11,17 @@ from fhir_service.fhir.json_text import parse
 from fhir_service.fhir.parameters import Parameters
 from fhir_service.terminology.errors import UnknownTerminology
 from fhir_service.validation.structure import findings
+from fhir_service.workflows.accept_resource import in_thread_if_large
+from fhir_service.workflows.stored_definitions import Definition
 
 Resources = Mapping[str, dict[str, Any]]
 
 
-def meant(
+async def meant(
     call: Call, asked: Parameters, held: Resources, kind: str, *, sent: str, version: str = ""
-) -> Mapping[str, Any] | None:
+) -> Definition | None:
     """The resource of that `kind` which the URL's id, the input `url` (with `version`) or the input `sent` means; None
-    where nothing of it is said.
+    where nothing of it is said. `held` are those that come with the service, by canonical URL.
 
     Raises NotFound and UnknownTerminology, InvalidParameter where it is said twice, MalformedContent for a resource
     that is not of its type.
@@ -29,32 +31,43 @@ def meant(
         text = f"say in one way which {kind} is meant: by id in the URL, by url, or by {sent}"
         raise InvalidParameter(text, expression=tuple(asked.place(name) for name in said))
     if call.id:
-        return by_id(held, kind, call.id)
+        return await by_id(call, held, kind)
     if sent in asked:
-        return sent_resource(asked, kind, sent)
-    return by_url(held, kind, asked.text("url"), asked.text(version) if version else "") if "url" in asked else None
+        size = len(asked.resource(sent))
+        return Definition(await in_thread_if_large(size, lambda: sent_resource(asked, kind, sent)), size)
+    if "url" not in asked:
+        return None
+    return await by_url(call, held, kind, asked.text("url"), asked.text(version) if version else "")
 
 
-def by_id(held: Resources, kind: str, resource_id: str) -> dict[str, Any]:
-    """One of ours by its id; HL7's have none here. Raises NotFound."""
-    found = next((resource for resource in held.values() if resource.get("id") == resource_id), None)
-    if found is None:
-        raise NotFound(f"there is no {kind}/{resource_id}")
-    return found
+async def by_id(call: Call, held: Resources, kind: str) -> Definition:
+    """The one with the id of the URL, stored or ours. Raises NotFound, Gone."""
+    try:
+        return await call.definitions.by_id(kind, call.id)
+    except NotFound:
+        ours = next((resource for resource in held.values() if resource.get("id") == call.id), None)
+        if ours is None:
+            raise
+        return Definition(ours)
 
 
-def by_url(held: Resources, kind: str, url: str, version: str = "") -> dict[str, Any]:
-    """The one with that canonical URL, with or without `|version`. Raises UnknownTerminology."""
+async def by_url(call: Call, held: Resources, kind: str, url: str, version: str = "") -> Definition:
+    """The one with that canonical URL, with or without `|version`; what comes with the service goes before what clients
+    have stored. Raises UnknownTerminology."""
     canonical, _, stated = url.partition("|")
-    found = held.get(canonical)
-    if found is None:
-        raise UnknownTerminology(f"this server has no {kind} {canonical[:200]}")
-    for wanted in (version, stated):
-        if wanted not in ("", found.get("version")):
-            raise UnknownTerminology(
-                f"of {canonical[:200]} this server has version {found.get('version')}, not {wanted[:80]}"
-            )
-    return found
+    wanted = {one for one in (version, stated) if one}
+    ours = held.get(canonical)
+    if ours is not None and wanted <= {ours.get("version")}:
+        return Definition(ours)
+    found = await call.definitions.with_url(kind, canonical, version or stated) if len(wanted) < 2 else None
+    if found is not None:
+        return found
+    if ours is not None:
+        others = ", ".join(sorted(wanted - {ours.get("version")}))
+        text = f"of {canonical[:200]} this server has version {ours.get('version')}, not {others[:80]}"
+        raise UnknownTerminology(text)
+    of_version = f" in version {', '.join(sorted(wanted))[:80]}" if wanted else ""
+    raise UnknownTerminology(f"this server has no {kind} {canonical[:200]}{of_version}")
 
 
 def sent_resource(asked: Parameters, kind: str, name: str) -> dict[str, Any]:

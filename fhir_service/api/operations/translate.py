@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from fhir_service.api.answer import Answer
@@ -12,13 +13,17 @@ from fhir_service.api.interaction import Interaction
 from fhir_service.api.operation_input import Input, operation_input
 from fhir_service.api.operations.coded_input import CODE, CODING, CONCEPT, SYSTEM, coded_input
 from fhir_service.api.operations.terminology_input import meant
-from fhir_service.fhir.errors import UnsupportedParameter
+from fhir_service.fhir.errors import TooCostly, UnsupportedParameter
 from fhir_service.fhir.parameters import Parameter, Parameters, parameters_text
+from fhir_service.search.query_text import escaped
 from fhir_service.terminology.code_validation import Coding
+from fhir_service.terminology.errors import TooManyCodes
 from fhir_service.terminology.translations import NO_TRANSLATION, Match, translations
+from fhir_service.workflows.accept_resource import in_thread_if_large
+from fhir_service.workflows.stored_definitions import Definition, newest_first
 
 INPUTS = (
-    Input("url", "Uri", "Canonical URL of the map; all maps that fit where it is not given"),
+    Input("url", "Uri", "Canonical URL of the map; all that fit and are active where it is not given"),
     Input("conceptMap", "Resource", "A map that is sent along"),
     Input("conceptMapVersion", "String", "The version of the map"),
     CODE,
@@ -31,30 +36,50 @@ INPUTS = (
     Input("targetsystem", "Uri", "The code system that is wanted"),
     Input("reverse", "Boolean", "Whether the code is a target whose sources are wanted"),
 )
+_MOST_CODINGS = 100
+_MOST_MATCHES = 1000
 _ENDS = {"source": ("sourceUri", "sourceCanonical"), "target": ("targetUri", "targetCanonical")}
 
 
 async def translate(call: Call) -> Answer:
     """Raises UnknownTerminology where this server has no such map."""
     asked = await operation_input(call, INPUTS)
-    chosen = meant(
-        call, asked, call.service.terminology.concept_maps, "ConceptMap", sent="conceptMap", version="conceptMapVersion"
-    )
+    held = call.service.terminology.concept_maps
+    chosen = await meant(call, asked, held, "ConceptMap", sent="conceptMap", version="conceptMapVersion")
     if chosen is None and "conceptMapVersion" in asked:
         place = (asked.place("conceptMapVersion"),)
         raise UnsupportedParameter("conceptMapVersion is the version of the map that url names", expression=place)
     reverse = bool(asked.flag("reverse"))
-    maps = [chosen] if chosen is not None else list(call.service.terminology.concept_maps.values())
-    maps = [one for one in maps if _joins(one, asked, reverse)]
-    codings = coded_input(asked, any_system=chosen is not None and any("source" not in g for g in _groups(chosen)))
-    target = asked.text("targetsystem")
-    found = [
-        match
-        for coding in codings
-        for one in maps
-        for match in translations(one, coding, target_system=target, reverse=reverse)
-    ]
-    return Answer(body=parameters_text(_told(list(dict.fromkeys(found)), codings, len(maps))))
+    no_system = chosen is not None and any("source" not in group for group in _groups(chosen.resource))
+    codings = coded_input(asked, any_system=no_system)
+    if len(codings) > _MOST_CODINGS:
+        raise TooCostly(f"at most {_MOST_CODINGS} codings of a concept are translated at once")
+    maps = [chosen] if chosen is not None else [*map(Definition, held.values()), *await _stored(call, codings, reverse)]
+    maps = [one for one in maps if _joins(one.resource, asked, reverse)]
+    work = partial(_found, [one.resource for one in maps], codings, asked.text("targetsystem"), reverse)
+    found = await in_thread_if_large(sum(one.size for one in maps), work)
+    return Answer(body=parameters_text(_told(found, codings, len(maps))))
+
+
+async def _stored(call: Call, codings: Sequence[Coding], reverse: bool) -> list[Definition]:
+    """Maps of clients that nobody named: those that are active and say that they are from (or to) these systems, of
+    each URL the newest. What is a draft, or no longer used, has to be asked for by name."""
+    end = "target-system" if reverse else "source-system"
+    systems = ",".join(escaped(system) for system in sorted({coding.system for coding in codings}))
+    found = await call.definitions.found("ConceptMap", [(end, systems), ("status", "active")])
+    unnamed = [one for one in found if not one.url]
+    newest = {one.url: one for one in reversed(newest_first(found)) if one.url}
+    return [one for url, one in newest.items() if url not in call.service.terminology.concept_maps] + unnamed
+
+
+def _found(maps: Sequence[Mapping[str, Any]], codings: Sequence[Coding], target: str, reverse: bool) -> list[Match]:
+    found: dict[Match, None] = {}
+    for coding in codings:
+        for one in maps:
+            found.update(dict.fromkeys(translations(one, coding, target_system=target, reverse=reverse)))
+            if len(found) > _MOST_MATCHES:
+                raise TooManyCodes(f"there are more than {_MOST_MATCHES} translations: name the map, or targetsystem")
+    return list(found)
 
 
 def _groups(concept_map: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

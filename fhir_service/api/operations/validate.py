@@ -7,11 +7,9 @@ from dataclasses import replace
 from fhir_service.api.answer import Answer
 from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
-from fhir_service.api.operation_input import PRESENTATION, Input
-from fhir_service.fhir.errors import MalformedContent
+from fhir_service.api.operation_input import PRESENTATION, Input, is_parameters
 from fhir_service.fhir.outcomes import outcome_bytes
 from fhir_service.fhir.parameters import Parameter, Parameters, query_parameters
-from fhir_service.validation.json_text import read_json
 from fhir_service.workflows.accept_parameters import accept_parameters
 from fhir_service.workflows.accept_resource import in_thread_if_large
 from fhir_service.workflows.validate_resource import validate_resource
@@ -25,7 +23,9 @@ INPUTS = (
 
 async def validate(call: Call) -> Answer:
     given = await _inputs(call)
-    issues = await validate_resource(call.repository, call.type, call.id, given, call.access)
+    issues = await validate_resource(
+        call.repository, call.type, call.id, given, call.access, conformance=call.service.conformance
+    )
     return Answer(body=outcome_bytes(issues))
 
 
@@ -35,7 +35,7 @@ async def _inputs(call: Call) -> Parameters:
     body = await _body(call) if call.method == "POST" else b""
     if not body.strip():
         return given
-    if await in_thread_if_large(len(body), lambda: _is_parameters(body)):
+    if await in_thread_if_large(len(body), lambda: is_parameters(body)):
         sent = accept_parameters(body)
         return Parameters((*given.items, *sent.items), sent.where)
     return Parameters((*given.items, Parameter("resource", resource=body)), given.where)
@@ -46,14 +46,6 @@ async def _body(call: Call) -> bytes:
     if not call.header(b"content-type") and not await call.body():
         return b""
     return await call.resource_body()
-
-
-def _is_parameters(body: bytes) -> bool:
-    try:
-        value = read_json(body)
-    except MalformedContent:
-        return False  # what cannot be read is validated as it is, and found to be no resource
-    return isinstance(value, dict) and value.get("resourceType") == "Parameters"
 
 
 VALIDATE = Interaction(

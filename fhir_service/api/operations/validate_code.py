@@ -3,6 +3,7 @@ codesystem-operation-validate-code.html). The answer is a result, also where the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -12,9 +13,10 @@ from fhir_service.api.interaction import Interaction
 from fhir_service.api.operation_input import Input, operation_input
 from fhir_service.api.operations.coded_input import CODE, CODING, CONCEPT, DISPLAY, SYSTEM, coded_input
 from fhir_service.api.operations.terminology_input import meant
+from fhir_service.fhir.canonicals import versioned
 from fhir_service.fhir.errors import InvalidParameter
 from fhir_service.fhir.parameters import Parameter, Parameters, parameters_text
-from fhir_service.terminology.code_systems import CodeSystems
+from fhir_service.terminology.code_systems import CodeSystems, code_system
 from fhir_service.terminology.code_validation import (
     Coding,
     Judgement,
@@ -23,6 +25,9 @@ from fhir_service.terminology.code_validation import (
     judged_by_value_set,
 )
 from fhir_service.terminology.errors import NotExpandable
+from fhir_service.terminology.terminologies import Terminologies
+from fhir_service.workflows.accept_resource import in_thread_if_large
+from fhir_service.workflows.stored_definitions import Definition
 
 _SHARED = (
     DISPLAY,
@@ -52,37 +57,50 @@ IN_SYSTEM = (
 async def validate_in_value_set(call: Call) -> Answer:
     """Raises UnknownTerminology where this server has no such value set."""
     asked = await operation_input(call, IN_VALUE_SET)
-    held = call.service.terminology
-    resource = meant(call, asked, held.value_set_resources, "ValueSet", sent="valueSet", version="valueSetVersion")
-    if resource is None:
+    held = call.service.terminology.value_set_resources
+    found = await meant(call, asked, held, "ValueSet", sent="valueSet", version="valueSetVersion")
+    if found is None:
         raise InvalidParameter("say which value set: by url, or send it as valueSet", expression=(asked.place("url"),))
     codings = coded_input(asked, version="systemVersion")
-    name = f"the value set {resource.get('url', 'that was sent')}"
+    stored = await call.stored_terminology().with_parts_of(found.resource)
+    await stored.with_systems(versioned(coding.system, coding.version) for coding in codings)
+    abstract = bool(asked.flag("abstract"))
+    work = partial(_judged, found, stored.terminologies, codings, abstract)
+    return _answer(await in_thread_if_large(found.size + stored.size, work))
+
+
+def _judged(found: Definition, held: Terminologies, codings: Sequence[Coding], abstract: bool) -> Judgement:
+    name = f"the value set {found.url or 'that was sent'}"
     try:
-        members = held.value_sets.members_of(resource)
+        members = held.value_sets.members_of(found.resource)
     except NotExpandable as error:
-        return _answer(Judgement(False, f"{codings[0]} cannot be checked in {name}: {error}"))
-    judge = partial(judged_by_value_set, held.code_systems, members, name, abstract=bool(asked.flag("abstract")))
-    return _answer(first_right(codings, judge))
+        return Judgement(False, f"{codings[0]} cannot be checked in {name}: {error}")
+    return first_right(codings, partial(judged_by_value_set, held.code_systems, members, name, abstract=abstract))
 
 
 async def validate_in_system(call: Call) -> Answer:
-    """Raises UnknownTerminology where `url` names no code system that is held here."""
+    """Raises UnknownTerminology where the id or `url` names a code system that is not here."""
     asked = await operation_input(call, IN_SYSTEM)
     held = call.service.terminology
-    code_systems, url = held.code_systems, asked.text("url")
+    url = asked.text("url")
+    found: Definition | None = None
     if call.id or "codeSystem" in asked or url.partition("|")[0] in held.code_system_resources:
-        resource = meant(call, asked, held.code_system_resources, "CodeSystem", sent="codeSystem")
-        assert resource is not None  # noqa: S101  # it is said which
-        url = resource.get("url", "")
+        found = await meant(call, asked, held.code_system_resources, "CodeSystem", sent="codeSystem")
+        assert found is not None  # noqa: S101  # it is said which
+        url = found.url
         if not url:
-            text = "codeSystem needs its url, so that codes can be said to be of it"
+            text = "the code system needs a url, so that codes can be said to be of it"
             raise InvalidParameter(text, expression=(asked.place("codeSystem"),))
-        if "codeSystem" in asked:
-            code_systems = CodeSystems({url: resource})
     codings = [_in_system(asked, coding, url) for coding in coded_input(asked, system="url", any_system=True)]
-    judge = partial(judged_by_system, code_systems, abstract=bool(asked.flag("abstract")))
-    return _answer(first_right(codings, judge))
+    if found is not None and found.size:
+        system = found.code_system
+        if system is None:
+            system = await in_thread_if_large(found.size, partial(code_system, found.resource))
+        code_systems = CodeSystems({}).beside({url: system})
+    else:
+        stored = await call.stored_terminology().with_systems(versioned(one.system, one.version) for one in codings)
+        code_systems = stored.terminologies.code_systems
+    return _answer(first_right(codings, partial(judged_by_system, code_systems, abstract=bool(asked.flag("abstract")))))
 
 
 def _in_system(asked: Parameters, coding: Coding, url: str) -> Coding:

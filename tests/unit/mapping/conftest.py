@@ -43,9 +43,9 @@ def header(target: str, source: str | None) -> str:
     return f'map "{URL}" = "test"\n{uses}uses "{FHIR}{target}" alias {target} as target\n'
 
 
-def library(text: str, **others: str) -> MapLibrary:
+def library(text: str, *, once: bool = False, **others: str) -> MapLibrary:
     concept_maps = ConceptMaps({str(CONCEPT_MAP["url"]): CONCEPT_MAP})
-    return MapLibrary({"test": text, **others}, concept_maps, Shapes(), Limits(steps=5000, seconds=5))
+    return MapLibrary({"test": text, **others}, concept_maps, Shapes(), Limits(steps=5000, seconds=5), once=once)
 
 
 Mapped = Callable[..., dict[str, Any]]
@@ -63,10 +63,11 @@ def mapped() -> Mapped:
         target: str = "Patient",
         reads: str | None = None,
         more: str = "",
+        once: bool = False,
         **options: Any,
     ) -> dict[str, Any]:
         text = map_text(rules, target, reads, more)
-        return library(text).transform(URL, source, **options)
+        return library(text, once=once).transform(URL, source, **options)
 
     return run
 

@@ -36,9 +36,10 @@ def test_a_property_of_a_choice_may_be_named(mapped) -> None:
     assert mapped("src.v as v -> tgt.valueString = v;", {"v": "x"}, target="Observation")["valueString"] == "x"
 
 
-def test_a_choice_takes_one_type_only(refused) -> None:
-    error = refused("src -> tgt.value = 'x'; src -> tgt.value = true;", target="Observation")
-    assert "already has a value of another type" in error.problem
+def test_a_choice_takes_one_type_only(mapped, refused) -> None:
+    rules = "src -> tgt.value = 'x'; src -> tgt.value = true;"
+    assert "already has a value of another type" in refused(rules, target="Observation", once=True).problem
+    assert mapped(rules, {}, target="Observation") == {"resourceType": "Observation", "valueBoolean": True}
 
 
 def test_a_type_that_the_choice_lacks_is_refused_at_load(refused) -> None:
@@ -59,11 +60,19 @@ def test_repeating_elements_append_and_single_ones_are_opened_again(mapped) -> N
     assert found["note"] == [{"text": "1"}, {"text": "2"}]
 
 
-def test_a_single_element_takes_one_value(mapped, refused) -> None:
-    error = refused("src -> tgt.gender = 'male'; src -> tgt.gender = 'female' \"again\";")
+def test_another_value_for_a_single_element_takes_the_place_of_the_first(mapped) -> None:
+    assert mapped("src -> tgt.gender = 'male'; src -> tgt.gender = 'female';", {})["gender"] == "female"
+    rules = "src -> tgt.code = cc('s', 'a') as c; src -> tgt.code = cc('x');"
+    assert mapped(rules, {}, target="Observation")["code"] == {"text": "x"}
+    rules = "src -> tgt.birthDate = '2020' as b then { src -> b.id = 'i'; }; src -> tgt.birthDate = '2021';"
+    assert mapped(rules, {}) == {"resourceType": "Patient", "birthDate": "2021", "_birthDate": {"id": "i"}}
+
+
+def test_where_a_map_says_so_a_single_element_takes_one_value(mapped, refused) -> None:
+    error = refused("src -> tgt.gender = 'male'; src -> tgt.gender = 'female' \"again\";", once=True)
     assert (error.rule, error.problem) == ("again", "Patient.gender is 'male' already, it cannot become 'female'")
     assert mapped("src -> tgt.gender = 'male'; src -> tgt.gender = 'male';", {})["gender"] == "male"
-    assert "already" in refused("src.a -> tgt.code = cc('x');", {"a": [1, 2]}, target="Observation").problem
+    assert "already" in refused("src.a -> tgt.code = cc('x');", {"a": [1, 2]}, target="Observation", once=True).problem
 
 
 @pytest.mark.parametrize(
@@ -161,7 +170,9 @@ def test_first_last_and_single_say_where_in_the_list_an_item_goes(mapped, refuse
     src -> tgt.name as n first, n.text = 'a'; src -> tgt.name as n single, n.use = 'old';"""
     assert mapped(rules, {})["name"] == [{"text": "a"}, {"text": "m"}, {"use": "old", "text": "z"}]
     assert "has a first item already" in refused("src.w -> tgt.name as n first;", {"w": ["a", "b"]}).problem
-    assert "collate" in refused("src -> tgt.name as n collate;").problem
+    rules = "src.w as w -> tgt.name as n collate, n.given = w; src -> tgt.name as n, n.text = 'b';"
+    again = rules + "src -> tgt.name as n collate, n.use = 'usual';"
+    assert mapped(again, {"w": ["a", "b"]})["name"] == [{"use": "usual", "given": ["a", "b"]}, {"text": "b"}]
 
 
 def test_nothing_is_written_below_a_transform_that_gave_nothing(mapped) -> None:
@@ -186,9 +197,16 @@ def test_an_object_of_the_source_is_copied_as_the_type_of_the_element(mapped, re
     )
 
 
-def test_the_wrong_json_type_for_an_element_is_refused(refused) -> None:
-    assert "5 was given where a text is wanted" in refused("src.g as g -> tgt.gender = g;", {"g": 5}).problem
-    assert "a boolean is wanted" in refused("src.g as g -> tgt.active = g;", {"g": "true"}).problem
+def test_a_primitive_becomes_what_the_element_wants_where_its_text_is_one(mapped, refused) -> None:
+    rules = "src.t as x -> tgt.language = x; src.b as x -> tgt.active = x; src.n as x -> tgt.multipleBirthInteger = x;"
+    assert mapped(rules, {"t": Decimal("5.0"), "b": "true", "n": "2"}) == {
+        "resourceType": "Patient",
+        "language": "5.0",
+        "active": True,
+        "multipleBirthInteger": 2,
+    }
+    assert "an object was given where a text" in refused("src.g as g -> tgt.gender = g;", {"g": {}}).problem
+    assert "'yes' was given where a boolean" in refused("src.g as g -> tgt.active = g;", {"g": "yes"}).problem
     assert "integer is wanted" in refused("src.g as g -> tgt.multipleBirthInteger = g;", {"g": Decimal("1.5")}).problem
 
 

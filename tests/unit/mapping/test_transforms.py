@@ -177,7 +177,7 @@ def test_fhirpath_beyond_our_own_is_run_by_the_library_with_the_variables_in_sco
         ("(%unknown)", "there is no variable unknown here; known are src, tgt, x"),
         ("unknown", "there is no variable unknown here"),
         ("turn(x)", "there is no transform turn"),
-        ("dateOp(x)", "dateOp is not defined by FHIR"),
+        ("dateOp(x)", "neither R4 nor R5 defines it"),
         ("truncate(x)", "truncate takes 2 parameters, 1 were given"),
         ("truncate(x, 'a')", "truncate takes a text and a length"),
         ("append()", "append takes 1 or more parameters"),
