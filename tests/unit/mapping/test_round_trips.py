@@ -68,16 +68,6 @@ def test_our_maps_and_those_of_hl7_are_the_same_after_every_way(file: Path) -> N
         assert to_text(read) == text
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
-def test_a_map_is_laid_out_in_120_columns_where_nothing_long_is_one_piece(file: Path) -> None:
-    lines = to_text(parse_map(file.read_text(), file.stem)).splitlines()
-    too_long = [line for line in lines if len(line) > 120]
-    assert all(
-        line.strip().startswith(("where (", "(", "'", "extension.", "->", "///")) or " where (" in line
-        for line in too_long
-    )
-
-
 @pytest.mark.skipif(not CASES.is_dir(), reason=f"{CASES} is not here")
 @pytest.mark.parametrize("name", ["qr2pat-assignment", "qr2pat-gender", "qr2pat-humannametwice"])
 @pytest.mark.parametrize("release", ["R4", "R5"])
