@@ -18,6 +18,7 @@ from typing import Any
 from definition_compiler.codes import NOT_LISTED, required_codes
 from definition_compiler.compartments import compartments
 from definition_compiler.elements import element_catalogue
+from definition_compiler.invariants import invariants
 from definition_compiler.json_schema import json_schema
 from definition_compiler.package import NAME, VERSION, Package
 from definition_compiler.search_parameters import search_parameters
@@ -31,7 +32,8 @@ LARGEST = 1_500_000
 def compiled(package: Package) -> dict[str, Any]:
     """The content of each data file."""
     source = {"package": f"{NAME}@{VERSION}", "license": "CC0-1.0"}
-    catalogue = element_catalogue(package.resources("StructureDefinition"))
+    definitions = package.resources("StructureDefinition")
+    catalogue = element_catalogue(definitions)
     value_sets, code_systems = package.by_url("ValueSet"), package.by_url("CodeSystem")
     codes = required_codes(catalogue, value_sets, code_systems)
     return {
@@ -40,6 +42,7 @@ def compiled(package: Package) -> dict[str, Any]:
             "compartments": compartments(package.resources("CompartmentDefinition")),
         },
         "elements.json": {"source": source, **catalogue},
+        "invariants.json": {"source": source, "invariants": invariants(definitions)},
         "required-codes.json": {"source": source, "value_sets": codes, "not_listed": NOT_LISTED},
         "schema.json": {"description": f"From {NAME}@{VERSION} (CC0-1.0)", **json_schema(catalogue, codes)},
         "search-parameters.json": {

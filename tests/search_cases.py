@@ -188,7 +188,7 @@ PATIENTS = [
         meta={"security": [{"system": "urn:sec", "code": "R"}], "profile": ["http://e.org/p/one/deep|2.0"]},
     ),
     patient("cy", name=[{"family": "Smith"}], gender="other", birthDate="1950", deceasedBoolean=False),
-    patient("dee", name=[{"family": "Smyth, Jr"}], contact=[{"gender": "female"}]),
+    patient("dee", name=[{"family": "Smyth, Jr"}], contact=[{"name": {"text": "C"}, "gender": "female"}]),
     patient("eve", extension=[{"url": "http://e.org/x", "valueString": "hidden leak"}]),
 ]
 PATIENT_CASES = cases(

@@ -10,6 +10,8 @@ from functools import lru_cache
 from typing import Any
 
 from fhir_service.fhir import fhirpath_parser as tree
+from fhir_service.fhir.fhirpath_budget import counted, gathered
+from fhir_service.fhir.fhirpath_collections import NAVIGATION, SETS
 from fhir_service.fhir.fhirpath_operators import (
     COLLECTION,
     OPERATORS,
@@ -19,6 +21,7 @@ from fhir_service.fhir.fhirpath_operators import (
     text_of,
     truth,
 )
+from fhir_service.fhir.fhirpath_predicates import Predicate, predicate
 from fhir_service.fhir.nodes import PrimitiveNode, child_items
 
 Environment = Sequence[Any]
@@ -148,7 +151,7 @@ def _member(node: tree.Member, variables: Variables) -> Closure:
         found = of(focus, env)
         if len(found) == 1:
             return members(found[0], name)
-        return [child for item in found for child in members(item, name)]
+        return gathered(members(item, name) for item in found)
 
     return fetch
 
@@ -183,12 +186,14 @@ def _unary(node: tree.Unary, _: Variables) -> Closure:
 
 def _call(node: tree.Call, variables: Variables) -> Closure:
     of = build(node.of, variables) if node.of is not None else _this(tree.This(0), variables)
-    arguments = [build(argument, variables) for argument in node.arguments]
-    if not arguments and (simple := COLLECTION.get(node.name)) is not None:
-        return lambda focus, env: simple(of(focus, env))
-    if len(arguments) == 1 and (each := _PER_ITEM.get(node.name)) is not None:
-        criterion = arguments[0]
+    if len(node.arguments) == 1 and (each := _PER_ITEM.get(node.name)) is not None:
+        criterion = predicate(node.arguments[0], variables, build)
         return lambda focus, env: each(of(focus, env), criterion, env)
+    arguments = [build(argument, variables) for argument in node.arguments]
+    if not arguments and (simple := COLLECTION.get(node.name) or NAVIGATION.get(node.name)) is not None:
+        return lambda focus, env: simple(of(focus, env))
+    if len(arguments) == 1 and (both := _BOTH.get(node.name)) is not None:
+        return both(of, arguments[0])
     if (textual := TEXT.get((node.name, len(arguments)))) is not None:
         return _text_call(of, arguments, textual)
     if node.name == "iif" and node.of is None and len(arguments) in (2, 3):
@@ -216,15 +221,25 @@ def _iif(condition: Closure, yes: Closure, no: Closure | None = None) -> Closure
     return choose
 
 
-def _holds(item: Any, criterion: Closure, env: Environment) -> bool:
-    return truth(criterion([item], env)) is True
+def _select(of: Closure, projection: Closure) -> Closure:
+    return lambda focus, env: gathered(projection([item], env) for item in counted(of(focus, env)))
 
 
-_PER_ITEM: dict[str, Callable[[Items, Closure, Environment], Items]] = {
-    "where": lambda items, criterion, env: [item for item in items if _holds(item, criterion, env)],
-    "exists": lambda items, criterion, env: [any(_holds(item, criterion, env) for item in items)],
-    "all": lambda items, criterion, env: [all(_holds(item, criterion, env) for item in items)],
-    "select": lambda items, projection, env: [found for item in items for found in projection([item], env)],
+_PER_ITEM: dict[str, Callable[[Items, Predicate, Environment], Items]] = {
+    "where": lambda items, holds, env: [item for item in counted(items) if holds(item, env) is True],
+    "exists": lambda items, holds, env: [any(holds(item, env) is True for item in counted(items))],
+    "all": lambda items, holds, env: [all(holds(item, env) is True for item in counted(items))],
+}
+
+
+def _set(combine: Callable[[Items, Items], Items]) -> Callable[[Closure, Closure], Closure]:
+    return lambda of, other: lambda focus, env: combine(of(focus, env), other(focus, env))
+
+
+_BOTH: dict[str, Callable[[Closure, Closure], Closure]] = {
+    "select": _select,
+    "trace": lambda of, _name: of,
+    **{name: _set(combine) for name, combine in SETS.items()},
 }
 
 _BUILDERS: dict[type[tree.Node], Callable[..., Closure]] = {

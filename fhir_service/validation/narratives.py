@@ -8,6 +8,7 @@ from typing import Any
 from fhir_service.fhir.errors import Issue
 from fhir_service.formats.xhtml import narrative_fault
 
+NARRATIVE = "structure.narrative"
 _NESTED = ("contained", "entry", "resource", "response", "outcome", "parameter", "part")
 """Members that hold resources, or lead to some."""
 
@@ -18,7 +19,7 @@ def narrative_issues(resource: Any) -> list[Issue]:
     for div, path in _narratives(resource):
         if fault := narrative_fault(div):
             text = f"the narrative is not XHTML as FHIR allows it: {fault}"
-            issues.append(Issue("error", "structure", text, (path,), "structure.narrative"))
+            issues.append(Issue("error", "structure", text, (path,), NARRATIVE))
     return issues
 
 

@@ -13,7 +13,7 @@ from fhir_service.search.condition import type_of
 from fhir_service.search.query import Query
 from fhir_service.storage.repository import Create, Outcome, Repository, Update
 from fhir_service.validation.json_text import read_json
-from fhir_service.validation.structure import findings
+from fhir_service.validation.resource_findings import refusal, resource_errors
 from fhir_service.workflows.conditional import create_unless_found, update_found
 
 T = TypeVar("T")
@@ -27,7 +27,7 @@ async def create_resource(
     """Store a new resource under an id of the server's (R4 http.html#create); an id that was sent is not kept. Nothing
     is stored where `unless` finds one.
 
-    Raises MalformedContent with everything that is wrong, MultipleMatches.
+    Raises MalformedContent or UnprocessableContent with everything that is wrong, MultipleMatches.
     """
     await in_thread_if_large(len(text), lambda: check_resource(text, resource_type))
     if unless is not None:
@@ -48,8 +48,8 @@ async def update_resource(
 ) -> Outcome:
     """Store a new version of a resource, its first one included (R4 http.html#update).
 
-    Raises MalformedContent with everything that is wrong, PreconditionFailed where `if_match` is not the current
-    version or `if_none_match` has it.
+    Raises MalformedContent or UnprocessableContent with everything that is wrong, PreconditionFailed where `if_match`
+    is not the current version or `if_none_match` has it.
     """
     await in_thread_if_large(len(text), lambda: check_resource(text, resource_type, resource_id))
     change = Update(resource_type, resource_id, text, if_match, if_none_match=if_none_match)
@@ -68,7 +68,7 @@ async def update_where(
 ) -> Outcome:
     """Store a new version of the resource that a search finds (R4 http.html#cond-update).
 
-    Raises MalformedContent with everything that is wrong, and as `update_found`.
+    Raises MalformedContent or UnprocessableContent with everything that is wrong, and as `update_found`.
     """
     resource = await in_thread_if_large(len(text), lambda: check_resource(text, type_of(condition)))
     if issues := _part_issues(resource, type_of(condition)):
@@ -81,12 +81,12 @@ async def update_where(
 
 def check_resource(text: bytes, resource_type: str, resource_id: str | None = None) -> dict[str, Any]:
     """The value of a resource. Raises MalformedContent unless it is one of that type, and of that id where one is
-    given."""
+    given; UnprocessableContent where it is one that breaks a rule of R4."""
     resource = read_json(text)
     issues = identity_issues(resource, resource_type, resource_id)
-    issues += [issue for issue in findings(resource) if issue.severity in ("error", "fatal")]
+    issues += resource_errors(resource)
     if issues:
-        raise MalformedContent("the resource is not valid", issues=issues)
+        raise refusal("the resource is not valid", issues)
     found: dict[str, Any] = resource
     return found
 

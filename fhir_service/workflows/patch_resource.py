@@ -29,6 +29,7 @@ from fhir_service.search.condition import type_of
 from fhir_service.search.query import Query
 from fhir_service.storage.repository import Outcome, Repository, Stored, Transaction, Update
 from fhir_service.validation.json_text import read_json
+from fhir_service.validation.resource_findings import resource_errors
 from fhir_service.validation.structure import findings
 from fhir_service.workflows.accept_resource import in_thread_if_large
 
@@ -258,8 +259,7 @@ def _check(text: bytes) -> None:
         resource = read_json(text)
     except MalformedContent as error:
         raise _not_valid(error.issues) from None
-    issues = [issue for issue in findings(resource) if issue.severity in ("error", "fatal")]
-    if issues:
+    if issues := resource_errors(resource):
         raise _not_valid(issues)
 
 

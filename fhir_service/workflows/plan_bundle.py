@@ -19,7 +19,7 @@ from fhir_service.fhir.references import ID
 from fhir_service.search.condition import Condition
 from fhir_service.search.query import Query
 from fhir_service.validation.json_text import read_json
-from fhir_service.validation.structure import findings
+from fhir_service.validation.resource_findings import refusal, resource_errors
 from fhir_service.workflows.accept_resource import identity_issues
 from fhir_service.workflows.patch_resource import FHIR_JSON, Patch, read_patch
 
@@ -106,9 +106,9 @@ def plan_bundle(raw: bytes, types: Collection[str], base: str, condition: Condit
     """
     value = read_json(raw)
     kind = _kind(value)
-    issues = [issue for issue in findings(value) if issue.severity in ("error", "fatal")]
+    issues = resource_errors(value)
     if any(_entry_index(issue) is None for issue in issues):
-        raise MalformedContent("the Bundle is not valid", issues=issues)
+        raise refusal("the Bundle is not valid", issues)
     texts = entry_texts(raw)
     plan = BundlePlan(kind, len(texts))
     for issue in issues:

@@ -8,9 +8,10 @@ from typing import Literal
 
 from fhir_service.fhir.access import Access
 from fhir_service.fhir.bundles import ResponseEntry
-from fhir_service.fhir.errors import FhirError, MalformedContent
+from fhir_service.fhir.errors import FhirError
 from fhir_service.search.condition import Condition
 from fhir_service.storage.repository import Create, Delete, Outcome, Repository, Update
+from fhir_service.validation.resource_findings import refusal
 from fhir_service.workflows.accept_resource import in_thread_if_large
 from fhir_service.workflows.conditional import create_unless_found, delete_found, update_found
 from fhir_service.workflows.link_bundle import name_created, refuse_dead_ends, refuse_doubles
@@ -60,7 +61,7 @@ def _checked_plan(raw: bytes, server: Server) -> BundlePlan:
         name_created(plan)
         refuse_doubles(plan, {n: entry.target for n, entry in plan.entries.items() if not entry.condition})
         if plan.issues:
-            raise MalformedContent("the transaction is not valid", issues=plan.all_issues())
+            raise refusal("the transaction is not valid", plan.all_issues())
     return plan
 
 
@@ -82,7 +83,7 @@ async def _transaction(repository: Repository, plan: BundlePlan, server: Server,
 
 async def _batch_entry(repository: Repository, plan: BundlePlan, index: int, server: Server, access: Access) -> Result:
     if index in plan.issues:
-        return MalformedContent("the entry is not valid", issues=plan.issues[index])
+        return refusal("the entry is not valid", plan.issues[index])
     entry = plan.entries[index]
     if entry.is_read:
         return await _answered(server.read, entry)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from fhir_service.fhir.errors import Issue
-from fhir_service.validation.structure import findings
+from fhir_service.validation.resource_findings import resource_findings
 
 
 def validate_file(path: Path, *, max_bytes: int) -> tuple[Issue, ...]:
-    """Every finding in the resource that `path` holds as JSON; none means valid.
+    """Every finding in the resource that `path` holds as JSON; valid is what has no error.
 
     A file that cannot be opened or is too large is a finding too, so that a run over many files goes on.
     """
@@ -20,4 +20,4 @@ def validate_file(path: Path, *, max_bytes: int) -> tuple[Issue, ...]:
         return (Issue("fatal", "not-found", f"{path} cannot be opened ({error.strerror})"),)
     if len(raw) > max_bytes:
         return (Issue("fatal", "too-long", f"{path} is larger than {max_bytes:,} bytes"),)
-    return tuple(findings(raw))
+    return tuple(resource_findings(raw))

@@ -10,7 +10,7 @@ from fhir_service.fhir.errors import Gone, InvalidParameter, Issue, MalformedCon
 from fhir_service.fhir.parameters import Parameters
 from fhir_service.storage.repository import Repository
 from fhir_service.validation.json_text import read_json
-from fhir_service.validation.structure import findings
+from fhir_service.validation.resource_findings import resource_findings
 from fhir_service.workflows.accept_resource import identity_issues, in_thread_if_large
 
 _MODES = ("create", "update", "delete", "profile")
@@ -50,7 +50,7 @@ def content_issues(text: bytes, resource_type: str, resource_id: str | None, pro
         resource = read_json(text)
     except MalformedContent as error:
         return list(error.issues)
-    issues = identity_issues(resource, resource_type, resource_id) + findings(resource)
+    issues = identity_issues(resource, resource_type, resource_id) + resource_findings(resource)
     return issues + (profile_issues(resource, profile) if profile else [])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from api_client import BASE, Client, issues, patient
@@ -67,7 +68,14 @@ NAMESPACE = "http://www.w3.org/1999/xhtml"
 async def test_a_narrative_that_xml_cannot_hold_or_that_does_something_is_400(client: Client, div: str) -> None:
     """Stored, it would keep every XML client from the whole page of a search that it is on."""
     bad = patient(id="x", text={"status": "generated", "div": div})
-    holder = {"resourceType": "Observation", "id": "x", "status": "final", "code": {"text": "c"}, "contained": [bad]}
+    holder: dict[str, Any] = {
+        "resourceType": "Observation",
+        "id": "x",
+        "status": "final",
+        "code": {"text": "c"},
+        "contained": [bad],
+    }
+    holder["subject"] = {"reference": "#x"}
     bundle = {"resourceType": "Bundle", "type": "transaction"}
     entry = {"resource": bad, "request": {"method": "PUT", "url": "Patient/x"}}
     for answer, place in (

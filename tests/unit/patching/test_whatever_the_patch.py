@@ -70,7 +70,7 @@ RESOURCE = (
     b'"text":{"status":"generated","div":"<div xmlns=\\"http://www.w3.org/1999/xhtml\\">A</div>"},'
     b'"extension":[{"url":"http://example.org/e","valueDecimal":1.10}],"active":true,'
     b'"name":[{"family":"One","given":["A",null],"_given":[null,{"extension":[{"url":"http://e","valueCode":"x"}]}]}],'
-    b'"_birthDate":{"extension":[{"url":"http://e","valueCode":"x"}]},"contact":[{"gender":"male"}],'
+    b'"_birthDate":{"extension":[{"url":"http://e","valueCode":"x"}]},"contact":[{"name":{"text":"C"}}],'
     b'"multipleBirthInteger":2,"identifier":[{"system":"s","value":"1"},{"value":"2"}]}'
 )
 PLACES = st.sampled_from(

@@ -1,0 +1,92 @@
+"""What to look at in an object of each kind: its invariants, and the properties below which there are some.
+
+Made of the element catalogue when a kind is first met, so that checking reads tables and no definitions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache, cached_property
+
+from fhir_service.definitions.elements import (
+    INLINE_TYPES,
+    Property,
+    definition,
+    is_primitive,
+    properties,
+    types,
+)
+from fhir_service.validation.invariant_rules import Rule, rules_at
+
+RESOURCE = "Resource"
+_NO_RULES: tuple[Rule, ...] = ()
+
+
+class Step:
+    """What a property leads to: the program of the objects under it, None for primitives and nested resources; and the
+    invariants of a primitive."""
+
+    __slots__ = ("is_resource", "program", "rules")
+
+    def __init__(self, program: Program | None, rules: tuple[Rule, ...] = (), *, is_resource: bool = False) -> None:
+        self.program = program
+        self.rules = rules
+        self.is_resource = is_resource
+
+
+class Program:
+    """`always`: invariants to look at in every such object; `guarded`: those that need one of some keys."""
+
+    def __init__(self, holder: str, places: tuple[str, ...], *, warnings: bool) -> None:
+        self.holder = holder
+        self.warnings = warnings
+        rules = [rule for place in (*_stated(holder), *places) for rule in rules_at(place, holder)]
+        rules = [rule for rule in rules if warnings or rule.severity == "error"]
+        self.always = tuple(rule for rule in rules if rule.triggers is None)
+        grouped: dict[frozenset[str], tuple[Rule, ...]] = {}
+        for rule in rules:
+            if rule.triggers is not None:
+                grouped[rule.triggers] = (*grouped.get(rule.triggers, ()), rule)
+        self.guarded = tuple(grouped.items())
+        self.has_rules = bool(rules)
+
+    @cached_property
+    def steps(self) -> Mapping[str, Step]:
+        """By JSON property, `_` siblings included."""
+        found = {}
+        for key, entry in properties(self.holder).items():
+            if step := self._step(entry):
+                found[key] = step
+            if is_primitive(entry.type) and not entry.element.attribute and entry.type != "xhtml":
+                found[f"_{key}"] = Step(program("Element", (), self.warnings))
+        return found
+
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        return frozenset(self.steps)
+
+    def _step(self, entry: Property) -> Step | None:
+        if entry.type == RESOURCE:
+            return Step(None, is_resource=True)
+        place = f"{self.holder}.{entry.name}"
+        if is_primitive(entry.type):
+            rules = tuple(rule for rule in rules_at(place, "") if self.warnings or rule.severity == "error")
+            return Step(None, rules) if rules else None
+        profiles = entry.element.profiles.get(entry.type, ())
+        is_inline = entry.type in INLINE_TYPES or entry.element.same_as
+        places = profiles if is_inline else (place, *profiles)
+        return Step(program(entry.holder, tuple(places), self.warnings))
+
+
+@cache
+def program(holder: str, places: tuple[str, ...], warnings: bool) -> Program:
+    """The program of a holder, which has the invariants of these places as well; without `warnings`, of errors only."""
+    return Program(holder, places, warnings=warnings)
+
+
+def _stated(holder: str) -> tuple[str, ...]:
+    """Where the invariants of a holder are stated: its bases, and itself."""
+    if holder not in types():
+        return (holder,)
+    base = definition(holder).base
+    return (*(_stated(base) if base else ()), holder)

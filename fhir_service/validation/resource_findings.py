@@ -1,0 +1,39 @@
+"""Everything that R4 itself asks of a resource: its structure; where that is right, what its elements say together."""
+
+from __future__ import annotations
+
+from fhir_service.fhir.errors import FhirError, Issue, MalformedContent, UnprocessableContent
+from fhir_service.validation.invariants import invariant_findings
+from fhir_service.validation.json_text import read_json
+from fhir_service.validation.narratives import NARRATIVE
+from fhir_service.validation.structure import findings
+
+
+def resource_findings(resource: object, *, warnings: bool = True) -> list[Issue]:
+    """Every finding about a resource, as JSON text or as the value `read_json` gives, in one pass."""
+    if isinstance(resource, bytes):
+        try:
+            resource = read_json(resource)
+        except MalformedContent as error:
+            return list(error.issues)
+    found = findings(resource)
+    if not isinstance(resource, dict) or any(issue.rule != NARRATIVE for issue in found):
+        return found
+    return found + invariant_findings(resource, warnings=warnings)
+
+
+def resource_errors(resource: object) -> list[Issue]:
+    """Those that speak against storing it."""
+    return [issue for issue in resource_findings(resource, warnings=False) if issue.severity in ("error", "fatal")]
+
+
+def resource_warnings(resource: object) -> list[Issue]:
+    """Those that do not."""
+    return [issue for issue in resource_findings(resource) if issue.severity not in ("error", "fatal")]
+
+
+def refusal(text: str, issues: list[Issue]) -> FhirError:
+    """The error of a resource that is not stored: it cannot be read as R4 (400), or can, and breaks a rule (422)."""
+    if all(issue.code == "invariant" for issue in issues):
+        return UnprocessableContent(text, issues=issues)
+    return MalformedContent(text, issues=issues)
