@@ -37,6 +37,8 @@ def versions(artifacts: Catalogue) -> dict[str, Held]:
     found, digests = {}, {}
     for kind in Kind:
         for url, resource in artifacts.artifacts(kind).items():
+            if not url.startswith(artifacts.base):  # of somebody's guide, whose version is theirs
+                continue
             digests[url] = _digest(encode({name: value for name, value in resource.items() if name != "version"}))
             found[f"{kind}/{resource['id']}.json"] = Held(str(resource.get("version", "")), digests[url])
     maps = load_library(artifacts)
