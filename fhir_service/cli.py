@@ -15,7 +15,7 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
@@ -147,6 +147,41 @@ def unload(
 
 
 @app.command()
+def remap(
+    *,
+    source: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this report: its file, DOI, PMID, URL or name; repeatable.", metavar="REPORT"),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Also reports that the present maps have made.")] = False,
+    reread: Annotated[bool, typer.Option("--reread", help="Read the stored texts anew too, by this release.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Also resources that somebody has changed by hand since.")
+    ] = False,
+    apply: Annotated[bool, typer.Option("--apply", "--yes", help="Store it; else it is only shown.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One line of JSON a report, on stdout.")] = False,
+) -> None:
+    """Map loaded reports anew whose Provenance names another version of the maps, and show what that changes.
+
+    Nothing is stored without `--apply`; with it each report is one transaction, and history keeps the old versions.
+    What somebody has changed by hand is listed and kept.
+    """
+    from fhir_service.definitions.catalogue import Catalogue, mappings_root
+    from fhir_service.mapping.map_report import map_library
+    from fhir_service.mapping.versions import not_locked
+    from fhir_service.remap_output import remap_and_show
+    from fhir_service.workflows.remap_report import Remapping
+
+    settings = _settings()
+    if changed := not_locked(Catalogue(mappings_root())):
+        _stop(f"{', '.join(changed)}: changed, but not its version, so Provenance could not tell (`make versions`)")
+    remapping = Remapping(settings.base, map_library(settings.base), every, reread, overwrite, apply)
+    keys = [_source_key(one, settings) for one in source or ()]
+    failed = _with_repository(settings, lambda repository: remap_and_show(repository, keys, remapping, as_json=as_json))
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; loopback only, for now.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.", min=0, max=65535)] = None,
@@ -200,6 +235,44 @@ def validate(
         any_error = any_error or any(issue.severity in ("error", "fatal") for issue in issues)
         sys.stdout.buffer.write(outcome_bytes(issues) + b"\n")
     raise typer.Exit(1 if any_error else 0)
+
+
+@app.command()
+def project(
+    file: Annotated[
+        Path | None, typer.Argument(help="A JSON file with a Bundle or an AdverseEvent.", metavar="[FILE]")
+    ] = None,
+    store: Annotated[bool, typer.Option("--store", help="Every adverse event of the store instead of a file.")] = False,
+) -> None:
+    """Print adverse events in the form of HL7's guide Adverse Event Clinical Research; nothing is stored.
+
+    What is printed is a Bundle of type collection, for the store one on each line. An event that the guide's profile
+    cannot take is left out; the last entry is then an OperationOutcome that says which rule each misses. stderr counts.
+    """
+    from fhir_service.fhir.access import OPEN
+    from fhir_service.fhir.json_text import encode
+    from fhir_service.workflows.project_research_events import Counted, project_all, project_file
+
+    settings, counted = _settings(), Counted()
+    if (file is None) is not store:
+        _stop("say what to project: a FILE, or --store for every adverse event of the store")
+
+    def show(bundle: dict[str, Any]) -> None:
+        counted.add(bundle)
+        sys.stdout.buffer.write(encode(bundle) + b"\n")
+
+    async def work(repository: Repository) -> None:
+        async for bundle in project_all(repository, OPEN, address=settings.own_address, base=settings.base):
+            show(bundle)
+
+    if file is None:
+        _with_repository(settings, work)
+    else:
+        try:
+            show(project_file(file, max_bytes=settings.max_body_bytes, base=settings.base))
+        except FhirError as error:
+            _stop(f"{file}: {'; '.join(issue.text for issue in error.issues[:5])}")
+    errors.print(counted.text())
 
 
 @app.command()

@@ -73,6 +73,16 @@ class Settings(BaseSettings):
     max_report_bytes: int = Field(16 * 1024 * 1024, gt=0, description="Largest report file, in bytes.")
     default_page_size: int = Field(50, gt=0, description="Matches on a page of search results without `_count`.")
     max_page_size: int = Field(1000, gt=0, le=1000, description="Most matches on a page; a larger `_count` means this.")
+    max_transform_seconds: float = Field(
+        20.0,
+        gt=0,
+        description="Longest run of a map by `StructureMap/$transform`, and longest wait, in seconds.",
+    )
+    max_transform_steps: int = Field(2_000_000, gt=0, description="Most rules that one `$transform` carries out.")
+    max_transform_values: int = Field(
+        1_000_000, gt=0, description="Most values that one `$transform` writes; a long text counts as several."
+    )
+    max_transforms: int = Field(2, gt=0, description="Maps that `$transform` runs at the same time; others wait.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged, on stderr.")
 
     @field_validator("allowed_hosts", "resource_types", mode="before")

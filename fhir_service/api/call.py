@@ -22,8 +22,11 @@ from fhir_service.settings import Settings
 from fhir_service.storage.repository import Key, Repository
 from fhir_service.terminology.terminologies import Terminologies, terminologies
 from fhir_service.workflows.accept_resource import in_thread_if_large
+from fhir_service.workflows.check_conformance import Conformance, conformance
 from fhir_service.workflows.stored_definitions import DefinitionCache, StoredDefinitions
+from fhir_service.workflows.stored_maps import MapCache
 from fhir_service.workflows.stored_terminology import StoredTerminology
+from fhir_service.workflows.transform_content import TransformQueue
 
 if TYPE_CHECKING:
     from fhir_service.api.interaction import Interaction
@@ -52,6 +55,8 @@ class Service:
         self.fixed = fixed
         """The definitions of the service itself that its store holds."""
         self.definition_cache = DefinitionCache()
+        self.map_cache = MapCache()
+        self.transforms = TransformQueue(settings.max_transforms, settings.max_transform_seconds)
 
     @property
     def access(self) -> Access:
@@ -68,6 +73,11 @@ class Service:
     def terminology(self) -> Terminologies:
         """Our own terminologies under the base of the settings, and HL7's; read when they are first asked for."""
         return terminologies(self.settings.base)
+
+    @cached_property
+    def conformance(self) -> Conformance:
+        """Our own profiles under the base of the settings, and HL7's; read when they are first asked for."""
+        return conformance(self.settings.base)
 
 
 @dataclass(kw_only=True)

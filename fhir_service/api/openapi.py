@@ -69,6 +69,8 @@ _PARAMETERS: dict[str, tuple[str, Schema]] = {
     "_revinclude": ("`Type:parameter`: what refers to matches; may be repeated", _TEXT),
     "_total": ("Whether to count all matches", {"type": "string", "enum": ["none", "estimate", "accurate"]}),
     "_cursor": ("Where the page begins; taken from a `next` link", _TEXT),
+    "source": ("Canonical URL of the map, where the body is the content itself", _TEXT),
+    "trace": ("Whether to tell which rule wrote what", {"type": "boolean"}),
     "mode": (
         "All of it, its normative part, or the terminologies",
         {"type": "string", "enum": ["full", "normative", "terminology"]},

@@ -37,6 +37,8 @@ def versions(artifacts: Catalogue) -> dict[str, Held]:
     found, digests = {}, {}
     for kind in Kind:
         for url, resource in artifacts.artifacts(kind).items():
+            if not url.startswith(artifacts.base):  # of somebody's guide, whose version is theirs
+                continue
             digests[url] = _digest(encode({name: value for name, value in resource.items() if name != "version"}))
             found[f"{kind}/{resource['id']}.json"] = Held(str(resource.get("version", "")), digests[url])
     maps = load_library(artifacts)
@@ -57,6 +59,12 @@ def unraised(now: Mapping[str, Held], lock: str) -> list[str]:
         for file, held in now.items()
         if held not in known[file] and held.version in {one.version for one in known[file]}
     )
+
+
+def not_locked(artifacts: Catalogue) -> list[str]:
+    """The artifacts that the lock beside them knows otherwise under their version; none where there is no lock."""
+    file = artifacts.root / LOCK
+    return unraised(versions(artifacts), file.read_text("utf-8")) if file.is_file() else []
 
 
 def raised(text: str) -> str:

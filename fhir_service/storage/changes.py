@@ -119,6 +119,17 @@ class ReportRecord:
     stored: tuple[Key, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ReportState:
+    """A report that is loaded now: the fingerprint of its text, what was read in it as JSON (None where an earlier
+    release loaded it), and by resource the version in which the report left it, None where that is not known."""
+
+    source_key: str
+    fingerprint: str
+    reading: bytes | None
+    made: dict[Key, int | None]
+
+
 def moment(milliseconds: int) -> datetime:
     """Milliseconds since 1970 as an aware datetime in UTC."""
     return _EPOCH + timedelta(milliseconds=milliseconds)

@@ -10,7 +10,7 @@ from typing import Any
 
 from fhir_service.fhir.errors import EditConflict, FhirError
 from fhir_service.storage import statements
-from fhir_service.storage.changes import Key
+from fhir_service.storage.changes import Key, Outcome
 from fhir_service.storage.database import Database
 from fhir_service.storage.dialects import Dialect
 from fhir_service.storage.index_rows import IndexRows
@@ -25,13 +25,15 @@ _SIZE_OF_WORK = 20
 @dataclass(frozen=True, slots=True)
 class ReportEntry:
     """A line in the books about reports, written with the commit it belongs to. Without a fingerprint the report was
-    taken out; `forget` removes every trace of it. `before` is what the caller believes that it made until now."""
+    taken out; `forget` removes every trace of it. `before` is what the caller believes that it made until now, and
+    `reading` what was read in it, as JSON."""
 
     source_key: str
     fingerprint: str | None = None
     made: tuple[Key, ...] = ()
     forget: bool = False
     before: frozenset[Key] | None = None
+    reading: bytes | None = None
 
 
 @dataclass(slots=True)
@@ -120,7 +122,7 @@ async def commit_group(database: Database, commits: Sequence[Commit]) -> list[An
             step
             for commit, result in zip(commits, results, strict=True)
             if not isinstance(result, FhirError)
-            for step in _book_steps(commit)
+            for step in _book_steps(commit, result)
         ]
         await group.finish(books)
         return results
@@ -151,7 +153,7 @@ async def _stale(session: Session, commits: Sequence[Commit]) -> set[int]:
         if entry is None or entry.before is None:
             continue
         rows = await session.fetch(statements.REPORT_RESOURCES, entry.source_key)
-        made = {(kind, resource_id) for kind, resource_id, present in rows if present}
+        made = {(kind, resource_id) for kind, resource_id, present, _ in rows if present}
         if entry.source_key in seen or made != entry.before:
             stale.add(number)
         seen.add(entry.source_key)
@@ -238,15 +240,18 @@ async def _erase(session: Session, dialect: Dialect, keys: Sequence[Key]) -> Non
     await session.run_all([(statements.ERASE_VERSIONS, keys), (statements.ERASE_CURRENT, keys)])
 
 
-def _book_steps(commit: Commit) -> list[Step]:
+def _book_steps(commit: Commit, outcomes: Sequence[Outcome]) -> list[Step]:
+    """What was changed, or was found to be as it should, is in a version that the report made."""
     entry = commit.report
     if entry is None:
         return []
+    left_in = {(outcome.type, outcome.id): outcome.version for outcome in outcomes}
+    reading = None if entry.reading is None else entry.reading.decode()
     source = [(entry.source_key,)]
     if entry.forget:
         return [(statements.FORGET_RESOURCES, source), (statements.FORGET_REPORT, source)]
     return [
-        (statements.REMEMBER_REPORT, [(entry.source_key, entry.fingerprint)]),
+        (statements.REMEMBER_REPORT, [(entry.source_key, entry.fingerprint, reading)]),
         (statements.MAKES_NO_LONGER, source),
-        (statements.MAKES, [(entry.source_key, *key) for key in entry.made]),
+        (statements.MAKES, [(entry.source_key, *key, left_in.get(key)) for key in entry.made]),
     ]

@@ -27,6 +27,7 @@ from fhir_service.storage.changes import (
     Page,
     Placed,
     ReportRecord,
+    ReportState,
     Stored,
     Update,
     Version,
@@ -39,6 +40,7 @@ from fhir_service.storage.group_commit import Commit, ReportEntry
 from fhir_service.storage.history import history_page, history_total
 from fhir_service.storage.migrate import NewerDatabase, bring_up_to_date
 from fhir_service.storage.preparation import Prepared, all_prepared, is_id, may_write, size_of
+from fhir_service.storage.report_books import loaded_sources, report_record, report_state
 from fhir_service.storage.rows import stored
 from fhir_service.storage.searching import number_of, page_of
 from fhir_service.storage.transaction import Transaction, run_transaction
@@ -57,6 +59,7 @@ __all__ = [
     "Placed",
     "Prepared",
     "ReportRecord",
+    "ReportState",
     "Repository",
     "Stored",
     "Transaction",
@@ -249,13 +252,21 @@ class Repository:
         access: Access,
         *,
         before: Sequence[Key] | None = None,
+        reading: bytes | None = None,
     ) -> list[Outcome]:
         """As `commit`, and in the same transaction: the report of that source, whose text has that fingerprint, makes
-        `made`. No fingerprint says that it was taken out. `before` is what it made when the caller looked.
+        `made`. No fingerprint says that it was taken out. `before` is what it made when the caller looked, `reading`
+        what was read in it, as JSON.
 
         Raises EditConflict too, where it has made something else meanwhile.
         """
-        entry = ReportEntry(source_key, fingerprint, tuple(made), before=None if before is None else frozenset(before))
+        entry = ReportEntry(
+            source_key,
+            fingerprint,
+            tuple(made),
+            before=None if before is None else frozenset(before),
+            reading=reading,
+        )
         done: list[Outcome] = await self._writer.commit(Commit(await self.prepare(changes, access), entry))
         return done
 
@@ -277,12 +288,25 @@ class Repository:
     async def loaded_report(self, source_key: str) -> ReportRecord | None:
         """What is remembered of a report; None where it never was loaded, or was forgotten."""
         async with self._database.reading() as session:
-            reports = await session.fetch(statements.REPORT, source_key)
-            rows = await session.fetch(statements.REPORT_RESOURCES, source_key)
-        if not reports:
-            return None
-        made = tuple((kind, resource_id) for kind, resource_id, present in rows if present)
-        return ReportRecord(source_key, reports[0][0], made, tuple((row[0], row[1]) for row in rows))
+            return await report_record(session, source_key)
+
+    async def report_state(self, source_key: str) -> ReportState | None:
+        """A report that is loaded now, to be mapped anew; None where it is not."""
+        async with self._database.reading() as session:
+            return await report_state(session, source_key)
+
+    async def loaded_sources(self, after: str = "", *, limit: int = 200) -> list[str]:
+        """The next sources of loaded reports behind `after`; none on the last page."""
+        async with self._database.reading() as session:
+            return await loaded_sources(session, after, limit)
+
+    async def newest(self, keys: Sequence[Key], access: Access) -> dict[Key, Stored]:
+        """The newest versions of those that there are or were, deletions too."""
+        wanted = [key for key in keys if access.may_read(key[0]) and is_id(key[1])]
+        dialect = self._database.dialect
+        async with self._database.reading() as session:
+            rows = await session.fetch(statements.READ_MANY.format(keys=dialect.keys), *dialect.key_values(wanted))
+        return {(row[0], row[1]): stored(row) for row in rows}
 
     async def resources_of(self, source_key: str, *, ever: bool = False) -> tuple[Key, ...]:
         """What the report makes now; with `ever` also what it made before and of which versions are stored."""

@@ -64,15 +64,21 @@ ERASE_CURRENT = "DELETE FROM resource_current WHERE type = $1 AND id = $2"
 
 REPORT = "SELECT fingerprint FROM loaded_report WHERE source_key = $1"
 SOURCES_OF = "SELECT source_key FROM loaded_report WHERE fingerprint = $1 ORDER BY source_key"
-REPORT_RESOURCES = "SELECT type, id, present FROM report_resource WHERE source_key = $1 ORDER BY type, id"
+REPORT_STATE = "SELECT fingerprint, reading FROM loaded_report WHERE source_key = $1 AND fingerprint IS NOT NULL"
+LOADED_SOURCES = (
+    "SELECT source_key FROM loaded_report WHERE source_key > $1 AND fingerprint IS NOT NULL "
+    "ORDER BY source_key LIMIT $2"
+)
+REPORT_RESOURCES = "SELECT type, id, present, version FROM report_resource WHERE source_key = $1 ORDER BY type, id"
 REMEMBER_REPORT = (
-    "INSERT INTO loaded_report (source_key, fingerprint) VALUES ($1, $2) "
-    "ON CONFLICT (source_key) DO UPDATE SET fingerprint = excluded.fingerprint"
+    "INSERT INTO loaded_report (source_key, fingerprint, reading) VALUES ($1, $2, $3) "
+    "ON CONFLICT (source_key) DO UPDATE SET fingerprint = excluded.fingerprint, reading = excluded.reading"
 )
 MAKES_NO_LONGER = "UPDATE report_resource SET present = false WHERE source_key = $1"
 MAKES = (
-    "INSERT INTO report_resource (source_key, type, id, present) VALUES ($1, $2, $3, true) "
-    "ON CONFLICT (source_key, type, id) DO UPDATE SET present = true"
+    "INSERT INTO report_resource (source_key, type, id, present, version) VALUES ($1, $2, $3, true, $4) "
+    "ON CONFLICT (source_key, type, id) DO UPDATE SET present = true, "
+    "version = coalesce(excluded.version, report_resource.version)"
 )
 FORGET_REPORT = "DELETE FROM loaded_report WHERE source_key = $1"
 FORGET_RESOURCES = "DELETE FROM report_resource WHERE source_key = $1"

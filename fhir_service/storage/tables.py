@@ -251,10 +251,13 @@ class LoadedReport(SQLModel, table=True):
 
     source_key: str = Field(sa_column=_words(primary_key=True))
     fingerprint: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
+    reading: str | None = Field(default=None, sa_column=Column(Text, nullable=True))
+    """What was read in it, as JSON, to map it anew by other maps."""
 
 
 class ReportResource(SQLModel, table=True):
-    """A resource that a report made. Not `present`: it makes it no longer, but versions of it are still stored."""
+    """A resource that a report made. Not `present`: it makes it no longer, but versions of it are still stored.
+    `version` is the last that the report made: a later one is a client's."""
 
     __tablename__ = "report_resource"
 
@@ -262,3 +265,4 @@ class ReportResource(SQLModel, table=True):
     type: str = Field(sa_column=_words(primary_key=True))
     id: str = Field(sa_column=_words(primary_key=True))
     present: bool = Field(sa_column=Column(Boolean, nullable=False))
+    version: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))

@@ -101,6 +101,11 @@ class ConceptMaps:
         self._resources = resources
         self._compiled: dict[str, ConceptMap] = {}
 
+    def has(self, url: str) -> bool:
+        """Whether there is one with that URL, with or without `|version`."""
+        canonical, _, version = url.partition("|")
+        return canonical in self._resources and version in ("", self._resources[canonical].get("version"))
+
     def get(self, url: str) -> ConceptMap:
         """The map with that URL, with or without `|version`. Raises UnknownConceptMap and BrokenConceptMap."""
         if url not in self._compiled:

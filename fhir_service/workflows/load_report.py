@@ -12,6 +12,7 @@ from typing import Any
 from fhir_service.fhir.access import OPEN
 from fhir_service.fhir.errors import EditConflict, UnprocessableContent
 from fhir_service.fhir.json_text import encode
+from fhir_service.reports.reading import reading_to_json
 from fhir_service.reports.report import Report
 from fhir_service.storage.repository import Change, Delete, Key, Outcome, Repository, Update
 from fhir_service.validation.resource_findings import resource_errors
@@ -20,7 +21,7 @@ from fhir_service.workflows.rewrite_links import with_links
 
 ATTEMPTS = 5
 """Tries, where others load the same report at the same moment."""
-_VOLATILE = {"Provenance": frozenset({"recorded"})}
+VOLATILE = {"Provenance": frozenset({"recorded"})}
 _NOTHING: frozenset[str] = frozenset()
 
 
@@ -43,25 +44,33 @@ async def load_report(repository: Repository, report: Report, mapped: MappedRepo
     source, which would tell of the same patients twice; then nothing is stored.
     """
     resources = stored_form(mapped.bundle)
-    _refuse_invalid(resources)
+    refuse_invalid(resources)
     await _refuse_other_source(repository, report)
     for _ in range(ATTEMPTS - 1):
         try:
-            return await _replaced(repository, report, resources)
+            return await _replaced(repository, report, mapped, resources)
         except EditConflict:
             continue
-    return await _replaced(repository, report, resources)
+    return await _replaced(repository, report, mapped, resources)
 
 
-async def _replaced(repository: Repository, report: Report, resources: Mapping[Key, dict[str, Any]]) -> LoadedReport:
+async def _replaced(
+    repository: Repository, report: Report, mapped: MappedReport, resources: Mapping[Key, dict[str, Any]]
+) -> LoadedReport:
     before = await repository.resources_of(report.source_key)
     changes: list[Change] = [
-        Update(*key, encode(resource), if_changed=True, volatile=_VOLATILE.get(key[0], _NOTHING))
+        Update(*key, encode(resource), if_changed=True, volatile=VOLATILE.get(key[0], _NOTHING))
         for key, resource in resources.items()
     ]
     changes += [Delete(*key) for key in before if key not in resources]
     outcomes = await repository.commit_report(
-        report.source_key, report.sha256, list(resources), changes, OPEN, before=before
+        report.source_key,
+        report.sha256,
+        list(resources),
+        changes,
+        OPEN,
+        before=before,
+        reading=reading_to_json(mapped.reading),
     )
     return LoadedReport(
         report.source_key,
@@ -85,7 +94,8 @@ def stored_form(bundle: Mapping[str, Any]) -> dict[Key, dict[str, Any]]:
     }
 
 
-def _refuse_invalid(resources: Mapping[Key, dict[str, Any]]) -> None:
+def refuse_invalid(resources: Mapping[Key, dict[str, Any]]) -> None:
+    """Raises UnprocessableContent where one of them is not valid R4."""
     issues = [issue for resource in resources.values() for issue in resource_errors(resource)]
     if issues:
         raise UnprocessableContent("the mapped report is not valid FHIR", issues=issues)

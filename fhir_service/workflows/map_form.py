@@ -12,11 +12,13 @@ from typing import Any
 
 import msgspec
 
+from fhir_service import __version__
 from fhir_service.definitions.catalogue import Kind, catalogue
 from fhir_service.fhir.errors import Issue, UnprocessableContent
 from fhir_service.mapping.fact_references import reference_faults
 from fhir_service.mapping.form_report import FormFacts, form_facts, item_path, with_form
 from fhir_service.mapping.map_report import fact_path, map_case_report
+from fhir_service.reports.reading import reading_of
 from fhir_service.reports.report import Report, Source
 from fhir_service.reports.source import InvalidSourceError, named_source
 from fhir_service.terminology.terminologies import terminologies
@@ -55,7 +57,8 @@ def map_form(text: bytes, *, recorded: str, base: str) -> MappedForm:
     report = Report(text=text.decode(), source=_source(facts.source, response), content_type=CONTENT_TYPE)
     bundle = map_case_report(facts.case_report, report, recorded=recorded, base=base)
     _refuse(_bundle_issues(bundle, facts, report, base), "what the form makes is not valid FHIR")
-    return MappedForm(report, MappedReport(with_form(bundle, response, base), ()))
+    reading = reading_of(facts.case_report, report, __version__)
+    return MappedForm(report, MappedReport(with_form(bundle, response, base), reading, ()))
 
 
 def _refuse(issues: list[Issue], text: str) -> None:

@@ -6,16 +6,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from fhir_service import __version__
 from fhir_service.extraction.read_report import extract
 from fhir_service.mapping.map_report import map_case_report
+from fhir_service.reports.reading import Reading, reading_of
 from fhir_service.reports.report import Report
 
 
 @dataclass(frozen=True, slots=True)
 class MappedReport:
-    """The Bundle of a report, and notes for the person who asked (why nothing was read, for instance)."""
+    """The Bundle of a report, what was read in it, and notes for the person who asked (why nothing was read, say)."""
 
     bundle: dict[str, Any]
+    reading: Reading
     notes: tuple[str, ...]
 
 
@@ -26,7 +29,7 @@ def map_report(report: Report, *, recorded: str, base: str) -> MappedReport:
     """
     case_report = extract(report)
     bundle = map_case_report(case_report, report, recorded=recorded, base=base)
-    return MappedReport(bundle, case_report.note)
+    return MappedReport(bundle, reading_of(case_report, report, __version__), case_report.note)
 
 
 def now() -> str:

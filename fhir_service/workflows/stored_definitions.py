@@ -25,6 +25,8 @@ from fhir_service.workflows.accept_resource import in_thread_if_large
 _MOST_OF_ONE_SEARCH = 100
 """Definitions that one look-up takes, those that were stored last."""
 _MOST_URLS = 200
+VersionKey = tuple[str, str, int, datetime]
+"""Type, id, version and time of a version. The time tells it from one of a resource that was erased and stored anew."""
 _CACHED_BYTES = 64 * 1024 * 1024
 
 
@@ -36,6 +38,8 @@ class Definition:
     size: int = 0
     stored: datetime | None = None
     code_system: CodeSystem | None = None
+    version_key: VersionKey | None = None
+    """Which stored version this is; None where it is not stored."""
 
     @property
     def url(self) -> str:
@@ -52,7 +56,7 @@ class DefinitionCache:
     def __init__(self, most_bytes: int = _CACHED_BYTES) -> None:
         self._most = most_bytes
         self._bytes = 0
-        self._held: OrderedDict[tuple[str, str, int, datetime], Definition] = OrderedDict()
+        self._held: OrderedDict[VersionKey, Definition] = OrderedDict()
 
     async def definition(self, stored: Stored) -> Definition:
         """The definition of a stored resource. Raises MalformedContent."""
@@ -114,4 +118,5 @@ def newest_first(definitions: Iterable[Definition]) -> list[Definition]:
 def _read(stored: Stored) -> Definition:
     resource = parse(stored.text)
     compiled = code_system(resource) if stored.type == "CodeSystem" and "url" in resource else None
-    return Definition(resource, len(stored.text), stored.last_updated, compiled)
+    key = (stored.type, stored.id, stored.version, stored.last_updated)
+    return Definition(resource, len(stored.text), stored.last_updated, compiled, key)

@@ -11,12 +11,15 @@ import httpx
 import pytest
 import pytest_asyncio
 from api_client import JSON, Client, settings
+from filled_forms import filled
+from golden_cases import CASES
 
 from fhir_service.api.app import create_app
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.routes import INTERACTIONS
 from fhir_service.definitions.catalogue import DEFAULT_BASE
 from fhir_service.definitions.search_parameters import SearchParameter, all_parameters, parameters_of
+from fhir_service.fhir.json_text import encode
 from fhir_service.storage.repository import open_repository
 
 pytestmark = pytest.mark.rule("CAP-2")
@@ -104,6 +107,7 @@ INPUTS: dict[str, dict[str, str]] = {
     "everything": {},
     "lastn": {"patient": "a", "code": "x", "max": "1"},
     "meta": {},
+    "research-view": {},
     "translate": {
         "url": f"{DEFAULT_BASE}/ConceptMap/complication-to-snomed",
         "system": f"{DEFAULT_BASE}/CodeSystem/complication",
@@ -289,6 +293,7 @@ async def test_every_format_is_given_and_taken(told_client: Client) -> None:
 HELD = {
     "CodeSystem": f"{DEFAULT_BASE}/CodeSystem/complication",
     "ConceptMap": f"{DEFAULT_BASE}/ConceptMap/complication-to-snomed",
+    "StructureMap": f"{DEFAULT_BASE}/StructureMap/case-report",
     "ValueSet": f"{DEFAULT_BASE}/ValueSet/complication",
 }
 """What is called by id where a type is held and not stored: the last part of its address."""
@@ -306,6 +311,13 @@ def called(row: Interaction) -> dict[str, Any]:
         return {"params": {"mode": "profile"}} if row.method == "GET" else {"json": small("Patient", id="a")}
     if row.code in ("meta-add", "meta-delete"):
         return {"json": {"resourceType": "Parameters", "parameter": [META]}}
+    if row.code == "transform":
+        return {
+            "json": {"source": {"id": "x"}},
+            "params": {} if "{id}" in row.path else {"source": HELD["StructureMap"]},
+        }
+    if row.code == "extract":
+        return {"content": encode(filled(CASES["every-kind-of-fact"].facts))}
     inputs = INPUTS[row.code]
     if row.code == "validate-code" and row.path.startswith("CodeSystem"):
         inputs = {"url": GENDERS, "code": "male"}
