@@ -15,7 +15,7 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
@@ -258,18 +258,66 @@ def serve(
 @app.command()
 def validate(
     files: Annotated[list[Path], typer.Argument(help="JSON files, one FHIR resource each.", metavar="FILE...")],
+    profile: Annotated[str, typer.Option(help="Canonical URL of the profile that each has to conform to.")] = "",
+    definitions: Annotated[
+        list[Path] | None,
+        typer.Option(help="File with a StructureDefinition, ValueSet or CodeSystem, or a Bundle of such; repeatable."),
+    ] = None,
 ) -> None:
     """Print one OperationOutcome a line for each file; exit 1 if any has an error."""
     from fhir_service.fhir.outcomes import outcome_bytes
-    from fhir_service.workflows.validate_file import validate_file
+    from fhir_service.workflows.check_conformance import Conformance
+    from fhir_service.workflows.validate_file import read_definitions, validate_file
 
     settings = _settings()
+    try:
+        conformance = Conformance(settings.base, read_definitions(definitions or ()))
+    except (FhirError, OSError) as error:
+        _stop(str(error))
     any_error = False
     for file in files:
-        issues = validate_file(file, max_bytes=settings.max_body_bytes)
+        issues = validate_file(file, conformance, max_bytes=settings.max_body_bytes, profile=profile)
         any_error = any_error or any(issue.severity in ("error", "fatal") for issue in issues)
         sys.stdout.buffer.write(outcome_bytes(issues) + b"\n")
     raise typer.Exit(1 if any_error else 0)
+
+
+@app.command()
+def project(
+    file: Annotated[
+        Path | None, typer.Argument(help="A JSON file with a Bundle or an AdverseEvent.", metavar="[FILE]")
+    ] = None,
+    store: Annotated[bool, typer.Option("--store", help="Every adverse event of the store instead of a file.")] = False,
+) -> None:
+    """Print adverse events in the form of HL7's guide Adverse Event Clinical Research; nothing is stored.
+
+    What is printed is a Bundle of type collection, for the store one on each line. An event that the guide's profile
+    cannot take is left out; the last entry is then an OperationOutcome that says which rule each misses. stderr counts.
+    """
+    from fhir_service.fhir.access import OPEN
+    from fhir_service.fhir.json_text import encode
+    from fhir_service.workflows.project_research_events import Counted, project_all, project_file
+
+    settings, counted = _settings(), Counted()
+    if (file is None) is not store:
+        _stop("say what to project: a FILE, or --store for every adverse event of the store")
+
+    def show(bundle: dict[str, Any]) -> None:
+        counted.add(bundle)
+        sys.stdout.buffer.write(encode(bundle) + b"\n")
+
+    async def work(repository: Repository) -> None:
+        async for bundle in project_all(repository, OPEN, address=settings.own_address, base=settings.base):
+            show(bundle)
+
+    if file is None:
+        _with_repository(settings, work)
+    else:
+        try:
+            show(project_file(file, max_bytes=settings.max_body_bytes, base=settings.base))
+        except FhirError as error:
+            _stop(f"{file}: {'; '.join(issue.text for issue in error.issues[:5])}")
+    errors.print(counted.text())
 
 
 @app.command()

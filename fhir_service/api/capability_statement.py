@@ -51,7 +51,7 @@ def capability_statement(
     }
     if interactions := _codes(of_the_system, _OF_THE_SYSTEM):
         rest["interaction"] = interactions
-    if operations := _operations(of_the_system):
+    if operations := _operations(of_the_system, canonical_base):
         rest["operation"] = operations
     if compartments := sorted(
         {name for row in rows if "{member}" in row.path for name in types if row.is_for(name, types)}
@@ -83,7 +83,7 @@ def _resource(
 ) -> dict[str, Any]:
     own = [row for row in rows if row.is_for(name, types)]
     resource: dict[str, Any] = {"type": name}
-    if operations := _operations(own):
+    if operations := _operations(own, canonical_base):
         resource["operation"] = operations
     if name not in types:
         return resource | {"documentation": f"Operations only: no {name} can be read or searched here."}
@@ -135,11 +135,11 @@ def _parameters(name: str, canonical_base: str) -> list[dict[str, str]]:
     return found
 
 
-def _operations(rows: Iterable[Interaction]) -> list[dict[str, str]]:
+def _operations(rows: Iterable[Interaction], canonical_base: str) -> list[dict[str, str]]:
     """Each once, however many rows it has: by GET and POST, on the type and on one instance."""
     named = {(row.code, row.definition): row.summary for row in reversed(list(rows)) if row.definition}
     return [
-        {"name": name, "definition": definition, "documentation": summary}
+        {"name": name, "definition": definition.replace(DEFAULT_BASE, canonical_base), "documentation": summary}
         for (name, definition), summary in sorted(named.items())
     ]
 

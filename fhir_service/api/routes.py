@@ -19,6 +19,7 @@ from fhir_service.api.operations.extract import EXTRACT
 from fhir_service.api.operations.lastn import LASTNS
 from fhir_service.api.operations.lookup import LOOKUPS
 from fhir_service.api.operations.meta import META, META_ADD, META_DELETE
+from fhir_service.api.operations.research_view import RESEARCH_VIEWS
 from fhir_service.api.operations.subsumes import SUBSUMPTIONS
 from fhir_service.api.operations.transform import TRANSFORMS
 from fhir_service.api.operations.translate import TRANSLATIONS
@@ -44,6 +45,7 @@ INTERACTIONS: tuple[Interaction, ...] = (
     HISTORY_SYSTEM,
     *EVERYTHINGS,
     *LASTNS,
+    *RESEARCH_VIEWS,
     VALIDATE,
     VALIDATE_INSTANCE,
     VALIDATE_STORED,

@@ -64,7 +64,7 @@ class Catalogue:
 
     def files(self, kind: Kind) -> Mapping[str, str]:
         """The text of each artifact of that kind by file name without `.json`."""
-        return {file.stem: self._text(file) for file in sorted((self.root / kind).glob("*.json"))}
+        return {file.stem: self._text(file) for file in self._paths(kind)}
 
     @cached_property
     def structure_maps(self) -> Mapping[str, str]:
@@ -100,7 +100,7 @@ class Catalogue:
 
     def _read_folder(self, kind: str) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}
-        for file in sorted((self.root / kind).glob("*.json")):
+        for file in self._paths(kind):
             try:
                 resource = msgspec.json.decode(self._text(file))
             except msgspec.DecodeError as error:
@@ -112,6 +112,14 @@ class Catalogue:
                 raise BrokenArtifact(f"{file} has the url {url}, and so has another file of its folder")
             found[url] = resource
         return found
+
+    def _paths(self, kind: str) -> list[Path]:
+        """Its files, those of other people's guides in folders of their own. Raises BrokenArtifact."""
+        found: dict[str, Path] = {}
+        for file in sorted((self.root / kind).rglob("*.json")):
+            if (other := found.setdefault(file.stem, file)) is not file:
+                raise BrokenArtifact(f"{file} has the name of {other}")
+        return list(found.values())
 
     def _text(self, file: Path) -> str:
         text = file.read_text("utf-8")

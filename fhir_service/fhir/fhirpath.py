@@ -11,22 +11,25 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-import fhirpathpy
-from fhirpathpy.engine.nodes import FP_Type
-from fhirpathpy.models import models
-
 from fhir_service.fhir import fhirpath_parser as tree
+from fhir_service.fhir.fhirpath_budget import TooCostly
 from fhir_service.fhir.fhirpath_closures import Closure, Unsupported, build
+from fhir_service.fhir.fhirpath_fallback import ForeignFault, left_to_fhirpathpy
 from fhir_service.fhir.fhirpath_lexer import SyntaxFault
 from fhir_service.fhir.fhirpath_operators import truth
 from fhir_service.fhir.fhirpath_predicates import predicate
-from fhir_service.fhir.nodes import ContentFault, to_json
+from fhir_service.fhir.nodes import ContentFault
 
+_LONG = 200
 NO_VARIABLES: Mapping[str, int] = MappingProxyType({})
 
 
 class FhirPathError(ContentFault):
     """An expression that cannot be read, or cannot be evaluated on this content."""
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= _LONG else f"{text[:_LONG]}…"
 
 
 class Expression:
@@ -40,27 +43,41 @@ class Expression:
         try:
             self._closure = build(node, variables)
         except Unsupported:
-            self._closure = _left_to_fhirpathpy(text, node, variables)
+            self._closure = self._foreign(variables)
+        except RecursionError as error:
+            raise FhirPathError(f"{_shown(text)}: nested too deeply") from error
+
+    def _foreign(self, variables: Mapping[str, int]) -> Closure:
+        try:
+            return left_to_fhirpathpy(self.text, self.node, variables)
+        except ForeignFault as fault:
+            raise FhirPathError(f"{_shown(self.text)}: {fault}") from fault
+
+    def _fault(self, fault: Exception) -> ContentFault:
+        if isinstance(fault, TooCostly):
+            return TooCostly(f"{_shown(self.text)}: {fault}")
+        problem = "nested too deeply" if isinstance(fault, RecursionError) else fault
+        return FhirPathError(f"{_shown(self.text)}: {problem}")
 
     def __call__(self, this: Any, environment: Sequence[Any] = ()) -> list[Any]:
         """All items the expression gives with `this` as focus (None: no focus). Raises FhirPathError."""
         try:
             return self._closure([] if this is None else [this], environment)
-        except ContentFault as fault:
-            raise FhirPathError(f"{self.text}: {fault}") from fault
+        except (ContentFault, RecursionError) as fault:
+            raise self._fault(fault) from fault
 
     def holds(self, this: Any, environment: Sequence[Any] = ()) -> bool:
         """Whether it is true; an empty result is not. Raises FhirPathError."""
         try:
             return truth(self._closure([this], environment)) is True
-        except ContentFault as fault:
-            raise FhirPathError(f"{self.text}: {fault}") from fault
+        except (ContentFault, RecursionError) as fault:
+            raise self._fault(fault) from fault
 
     def single(self, this: Any, environment: Sequence[Any] = ()) -> Any:
         """The one item it gives, None for none. Raises FhirPathError for several."""
         found = self(this, environment)
         if len(found) > 1:
-            raise FhirPathError(f"{self.text} gives {len(found)} items where one is wanted")
+            raise FhirPathError(f"{_shown(self.text)} gives {len(found)} items where one is wanted")
         return found[0] if found else None
 
 
@@ -93,7 +110,7 @@ def compile_predicate(node: tree.Node) -> Callable[[Any], bool | None]:
     def check(item: Any) -> bool | None:
         try:
             return holds(item, ())
-        except ContentFault:
+        except (ContentFault, RecursionError):
             return None
 
     return check
@@ -102,45 +119,3 @@ def compile_predicate(node: tree.Node) -> Callable[[Any], bool | None]:
 def evaluate(text: str, this: Any) -> list[Any]:
     """What a text without variables gives on a resource. Raises FhirPathError."""
     return compile_expression(text)(this)
-
-
-def _left_to_fhirpathpy(text: str, node: tree.Node, variables: Mapping[str, int]) -> Closure:
-    marked = _mark_variables(text, node, variables)
-    if _any_this(node):
-        marked = f"select({marked})"  # fhirpathpy knows $this only inside a function
-    try:
-        compiled: Any = fhirpathpy.compile(marked, models["r4"])
-    except Exception as error:  # fhirpathpy raises bare Exception; every error of the foreign library is ours here
-        raise FhirPathError(f"{text}: {error}") from error
-
-    def run(focus: list[Any], environment: Sequence[Any]) -> list[Any]:
-        names = {name: to_json(environment[at]) for name, at in variables.items() if environment[at] is not None}
-        try:
-            found = compiled([to_json(item) for item in focus], names)
-        except Exception as error:  # as above
-            raise FhirPathError(f"{text}: {error}") from error
-        return [str(item) if isinstance(item, FP_Type) else item for item in found]
-
-    return run
-
-
-def _mark_variables(text: str, node: tree.Node, variables: Mapping[str, int]) -> str:
-    """Head names that are variables get the `%` which fhirpathpy wants."""
-    starts = {head.start for head in _heads(node) if head.name in variables}
-    for start in sorted(starts, reverse=True):
-        text = f"{text[:start]}%{text[start:]}"
-    return text
-
-
-def _any_this(node: tree.Node) -> bool:
-    return isinstance(node, tree.This) or any(_any_this(part) for part in tree.parts(node))
-
-
-def _heads(node: tree.Node) -> list[tree.Member]:
-    if isinstance(node, tree.Member) and node.of is None:
-        return [node]
-    if isinstance(node, tree.Call) and node.name in ("ofType", "is", "as"):
-        return _heads(node.of) if node.of is not None else []
-    if isinstance(node, tree.Binary) and node.operator in ("is", "as"):
-        return _heads(node.left)
-    return [head for part in tree.parts(node) for head in _heads(part)]

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from fhir_service.fhir import fhirpath_parser as tree
+from fhir_service.fhir.fhirpath_budget import counted, gathered
 from fhir_service.fhir.fhirpath_collections import NAVIGATION, SETS
 from fhir_service.fhir.fhirpath_operators import (
     COLLECTION,
@@ -150,7 +151,7 @@ def _member(node: tree.Member, variables: Variables) -> Closure:
         found = of(focus, env)
         if len(found) == 1:
             return members(found[0], name)
-        return [child for item in found for child in members(item, name)]
+        return gathered(members(item, name) for item in found)
 
     return fetch
 
@@ -221,13 +222,13 @@ def _iif(condition: Closure, yes: Closure, no: Closure | None = None) -> Closure
 
 
 def _select(of: Closure, projection: Closure) -> Closure:
-    return lambda focus, env: [found for item in of(focus, env) for found in projection([item], env)]
+    return lambda focus, env: gathered(projection([item], env) for item in counted(of(focus, env)))
 
 
 _PER_ITEM: dict[str, Callable[[Items, Predicate, Environment], Items]] = {
-    "where": lambda items, holds, env: [item for item in items if holds(item, env) is True],
-    "exists": lambda items, holds, env: [any(holds(item, env) is True for item in items)],
-    "all": lambda items, holds, env: [all(holds(item, env) is True for item in items)],
+    "where": lambda items, holds, env: [item for item in counted(items) if holds(item, env) is True],
+    "exists": lambda items, holds, env: [any(holds(item, env) is True for item in counted(items))],
+    "all": lambda items, holds, env: [all(holds(item, env) is True for item in counted(items))],
 }
 
 

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
-from fhir_service.fhir.fhirpath_operators import EvaluationFault, Items, bare
-from fhir_service.fhir.nodes import child_items, to_json
-
-_encoder = msgspec.json.Encoder(order="deterministic", decimal_format="number")
-
-
-def identity(item: Any) -> Hashable:
-    """A key that two items share only where they are equal; 8.0 is 8, true is not 1."""
-    value = bare(item)
-    if isinstance(value, dict | list):
-        return _encoder.encode(to_json(value))
-    return (type(value) is bool, value)
+from fhir_service.fhir.fhirpath_budget import counted, gathered
+from fhir_service.fhir.fhirpath_operators import EvaluationFault, Items, bare, identity
+from fhir_service.fhir.nodes import child_items
 
 
 def _children(items: Items) -> Items:
-    return [child for item in items if isinstance(item, dict) for child in _of(item)]
+    return gathered(_of(item) for item in items if isinstance(item, dict))
 
 
 def _of(item: dict[str, Any]) -> Items:
@@ -34,7 +23,7 @@ def _descendants(items: Items) -> Items:
     found: Items = []
     level = _children(items)
     while level:
-        found += level
+        found += counted(level)
         level = _children(level)
     return found
 
@@ -44,7 +33,7 @@ def _is_distinct(items: Items) -> Items:
 
 
 def _combine(left: Items, right: Items) -> Items:
-    return [*left, *right]
+    return gathered((left, right))
 
 
 def _intersect(left: Items, right: Items) -> Items:

@@ -6,15 +6,19 @@ Comparisons follow FHIRPath 2.0: an empty side gives empty, logic has three valu
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from decimal import Decimal
 from types import NoneType
 from typing import Any
 
+import regex
+
+from fhir_service.fhir.fhirpath_budget import room_for, search, spend
 from fhir_service.fhir.nodes import ContentFault, PrimitiveNode
 
 Items = list[Any]
+_DIGITS = 400
+"""A longer number is written with its exponent."""
 
 
 class EvaluationFault(ContentFault):
@@ -106,9 +110,12 @@ def _plus(left: Items, right: Items) -> Items:
         return []
     a, b = bare(left[0]), bare(right[0])
     if isinstance(a, str) and isinstance(b, str):
-        return [text_of(left) + text_of(right)]
+        return [_joined(text_of(left), text_of(right))]
     if len(left) == len(right) == 1 and _is_number(a) and _is_number(b):
-        return [a + b]
+        try:
+            return [a + b]
+        except ArithmeticError as error:
+            raise EvaluationFault("the sum is no number") from error
     raise EvaluationFault("'+' takes two strings or two numbers")
 
 
@@ -126,11 +133,32 @@ def _compared(accept: Callable[[Any, Any], bool]) -> Callable[[Items, Items], It
 
 
 def _union(left: Items, right: Items) -> Items:
-    found: Items = []
+    found: dict[Any, Any] = {}
     for item in (*left, *right):
-        if not any(same(item, known) for known in found):
-            found.append(item)
-    return found
+        found.setdefault(identity(item), item)
+    spend(len(left) + len(right))
+    return list(found.values())
+
+
+def identity(item: Any) -> Any:
+    """A key that two items share only where they are equal; 8.0 is 8, true is not 1."""
+    value = bare(item)
+    if isinstance(value, dict):
+        return frozenset((name, identity(child)) for name, child in value.items())
+    if isinstance(value, list):
+        return tuple(identity(child) for child in value)
+    return isinstance(value, bool), value
+
+
+def _joined(left: str, right: str) -> str:
+    room_for(len(left) + len(right))
+    return left + right
+
+
+def _replaced(value: str, old: str, new: str) -> str:
+    if len(new) > len(old):
+        room_for(len(value) + value.count(old) * (len(new) - len(old)))
+    return value.replace(old, new)
 
 
 OPERATORS: dict[str, Callable[[Items, Items], Items]] = {
@@ -142,7 +170,7 @@ OPERATORS: dict[str, Callable[[Items, Items], Items]] = {
     "or": _or,
     "xor": _xor,
     "implies": _implies,
-    "&": lambda left, right: [text_of(left) + text_of(right)],
+    "&": lambda left, right: [_joined(text_of(left), text_of(right))],
     "+": _plus,
     "|": _union,
     "<": _compared(lambda a, b: bool(a < b)),
@@ -165,7 +193,7 @@ def _as_text(items: Items) -> Items:
     if isinstance(value, bool):
         return ["true" if value else "false"]
     if isinstance(value, Decimal):
-        return [format(value, "f")]
+        return [format(value, "f") if abs(value.adjusted()) < _DIGITS else str(value)]
     return [str(value)] if isinstance(value, str | int) else []
 
 
@@ -187,8 +215,8 @@ COLLECTION: dict[str, Callable[[Items], Items]] = {
 
 def _matches(value: str, pattern: str) -> bool:
     try:
-        return re.search(pattern, value) is not None
-    except re.error as error:
+        return search(pattern, value)
+    except regex.error as error:
         raise EvaluationFault(f"'{pattern}' is no regular expression: {error}") from error
 
 
@@ -197,7 +225,7 @@ TEXT: dict[tuple[str, int], Callable[..., Any]] = {
     ("endsWith", 1): lambda value, other: value.endswith(other),
     ("contains", 1): lambda value, other: other in value,
     ("matches", 1): _matches,
-    ("replace", 2): lambda value, old, new: value.replace(old, new),
+    ("replace", 2): _replaced,
     ("lower", 0): str.lower,
     ("upper", 0): str.upper,
     ("length", 0): len,

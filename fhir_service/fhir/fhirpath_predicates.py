@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fhir_service.fhir import fhirpath_parser as tree
+from fhir_service.fhir.fhirpath_budget import counted
 from fhir_service.fhir.fhirpath_operators import same, truth
 
 Environment = Sequence[Any]
@@ -75,7 +76,7 @@ def _equals(name: str, value: str | bool, general: Predicate) -> Predicate:
 
 
 def _any(items: Callable[[list[Any], Environment], list[Any]], criterion: Predicate) -> Predicate:
-    return lambda item, env: any(criterion(found, env) is True for found in items([item], env))
+    return lambda item, env: any(criterion(found, env) is True for found in counted(items([item], env)))
 
 
 def _not(inner: Predicate) -> Predicate:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fhir_service.fhir.errors import UnprocessableContent
+from fhir_service.fhir.fhirpath_budget import TooCostly
 from fhir_service.fhir.nodes import ContentFault
 
 
@@ -57,5 +58,5 @@ class Fault(ContentFault):
     """Something is wrong at the place that is being read or run; whoever knows the place makes it a MappingError."""
 
 
-class Exhausted(Fault):
+class Exhausted(Fault, TooCostly):
     """The run has used up what it may use; whoever knows the place makes it a MappingLimit."""

@@ -13,15 +13,17 @@ from functools import cached_property
 from typing import Any
 
 from fhir_service.definitions.catalogue import Catalogue, Kind
+from fhir_service.fhir.fhirpath_budget import until
 from fhir_service.fhir.nodes import Node
-from fhir_service.mapping.errors import Fault, MappingError
+from fhir_service.mapping.entering import enter, entry_argument
+from fhir_service.mapping.errors import Fault, MappingError, MappingLimit
 from fhir_service.mapping.interpreter import Interpreter
 from fhir_service.mapping.loaded_map import LoadedMap, refuse_cycles
 from fhir_service.mapping.output import finish
 from fhir_service.mapping.parser import parse_map
-from fhir_service.mapping.run import Limits, Place, Run
-from fhir_service.mapping.shapes import Shape, Shapes
-from fhir_service.mapping.steps import Argument, GroupCode
+from fhir_service.mapping.run import Limits, Place, Run, placed
+from fhir_service.mapping.shapes import Shapes
+from fhir_service.mapping.steps import Argument
 from fhir_service.mapping.syntax import Group, Input, StructureMap
 from fhir_service.mapping.trace import Trace, TraceEntry
 from fhir_service.terminology.concept_maps import BrokenConceptMap, ConceptMaps
@@ -152,12 +154,16 @@ class MapLibrary:
         run = Run(limits or self._limits, traced=traced, once=module.once, uuid=uuid)
         group = module.own_group(group_name) if group_name is not None else module.tree.group[0]
         place = Place(module.tree.url, module.tree.name, group.name, "", group.position)
-        code, target_shape = self._entry(module, group, source, place)
-        target = Node(target_shape)
-        target.placed = True
-        content: Any = dict(source)
-        code(run, [content if entry.mode == "source" else target for entry in group.input])
-        return Transformed(finish(target), tuple(run.log), Trace(run.trace or (), content, target))
+        try:
+            with placed(place), until(run.deadline):
+                code, shape = enter(self._interpreter, module, group, source)
+                target = Node(shape)
+                target.placed = True
+                content: Any = dict(source)
+                code(run, [content if entry.mode == "source" else target for entry in group.input])
+                return Transformed(finish(target), tuple(run.log), Trace(run.trace or (), content, target))
+        except RecursionError as error:
+            raise place.error("the content is nested too deeply", MappingLimit) from error
 
     def _module(self, map_url: str) -> LoadedMap:
         canonical, _, version = map_url.partition("|")
@@ -165,33 +171,6 @@ class MapLibrary:
         if module is None or version not in ("", str(module.tree.meta("version") or "")):
             raise MappingError(f"there is no map {map_url}")
         return module
-
-    def _entry(
-        self, module: LoadedMap, group: Group, source: Mapping[str, Any], place: Place
-    ) -> tuple[GroupCode, Shape]:
-        try:
-            arguments = [self._entry_argument(module, entry) for entry in group.input]
-            sources = [entry for entry in group.input if entry.mode == "source"]
-            targets = [
-                shape for entry, (shape, _) in zip(group.input, arguments, strict=True) if entry.mode == "target"
-            ]
-            if len(sources) != 1 or len(targets) != 1:
-                raise Fault("a map is entered by a group with one source and one target")
-            given, wanted = source.get("resourceType"), arguments[group.input.index(sources[0])][0]
-            if wanted is not None and wanted.kind == "resource" and given != wanted.name:
-                raise Fault(f"the map reads a {wanted.name}, a {given or 'content without resourceType'} was given")
-            if targets[0] is None or targets[0].kind == "primitive" or targets[0].is_abstract:
-                raise Fault("what the map makes is not known: declare its type with uses … as target")
-        except Fault as fault:
-            raise place.error(str(fault)) from fault
-        return self._interpreter.group(module, group, tuple(arguments)), targets[0]
-
-    def _entry_argument(self, module: LoadedMap, entry: Input) -> Argument:
-        if entry.type is not None:
-            return self._interpreter.declared(module, entry), False
-        declared = [item for item in module.tree.structure if item.mode == entry.mode]
-        shape = self._interpreter.shapes.by_url(declared[0].url) if len(declared) == 1 else None
-        return shape, False
 
     def _add(self, name: str, tree: StructureMap) -> None:
         if tree.url in self._modules:
@@ -223,7 +202,7 @@ class MapLibrary:
 
     def _checked_argument(self, module: LoadedMap, group: Group, entry: Input) -> Argument:
         if group is module.tree.group[0]:
-            return self._entry_argument(module, entry)
+            return entry_argument(self._interpreter, module, entry)
         return self._interpreter.declared(module, entry), False
 
 

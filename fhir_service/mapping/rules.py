@@ -102,7 +102,7 @@ class GroupBuilder:
                 for wanted, actual in zip(group.input, entry.parameter, strict=True)
             ]
             code = self.compile_group(module, group, tuple(argument for _, argument in given), here)
-        return call_group(code, [value for value, _ in given])
+        return call_group(code, [value for value, _ in given], here)
 
     def _argument(
         self, module: LoadedMap, name: str, wanted: syntax.Input, actual: syntax.Parameter, scope: Scope
@@ -142,7 +142,7 @@ class GroupBuilder:
             result = inner.find("$made")
             arguments = ((variable.shape, variable.lenient), (result.shape, False))
             code = self.compile_group(module, group, arguments, place)
-            return in_sequence([opened, call_group(code, [slot_value(variable.slot), slot_value(result.slot)])])
+            return in_sequence([opened, call_group(code, [slot_value(variable.slot), slot_value(result.slot)], place)])
 
         def follow(inner: Scope) -> Code:
             with placed(place):

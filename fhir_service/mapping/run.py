@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+from fhir_service.fhir.fhirpath_budget import TooCostly
 from fhir_service.fhir.nodes import ContentFault
 from fhir_service.mapping.errors import Exhausted, MappingError, MappingLimit
 from fhir_service.mapping.syntax import Position
 
 _BETWEEN_LOOKS_AT_THE_CLOCK = 2000
+_LONG = 10_000
 _TEXT = 64
 """So many characters count as a value more."""
 
@@ -42,13 +44,16 @@ class Place:
 
     def told(self, fault: ContentFault) -> MappingError:
         """A fault, told with this place."""
-        return self.error(str(fault), MappingLimit if isinstance(fault, Exhausted) else MappingError)
+        return self.error(str(fault), MappingLimit if isinstance(fault, TooCostly) else MappingError)
 
 
 class placed:  # noqa: N801  # reads as a statement: with placed(…)
     """Turns a Fault, or an error of FHIRPath, into a MappingError that tells the place."""
 
-    __slots__ = ("_place",)
+    __slots__ = (
+        "_place",
+        "deadline",
+    )
 
     def __init__(self, place: Place) -> None:
         self._place = place
@@ -90,7 +95,7 @@ class Run:
     `once`: another value for a single element that has one is an error; else it takes its place.
     """
 
-    __slots__ = ("_deadline", "_steps", "at", "depth", "left", "limits", "log", "once", "room", "trace", "uuid")
+    __slots__ = ("_steps", "at", "deadline", "depth", "left", "limits", "log", "once", "room", "trace", "uuid")
 
     def __init__(
         self, limits: Limits, *, traced: bool = False, once: bool = False, uuid: Callable[[], str] | None = None
@@ -101,7 +106,7 @@ class Run:
         self.room = limits.values
         self.once = once
         self._steps = 0
-        self._deadline = time.monotonic() + limits.seconds
+        self.deadline = time.monotonic() + limits.seconds
         self.at: Origin | None = None
         self.trace: list[Written] | None = [] if traced else None
         self.log: list[str] = []
@@ -111,7 +116,7 @@ class Run:
         """Called each time `left` is used up. Raises MappingLimit that names the rule at `place`."""
         if self._steps >= self.limits.steps:
             raise place.error(f"the run was cut after {self._steps} steps", MappingLimit)
-        if time.monotonic() > self._deadline:
+        if time.monotonic() > self.deadline:
             raise place.error(f"the run was cut after {self.limits.seconds:g} seconds", MappingLimit)
         self.left = min(_BETWEEN_LOOKS_AT_THE_CLOCK, self.limits.steps - self._steps)
         self._steps += self.left
@@ -121,6 +126,12 @@ class Run:
         self.depth += 1
         if self.depth > self.limits.depth:
             raise place.error(f"groups call one another more than {self.limits.depth} deep", MappingLimit)
+
+    def hold(self, value: Any) -> Any:
+        """A value that a variable or a parameter holds: a long text counts as one that is written. Raises Exhausted."""
+        if type(value) is str and len(value) > _LONG:
+            self.make_room(value)
+        return value
 
     def make_room(self, value: Any) -> None:
         """A value is written. Raises Exhausted where the output grows too large."""

@@ -23,8 +23,8 @@ class GroupCode:
     initial: Frame = field(default_factory=list)
     rules: list[Code] = field(default_factory=list)
 
-    def __call__(self, run: Run, arguments: list[Any]) -> None:
-        run.enter(self.place)
+    def __call__(self, run: Run, arguments: list[Any], caller: Place | None = None) -> None:
+        run.enter(caller or self.place)
         frame = self.initial[:]
         frame[: len(arguments)] = arguments
         for rule in self.rules:
@@ -36,9 +36,9 @@ def slot_value(slot: int) -> Value:
     return lambda _run, frame: frame[slot]
 
 
-def call_group(code: GroupCode, values: list[Value]) -> Code:
+def call_group(code: GroupCode, values: list[Value], caller: Place) -> Code:
     def call(run: Run, frame: Frame) -> None:
-        code(run, [value(run, frame) for value in values])
+        code(run, [run.hold(value(run, frame)) for value in values], caller)
 
     return call
 

@@ -69,7 +69,7 @@ def _into_variable(target: Target, made: Made, scope: Scope) -> Code:
     def code(run: Run, frame: Frame) -> None:
         found = value(run, frame)
         if slot is not None:
-            frame[slot] = found
+            frame[slot] = run.hold(found)
 
     return code
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from fhir_service.fhir.fhirpath_budget import room_for
 from fhir_service.mapping.errors import Fault
 from fhir_service.mapping.made import Made, Surroundings, of_texts
 from fhir_service.mapping.values import cast
@@ -23,7 +24,11 @@ def _length(text: str) -> int:
 
 
 def append(around: Surroundings, given: list[Made]) -> Made:
-    return of_texts(around, given, lambda *texts: "".join(texts))
+    def joined(*texts: str) -> str:
+        room_for(sum(map(len, texts)))
+        return "".join(texts)
+
+    return of_texts(around, given, joined)
 
 
 def cast_to(around: Surroundings, given: list[Made]) -> Made:

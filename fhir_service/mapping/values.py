@@ -15,6 +15,8 @@ from fhir_service.mapping.shapes import Shape, Shapes
 
 Fit = Callable[[Any], Any]
 
+_DIGITS = 400
+"""A longer number is written with its exponent."""
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _DECIMAL = re.compile(r"-?[0-9]{1,400}(?:\.[0-9]{1,400})?(?:[eE][-+]?[0-9]{1,3})?")
 _INTEGERS = frozenset({"integer", "unsignedInt", "positiveInt"})
@@ -115,7 +117,7 @@ def text_of(value: Any) -> str:
     if isinstance(bare, bool):
         return "true" if bare else "false"
     if isinstance(bare, Decimal):
-        return format(bare, "f")
+        return format(bare, "f") if abs(bare.adjusted()) < _DIGITS else str(bare)
     if isinstance(bare, int):
         return str(bare)
     raise Fault(f"{show(value)} is no text")
@@ -177,7 +179,7 @@ def _fit_boolean(value: Any) -> Any:
 def _fit_integer(value: Any) -> Any:
     if type(value) is int:
         return value
-    if isinstance(value, Decimal) and value == value.to_integral_value():
+    if isinstance(value, Decimal) and value.adjusted() < _DIGITS and value == value.to_integral_value():
         return int(value)
     if isinstance(value, str) and _INTEGER.fullmatch(value):
         return int(value)

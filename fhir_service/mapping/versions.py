@@ -39,7 +39,8 @@ def versions(artifacts: Catalogue) -> dict[str, Held]:
     for folder, resources in folders:
         for url, resource in resources.items():
             digests[url] = _digest(encode({name: value for name, value in resource.items() if name != "version"}))
-            found[f"{folder}/{resource['id']}.json"] = Held(str(resource.get("version", "")), digests[url])
+            if url.startswith(artifacts.base):  # others are of somebody's guide, whose version is theirs
+                found[f"{folder}/{resource['id']}.json"] = Held(str(resource.get("version", "")), digests[url])
     maps = load_library(artifacts)
     for url in maps.maps:
         digests[url] = _digest(_VERSION.sub("", artifacts.structure_map(_name(url))).encode())

@@ -12,7 +12,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from fhir_service.fhir.fhirpath_collections import identity
+from fhir_service.fhir.fhirpath_operators import identity
 from fhir_service.validation.partial_dates import is_before
 
 Element = dict[str, Any]

@@ -107,6 +107,7 @@ INPUTS: dict[str, dict[str, str]] = {
     "everything": {},
     "lastn": {"patient": "a", "code": "x", "max": "1"},
     "meta": {},
+    "research-view": {},
     "translate": {
         "url": f"{DEFAULT_BASE}/ConceptMap/complication-to-snomed",
         "system": f"{DEFAULT_BASE}/CodeSystem/complication",

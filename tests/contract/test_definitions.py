@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+from changed_maps import remapping
 
 from fhir_service.definitions.catalogue import DEFAULT_BASE, BrokenArtifact, Catalogue, catalogue
 from fhir_service.fhir.access import OPEN, Access
@@ -14,6 +15,7 @@ from fhir_service.fhir.errors import ComesWithService, Gone, NotFound
 from fhir_service.storage.repository import Create, Delete, Repository, Update, open_repository
 from fhir_service.validation.structure import findings
 from fhir_service.workflows.publish_definitions import definitions_of, publish
+from fhir_service.workflows.remap_reports import remap_reports
 
 COLOURS = ("CodeSystem", "colour")
 SHAPES = ("CodeSystem", "shape")
@@ -49,7 +51,9 @@ async def test_every_artifact_is_stored_under_the_name_of_its_file(repository: R
         stored = await repository.read(*key, OPEN)
         assert findings(stored.text) == [], key
         assert json.loads(stored.text)["id"] == key[1]
-        assert json.loads(stored.text)["url"].startswith(f"{DEFAULT_BASE}/{key[0]}/")
+        base, _, name = json.loads(stored.text)["url"].rpartition(f"/{key[0]}/")
+        assert name == key[1]
+        assert base == DEFAULT_BASE or base.startswith(("http://hl7.org/fhir/uv/", "http://terminology.hl7.org"))
 
 
 async def test_only_what_changed_gets_a_new_version(repository: Repository, root: Path) -> None:
@@ -115,3 +119,8 @@ def test_two_files_that_would_be_one_resource_are_named(root: Path) -> None:
     (root / "profiles" / "shape.json").write_text(json.dumps(other))
     with pytest.raises(BrokenArtifact, match="CodeSystem/shape"):
         definitions_of(Catalogue(root))
+
+
+async def test_definitions_are_no_report_that_is_mapped_anew(repository: Repository) -> None:
+    await publish(repository, catalogue())
+    assert [one async for one in remap_reports(repository, (), remapping())] == []
