@@ -1,4 +1,4 @@
-"""Every event of the real reports is projected into what the research profile takes, or told with the rule it misses."""
+"""Each event of the real reports is projected into what the research profile takes, or told with the rule it misses."""
 
 from __future__ import annotations
 
