@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
@@ -84,7 +83,7 @@ def map_case_report_traced(
     facts = map_input(case_report, report, extractor=extractor)
     done = maps.transform_traced(map_url, facts)
     # A fact may point at one that makes no resource (an operation only thought of): nothing then points at nothing.
-    if missing := set(_references(done.resource)) - {entry["resource"]["id"] for entry in done.resource["entry"]}:
+    if missing := _references(done.resource) - {entry["resource"]["id"] for entry in done.resource["entry"]}:
         facts = without_references(facts, missing)
         done = maps.transform_traced(map_url, facts)
     bundle, makers = done.resource, made_by(maps, done.notes)
@@ -124,14 +123,17 @@ def map_library(base: str) -> MapLibrary:
     return load_library(catalogue(base))
 
 
-def _references(node: Any) -> Iterator[str]:
+def _references(bundle: dict[str, Any]) -> set[str]:
     """The ids that references inside the Bundle name."""
-    if isinstance(node, list):
-        for item in node:
-            yield from _references(item)
-    elif isinstance(node, dict):
-        for name, value in node.items():
-            if name == "reference" and isinstance(value, str) and value.startswith(_URN):
-                yield value.removeprefix(_URN)
-            else:
-                yield from _references(value)
+    found: set[str] = set()
+    waiting: list[Any] = [bundle]
+    while waiting:
+        node = waiting.pop()
+        if type(node) is list:
+            waiting += node
+        elif type(node) is dict:
+            waiting += node.values()
+            target = node.get("reference")
+            if type(target) is str and target.startswith(_URN):
+                found.add(target.removeprefix(_URN))
+    return found
