@@ -22,6 +22,7 @@ from fhir_service.settings import Settings
 from fhir_service.storage.repository import Key, Repository
 from fhir_service.terminology.terminologies import Terminologies, terminologies
 from fhir_service.workflows.accept_resource import in_thread_if_large
+from fhir_service.workflows.check_conformance import Conformance, conformance
 from fhir_service.workflows.stored_definitions import DefinitionCache, StoredDefinitions
 from fhir_service.workflows.stored_maps import MapCache
 from fhir_service.workflows.stored_terminology import StoredTerminology
@@ -72,6 +73,11 @@ class Service:
     def terminology(self) -> Terminologies:
         """Our own terminologies under the base of the settings, and HL7's; read when they are first asked for."""
         return terminologies(self.settings.base)
+
+    @cached_property
+    def conformance(self) -> Conformance:
+        """Our own profiles under the base of the settings, and HL7's; read when they are first asked for."""
+        return conformance(self.settings.base)
 
 
 @dataclass(kw_only=True)

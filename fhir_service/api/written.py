@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fhir_service.api.answer import Answer
 from fhir_service.api.call import Call
 from fhir_service.api.versions import version_headers
 from fhir_service.fhir.errors import Issue
 from fhir_service.fhir.outcomes import outcome_bytes
 from fhir_service.storage.repository import Outcome
+from fhir_service.validation.resource_findings import resource_warnings
+from fhir_service.workflows.accept_resource import in_thread_if_large
 
 
 async def written_answer(call: Call, outcome: Outcome) -> Answer:
@@ -29,11 +33,18 @@ async def written_body(call: Call, outcome: Outcome) -> bytes:
         case "minimal":
             return b""
         case "OperationOutcome":
-            return outcome_text(outcome)
+            return await written_outcome(call, outcome)
     return (await call.repository.vread(outcome.type, outcome.id, outcome.version, call.access)).text
 
 
-def outcome_text(outcome: Outcome) -> bytes:
+async def written_outcome(call: Call, outcome: Outcome) -> bytes:
+    """What was done, and what does not speak against it but should be better, as OperationOutcome."""
+    stored = await call.repository.vread(outcome.type, outcome.id, outcome.version, call.access)
+    warnings = await in_thread_if_large(len(stored.text), lambda: resource_warnings(stored.text))
+    return outcome_text(outcome, warnings)
+
+
+def outcome_text(outcome: Outcome, warnings: Sequence[Issue] = ()) -> bytes:
     """What was done, as OperationOutcome."""
     text = f"{outcome.type}/{outcome.id} is {outcome.action}; its version is {outcome.version}"
-    return outcome_bytes([Issue("information", "informational", text)])
+    return outcome_bytes([Issue("information", "informational", text), *warnings])

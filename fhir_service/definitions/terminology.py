@@ -21,7 +21,13 @@ class _Terminology(msgspec.Struct, frozen=True):
 
 @cache
 def _terminology() -> _Terminology:
-    return read_data("terminology.json", _Terminology)
+    """What R4's elements are bound to, and what its profiles and extensions are bound to beyond."""
+    of_elements, of_profiles = (
+        read_data(name, _Terminology) for name in ("terminology.json", "terminology-of-profiles.json")
+    )
+    return _Terminology(
+        of_elements.code_systems + of_profiles.code_systems, of_elements.value_sets + of_profiles.value_sets
+    )
 
 
 @cache

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from fhir_service.definitions.elements import is_primitive, properties
 from fhir_service.fhir.errors import Issue
 from fhir_service.validation.invariant_rules import Rule
+from fhir_service.validation.resource_walk import objects
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _FEW = 6
@@ -22,7 +22,7 @@ def issues_of(resource: dict[str, Any], broken: Sequence[Broken]) -> list[Issue]
     """An issue for each, in the order in which the objects stand in the resource."""
     missing = {id(element) for _, element, _ in broken}
     places: dict[int, tuple[int, str]] = {}
-    for number, (element, path) in enumerate(_objects(resource)):
+    for number, (_, element, path) in enumerate(objects(resource)):
         if id(element) in missing and id(element) not in places:
             places[id(element)] = (number, path)
             if len(places) == len(missing):
@@ -49,29 +49,3 @@ def _text(rule: Rule, element: dict[str, Any]) -> str:
 def _shown(value: Any) -> str:
     text = str(value) if isinstance(value, str | int) or value is not None else "?"
     return f"{text[:_LONGEST]}…" if len(text) > _LONGEST else text
-
-
-def _objects(resource: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
-    """Every object with its FHIRPath, in the order of the resource."""
-    name = resource["resourceType"]
-    waiting: list[tuple[str, Any, str]] = [(name, resource, name)]
-    while waiting:
-        holder, value, path = waiting.pop()
-        yield value, path
-        waiting.extend(reversed(list(_inner(holder, value, path))))
-
-
-def _inner(holder: str, value: dict[str, Any], path: str) -> Iterator[tuple[str, Any, str]]:
-    known = properties(holder)
-    for key, part in value.items():
-        found = known.get(key.removeprefix("_"))
-        if found is None:
-            continue
-        inner = "Element" if key[0] == "_" else found.holder
-        if inner == "" or (is_primitive(found.type) and inner != "Element"):
-            continue
-        place = f"{path}.{found.name.removesuffix('[x]')}"
-        for index, item in enumerate(part if isinstance(part, list) else [part]):
-            if isinstance(item, dict):
-                at = f"{place}[{index}]" if isinstance(part, list) else place
-                yield item["resourceType"] if found.type == "Resource" else inner, item, at

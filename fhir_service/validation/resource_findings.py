@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fhir_service.fhir.errors import FhirError, Issue, MalformedContent, UnprocessableContent
+from fhir_service.validation.bundles import bundle_findings
 from fhir_service.validation.invariants import invariant_findings
 from fhir_service.validation.json_text import read_json
 from fhir_service.validation.narratives import NARRATIVE
@@ -19,7 +20,7 @@ def resource_findings(resource: object, *, warnings: bool = True) -> list[Issue]
     found = findings(resource)
     if not isinstance(resource, dict) or any(issue.rule != NARRATIVE for issue in found):
         return found
-    return found + invariant_findings(resource, warnings=warnings)
+    return found + invariant_findings(resource, warnings=warnings) + bundle_findings(resource)
 
 
 def resource_errors(resource: object) -> list[Issue]:

@@ -34,7 +34,7 @@ def not_a_resource(value: Any) -> str:
 def unknown_resource_type(name: Any, known: Iterable[str]) -> str:
     if name is None:
         return "the resource has no resourceType; name its type, for instance Patient"
-    return f"{_quoted(name)} is not a resource type of FHIR R4{_perhaps(name, known)}"
+    return f"{quoted(name)} is not a resource type of FHIR R4{perhaps(name, known)}"
 
 
 def too_deep(limit: int) -> str:
@@ -54,13 +54,11 @@ def empty_string() -> str:
 
 
 def null(name: str) -> str:
-    return (
-        f"{_quoted(name)} is null; leave it out (null only keeps the place of a repeating primitive or its _ sibling)"
-    )
+    return f"{quoted(name)} is null; leave it out (null only keeps the place of a repeating primitive or its _ sibling)"
 
 
 def key_is_no_string(key: Any) -> str:
-    return f"the key {_quoted(key)} is not a string"
+    return f"the key {quoted(key)} is not a string"
 
 
 def choice_of(name: str, known: Mapping[str, Element]) -> str | None:
@@ -78,11 +76,11 @@ def unknown_element(holder: str, key: str, known: Mapping[str, Element], allowed
         return f"{name} of {holder} cannot have a {key}; only primitive elements have such a sibling"
     if choice := choice_of(name, known):
         names = [other for other, entry in allowed.items() if entry.name == choice]
-        return f"{_quoted(key)} is none of the types {choice} may have in {holder}; use {_listed(names)}"
+        return f"{quoted(key)} is none of the types {choice} may have in {holder}; use {listed(names)}"
     if key == "fhir_comments":
         return "fhir_comments is not part of FHIR R4; remove it"
-    hint = _perhaps(name, allowed)
-    return f"{holder} has no element {_quoted(key)}{hint or '; remove it, or carry the fact in an extension'}"
+    hint = perhaps(name, allowed)
+    return f"{holder} has no element {quoted(key)}{hint or '; remove it, or carry the fact in an extension'}"
 
 
 def array_not_allowed(name: str, items: int) -> str:
@@ -103,12 +101,12 @@ def required(holder: str, name: str, element: Element) -> str:
     if name.endswith("[x]"):
         stem = name.removesuffix("[x]")
         names = [f"{stem}{code[0].upper()}{code[1:]}" for code in element.types]
-        return f"{holder} needs {name}; add one of {_listed(names)}"
+        return f"{holder} needs {name}; add one of {listed(names)}"
     return f"{holder} needs {name}; add it"
 
 
 def several_choices(name: str, chosen: Sequence[str]) -> str:
-    return f"{name} may be given in one type only; keep one of {_listed(chosen)}"
+    return f"{name} may be given in one type only; keep one of {listed(chosen)}"
 
 
 def gap_without_sibling(name: str) -> str:
@@ -128,13 +126,13 @@ def primitive(type_name: str, form: str, value: Any) -> str:
 
 def code_not_in_value_set(code: str, codes: Mapping[str, Sequence[str]], value_set: str) -> str:
     known = [entry for listed in codes.values() for entry in listed]
-    return f"{_quoted(code)} is not in the value set {value_set}; {_allowed(code, known)}"
+    return f"{quoted(code)} is not in the value set {value_set}; {_allowed(code, known)}"
 
 
 def concept_not_in_value_set(codings: Sequence[Any], codes: Mapping[str, Sequence[str]], value_set: str) -> str:
     written = [coding["code"] for coding in codings if isinstance(coding, dict) and isinstance(coding.get("code"), str)]
     known = [entry for listed in codes.values() for entry in listed]
-    what = f"none of the codings ({_listed([_quoted(code) for code in written])})" if written else "no coding"
+    what = f"none of the codings ({listed([quoted(code) for code in written])})" if written else "no coding"
     systems = " or ".join(codes)
     return f"{what} is in the value set {value_set}; add a coding with system {systems}; " + _allowed(
         written[0] if written else "", known
@@ -142,16 +140,16 @@ def concept_not_in_value_set(codings: Sequence[Any], codes: Mapping[str, Sequenc
 
 
 def wrong_target(name: str, targets: Sequence[str]) -> str:
-    return f"a reference to {_quoted(name)} is not allowed here; allowed: {_listed(targets)}"
+    return f"a reference to {quoted(name)} is not allowed here; allowed: {listed(targets)}"
 
 
 def _allowed(code: str, known: Sequence[str]) -> str:
     if len(known) <= _FEW:
-        return f"allowed: {_listed(known)}"
-    return f"{len(known)} codes are allowed{_perhaps(code, known)}"
+        return f"allowed: {listed(known)}"
+    return f"{len(known)} codes are allowed{perhaps(code, known)}"
 
 
-def _perhaps(name: Any, known: Iterable[str]) -> str:
+def perhaps(name: Any, known: Iterable[str]) -> str:
     """The nearest known names as a question, or nothing."""
     if not isinstance(name, str) or len(name) > 100:
         return ""
@@ -160,13 +158,13 @@ def _perhaps(name: Any, known: Iterable[str]) -> str:
     return f"; did you mean {' or '.join(by_lower[entry] for entry in near)}?" if near else ""
 
 
-def _listed(names: Collection[str]) -> str:
+def listed(names: Collection[str]) -> str:
     shown = list(names)[:_FEW]
     more = len(names) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
-def _quoted(value: Any) -> str:
+def quoted(value: Any) -> str:
     text = str(value)
     shown = f"{text[:60]}…" if len(text) > 60 else text
     return "'" + shown.encode("utf-8", "backslashreplace").decode() + "'"
@@ -174,7 +172,7 @@ def _quoted(value: Any) -> str:
 
 def _shown(value: Any) -> str:
     if isinstance(value, str):
-        return _quoted(value)
+        return quoted(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     return _kind(value) if isinstance(value, dict | list) or value is None else str(value)[:60]

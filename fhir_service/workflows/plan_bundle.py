@@ -18,12 +18,15 @@ from fhir_service.fhir.etags import required_version
 from fhir_service.fhir.references import ID
 from fhir_service.search.condition import Condition
 from fhir_service.search.query import Query
+from fhir_service.validation.bundles import DEAD_END, DOUBLE
 from fhir_service.validation.json_text import read_json
 from fhir_service.validation.resource_findings import refusal, resource_errors
 from fhir_service.workflows.accept_resource import identity_issues
 from fhir_service.workflows.patch_resource import FHIR_JSON, Patch, read_patch
 
 _AT_ENTRY = re.compile(r"Bundle\.entry\[(\d+)\]")
+_SAID_WHEN_LINKED = (DOUBLE, DEAD_END)
+"""Rules that link_bundle looks at, which knows what is written and what is only read."""
 _FORMS = {
     "POST": "Type",
     "PUT": "Type/id or Type?search",
@@ -106,7 +109,7 @@ def plan_bundle(raw: bytes, types: Collection[str], base: str, condition: Condit
     """
     value = read_json(raw)
     kind = _kind(value)
-    issues = resource_errors(value)
+    issues = [issue for issue in resource_errors(value) if issue.rule not in _SAID_WHEN_LINKED]
     if any(_entry_index(issue) is None for issue in issues):
         raise refusal("the Bundle is not valid", issues)
     texts = entry_texts(raw)

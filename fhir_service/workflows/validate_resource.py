@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from fhir_service.definitions.elements import is_a, types
 from fhir_service.fhir.access import Access
 from fhir_service.fhir.errors import Gone, InvalidParameter, Issue, MalformedContent, NotFound, UnsupportedParameter
 from fhir_service.fhir.parameters import Parameters
 from fhir_service.storage.repository import Repository
 from fhir_service.validation.json_text import read_json
-from fhir_service.validation.resource_findings import resource_findings
 from fhir_service.workflows.accept_resource import identity_issues, in_thread_if_large
+from fhir_service.workflows.check_conformance import Conformance, all_issues
 
 _MODES = ("create", "update", "delete", "profile")
 _OF_AN_INSTANCE = frozenset({"update", "delete"})
-_BASE = "http://hl7.org/fhir/StructureDefinition/"
 _INPUTS = ("resource", "mode", "profile")
 
 
 async def validate_resource(
-    repository: Repository, resource_type: str, resource_id: str, inputs: Parameters, access: Access
+    repository: Repository,
+    resource_type: str,
+    resource_id: str,
+    inputs: Parameters,
+    access: Access,
+    *,
+    conformance: Conformance,
 ) -> list[Issue]:
     """Everything that speaks against a resource, or against deleting one; without an error it would be accepted.
 
@@ -38,34 +40,24 @@ async def validate_resource(
         wanted = "only mode=delete, and mode=profile for a stored one, can do without"
         raise InvalidParameter(f"there is no resource to validate; {wanted}", expression=(inputs.place("resource"),))
     wanted_id = resource_id if mode == "update" else None
-    issues = await in_thread_if_large(len(text), lambda: content_issues(text, resource_type, wanted_id, profile))
+    issues = await in_thread_if_large(
+        len(text), lambda: content_issues(text, resource_type, wanted_id, profile, conformance)
+    )
     if mode == "create" and resource_id:
         issues += await _presence(repository, resource_type, resource_id, access)
     return issues
 
 
-def content_issues(text: bytes, resource_type: str, resource_id: str | None, profile: str) -> list[Issue]:
-    """What is wrong with a resource by itself: its JSON, its structure, its identity, and the profile asked for."""
+def content_issues(
+    text: bytes, resource_type: str, resource_id: str | None, profile: str, conformance: Conformance
+) -> list[Issue]:
+    """What is wrong with a resource by itself: its JSON, its structure, its identity; where these are right, its
+    extensions, the profiles it names and the one asked for."""
     try:
         resource = read_json(text)
     except MalformedContent as error:
         return list(error.issues)
-    issues = identity_issues(resource, resource_type, resource_id) + resource_findings(resource)
-    return issues + (profile_issues(resource, profile) if profile else [])
-
-
-def profile_issues(resource: Any, profile: str) -> list[Issue]:
-    """Whether a resource conforms to a profile. Profiles known here are the types of R4 themselves; to be asked about
-    another one is an error, since nothing was checked against it."""
-    url, _, version = profile.partition("|")
-    name = url.removeprefix(_BASE)
-    if not url.startswith(_BASE) or name not in types() or version not in ("", "4.0", "4.0.1"):
-        text = f"the profile {profile[:200]} is not known here; nothing was checked against it"
-        return [Issue("error", "not-supported", text, (), "profile.unknown")]
-    sent = resource.get("resourceType") if isinstance(resource, dict) else None
-    if isinstance(sent, str) and not is_a(sent, name):
-        return [Issue("error", "structure", f"the resource is a {sent[:80]}, the profile is of {name}", (sent[:80],))]
-    return []
+    return identity_issues(resource, resource_type, resource_id) + all_issues(resource, conformance, profile)
 
 
 def _refuse(inputs: Parameters, mode: str, resource_id: str) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 NAME, VERSION = "hl7.fhir.r4.examples", "4.0.1"
+EXTENSIONS = ("hl7.fhir.uv.extensions.r4", "5.3.0-ballot-tc1")
+"""What HL7 has defined for R4 since."""
 
 Resource = dict[str, Any]
 
@@ -14,11 +16,11 @@ Resource = dict[str, Any]
 class Package:
     """Definitions of one unpacked package folder, in the order of their file names."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, wanted: tuple[str, str] = (NAME, VERSION)) -> None:
         manifest = json.loads((folder / "package.json").read_text("utf-8"))
         found = f"{manifest['name']}@{manifest['version']}"
-        if found != f"{NAME}@{VERSION}":
-            raise SystemExit(f"{folder} holds {found}, not {NAME}@{VERSION}")
+        if found != "@".join(wanted):
+            raise SystemExit(f"{folder} holds {found}, not {'@'.join(wanted)}")
         self._folder = folder
 
     def resources(self, resource_type: str) -> list[Resource]:

@@ -20,17 +20,27 @@ _INCLUDE_PARTS = ("system", "version", "concept", "filter", "valueSet")
 
 
 def terminology(
-    catalogue: dict[str, Any], value_sets: dict[str, Resource], code_systems: dict[str, Resource]
+    catalogue: dict[str, Any],
+    bound_elsewhere: set[str],
+    value_sets: dict[str, Resource],
+    code_systems: dict[str, Resource],
 ) -> dict[str, list[Resource]]:
-    """Code systems and value sets as FHIR resources without prose, each in the order of their URLs."""
+    """Code systems and value sets as FHIR resources without prose, each in the order of their URLs: those that R4's
+    elements are bound to, and `bound_elsewhere`."""
     complete = {url: str(system.get("version")) for url, system in code_systems.items() if _is_listed(system)}
-    bound = sorted({url for url in _bound(catalogue) if _stands_on(url, value_sets, complete)})
+    bound = sorted({url for url in {*_bound(catalogue), *bound_elsewhere} if _stands_on(url, value_sets, complete)})
     wanted = _with_imports(bound, value_sets)
     named = {part["system"] for url in wanted for part in _parts_of(value_sets[url]) if "system" in part}
     return {
         "code_systems": [_code_system(code_systems[url]) for url in sorted(named & complete.keys())],
         "value_sets": [_value_set(value_sets[url]) for url in wanted],
     }
+
+
+def without(known: dict[str, list[Resource]], found: dict[str, list[Resource]]) -> dict[str, list[Resource]]:
+    """What is found beyond what is known."""
+    urls = {kind: {entry["url"] for entry in entries} for kind, entries in known.items()}
+    return {kind: [entry for entry in entries if entry["url"] not in urls[kind]] for kind, entries in found.items()}
 
 
 def _is_listed(system: Resource) -> bool:

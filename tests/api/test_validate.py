@@ -108,7 +108,7 @@ class TestModes:
 @pytest.mark.rule("VAL-3")
 class TestProfiles:
     @pytest.mark.parametrize(
-        "profile", ["http://example.org/p", f"{URL}Nothing", f"{URL}Patient|3.0.1", "Patient", f"{URL}bodyweight"]
+        "profile", ["http://example.org/p", f"{URL}Nothing", f"{URL}Patient|3.0.1", "Patient", f"{URL}bodyweight|5.0.0"]
     )
     async def test_val_3_one_that_is_not_known_is_an_error(self, idle_client: Client, profile: str) -> None:
         in_url = await idle_client.post("/fhir/Patient/$validate", params={"profile": profile}, json=patient())
@@ -121,6 +121,21 @@ class TestProfiles:
     async def test_val_3_the_types_of_r4_are_known(self, idle_client: Client, profile: str) -> None:
         answer = await idle_client.post("/fhir/Patient/$validate", params={"profile": profile}, json=patient())
         assert errors(outcome(answer)) == []
+
+    async def test_val_3_a_resource_is_held_against_a_profile(self, idle_client: Client) -> None:
+        asked = {"profile": f"{URL}bodyweight"}
+        issue = await found(idle_client, "Observation/$validate", params=asked, json=observation())
+        assert ("required", "Observation.category") in errors(issue)
+
+    async def test_profiles_that_a_resource_names_are_checked_and_one_that_is_not_known_is_a_warning(
+        self, idle_client: Client
+    ) -> None:
+        named = patient(meta={"profile": ["http://example.org/p"]})
+        issue = await found(idle_client, "Patient/$validate", json=named)
+        assert (issue[-1]["severity"], issue[-1]["expression"]) == ("warning", ["Patient.meta.profile[0]"])
+        weighed = observation(meta={"profile": [f"{URL}bodyweight"]})
+        issue = await found(idle_client, "Observation/$validate", json=weighed)
+        assert ("required", "Observation.category") in errors(issue)
 
 
 @pytest.mark.rule("VAL-2", "VAL-3")

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+from changed_maps import remapping
 
 from fhir_service.definitions.catalogue import DEFAULT_BASE, BrokenArtifact, Catalogue, catalogue
 from fhir_service.fhir.access import OPEN, Access
@@ -14,6 +15,7 @@ from fhir_service.fhir.errors import ComesWithService, Gone, NotFound
 from fhir_service.storage.repository import Create, Delete, Repository, Update, open_repository
 from fhir_service.validation.structure import findings
 from fhir_service.workflows.publish_definitions import definitions_of, publish
+from fhir_service.workflows.remap_reports import remap_reports
 
 COLOURS = ("CodeSystem", "colour")
 SHAPES = ("CodeSystem", "shape")
@@ -117,3 +119,8 @@ def test_two_files_that_would_be_one_resource_are_named(root: Path) -> None:
     (root / "profiles" / "shape.json").write_text(json.dumps(other))
     with pytest.raises(BrokenArtifact, match="CodeSystem/shape"):
         definitions_of(Catalogue(root))
+
+
+async def test_definitions_are_no_report_that_is_mapped_anew(repository: Repository) -> None:
+    await publish(repository, catalogue())
+    assert [one async for one in remap_reports(repository, (), remapping())] == []

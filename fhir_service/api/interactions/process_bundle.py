@@ -9,7 +9,7 @@ from typing import Literal
 from fhir_service.api.answer import Answer
 from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
-from fhir_service.api.written import location, outcome_text
+from fhir_service.api.written import location, outcome_text, written_outcome
 from fhir_service.fhir.bundles import ResponseEntry, response_bundle
 from fhir_service.fhir.errors import FhirError, Issue, UnsupportedParameter
 from fhir_service.fhir.etags import etag
@@ -57,12 +57,18 @@ async def _written(call: Call, outcome: Outcome, *, deletes: bool) -> ResponseEn
         location=location(call, outcome) if is_there and outcome.action in ("created", "unchanged") else "",
         etag=etag(outcome.version) if is_there or outcome.action == "deleted" else "",
         last_modified=instant_of(outcome.last_updated),
-        outcome=outcome_text(outcome) if call.preferences.returned == "OperationOutcome" else b"",
+        outcome=await _outcome(call, outcome, deletes=deletes),
     )
     if call.preferences.returned != "representation" or deletes:
         return entry
     stored = await call.repository.vread(outcome.type, outcome.id, outcome.version, call.access)
     return entry._replace(text=stored.text, full_url=f"{call.base}/{outcome.type}/{outcome.id}")
+
+
+async def _outcome(call: Call, outcome: Outcome, *, deletes: bool) -> bytes:
+    if call.preferences.returned != "OperationOutcome":
+        return b""
+    return outcome_text(outcome) if deletes else await written_outcome(call, outcome)
 
 
 async def _read(call: Call, entry: PlannedEntry) -> ResponseEntry:

@@ -23,7 +23,9 @@ INPUTS = (
 
 async def validate(call: Call) -> Answer:
     given = await _inputs(call)
-    issues = await validate_resource(call.repository, call.type, call.id, given, call.access)
+    issues = await validate_resource(
+        call.repository, call.type, call.id, given, call.access, conformance=call.service.conformance
+    )
     return Answer(body=outcome_bytes(issues))
 
 

@@ -1,0 +1,296 @@
+"""Which slice an item belongs to: discriminators, compiled to yes or no (R4 profiling.html#discriminator).
+
+What a slice expects is looked up in its tree along the path of the discriminator, through the profiles of types and of
+reference targets; what an item has is looked up along the same path.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from fhir_service.definitions.elements import is_primitive, types
+from fhir_service.validation.profiles.element_definitions import Discriminator, TypeRule
+from fhir_service.validation.profiles.errors import BrokenProfile, UnknownProfile
+from fhir_service.validation.profiles.instances import Item
+from fhir_service.validation.profiles.matching import has_pattern, is_fixed
+from fhir_service.validation.profiles.runs import Run
+from fhir_service.validation.profiles.trees import Node, core_type
+from fhir_service.validation.profiles.type_checks import conforms, pointed_at, target_type
+from fhir_service.validation.profiles.value_checks import Check
+
+if TYPE_CHECKING:
+    from fhir_service.validation.profiles.registry import ProfileRegistry
+
+Match = Callable[[Item, Run], bool]
+_STEP = re.compile(r"(?P<function>resolve|extension|ofType|as)\((?:'(?P<url>[^']*)'|(?P<type>\w*))\)|(?P<name>\$?\w+)")
+
+
+class Step(NamedTuple):
+    """`name` of an element, or of a function with its argument."""
+
+    name: str
+    argument: str = ""
+    is_function: bool = False
+
+
+def steps(path: str) -> list[Step] | None:
+    """The steps of the path of a discriminator; None for what FHIRPath allows and discriminators do not."""
+    found, at = [], 0
+    while at < len(path):
+        match = _STEP.match(path, at)
+        if match is None or (match.end() < len(path) and path[match.end()] != "."):
+            return None
+        if match["function"]:
+            found.append(Step(match["function"], match["url"] or match["type"] or "", True))
+        elif match["name"] != "$this":
+            found.append(Step(match["name"]))
+        at = match.end() + 1
+    return found
+
+
+class Compiling(Protocol):
+    """The profile that is being compiled; `checks` gives those of one of its nodes."""
+
+    url: str
+    registry: ProfileRegistry
+
+    def checks(self, node: Node) -> Sequence[Check]: ...
+
+
+def matcher(nodes: Sequence[Node], discriminator: Discriminator, compiling: Compiling) -> Match | None:
+    """Whether an item has what a slice (`nodes`: it, and the slices it is in) expects; None where the profile does not
+    tell."""
+    registry = compiling.registry
+    path = steps(discriminator.path)
+    if path is None:
+        return None
+    expected = list(nodes)
+    for at, step in enumerate(path):
+        if discriminator.type in ("value", "pattern") and (wanted := _within_values(expected, path[at:])):
+            return _has_values(path, wanted)
+        if discriminator.type == "profile" and step.name == "resolve" and at == len(path) - 1:
+            return _by_target_profile(path, expected, registry)
+        expected = [found for node in expected for found in _below(node, step, registry)]
+    make = _KINDS.get(discriminator.type)
+    return make(path, expected, compiling) if make and expected else None
+
+
+def _below(node: Node, step: Step, registry: ProfileRegistry) -> Iterator[Node]:
+    if step.name == "resolve" and step.is_function:
+        yield from _trees([url for rule in node.types for url in rule.target_profiles], registry)
+        return
+    if step.is_function and step.name in ("ofType", "as"):
+        yield from (entry for entry in node.slices.values() if any(rule.code == step.argument for rule in entry.types))
+        if any(rule.code == step.argument for rule in node.types):
+            yield node
+        return
+    for tree in (node, *_trees([url for rule in node.types for url in rule.profiles], registry)):
+        if step.is_function:
+            yield from _extension_slices(tree, step.argument, registry)
+            continue
+        found = tree.children.get(step.name) or tree.children.get(f"{step.name}[x]")
+        if found:
+            yield found
+            yield from (entry for entry in found.slices.values() if entry.min or found.name.endswith("[x]"))
+
+
+def _extension_slices(tree: Node, url: str, registry: ProfileRegistry) -> Iterator[Node]:
+    for entry in tree.children.get("extension", Node("", "")).slices.values():
+        if url in extension_urls(entry, registry):
+            yield entry
+
+
+def extension_urls(node: Node, registry: ProfileRegistry) -> tuple[str, ...]:
+    """The urls that an extension of this slice has."""
+    url = node.children.get("url")
+    if url is not None and url.fixed is not None:
+        return (str(url.fixed.value),)
+    found = []
+    for rule in node.types:
+        for profile in rule.profiles:
+            tree = next(_trees([profile], registry), None)
+            fixed = tree.children["url"].fixed if tree and "url" in tree.children else None
+            found.append(str(fixed.value) if fixed else profile)
+    return tuple(found)
+
+
+def _trees(urls: Sequence[str], registry: ProfileRegistry) -> Iterator[Node]:
+    for url in urls:
+        try:
+            yield Node(name, name) if (name := core_type(url)) else registry.tree(url)
+        except (UnknownProfile, BrokenProfile):
+            continue
+
+
+def _within_values(nodes: Sequence[Node], path: Sequence[Step]) -> list[Any]:
+    """What a fixed value or pattern further up has at the end of the path."""
+    for node in nodes:
+        held = node.fixed or node.pattern
+        if held is not None:
+            values = [held.value]
+            for step in path:
+                values = [child for value in values for child in _json_children(value, step)]
+            if values:
+                return values
+    return []
+
+
+def _json_children(value: Any, step: Step) -> list[Any]:
+    found = value.get(step.name) if isinstance(value, dict) and not step.is_function else None
+    return found if isinstance(found, list) else [] if found is None else [found]
+
+
+def _has_values(path: Sequence[Step], wanted: Sequence[Any]) -> Match:
+    def match(item: Item, run: Run) -> bool:
+        values = [found.value for found in select(item, path, run)]
+        return all(any(has_pattern(value, one) for value in values) for one in wanted)
+
+    return match
+
+
+def _by_value(path: Sequence[Step], nodes: Sequence[Node], compiling: Compiling) -> Match | None:
+    for node in nodes:
+        if node.fixed is not None:
+            fixed = node.fixed.value
+            return lambda item, run: any(is_fixed(found.value, fixed) for found in select(item, path, run))
+        if node.pattern is not None:
+            pattern = node.pattern.value
+            return lambda item, run: any(has_pattern(found.value, pattern) for found in select(item, path, run))
+    told = [check for node in nodes for check in compiling.checks(node)]
+    if not told:
+        return None
+
+    def match(item: Item, run: Run) -> bool:
+        return any(_passes(found, told, run) for found in select(item, path, run))
+
+    return match
+
+
+def _passes(item: Item, told: Sequence[Check], run: Run) -> bool:
+    def every(trial: Run) -> None:
+        for check in told:
+            check(item, "", trial)
+
+    return run.passes(every)
+
+
+def _by_existence(path: Sequence[Step], nodes: Sequence[Node], _: Compiling) -> Match | None:
+    if any(node.max == 0 for node in nodes):
+        return lambda item, run: not select(item, path, run)
+    if any(node.min for node in nodes):
+        return lambda item, run: bool(select(item, path, run))
+    return None
+
+
+def _by_type(path: Sequence[Step], nodes: Sequence[Node], _: Compiling) -> Match | None:
+    codes = {rule.code for node in nodes for rule in node.types if rule.code not in ("", "Resource")}
+    resolved = bool(path) and path[-1].name == "resolve"
+    if resolved:
+        codes = {node.holder for node in nodes}
+    if not codes:
+        return None
+    return lambda item, run: any(found.type in codes for found in select(item, path, run))
+
+
+def _by_profile(path: Sequence[Step], nodes: Sequence[Node], _: Compiling) -> Match | None:
+    rules: list[TypeRule] = [rule for node in nodes for rule in node.types]
+    if not rules:
+        return None
+
+    def match(item: Item, run: Run) -> bool:
+        return any(_is_of(found, rule, run) for found in select(item, path, run) for rule in rules)
+
+    return match
+
+
+def _is_of(item: Item, rule: TypeRule, run: Run) -> bool:
+    if rule.code not in (item.type, "Resource"):
+        return False
+    return not rule.profiles or any(conforms(item, url, run.inside(item.value)) for url in rule.profiles)
+
+
+def _by_target_profile(path: Sequence[Step], nodes: Sequence[Node], registry: ProfileRegistry) -> Match | None:
+    by_type = {url: target_type(url, registry) for node in nodes for rule in node.types for url in rule.target_profiles}
+    if not by_type:
+        return None
+
+    def match(item: Item, run: Run) -> bool:
+        for found in select(item, path, run):
+            fitting = [url for url, name in by_type.items() if name == found.type]
+            if any(found.value is None or conforms(found, url, run.inside(found.value)) for url in fitting):
+                return True
+        return False
+
+    return match
+
+
+_KINDS: dict[str, Callable[..., Match | None]] = {
+    "value": _by_value,
+    "pattern": _by_value,
+    "exists": _by_existence,
+    "type": _by_type,
+    "profile": _by_profile,
+}
+
+
+def select(item: Item, path: Sequence[Step], run: Run) -> list[Item]:
+    """What an item has at the end of a path. Of a resource that did not come along only the type is told."""
+    found = [item]
+    for step in path:
+        run.budget.spend(len(found))
+        found = [child for entry in found for child in _children(entry, step, run)]
+    return found
+
+
+def _children(item: Item, step: Step, run: Run) -> Iterator[Item]:
+    if step.is_function:
+        yield from _applied(item, step, run)
+        return
+    holder = item.value if isinstance(item.value, dict) else item.sibling
+    if not isinstance(holder, dict):
+        return
+    for key, type_name in _keys(holder, step.name):
+        values = holder.get(key)
+        siblings = holder.get(f"_{key}")
+        if isinstance(values, list):
+            for value in values:
+                yield Item(value, None, _type_of(value, type_name), "")
+        elif values is not None or siblings is not None:
+            yield Item(values, siblings, _type_of(values, type_name), "")
+
+
+def _keys(holder: dict[str, Any], name: str) -> Iterator[tuple[str, str]]:
+    if name in holder or f"_{name}" in holder:
+        yield name, ""
+        return
+    for key in holder:
+        bare = key.removeprefix("_")
+        rest = bare[len(name) :] if bare.startswith(name) else ""
+        if rest[:1].isupper():
+            type_name = rest if rest in types() else rest[:1].lower() + rest[1:]
+            if type_name in types() or is_primitive(type_name):
+                yield bare, type_name
+                return
+
+
+def _type_of(value: Any, type_name: str) -> str:
+    stated = value.get("resourceType") if isinstance(value, dict) else None
+    return stated if isinstance(stated, str) else type_name
+
+
+def _applied(item: Item, step: Step, run: Run) -> Iterator[Item]:
+    if step.name == "resolve":
+        if isinstance(item.value, dict):
+            target, name = pointed_at(item.value, run)
+            if name:
+                yield Item(target, None, name, "")
+    elif step.name == "extension":
+        holder = item.value if isinstance(item.value, dict) else item.sibling
+        extensions = holder.get("extension") if isinstance(holder, dict) else None
+        for entry in extensions if isinstance(extensions, list) else ():
+            if isinstance(entry, dict) and entry.get("url") == step.argument:
+                yield Item(entry, None, "Extension", "")
+    elif item.type in ("", step.argument):
+        yield item

@@ -1,0 +1,273 @@
+"""ElementDefinitions as far as they can be checked, read from JSON of any shape (R4 elementdefinition.html)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fhir_service.validation.profiles.errors import BrokenProfile
+
+_MAX_VALUE_SET = "http://hl7.org/fhir/StructureDefinition/elementdefinition-maxValueSet"
+_ADDITIONAL = (
+    "http://hl7.org/fhir/5.0/StructureDefinition/extension-ElementDefinition.binding.additional",
+    "http://hl7.org/fhir/tools/StructureDefinition/additional-binding",
+)
+_SYSTEM_TYPE = "http://hl7.org/fhirpath/System."
+_CORE = "http://hl7.org/fhir/StructureDefinition/"
+_VALUE_PREFIXES = ("fixed", "pattern", "minValue", "maxValue")
+_ORDERED = frozenset(
+    ["Date", "DateTime", "Instant", "Time", "Decimal", "Integer", "PositiveInt", "UnsignedInt", "Quantity"]
+)
+"""The types R4 lets minValue[x] and maxValue[x] have."""
+
+
+@dataclass(frozen=True, slots=True)
+class TypeRule:
+    """A type that a value may have; it meets one of `profiles`, what it points at one of `target_profiles`."""
+
+    code: str
+    profiles: tuple[str, ...] = ()
+    target_profiles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BindingRule:
+    strength: str
+    value_set: str
+
+
+@dataclass(frozen=True, slots=True)
+class InvariantRule:
+    key: str
+    severity: str
+    human: str
+    expression: str
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Discriminator:
+    type: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class SlicingRule:
+    discriminators: tuple[Discriminator, ...]
+    ordered: bool = False
+    rules: str = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class TypedValue:
+    """A value with its FHIR type, as `fixedCode` names it."""
+
+    type: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class ElementRule:
+    """One ElementDefinition; what it does not say is None or empty."""
+
+    id: str
+    path: str
+    slice_name: str = ""
+    min: int | None = None
+    max: str = ""
+    types: tuple[TypeRule, ...] = ()
+    fixed: TypedValue | None = None
+    pattern: TypedValue | None = None
+    least: TypedValue | None = None
+    most: TypedValue | None = None
+    max_length: int | None = None
+    bindings: tuple[BindingRule, ...] = ()
+    invariants: tuple[InvariantRule, ...] = ()
+    slicing: SlicingRule | None = None
+    must_support: bool = False
+    modifier: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Takes members of one JSON object by type; `place` is told where one has another."""
+
+    held: Mapping[str, Any]
+    place: str
+
+    def text(self, name: str) -> str:
+        return self._take(name, str, "a string") or ""
+
+    def number(self, name: str) -> int | None:
+        found: int | None = self._take(name, int, "an integer")
+        if found is not None and (isinstance(found, bool) or found < 0):
+            raise BrokenProfile(f"{self.place}.{name} is no integer from 0 on")
+        return found
+
+    def flag(self, name: str) -> bool:
+        return self._take(name, bool, "true or false") is True
+
+    def inner(self, name: str) -> _Reader | None:
+        found = self._take(name, dict, "an object")
+        return None if found is None else _Reader(found, f"{self.place}.{name}")
+
+    def items(self, name: str) -> list[_Reader]:
+        found = self._take(name, list, "an array") or []
+        readers = [_Reader(item, f"{self.place}.{name}[{at}]") for at, item in enumerate(found)]
+        for reader in readers:
+            if not isinstance(reader.held, dict):
+                raise BrokenProfile(f"{reader.place} is no object")
+        return readers
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        found = self._take(name, list, "an array") or []
+        if not all(isinstance(item, str) for item in found):
+            raise BrokenProfile(f"{self.place}.{name} holds something that is no string")
+        return tuple(found)
+
+    def _take(self, name: str, kind: type, wanted: str) -> Any:
+        found = self.held.get(name)
+        if found is not None and not isinstance(found, kind):
+            raise BrokenProfile(f"{self.place}.{name} is not {wanted}")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A StructureDefinition as far as it is checked. `elements` are those of the differential, else of the snapshot."""
+
+    url: str
+    type: str
+    base: str
+    elements: tuple[ElementRule, ...]
+    whole: bool = False
+    """The elements are a snapshot: they say what the base says too."""
+    kind: str = ""
+    version: str = ""
+    contexts: tuple[tuple[str, str], ...] = ()
+    """Where an extension may be used: type and expression of each."""
+    modifies: bool | None = None
+    """Whether an extension changes the meaning of what carries it; None where nothing is said."""
+    snapshot: tuple[ElementRule, ...] = field(default=(), repr=False)
+
+
+def read_definition(resource: Mapping[str, Any]) -> Definition:
+    """A StructureDefinition. Raises BrokenProfile, with the element, where it has another shape."""
+    url = resource.get("url")
+    if not isinstance(url, str) or not url:
+        raise BrokenProfile("a StructureDefinition without a url")
+    reader = _Reader(resource, url)
+    differential, snapshot = (_elements(reader, name) for name in ("differential", "snapshot"))
+    contexts = tuple((entry.text("type"), entry.text("expression")) for entry in reader.items("context"))
+    return Definition(
+        url,
+        reader.text("type"),
+        reader.text("baseDefinition").partition("|")[0],
+        differential or snapshot,
+        whole=not differential and bool(snapshot),
+        kind=reader.text("kind"),
+        version=reader.text("version"),
+        contexts=contexts,
+        modifies=next((entry.modifier for entry in differential or snapshot if entry.path == "Extension"), None),
+        snapshot=snapshot,
+    )
+
+
+def _elements(reader: _Reader, name: str) -> tuple[ElementRule, ...]:
+    part = reader.inner(name)
+    return tuple(_element(entry) for entry in part.items("element")) if part else ()
+
+
+def _element(reader: _Reader) -> ElementRule:
+    path = reader.text("path")
+    if not path:
+        raise BrokenProfile(f"{reader.place} has no path")
+    reader = _Reader(reader.held, f"{reader.place} ({path})")
+    maximum = reader.text("max")
+    if maximum not in ("", "*") and not (maximum.isascii() and maximum.isdigit() and len(maximum) < 10):
+        raise BrokenProfile(f"{reader.place}.max is neither a number nor *")
+    values = {prefix: _value(reader, prefix) for prefix in _VALUE_PREFIXES}
+    return ElementRule(
+        reader.text("id"),
+        path,
+        reader.text("sliceName"),
+        reader.number("min"),
+        maximum,
+        tuple(_type(entry) for entry in reader.items("type")),
+        values["fixed"],
+        values["pattern"],
+        values["minValue"],
+        values["maxValue"],
+        reader.number("maxLength"),
+        _bindings(reader),
+        tuple(_invariant(entry) for entry in reader.items("constraint")),
+        _slicing(reader),
+        reader.flag("mustSupport"),
+        reader.flag("isModifier") if "isModifier" in reader.held else None,
+    )
+
+
+def _value(reader: _Reader, prefix: str) -> TypedValue | None:
+    for name, value in reader.held.items():
+        if name.startswith(prefix) and name[len(prefix) :][:1].isupper():
+            type_name = name[len(prefix) :]
+            if prefix in ("fixed", "pattern") or type_name in _ORDERED:
+                return TypedValue(type_name, value)
+    return None
+
+
+def _type(reader: _Reader) -> TypeRule:
+    code = reader.text("code").removeprefix(_CORE)
+    profiles = tuple(_canonical(entry) for entry in reader.texts("profile"))
+    targets = tuple(_canonical(entry) for entry in reader.texts("targetProfile"))
+    return TypeRule("" if code.startswith(_SYSTEM_TYPE) else code, profiles, targets)
+
+
+def _canonical(text: str) -> str:
+    return text.partition("|")[0]
+
+
+def _bindings(reader: _Reader) -> tuple[BindingRule, ...]:
+    binding = reader.inner("binding")
+    if binding is None:
+        return ()
+    found = [BindingRule(binding.text("strength"), binding.text("valueSet"))]
+    for extension in binding.items("extension"):
+        if extension.text("url") == _MAX_VALUE_SET:
+            found.append(BindingRule("required", extension.text("valueCanonical") or extension.text("valueUri")))
+        elif extension.text("url") in _ADDITIONAL:
+            found.extend(_additional(extension))
+    return tuple(entry for entry in found if entry.value_set)
+
+
+def _additional(extension: _Reader) -> list[BindingRule]:
+    """An additional binding that holds everywhere; one with a usage, or about any single repetition, is left out."""
+    parts = {part.text("url"): part for part in extension.items("extension")}
+    purpose, value_set = parts.get("purpose"), parts.get("valueSet")
+    if not purpose or not value_set or "usage" in parts:
+        return []
+    strength = {"required": "required", "maximum": "required", "extensible": "extensible"}.get(
+        purpose.text("valueCode")
+    )
+    return [BindingRule(strength, value_set.text("valueCanonical"))] if strength else []
+
+
+def _invariant(reader: _Reader) -> InvariantRule:
+    return InvariantRule(
+        reader.text("key"),
+        reader.text("severity"),
+        reader.text("human"),
+        reader.text("expression"),
+        reader.text("source").partition("|")[0],
+    )
+
+
+def _slicing(reader: _Reader) -> SlicingRule | None:
+    slicing = reader.inner("slicing")
+    if slicing is None:
+        return None
+    discriminators = tuple(
+        Discriminator(entry.text("type"), entry.text("path")) for entry in slicing.items("discriminator")
+    )
+    return SlicingRule(discriminators, slicing.flag("ordered"), slicing.text("rules") or "open")

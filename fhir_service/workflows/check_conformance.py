@@ -1,0 +1,91 @@
+"""What a resource is held against beyond its structure: the profile asked for, those it names, its extensions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from fhir_service.definitions.catalogue import DEFAULT_BASE, Kind, catalogue
+from fhir_service.definitions.elements import is_a, types
+from fhir_service.definitions.profiles import r4_profiles
+from fhir_service.fhir.errors import Issue
+from fhir_service.terminology.code_systems import code_system
+from fhir_service.terminology.terminologies import terminologies
+from fhir_service.validation.profiles import wording
+from fhir_service.validation.profiles.bindings import BoundCodes
+from fhir_service.validation.profiles.findings import extension_findings, profile_findings, stated_profile_findings
+from fhir_service.validation.profiles.registry import ProfileRegistry
+from fhir_service.validation.resource_findings import resource_findings
+from fhir_service.validation.structure import is_valid
+
+_BASE = "http://hl7.org/fhir/StructureDefinition/"
+
+
+class Conformance:
+    """The StructureDefinitions of `mappings/`, HL7's, and those `sent` along, with the codes they are bound to.
+
+    `sent` are resources of any type by canonical URL; StructureDefinitions, ValueSets and CodeSystems count. Raises
+    BrokenArtifact, UnknownArtifact where `mappings/` cannot be read.
+    """
+
+    def __init__(self, base: str = DEFAULT_BASE, sent: Mapping[str, dict[str, Any]] | None = None) -> None:
+        sent = sent or {}
+        own = catalogue(base).artifacts(Kind.PROFILE)
+        self._registry = ProfileRegistry(_of_type("StructureDefinition", sent), own, r4_profiles())
+        code_systems = {url: code_system(entry) for url, entry in _of_type("CodeSystem", sent).items()}
+        value_sets, known = _of_type("ValueSet", sent), terminologies(base)
+        self._codes = BoundCodes(known.beside(code_systems, value_sets) if sent else known)
+
+    def issues(self, resource: Any, profile: str = "") -> list[Issue]:
+        """What is wrong with a resource that is right in its structure; `profile` is the one it has to conform to."""
+        found = self.profile_issues(resource, profile) if profile else []
+        found += stated_profile_findings(resource, self._registry, self._codes)
+        return found + extension_findings(resource, self._registry, self._codes)
+
+    def profile_issues(self, resource: Any, profile: str) -> list[Issue]:
+        """Whether a resource conforms to a profile, the types of R4 themselves included. To be asked about one that is
+        not known here is an error, since nothing was checked against it."""
+        name = _type_named(profile)
+        if not name:
+            return profile_findings(resource, profile, self._registry, self._codes)
+        sent = resource.get("resourceType") if isinstance(resource, dict) else None
+        if isinstance(sent, str) and not is_a(sent, name):
+            text = f"the resource is a {sent[:80]}, the profile is of {name}"
+            return [Issue("error", "structure", text, (sent[:80],))]
+        return []
+
+    def not_begun(self, profile: str) -> list[Issue]:
+        """What to say of a profile where the structure of the resource is wrong."""
+        if not profile:
+            return []
+        if not _type_named(profile) and not self._registry.knows(profile):
+            return [Issue("error", "not-supported", wording.unknown_profile(profile, ""), (), "profile.unknown")]
+        text = f"mend the structure first; nothing was checked against the profile {profile[:200]} yet"
+        return [Issue("information", "incomplete", text, (), "profile.not-begun")]
+
+
+def _type_named(profile: str) -> str:
+    """The type of R4 whose canonical it is, or empty."""
+    url, _, version = profile.partition("|")
+    name = url.removeprefix(_BASE)
+    return name if url != name and name in types() and version in ("", "4.0", "4.0.1") else ""
+
+
+def _of_type(resource_type: str, sent: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {url: entry for url, entry in sent.items() if entry.get("resourceType") == resource_type}
+
+
+def all_issues(resource: Any, conformance: Conformance, profile: str = "") -> list[Issue]:
+    """Everything that is wrong with a resource; where its structure is right, also by the profile asked for, by those
+    it names and by the definitions of its extensions."""
+    found = resource_findings(resource)
+    if not is_valid(resource):
+        return found + conformance.not_begun(profile)
+    return found + conformance.issues(resource, profile)
+
+
+@cache
+def conformance(base: str = DEFAULT_BASE) -> Conformance:
+    """That of one base, without anything sent along, once for the process."""
+    return Conformance(base)
