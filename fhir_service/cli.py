@@ -223,15 +223,25 @@ def serve(
 @app.command()
 def validate(
     files: Annotated[list[Path], typer.Argument(help="JSON files, one FHIR resource each.", metavar="FILE...")],
+    profile: Annotated[str, typer.Option(help="Canonical URL of the profile that each has to conform to.")] = "",
+    definitions: Annotated[
+        list[Path] | None,
+        typer.Option(help="File with a StructureDefinition, ValueSet or CodeSystem, or a Bundle of such; repeatable."),
+    ] = None,
 ) -> None:
     """Print one OperationOutcome a line for each file; exit 1 if any has an error."""
     from fhir_service.fhir.outcomes import outcome_bytes
-    from fhir_service.workflows.validate_file import validate_file
+    from fhir_service.workflows.check_conformance import Conformance
+    from fhir_service.workflows.validate_file import read_definitions, validate_file
 
     settings = _settings()
+    try:
+        conformance = Conformance(settings.base, read_definitions(definitions or ()))
+    except (FhirError, OSError) as error:
+        _stop(str(error))
     any_error = False
     for file in files:
-        issues = validate_file(file, max_bytes=settings.max_body_bytes)
+        issues = validate_file(file, conformance, max_bytes=settings.max_body_bytes, profile=profile)
         any_error = any_error or any(issue.severity in ("error", "fatal") for issue in issues)
         sys.stdout.buffer.write(outcome_bytes(issues) + b"\n")
     raise typer.Exit(1 if any_error else 0)

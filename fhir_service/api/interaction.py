@@ -24,10 +24,10 @@ class Interaction:
     """`path` is below the FHIR base, with `{type}`, `{id}`, `{version}` and `{member}` for what differs between calls.
 
     `code` is of http://hl7.org/fhir/restful-interaction, or of no code system where the row is an operation or the
-    CapabilityStatement itself. An operation has the canonical URL of its definition. `types` limits a row to some
-    of the types that are served; a type that the path spells out need not be served otherwise. `parameters` and
-    `headers` name what the OpenAPI document lists, `inputs` are those of an operation; `answers` are the statuses of
-    success, `errors` those of failure beyond the ones that every row can give.
+    CapabilityStatement itself. An operation has the canonical URL of its definition, one of ours under
+    the default base. `types` limits a row to some of the types that are served; a type that the path spells out need
+    not be served otherwise. `parameters` and `headers` name what the OpenAPI document lists, `inputs` are those of an
+    operation; `answers` are the statuses of success, `errors` those of failure beyond the ones that every row can give.
     """
 
     code: str

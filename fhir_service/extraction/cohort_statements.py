@@ -40,17 +40,19 @@ def read(document: Document) -> tuple[GroupStatement, ...]:
     for sentence in document.sentences:
         if sentence.section in _SKIPPED or not is_prose(sentence):
             continue
-        found += _of_sentence(sentence, memory[sentence.in_abstract])
+        told = memory[sentence.in_abstract]
+        if not _numbered_words().search(sentence.text):
+            continue
+        people = counts(sentence.text)
+        found += [_with_whole(fact, sentence, people, told) for fact in _of_sentence(sentence, people, told)]
+        _note(sentence, people, told)
     return tuple(
         msgspec.structs.replace(fact, id=f"0/statement-{number}") for number, fact in enumerate(_merged(found), 1)
     )
 
 
-def _of_sentence(sentence: Sentence, memory: Memory) -> Iterator[GroupStatement]:
+def _of_sentence(sentence: Sentence, people: Sequence[Count], memory: Memory) -> Iterator[GroupStatement]:
     text = sentence.text
-    if not _numbered_words().search(text):
-        return
-    people = counts(text)
     percents = shares(text)
     memory.numbers += [
         (sentence.paragraph, q.value) for q in quantities(text) if q.value == q.value.to_integral_value()
@@ -61,10 +63,26 @@ def _of_sentence(sentence: Sentence, memory: Memory) -> Iterator[GroupStatement]
     yield from _counted(sentence, people, memory, used)
     yield from means(sentence)
     yield from ranges(sentence, memory)
+
+
+def _note(sentence: Sentence, people: Sequence[Count], memory: Memory) -> None:
     for count in people:
         for group in (count.of, count.value):
             if group is not None and group > 1 and not count.none:
-                memory.note(sentence.paragraph, group)
+                memory.note(sentence.paragraph, group, sentence.span(count.start, count.end))
+
+
+def _with_whole(fact: GroupStatement, sentence: Sentence, people: Sequence[Count], memory: Memory) -> GroupStatement:
+    """The statement with the words that tell of the whole, where they stand before its own."""
+    if fact.denominator is None:
+        return fact
+    told = [sentence.span(count.start, count.end) for count in people if fact.denominator in (count.of, count.value)]
+    (own,) = fact.span
+    if any(own.offset <= span.offset and span.end <= own.end for span in told):
+        return fact
+    before = [span for span in told if span.offset < own.offset]
+    where = before[-1] if before else memory.said(fact.denominator)
+    return fact if where is None else msgspec.structs.replace(fact, denominator_span=(where,))
 
 
 @cache

@@ -37,6 +37,7 @@ def read_age(patient: PatientText) -> Age | None:
             low=person.low,
             high=person.high,
             unit=person.unit,
+            unit_text=person.unit_text,
             span=spans,
             rule="demographics.age",
         )

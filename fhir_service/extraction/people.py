@@ -64,7 +64,8 @@ _REACH = 45
 
 @dataclass(frozen=True)
 class Person:
-    """A person at `text[start:end]`. Age in `unit` (`a`, `mo`) as `age`, or `low` and `high` ("in her 70s")."""
+    """A person at `text[start:end]`. Age in `unit` (`a`, `mo`; as printed, `unit_text`) as `age`, or `low` and `high`
+    ("in her 70s")."""
 
     start: int
     end: int
@@ -75,6 +76,7 @@ class Person:
     high: Decimal | None = None
     unit: str = "a"
     age_at: tuple[int, int] | None = None
+    unit_text: str | None = None
 
     @property
     def stated_age(self) -> tuple[Decimal | None, Decimal | None, str] | None:
@@ -107,6 +109,7 @@ def find_people(text: str) -> list[Person]:
                 age.high,
                 age.unit,
                 age.age_at,
+                age.unit_text,
             )
         )
     for hit in nouns:
@@ -159,7 +162,7 @@ def _numeric(text: str, match: re.Match[str], words: str, unit: str | None) -> P
     if _OF_MANY.search(text, max(0, match.start() - 25), match.start("n") if match["n"] else match.start()):
         return None
     at = (match.start(), match.end())
-    return Person(*at, age=value, unit="mo" if months else "a", age_at=at)
+    return Person(*at, age=value, unit="mo" if months else "a", age_at=at, unit_text=unit)
 
 
 def _noun_near(text: str, nouns: Sequence[Hit], age: Person) -> Hit | None:

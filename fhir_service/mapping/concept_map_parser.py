@@ -9,11 +9,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from fhir_service.fhir.fhirpath_lexer import SyntaxFault, Tokens
 from fhir_service.mapping.term_parser import quoted
 
+_CODE = re.compile(r"[^\s\x00-\x1f]+( [^\s\x00-\x1f]+)*")
 EQUIVALENCE = {
     "-": "relatedto",
     "=": "equal",
@@ -33,7 +35,7 @@ def read_concept_map(tokens: Tokens) -> tuple[str, dict[str, Any]]:
     tokens.expect("conceptmap")
     at = tokens.current
     name = tokens.expect_kind("the name of the concept map in quotes", "text", "string").value.removeprefix("#")
-    if not name:
+    if not name.strip() or not name.isprintable():
         raise SyntaxFault("expected the name of the concept map, found an empty one", at.line, at.column)
     tokens.expect("{")
     rows = _Rows(tokens, _prefixes(tokens))
@@ -105,8 +107,8 @@ class _Rows:
         system = self._system()
         self.tokens.expect(":")
         token = self.tokens.expect_kind("a code", "name", "text", "string", "number")
-        if not token.value.strip():
-            raise SyntaxFault("expected a code, found an empty one", token.line, token.column)
+        if not _CODE.fullmatch(token.value):
+            raise SyntaxFault("expected a code, found an empty one or stray spaces", token.line, token.column)
         return system, token.value
 
 

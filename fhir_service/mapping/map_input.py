@@ -26,6 +26,8 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, re
     url: str | None = None
     name: str | None = None
     title: str | None = None
+    journal: str | None = None
+    year: int | None = None
     content_type: str
     data: str
     hash: str
@@ -58,6 +60,8 @@ def map_input(case_report: CaseReport, report: Report, *, extractor: str = __ver
         url=source.url,
         name=source.name,
         title=source.title,
+        journal=source.journal,
+        year=source.year,
         content_type=report.content_type,
         data=base64.b64encode(report.text.encode()).decode(),
         hash=report.attachment_hash,

@@ -23,6 +23,7 @@ from fhir_service.fhir.fhirpath_parser import TYPE_OPERATORS
 from fhir_service.mapping.rule_forms import build_rule, is_shorthand
 from fhir_service.mapping.syntax import Dependent, Expression, Rule, Source, Target
 from fhir_service.mapping.term_parser import (
+    checked_name,
     here,
     name_of,
     read_fhirpath,
@@ -82,10 +83,7 @@ def _rule(tokens: Tokens, number: int, depth: int) -> Rule:
 def _rule_name(tokens: Tokens) -> str | None:
     if tokens.current.kind not in ("text", "quoted"):
         return None
-    token = tokens.take()
-    if not token.value.strip():
-        raise SyntaxFault("expected the name of the rule, found an empty one", token.line, token.column)
-    return token.value
+    return checked_name(tokens.take())
 
 
 def _leads_to_shorthand(sources: list[Source], targets: list[Target], goes_on: bool) -> bool:

@@ -14,9 +14,11 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal
 
+from fhir_service.fhir import fhirpath_parser as tree
 from fhir_service.fhir.fhirpath_lexer import SyntaxFault, Token, Tokens
 from fhir_service.fhir.fhirpath_parser import TYPE_OPERATORS, Node, parts, read_expression
 from fhir_service.mapping.syntax import Expression, Literal, Name, Parameter, Position
+from fhir_service.mapping.term_text import UNPRINTABLE, quote
 
 _DEEPEST = 150
 _DATE = re.compile(r"@\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?")
@@ -24,8 +26,6 @@ _TIME = r"T([01]\d|2[0-3])(:[0-5]\d(:[0-5]\d(\.\d+)?)?)?"
 _DATE_TIME = re.compile(_DATE.pattern + rf"(T|{_TIME}(Z|[-+](0\d|1[0-4]):[0-5]\d)?)")
 _TIME_ALONE = re.compile("@" + _TIME)
 _UNITS = re.compile(r"(year|month|week|day|hour|minute|second|millisecond)s?")
-_TO_ESCAPE = re.compile(r"[\\'\x00-\x1f\x7f\u2028\u2029]")
-_ESCAPES = {"\\": r"\\", "'": r"\'", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\f": r"\f"}
 
 
 def here(tokens: Tokens) -> Position:
@@ -35,11 +35,14 @@ def here(tokens: Tokens) -> Position:
 
 def name_of(tokens: Tokens) -> str:
     """A name, plain or in quotes. Raises SyntaxFault."""
-    token = tokens.current
-    name = tokens.expect_kind("a name", "name", "quoted", "text", "string").value
-    if not name.strip():
-        raise SyntaxFault("expected a name, found an empty one", token.line, token.column)
-    return name
+    return checked_name(tokens.expect_kind("a name", "name", "quoted", "text", "string"))
+
+
+def checked_name(token: Token) -> str:
+    """The name that a token holds. Raises SyntaxFault where it is empty, or not to be printed."""
+    if not token.value.strip() or UNPRINTABLE.search(token.value):
+        raise SyntaxFault("expected a name, found an empty or unprintable one", token.line, token.column)
+    return token.value
 
 
 def type_of(tokens: Tokens) -> str:
@@ -57,11 +60,6 @@ def quoted(tokens: Tokens) -> str:
     if not url or re.search(r"\s", url):
         raise SyntaxFault(f"expected a url without spaces, found {token.text[:80]}", token.line, token.column)
     return url
-
-
-def quote(text: str) -> str:
-    """A text as FHIRPath and the mapping language write it: in single quotes, escaped."""
-    return "'" + _TO_ESCAPE.sub(lambda m: _ESCAPES.get(m[0]) or f"\\u{ord(m[0]):04x}", text) + "'"
 
 
 def read_constant(tokens: Tokens) -> Literal:
@@ -91,6 +89,21 @@ def read_fhirpath(tokens: Tokens, strength: int = 0) -> Expression:
     return Expression(text, node, position)
 
 
+def whole_expression(text: str, position: Position) -> Expression:
+    """The expression that a text is, in the one form. Raises SyntaxFault."""
+    tokens = Tokens(text)
+    found = read_fhirpath(tokens)
+    if tokens.current.kind != "end":
+        raise tokens.fault("an operator or the end of the expression")
+    return Expression(found.text, found.node, position)
+
+
+def whole_parameter(text: str, position: Position) -> Parameter:
+    """The parameter that a text is. Raises SyntaxFault."""
+    expression = whole_expression(text, position)
+    return _simple(expression) or expression
+
+
 def read_transform(tokens: Tokens) -> tuple[str, tuple[Parameter, ...]]:
     """The code of a transform and its parameters, shorthands written out. Raises SyntaxFault."""
     if tokens.at("(", "{") or _is_quantity(tokens):
@@ -117,8 +130,11 @@ def read_parameters(tokens: Tokens) -> tuple[Parameter, ...]:
 
 
 def read_parameter(tokens: Tokens) -> Parameter:
-    """One parameter. Raises SyntaxFault."""
-    if tokens.at("(", "{") or tokens.current.kind in ("variable", "special") or _is_quantity(tokens):
+    """One parameter; a variable or a constant in brackets is that variable or constant. Raises SyntaxFault."""
+    if tokens.at("("):
+        expression = read_fhirpath(tokens)
+        return _simple(expression) or expression
+    if tokens.at("{") or tokens.current.kind in ("variable", "special") or _is_quantity(tokens):
         return read_fhirpath(tokens)
     if tokens.current.kind in ("name", "quoted") and not tokens.at("true", "false"):
         if tokens.following().text in (".", "("):
@@ -136,6 +152,19 @@ def _evaluate_parameters(tokens: Tokens) -> tuple[Parameter, ...]:
     expression = read_fhirpath(tokens)
     tokens.expect(")")
     return (*context, expression)
+
+
+def _simple(expression: Expression) -> Parameter | None:
+    match expression.node:
+        case tree.Member(of=None, name=name):
+            return Name(name)
+        case tree.Literal(value=value) if value is not None:
+            return Literal(value)
+        case tree.Unary(operator="-", of=tree.Literal(value=int() | Decimal() as value)) if not isinstance(value, bool):
+            return Literal(-value)
+        case tree.Opaque(text=text) if text.startswith("@"):
+            return read_constant(Tokens(text))
+    return None
 
 
 def _is_quantity(tokens: Tokens) -> bool:
@@ -164,7 +193,7 @@ def _one_form(tokens: Sequence[Token]) -> str:
     for token in _without_brackets(tokens):
         if end is not None and token.start > end:
             found.append(" ")
-        found.append(quote(token.value) if token.kind == "text" else token.text)
+        found.append(quote(token.value) if token.kind in ("text", "string") else token.text)
         end = token.end
     return "".join(found)
 

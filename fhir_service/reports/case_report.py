@@ -86,10 +86,14 @@ class Truth(Stated, frozen=True, kw_only=True, omit_defaults=True, rename="camel
 
 
 class Age(Stated, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
-    """Age at the event: `value`, or `low` and `high` for "in her 70s"; `unit` is UCUM `a` or `mo`."""
+    """Age at the event: `value`, or `low` and `high` for "in her 70s"; `unit` is UCUM `a` or `mo`.
+
+    `unit_text` is the unit as printed, absent where none is.
+    """
 
     id: str
     unit: str
+    unit_text: str | None = None
     value: Decimal | None = None
     low: Decimal | None = None
     high: Decimal | None = None
@@ -229,7 +233,8 @@ class GroupStatement(Stated, frozen=True, kw_only=True, omit_defaults=True, rena
     """A percentage, count, ratio, mean or range about a cohort, as stated.
 
     `about` and `population` are the report's words; `unit` is the UCUM unit of `mean` or of `low` and `high`; `group`
-    is the id of the cohort itself, given when the statement is mapped.
+    is the id of the cohort itself, given when the statement is mapped. `denominator_span` is where the denominator is
+    printed, if that is elsewhere ("14 patients ... Ten of them").
     """
 
     id: str
@@ -241,6 +246,7 @@ class GroupStatement(Stated, frozen=True, kw_only=True, omit_defaults=True, rena
     percent_high: Decimal | None = None
     numerator: Decimal | None = None
     denominator: Decimal | None = None
+    denominator_span: tuple[SourceSpan, ...] = ()
     count: Decimal | None = None
     mean: Decimal | None = None
     low: Decimal | None = None

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from fhir_service.fhir.errors import FhirError
 from fhir_service.mapping.errors import MappingError
 from fhir_service.storage.repository import Repository
+from fhir_service.workflows.publish_definitions import SOURCE as DEFINITIONS
 from fhir_service.workflows.remap_report import RemappedReport, Remapping, remap_report
 
 _log = logging.getLogger(__name__)
@@ -42,5 +43,6 @@ async def _sources(repository: Repository, named: Sequence[str]) -> AsyncIterato
     after = ""
     while not named and (page := await repository.loaded_sources(after)):
         for source_key in page:
-            yield source_key
+            if source_key != DEFINITIONS:
+                yield source_key
         after = page[-1]

@@ -11,11 +11,12 @@ import pytest_asyncio
 from api_client import JSON, Client, settings
 
 from fhir_service.api.app import create_app
-from fhir_service.storage.repository import Repository, open_repository
+from fhir_service.storage.repository import Key, Repository, open_repository
+from fhir_service.workflows.publish_definitions import publish_definitions
 
 
-def client_of(repository: Repository, **changes: Any) -> Client:
-    transport = httpx.ASGITransport(create_app(settings(**changes), repository), raise_app_exceptions=False)
+def client_of(repository: Repository, fixed: frozenset[Key] = frozenset(), **changes: Any) -> Client:
+    transport = httpx.ASGITransport(create_app(settings(**changes), repository, fixed), raise_app_exceptions=False)
     return Client(transport=transport, base_url="http://localhost", headers=JSON)
 
 
@@ -47,3 +48,15 @@ async def idle_client(idle_store: Repository) -> AsyncIterator[Client]:
     async with client_of(idle_store) as client:
         yield client
         assert (await client.get("/fhir/Patient?_summary=count")).json()["total"] == 0
+
+
+@pytest_asyncio.fixture(scope="session", params=("sqlite", "postgresql"))
+async def published_client(
+    request: pytest.FixtureRequest, lasting_database: Callable[[str], str]
+) -> AsyncIterator[Client]:
+    """A client of one store that holds the definitions of the service, as after its start. Cases may add to it, and
+    leave what is there."""
+    opened = await open_repository(lasting_database(request.param))
+    async with client_of(opened, await publish_definitions(opened, settings().base)) as client:
+        yield client
+    await opened.close()

@@ -19,7 +19,7 @@ from fhir_service.terminology.terminologies import terminologies
 
 ROOT = Path(__file__).parents[2]
 SAID = tomllib.loads((mappings_root() / "questionnaires" / "case-report.toml").read_text("utf-8"))
-NEVER_ASKED = {"span", "rule", "confidence", "note"}
+NEVER_ASKED = {"span", "denominatorSpan", "rule", "confidence", "note"}
 """What only a reader of a text can tell."""
 
 

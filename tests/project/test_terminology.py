@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import fhir_service
 from fhir_service.definitions.catalogue import DEFAULT_BASE, Kind, catalogue
 from fhir_service.definitions.terminology import r4_code_systems
+from fhir_service.mapping.map_report import map_library
+from fhir_service.mapping.syntax import Literal, Rule
+from fhir_service.search.units import UCUM
 from fhir_service.terminology.code_systems import code_system
+from fhir_service.terminology.terminologies import terminologies
 from fhir_service.validation.structure import findings
+from fhir_service.validation.ucum import is_unit
 
 SHARED = Path(__file__).parents[3] / "shared"
 VERIFIED = SHARED / "terminology" / "verified-codes.md"
@@ -20,6 +27,9 @@ GUIDE_CODES = SHARED / "contract" / "registry-submission.md"
 SERIOUSNESS = "http://terminology.hl7.org/CodeSystem/adverse-event-seriousness"
 SNOMED, LOINC = "http://snomed.info/sct", "http://loinc.org"
 ICD_10_CM, ICD_10_PCS = "http://hl7.org/fhir/sid/icd-10-cm", "http://www.cms.gov/Medicare/Coding/ICD10"
+NCI = "http://ncicb.nci.nih.gov/xml/owl/EVS/Thesaurus.owl"
+CLINICAL = (SNOMED, LOINC, ICD_10_CM, ICD_10_PCS)
+TOKEN = re.compile(r"[\w.-]+")
 KINDS = (
     *(Kind.CODE_SYSTEM, Kind.VALUE_SET, Kind.CONCEPT_MAP, Kind.LOGICAL_MODEL, Kind.QUESTIONNAIRE),
     *(Kind.PROFILE, Kind.SEARCH_PARAMETER),
@@ -29,8 +39,19 @@ OTHER_SPELLINGS = {SERIOUSNESS: ("serious", "non-serious")}
 """Codes that later releases of a system of R4 have."""
 GUIDES = ("http://hl7.org/fhir/uv/ae-research-backport-ig", "http://terminology.hl7.org")
 """Whose profiles and value sets are transcribed, each guide in a folder of its own; URLs and versions are theirs."""
-MAPS_OF_WORDS = {"condition-words", "vertebral-condition-words"}
+MAPS_OF_WORDS = {"condition-words", "vertebral-condition-words", "t-score-site-to-loinc"}
 """Their sources are words of reports, of no code system."""
+PUBLICATIONS = {
+    SNOMED: "SNOMED CT International, free set of the International Patient Summary.",
+    LOINC: "LOINC.",
+    ICD_10_CM: "ICD-10-CM 2026.",
+    ICD_10_PCS: "ICD-10-PCS 2025.",
+    NCI: "HL7 guide Adverse Event Clinical Research, R4 backport 1.0.1.",
+    SERIOUSNESS: "HL7 guide Adverse Event Clinical Research, R4 backport 1.0.1.",
+    f"{DEFAULT_BASE}/CodeSystem/condition": "the words name the concept.",
+}
+"""Where the codes of each target system were seen with their meaning."""
+CODE = Path(fhir_service.__file__).parent
 CODES_OF_THE_CONTRACT = {
     "procedure-kind": """vertebroplasty kyphoplasty vesselplasty cement-augmented-fixation laminectomy durotomy
         cement-removal decompression instrumentation fusion corpectomy debridement drainage haematoma-evacuation
@@ -155,14 +176,32 @@ def test_every_display_is_the_name_the_code_was_seen_with() -> None:
     assert wrong == []
 
 
-def test_every_row_names_its_evidence_or_why_it_is_unmatched() -> None:
-    for name, _, code, target in rows():
+def test_every_row_names_the_publication_its_code_was_seen_in_or_why_it_has_none() -> None:
+    for name, system, code, target in rows():
         assert target["equivalence"] in EQUIVALENCES, (name, code)
         if target["equivalence"] == "unmatched":
-            assert "code" not in target, (name, code)
-            assert target["comment"], (name, code)
+            assert target.keys() == {"equivalence", "comment"}, (name, code)
+            assert system is None, (name, code)
+            assert target["comment"].endswith("."), (name, code)
         else:
-            assert target["comment"].startswith("Evidence: "), (name, code)
+            assert target["comment"].startswith(f"Evidence: {PUBLICATIONS[str(system)]}"), (name, code)
+
+
+def test_what_says_more_or_less_than_our_code_says_how() -> None:
+    """Except where the display of the target tells it."""
+    untold = [
+        (name, code)
+        for name, system, code, target in rows()
+        if target["equivalence"] in ("narrower", "wider", "inexact", "relatedto")
+        and target["comment"] == f"Evidence: {PUBLICATIONS[str(system)]}"
+        and "display" not in target
+    ]
+    assert untold == []
+
+
+def test_no_code_of_ours_is_equivalent_to_two_codes_of_one_system() -> None:
+    listed = [(name, system, code) for name, system, code, target in rows() if target["equivalence"] == "equivalent"]
+    assert len(set(listed)) == len(listed)
 
 
 def test_every_code_of_a_mapped_system_has_its_rows_and_no_other_code_has() -> None:
@@ -180,7 +219,8 @@ def test_words_stand_for_one_code_of_ours_each() -> None:
     words = [word for word, _ in listed]
     assert len(set(words)) == len(words)
     assert words == [word.lower() for word in words]
-    assert {code for _, code in listed} <= codes(f"{DEFAULT_BASE}/CodeSystem/condition")
+    ours = [target["code"] for _, system, _, target in rows() if str(system).startswith(DEFAULT_BASE)]
+    assert set(ours) <= codes(f"{DEFAULT_BASE}/CodeSystem/condition")
 
 
 def test_vertebroplasty_and_kyphoplasty_have_no_snomed_code() -> None:
@@ -227,7 +267,7 @@ def test_every_artifact_is_valid_and_named_by_its_file(kind: Kind) -> None:
             assert artifact["experimental"], url
             assert "not HL7's file" in artifact["purpose"], url
         else:
-            assert artifact["version"] == "0.1.0"
+            assert re.fullmatch(r"\d+\.\d+\.\d+", artifact["version"])
 
 
 def test_every_url_of_ours_in_maps_and_models_stands_for_something() -> None:
@@ -241,11 +281,59 @@ def test_every_url_of_ours_in_maps_and_models_stands_for_something() -> None:
     assert named - known == {f"{DEFAULT_BASE}/StructureDefinition/CaseReport"}
 
 
-def test_maps_name_no_clinical_code_of_others() -> None:
+def test_clinical_codes_of_others_stand_in_concept_maps_alone() -> None:
+    """No map, no lexicon, no line of Python names one; of the first four systems the maps do not even name the URL."""
+    clinical = {target["code"] for _, system, _, target in rows() if system in (*CLINICAL, NCI)}
+    texts = {f"{name}.fml": text for name, text in catalogue().structure_maps.items()}
+    assert [name for name, text in texts.items() if any(system in text for system in CLINICAL)] == []
+    files = [*CODE.rglob("*.py"), *(catalogue().root / "lexicons").glob("*.toml")]
+    texts |= {str(file): file.read_text("utf-8") for file in files}
+    found = [(name, code) for name, text in texts.items() for code in clinical & set(TOKEN.findall(text))]
+    assert found == []
+    assert not any(re.search(r"'\d{6,18}'|'\d{3,5}-\d'", text) for text in catalogue().structure_maps.values())
+
+
+def literal_codes(rules: Iterable[Rule]) -> Iterator[tuple[str, str]]:
+    """System and code of everything that rules write as it stands, by `c` and `cc`."""
+    for rule in rules:
+        for target in rule.target:
+            values = [entry.value for entry in target.parameter if isinstance(entry, Literal)]
+            if target.transform in ("c", "cc") and len(values) == len(target.parameter) > 1:
+                yield str(values[0]), str(values[1])
+        yield from literal_codes(rule.rule)
+
+
+def test_codes_that_maps_write_as_they_stand_are_codes_of_their_systems() -> None:
+    trees = map_library(DEFAULT_BASE).maps.values()
+    written = {pair for tree in trees for group in tree.group for pair in literal_codes(group.rule)}
+    assert len(written) > 5
+    systems = terminologies().code_systems
+    known = {(url, code): systems.get(url) for url, code in written}
+    assert [pair for pair, system in known.items() if system is None or system.concept(pair[1]) is None] == []
+
+
+def units() -> Iterator[tuple[str, str]]:
+    """Every UCUM unit in the value sets, the lexicons and the maps, with where it stands."""
+    for value_set in catalogue().artifacts(Kind.VALUE_SET).values():
+        for include in value_set["compose"]["include"]:
+            if include.get("system") == UCUM:
+                yield from ((value_set["id"], entry["code"]) for entry in include["concept"])
+    for term in tomllib.loads(catalogue().lexicon("units.toml").read_text("utf-8"))["term"]:
+        if term.get("kind") not in ("count", "ordinal"):
+            yield "units.toml", term["code"]
+    for file in (catalogue().root / "lexicons").glob("*.toml"):
+        terms = tomllib.loads(file.read_text("utf-8")).get("term", [])
+        yield from ((file.name, term["unit"]) for term in terms if "unit" in term)
     for name, text in catalogue().structure_maps.items():
-        assert SNOMED not in text, name
-        assert LOINC not in text, name
-        assert not re.search(r"'\d{6,18}'|'\d{3,5}-\d'", text), name
+        yield from ((name, unit) for unit in re.findall(r"then Amount\([^;]*'([^']+)', \w+\)", text))
+
+
+def test_every_unit_is_a_unit_of_ucum() -> None:
+    listed = set(units())
+    assert {"age-unit", "time-unit", "units.toml", "measurements.toml", "case-report-group"} <= {at for at, _ in listed}
+    assert [(at, unit) for at, unit in listed if not is_unit(unit)] == []
+    assert not is_unit("cc")
+    assert not is_unit("points")
 
 
 def test_what_is_licensed_says_so() -> None:

@@ -14,6 +14,7 @@ from fhir_service.api.answer import Answer
 from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.operation_input import PRESENTATION, Input, checked_input
+from fhir_service.definitions.catalogue import DEFAULT_BASE
 from fhir_service.definitions.elements import resource_types
 from fhir_service.fhir.errors import InvalidParameter, MalformedContent
 from fhir_service.fhir.json_text import encode, parse
@@ -186,7 +187,7 @@ def _traced(entry: TraceEntry) -> tuple[Parameter, ...]:
 
 TRANSFORM = Interaction(
     code="transform",
-    definition="http://hl7.org/fhir/OperationDefinition/StructureMap-transform",
+    definition=f"{DEFAULT_BASE}/OperationDefinition/structure-map-transform",
     method="POST",
     path="StructureMap/$transform",
     handle=transform,

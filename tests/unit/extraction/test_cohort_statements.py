@@ -81,3 +81,17 @@ def test_the_span_slices_back_to_the_words() -> None:
     text = "DISCUSSION\n\nLeak-\nage was seen in 43 % of VP.\n"
     (fact,) = cohort_statements.read(Document.read(text))
     assert fact.span[0].words(text) == "Leak-\nage was seen in 43 % of VP"
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("Four of 251 patients had a leak.", []),
+        ("We treated 14 patients. Four of them had a leak and 10 patients had none.", ["14 patients"]),
+    ],
+)
+def test_a_whole_told_of_elsewhere_keeps_its_words(text: str, whole: list[str]) -> None:
+    stored = f"DISCUSSION\n\n{text}\n"
+    found = [fact for fact in cohort_statements.read(Document.read(stored)) if fact.denominator is not None]
+    assert found
+    assert {span.words(stored) for fact in found for span in fact.denominator_span} == set(whole)

@@ -50,3 +50,16 @@ def test_an_age_in_months_keeps_its_unit() -> None:
 )
 def test_other_numbers_of_years_and_weeks_are_no_age(text: str) -> None:
     assert all(person.age is None for person in find_people(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "printed"),
+    [
+        ("A 64-year-old woman was seen.", "year"),
+        ("A woman aged 64 was seen.", None),
+        ("A man of 29 years was seen.", "years"),
+    ],
+)
+def test_the_unit_of_an_age_is_kept_as_printed(text: str, printed: str | None) -> None:
+    (person,) = find_people(text)
+    assert person.unit_text == printed

@@ -135,3 +135,13 @@ def test_an_id_changes_with_the_source_and_not_with_what_else_is_told() -> None:
     more = case(condition=(ConditionFact(id="1/c", role="symptom", kind=Coded(text="pain")),))
     assert one(mapped(case()), "Procedure")["id"] == one(mapped(more), "Procedure")["id"]
     assert one(mapped(case()), "Procedure")["id"] != one(mapped(case(), Source(pmid="1")), "Procedure")["id"]
+
+
+def test_journal_and_year_of_the_publication_stand_with_the_document() -> None:
+    document = one(mapped(case(), Source(doi="10.1000/182", journal="Spine", year=2011)), "DocumentReference")
+    (publication,) = document["extension"]
+    assert publication["extension"] == [
+        {"url": "journal", "valueString": "Spine"},
+        {"url": "year", "valueDate": "2011"},
+    ]
+    assert "extension" not in one(mapped(case(), Source(doi="10.1000/182")), "DocumentReference")

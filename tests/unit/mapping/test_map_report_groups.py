@@ -9,6 +9,7 @@ import pytest
 from mapped_facts import LOCAL, case, code_of, mapped, one
 
 from fhir_service.reports.case_report import CaseReport, Coded, ConditionFact, Contradiction, GroupStatement
+from fhir_service.reports.span import SourceSpan
 
 
 def test_a_ratio_is_the_value_of_a_statement_and_its_percentage_a_component() -> None:
@@ -78,3 +79,27 @@ def test_a_contradiction_keeps_both_sides_and_names_whose_it_is() -> None:
     assert (issue["status"], issue["detail"]) == ("final", "relieved, and unchanged")
     assert issue["patient"] == {"reference": f"urn:uuid:{one(bundle, 'Patient')['id']}"}
     assert code_of(issue["code"], LOCAL + "issue-kind") == ["contradiction"]
+
+
+def test_words_that_became_no_resource_implicate_the_document() -> None:
+    statement = Contradiction(id="0/contradiction-1", detail="reference 8 in the table and 10 in the text")
+    bundle = mapped(CaseReport(case=case().case, contradiction=(statement,)))
+    document = one(bundle, "DocumentReference")["id"]
+    assert one(bundle, "DetectedIssue")["implicated"] == [{"reference": f"urn:uuid:{document}"}]
+
+
+def test_a_whole_that_is_told_of_elsewhere_has_its_own_words() -> None:
+    statement = GroupStatement(
+        id="0/statement-1",
+        about=Coded(text="recovered"),
+        numerator=Decimal(3),
+        denominator=Decimal(4),
+        denominator_span=(SourceSpan(5, 4),),
+    )
+    bundle = mapped(CaseReport(case=case().case, group_statement=(statement,)))
+    ratio = one(bundle, "Observation")["valueRatio"]
+    for told in (ratio["denominator"], one(bundle, "Group")["_quantity"]):
+        (extension,) = told["extension"]
+        assert extension["url"] == "http://hl7.org/fhir/StructureDefinition/derivation-reference"
+        assert [part["valueInteger"] for part in extension["extension"] if "valueInteger" in part] == [5, 4]
+    assert ratio["numerator"] == {"value": 3}

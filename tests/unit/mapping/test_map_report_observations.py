@@ -108,3 +108,24 @@ def test_a_partial_date_is_written_as_printed_and_no_time_is_said_to_be_unknown(
     for time in (None, RelativeTime(relation=Relation.AFTER), RelativeTime(date="2011", polarity=Polarity.UNKNOWN)):
         found = observation(value=Decimal(1), time=time)
         assert (found["_effectiveDateTime"], "effectiveDateTime" in found) == (ABSENT, False)
+
+
+@pytest.mark.parametrize(
+    ("site", "loinc"),
+    [("Lumbar spine", ["38267-1"]), ("femur neck", ["38263-0"]), ("total hip", ["38264-8"]), ("spine", []), (None, [])],
+)
+def test_a_t_score_has_the_loinc_code_of_where_it_was_measured(site: str | None, loinc: list[str]) -> None:
+    place = Coded(text=site) if site else None
+    code = observation(kind=Coded(code="t-score"), value=Decimal("-2.5"), unit="{Tscore}", site=place)["code"]
+    assert code_of(code, "http://loinc.org") == loinc
+    assert code_of(code, LOCAL + "measurement") == ["t-score"]
+
+
+def test_a_measurement_without_a_value_is_not_said_to_be_true_or_false() -> None:
+    bare = observation()
+    assert "valueBoolean" not in bare
+    assert bare["dataAbsentReason"]["coding"][0]["code"] == "unknown"
+    high = observation(interpretation=Coded(code="H"))
+    assert {"valueBoolean", "dataAbsentReason"}.isdisjoint(high)
+    denied = ObservationFact(id="1/observation-1", kind=Coded(code="esr"), polarity=Polarity.NEGATED)
+    assert made(mapped(case(observation=(denied,))), "Observation") == []

@@ -36,16 +36,13 @@ def test_death_is_said_of_the_patient_only_where_it_is_stated() -> None:
     assert "deceasedBoolean" not in one(mapped(case(deceased=denied)), "Patient")
 
 
-def test_age_is_in_years_or_months_as_stated() -> None:
-    for unit in ("a", "mo"):
-        age = one(mapped(case(age=Age(id="1/age", value=Decimal(7), unit=unit))), "Observation")
-        assert age["code"] == {"coding": [{"system": "http://loinc.org", "code": "30525-0"}]}
-        assert age["valueQuantity"] == {
-            "value": 7,
-            "unit": unit,
-            "system": "http://unitsofmeasure.org",
-            "code": unit,
-        }
+@pytest.mark.parametrize(("unit", "printed"), [("a", "year"), ("mo", "months"), ("a", None)])
+def test_age_is_in_years_or_months_as_stated_with_the_unit_as_printed(unit: str, printed: str | None) -> None:
+    fact = Age(id="1/age", value=Decimal(7), unit=unit, unit_text=printed)
+    age = one(mapped(case(age=fact)), "Observation")
+    assert age["code"] == {"coding": [{"system": "http://loinc.org", "code": "30525-0"}]}
+    wanted = {"value": 7, "unit": printed, "system": "http://unitsofmeasure.org", "code": unit}
+    assert age["valueQuantity"] == {name: value for name, value in wanted.items() if value is not None}
 
 
 @pytest.mark.parametrize(
@@ -84,6 +81,27 @@ def test_words_alone_have_a_code_where_the_whole_of_them_names_a_concept(
     code = one(mapped(case(condition=(fact,))), "Condition")["code"]
     assert code["text"] == words
     assert ([entry["code"] for entry in code["coding"]] if "coding" in code else None) == snomed
+
+
+def test_icd_10_cm_stands_beside_snomed_where_it_says_the_same_and_no_less() -> None:
+    def codes(code: str) -> list[str]:
+        fact = ConditionFact(id="1/c", role="complication", kind=Coded(code=code))
+        return [entry["code"] for entry in one(mapped(case(condition=(fact,))), "Condition")["code"]["coding"]]
+
+    assert codes("lumbar-radiculopathy") == ["128196005", "M54.16"]
+    assert codes("incomplete-paraplegia") == ["G82.22"]
+    assert codes("osteoporotic-compression-fracture") == ["42942008", "443165006"]
+
+
+def test_when_a_condition_began_is_said_or_said_to_be_unknown_unless_it_is_ruled_out() -> None:
+    def onset(**facts: object) -> object:
+        fact = ConditionFact(id="1/c", role="symptom", kind=Coded(text="pain"), **facts)  # type: ignore[arg-type]  # any
+        return one(mapped(case(condition=(fact,))), "Condition").get("_onsetDateTime")
+
+    assert onset() == ABSENT
+    assert onset(polarity=Polarity.HYPOTHETICAL) == ABSENT
+    assert onset(polarity=Polarity.NEGATED) is None
+    assert onset(time=RelativeTime(date="2019-05")) is None
 
 
 def test_an_unknown_condition_is_a_finding_without_value() -> None:
