@@ -191,6 +191,41 @@ def remap(
 
 
 @app.command()
+def table(
+    out: Annotated[Path, typer.Argument(help="The file to write: .csv or .parquet.", metavar="OUT")],
+    bundle: Annotated[
+        list[Path] | None,
+        typer.Option(help="Of a Bundle in a JSON file, not of the store; repeatable.", metavar="FILE"),
+    ] = None,
+) -> None:
+    """Write the registry as a table, one row for each adverse event, for a spreadsheet, R or pandas.
+
+    The columns are explained in mappings/views/registry-table.toml. Each row has the ids of its resources, and where in
+    which report the words of the event stand.
+    """
+    from fhir_service.definitions.catalogue import catalogue
+    from fhir_service.formats.joined_table import FORMATS
+    from fhir_service.workflows.bundle_files import UnreadableBundleError, bundled_resources
+    from fhir_service.workflows.registry_table import stored_resources, write_registry_table
+
+    settings = _settings()
+    artifacts = catalogue(settings.base)
+    if out.suffix.lower() not in FORMATS:
+        _stop(f"{out}: the name of a table ends in {' or '.join(FORMATS)}")
+    try:
+        if bundle:
+            rows = asyncio.run(write_registry_table(out, bundled_resources(bundle), artifacts, errors.print))
+        else:
+            rows = _with_repository(
+                settings,
+                lambda store: write_registry_table(out, stored_resources(store, artifacts), artifacts, errors.print),
+            )
+    except (UnreadableBundleError, OSError) as error:
+        _stop(str(error))
+    errors.print(f"{rows} {'row' if rows == 1 else 'rows'} written to {out}.")
+
+
+@app.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; loopback only, for now.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.", min=0, max=65535)] = None,
@@ -232,15 +267,25 @@ def serve(
 @app.command()
 def validate(
     files: Annotated[list[Path], typer.Argument(help="JSON files, one FHIR resource each.", metavar="FILE...")],
+    profile: Annotated[str, typer.Option(help="Canonical URL of the profile that each has to conform to.")] = "",
+    definitions: Annotated[
+        list[Path] | None,
+        typer.Option(help="File with a StructureDefinition, ValueSet or CodeSystem, or a Bundle of such; repeatable."),
+    ] = None,
 ) -> None:
     """Print one OperationOutcome a line for each file; exit 1 if any has an error."""
     from fhir_service.fhir.outcomes import outcome_bytes
-    from fhir_service.workflows.validate_file import validate_file
+    from fhir_service.workflows.check_conformance import Conformance
+    from fhir_service.workflows.validate_file import read_definitions, validate_file
 
     settings = _settings()
+    try:
+        conformance = Conformance(settings.base, read_definitions(definitions or ()))
+    except (FhirError, OSError) as error:
+        _stop(str(error))
     any_error = False
     for file in files:
-        issues = validate_file(file, max_bytes=settings.max_body_bytes)
+        issues = validate_file(file, conformance, max_bytes=settings.max_body_bytes, profile=profile)
         any_error = any_error or any(issue.severity in ("error", "fatal") for issue in issues)
         sys.stdout.buffer.write(outcome_bytes(issues) + b"\n")
     raise typer.Exit(1 if any_error else 0)

@@ -17,7 +17,7 @@ from fhir_service.fhir.fhirpath_closures import Closure, Unsupported, build
 from fhir_service.fhir.fhirpath_fallback import ForeignFault, left_to_fhirpathpy
 from fhir_service.fhir.fhirpath_lexer import SyntaxFault
 from fhir_service.fhir.fhirpath_operators import truth
-from fhir_service.fhir.fhirpath_predicates import predicate
+from fhir_service.fhir.fhirpath_predicates import Predicate, predicate
 from fhir_service.fhir.nodes import ContentFault
 
 _LONG = 200
@@ -35,11 +35,13 @@ def _shown(text: str) -> str:
 class Expression:
     """A compiled expression. `variables` are names with their index in the environment of a call."""
 
-    __slots__ = ("_closure", "node", "text")
+    __slots__ = ("_closure", "_holds", "_variables", "node", "text")
 
     def __init__(self, text: str, node: tree.Node, variables: Mapping[str, int]) -> None:
         self.text = text
         self.node = node
+        self._variables = variables
+        self._holds: Predicate | None = None
         try:
             self._closure = build(node, variables)
         except Unsupported:
@@ -69,9 +71,19 @@ class Expression:
     def holds(self, this: Any, environment: Sequence[Any] = ()) -> bool:
         """Whether it is true; an empty result is not. Raises FhirPathError."""
         try:
-            return truth(self._closure([this], environment)) is True
+            holds = self._holds or self._predicate()
+            return holds(this, environment) is True
         except (ContentFault, RecursionError) as fault:
             raise self._fault(fault) from fault
+
+    def _predicate(self) -> Predicate:
+        """Made when it is first asked for: most expressions are only asked for their items."""
+        closure = self._closure
+        try:
+            self._holds = predicate(self.node, self._variables, build)
+        except Unsupported:
+            self._holds = lambda this, environment: truth(closure([this], environment))
+        return self._holds
 
     def single(self, this: Any, environment: Sequence[Any] = ()) -> Any:
         """The one item it gives, None for none. Raises FhirPathError for several."""

@@ -22,6 +22,7 @@ MOST_ITEMS = 1_000_000
 REGEX_SECONDS = 5.0
 """One match may take so long, also where nobody set a deadline."""
 _BETWEEN_LOOKS_AT_THE_CLOCK = 5000
+_GROUP = regex.compile(r"\$([0-9]+)")
 
 
 class TooCostly(ContentFault):
@@ -100,10 +101,12 @@ def search(pattern: str, text: str) -> bool:
 
 
 def substitute(pattern: str, replacement: str, text: str) -> str:
-    """Every match of a regular expression replaced. Raises TooCostly and regex.error."""
+    """Every match of a regular expression replaced; `$1` is its first group. Raises TooCostly and regex.error."""
     room_for(len(replacement) * (len(text) + 1) if len(replacement) > 1 else len(text))
+    groups = _GROUP.sub(r"\\\1", replacement.replace("\\", "\\\\"))
+    room_for(len(text) * (len(text) + 1) if groups != replacement else 0)
     try:
-        return regex.sub(pattern, replacement, text, timeout=_regex_seconds(), concurrent=True)
+        return regex.sub(pattern, groups, text, 0, regex.DOTALL, timeout=_regex_seconds(), concurrent=True)
     except TimeoutError:
         raise TooCostly("a regular expression took too long") from None
 

@@ -14,7 +14,6 @@ from functools import lru_cache
 from typing import Any
 
 import fhirpathpy
-import regex
 from fhirpathpy.engine.nodes import FP_Type
 from fhirpathpy.models import models
 
@@ -79,10 +78,10 @@ def _compiled(text: str) -> Any:
 @contextmanager
 def _watched() -> Iterator[None]:
     seconds = seconds_left(SECONDS)
-    if seconds is None:
+    if seconds is None or sys.getprofile() is not None:  # somebody who profiles has the place
         yield
         return
-    before, deadline, calls = sys.getprofile(), time.monotonic() + seconds, 0
+    deadline, calls = time.monotonic() + seconds, 0
 
     def look(_frame: object, event: str, result: object) -> None:
         nonlocal calls
@@ -96,7 +95,7 @@ def _watched() -> Iterator[None]:
     try:
         yield
     finally:
-        sys.setprofile(before)
+        sys.setprofile(None)
 
 
 def _measure(result: object) -> None:
@@ -115,8 +114,7 @@ def _matches(items: list[Any], pattern: str) -> Any:
 def _replace_matches(items: list[Any], pattern: Any, replacement: Any) -> Any:
     if not items or isinstance(pattern, list) or isinstance(replacement, list):
         return []
-    groups = regex.sub(r"\$(\d+)", r"\\\1", replacement.replace("\\", "\\\\"))
-    return substitute(pattern, groups, _one_text(items))
+    return substitute(pattern, replacement, _one_text(items))
 
 
 def _one_text(items: list[Any]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 import regex
 
-from fhir_service.fhir.fhirpath_budget import room_for, search, spend
+from fhir_service.fhir.fhirpath_budget import room_for, search, spend, substitute
 from fhir_service.fhir.nodes import ContentFault, PrimitiveNode
 
 Items = list[Any]
@@ -220,12 +220,20 @@ def _matches(value: str, pattern: str) -> bool:
         raise EvaluationFault(f"'{pattern}' is no regular expression: {error}") from error
 
 
+def _replaced_matches(value: str, pattern: str, replacement: str) -> str:
+    try:
+        return substitute(pattern, replacement, value)
+    except (regex.error, IndexError) as error:
+        raise EvaluationFault(f"'{pattern}' is no regular expression: {error}") from error
+
+
 TEXT: dict[tuple[str, int], Callable[..., Any]] = {
     ("startsWith", 1): lambda value, other: value.startswith(other),
     ("endsWith", 1): lambda value, other: value.endswith(other),
     ("contains", 1): lambda value, other: other in value,
     ("matches", 1): _matches,
     ("replace", 2): _replaced,
+    ("replaceMatches", 2): _replaced_matches,
     ("lower", 0): str.lower,
     ("upper", 0): str.upper,
     ("length", 0): len,

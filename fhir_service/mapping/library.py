@@ -161,7 +161,7 @@ class MapLibrary:
                 target.placed = True
                 content: Any = dict(source)
                 code(run, [content if entry.mode == "source" else target for entry in group.input])
-                return Transformed(finish(target), tuple(run.log), Trace(run.trace or (), content, target))
+                return Transformed(finish(target), tuple(run.log), Trace(place, run.trace, content, target))
         except RecursionError as error:
             raise place.error("the content is nested too deeply", MappingLimit) from error
 

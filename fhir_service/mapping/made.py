@@ -53,10 +53,12 @@ def of_texts(around: Surroundings, given: list[Made], make: Callable[..., Any], 
     values = [entry.value for entry in given]
 
     def make_value(run: Run, frame: Frame) -> Any:
-        found = [value(run, frame) for value in values]
-        if None in found:
-            return None
-        texts = [text_of(item) for item in found]
+        texts = []
+        for value in values:
+            found = value(run, frame)
+            if found is None:
+                return None
+            texts.append(found if type(found) is str else text_of(found))
         return make(*texts)
 
     return Made(make_value, around.shape(type_name))

@@ -2,23 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import Any
 
 from fhir_service import __version__
 from fhir_service.definitions.catalogue import catalogue
 from fhir_service.fhir.json_text import encode
-from fhir_service.mapping.attribution import made_by, structure_map
+from fhir_service.mapping.attribution import Artifact, made_by, structure_map
+from fhir_service.mapping.explain import Explanations, explain
 from fhir_service.mapping.identity import without_references
-from fhir_service.mapping.library import MapLibrary, load_library
+from fhir_service.mapping.library import MapLibrary, Transformed, load_library
 from fhir_service.mapping.map_input import map_input
 from fhir_service.mapping.provenance import entries, provenance
+from fhir_service.mapping.trace import TraceEntry
 from fhir_service.reports.case_report import CaseReport
 from fhir_service.reports.report import Report
 
 MAP = "/StructureMap/case-report"
+PROVENANCE = "provenance"
+"""Stands for the rule of what `provenance.py` makes."""
 _URN = "urn:uuid:"
+
+
+@dataclass(frozen=True)
+class MappedCaseReport:
+    """The Bundle of a report, the logical-model JSON that the maps read, and how the one came of the other."""
+
+    bundle: dict[str, Any]
+    source: dict[str, Any]
+    done: Transformed
+    map: Artifact
+
+    @cached_property
+    def trace(self) -> tuple[TraceEntry, ...]:
+        """What the rules wrote; each Provenance, which is made after them, has an entry of its own."""
+        told = Explanations(self.done.trace, self.source)
+        made = len(self.bundle["entry"]) // 2
+        return (*self.done.trace, *(self._of_provenance(told, place, made + place) for place in range(made)))
+
+    def _of_provenance(self, told: Explanations, of: int, place: int) -> TraceEntry:
+        resource = told.of(f"Bundle.entry[{of}].resource")
+        source = "" if resource is None else resource.source
+        target = f"Bundle.entry[{place}]"
+        return TraceEntry(
+            self.map.canonical.partition("|")[0], "Provenance", PROVENANCE, 0, source, target, PROVENANCE, True
+        )
 
 
 def map_case_report(
@@ -36,37 +65,51 @@ def map_case_report(
     unless given, `extractor` the version of the software that read the report. A report that tells of no patient or no
     augmentation gives DocumentReference, Device and Provenance. Raises MappingError.
     """
+    mapped = map_case_report_traced(case_report, report, recorded=recorded, base=base, maps=maps, extractor=extractor)
+    return mapped.bundle
+
+
+def map_case_report_traced(
+    case_report: CaseReport,
+    report: Report,
+    *,
+    recorded: str,
+    base: str,
+    maps: MapLibrary | None = None,
+    extractor: str = __version__,
+) -> MappedCaseReport:
+    """The same, with the trace. Raises MappingError."""
     maps, map_url = maps or map_library(base), base + MAP
     facts = map_input(case_report, report, extractor=extractor)
     done = maps.transform_traced(map_url, facts)
     # A fact may point at one that makes no resource (an operation only thought of): nothing then points at nothing.
-    if missing := set(_references(done.resource)) - {entry["resource"]["id"] for entry in done.resource["entry"]}:
-        done = maps.transform_traced(map_url, without_references(facts, missing))
+    if missing := _references(done.resource) - {entry["resource"]["id"] for entry in done.resource["entry"]}:
+        facts = without_references(facts, missing)
+        done = maps.transform_traced(map_url, facts)
     bundle, makers = done.resource, made_by(maps, done.notes)
     made = [entry["resource"] for entry in bundle["entry"]]
+    run = structure_map(maps, map_url)
     bundle["entry"] += entries(
         provenance(
             resource,
             source_key=report.source_key,
             document=facts["source"]["id"],
             agent=facts["extractor"]["id"],
-            structure_map=structure_map(maps, map_url),
+            structure_map=run,
             made_by=makers.get(place, ()),
             recorded=recorded,
         )
         for place, resource in enumerate(made)
     )
-    return bundle
+    return MappedCaseReport(bundle, facts, done, run)
 
 
 def fact_path(case_report: CaseReport, report: Report, path: str, *, base: str) -> str:
     """Which fact an element of the mapped Bundle, or the nearest element around it, comes from: both as a trace writes
     them (`Bundle.entry[3].resource.gender`, `CaseReport.case[0].sex.code`)."""
-    trace = map_library(base).transform_traced(base + MAP, map_input(case_report, report)).trace
-    found = {entry.target: entry.source for entry in trace}
-    parts = path.split(".")
-    around = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
-    return "CaseReport." + next((found[element] for element in around if element in found), "")
+    done = map_library(base).transform_traced(base + MAP, facts := map_input(case_report, report))
+    found = explain(done.trace, facts, path)
+    return "CaseReport." + (found.source if found is not None else "")
 
 
 def encode_bundle(bundle: dict[str, Any]) -> bytes:
@@ -80,14 +123,17 @@ def map_library(base: str) -> MapLibrary:
     return load_library(catalogue(base))
 
 
-def _references(node: Any) -> Iterator[str]:
+def _references(bundle: dict[str, Any]) -> set[str]:
     """The ids that references inside the Bundle name."""
-    if isinstance(node, list):
-        for item in node:
-            yield from _references(item)
-    elif isinstance(node, dict):
-        for name, value in node.items():
-            if name == "reference" and isinstance(value, str) and value.startswith(_URN):
-                yield value.removeprefix(_URN)
-            else:
-                yield from _references(value)
+    found: set[str] = set()
+    waiting: list[Any] = [bundle]
+    while waiting:
+        node = waiting.pop()
+        if type(node) is list:
+            waiting += node
+        elif type(node) is dict:
+            waiting += node.values()
+            target = node.get("reference")
+            if type(target) is str and target.startswith(_URN):
+                found.add(target.removeprefix(_URN))
+    return found

@@ -54,22 +54,27 @@ def _setting(slot: Slot, key: str, fit: Fit | None, *, opened: bool, constant: b
 
     def put(run: Run, node: Node, value: Any) -> Any:
         fitted = value if fit is None else fit(value)
-        if others and not others.isdisjoint(node):
-            if run.once:
-                raise Fault(f"{slot.name} of this {node.shape.name} already has a value of another type")
-            for other in others:
-                node.pop(other, None)
         known = node.get(key)
         run.make_room(fitted)
         if known is not None:
             fitted = _again(run, node, key, known, fitted, opened=opened)
         else:
+            if others and node and not others.isdisjoint(node):
+                _leave_one(run, slot, node, others)
             fitted = node[key] = _one_place(fitted)
         if run.trace is not None:
             run.trace.append((run.at, node, key, None, fitted, constant))
         return fitted
 
     return put
+
+
+def _leave_one(run: Run, slot: Slot, node: Node, others: frozenset[str]) -> None:
+    """Another type of a choice takes the place of the one that is there."""
+    if run.once:
+        raise Fault(f"{slot.name} of this {node.shape.name} already has a value of another type")
+    for other in others:
+        node.pop(other, None)
 
 
 def _one_place(value: Any) -> Any:

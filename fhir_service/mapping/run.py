@@ -135,7 +135,7 @@ class Run:
 
     def make_room(self, value: Any) -> None:
         """A value is written. Raises Exhausted where the output grows too large."""
-        self.room -= 1 if not value or isinstance(value, bool) else _size(value, self.room)
+        self.room -= 1 if not value or value is True else _size(value, self.room)
         if self.room < 0:
             raise Exhausted(f"the run was cut after {self.limits.values} values")
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fhir_service.fhir.nodes import Node, PrimitiveNode
+from fhir_service.fhir.nodes import Node, PrimitiveNode, plain
 from fhir_service.mapping.output import Paths, finish
 from fhir_service.mapping.putting import PinnedList
 from fhir_service.mapping.run import Origin, Place, Written
@@ -19,7 +19,8 @@ from fhir_service.mapping.run import Origin, Place, Written
 class TraceEntry:
     """One value written. Paths are FHIRPath from the root (`case[0].sex.code`, `Bundle.entry[3].resource.gender`).
 
-    `line` counts from 1 (0: none); `constant`: the map itself says the value.
+    `line` counts from 1 (0: none). `value` is what was written where it is a primitive, of a resource its type, else
+    None; `constant` says that the map itself gives it.
     """
 
     map_url: str
@@ -28,22 +29,28 @@ class TraceEntry:
     line: int
     source: str
     target: str
+    value: Any = None
     constant: bool = False
 
 
 class Trace:
     """What a run wrote, from `source`, into the tree of nodes below `target`."""
 
-    def __init__(self, written: Sequence[Written], source: Any, target: Node) -> None:
-        self._written, self._source, self._target = written, source, target
+    def __init__(self, place: Place, written: Sequence[Written] | None, source: Any, target: Node) -> None:
+        self._place, self._written, self._source, self._target = place, written or (), source, target
+        self._wanted = written is not None
 
     def entries(self) -> tuple[TraceEntry, ...]:
-        """One for each value that is in the output, in the order of writing."""
+        """One for each value that is in the output, in the order of writing; the first for the output as a whole."""
+        if not self._wanted:
+            return ()
         targets: Paths = {}
         finish(self._target, targets)
         sources: dict[int, str] = {}
         _walk(self._source, "", sources)
-        return tuple(_entries(_lasting(self._written), sources, targets))
+        name, at = self._target.shape.name, self._place
+        whole = TraceEntry(at.map_url, at.group, at.rule, at.position.line, "", name, *_shown(self._target))
+        return (whole, *_entries(_lasting(self._written), sources, targets))
 
     def places_by_item(self, key: str, part: str) -> list[Collection[Place]]:
         """For each item of a list at the top of the output: the places of the rules that wrote below a part of it."""
@@ -93,7 +100,16 @@ def _entries(written: Sequence[Written], sources: dict[int, str], targets: Paths
         if target is not None and origin is not None:
             place = origin[0]
             at = _source_path(origin, sources, targets)
-            yield TraceEntry(place.map_url, place.group, place.rule, place.position.line, at, target, item[5])
+            value, constant = _shown(item[4])
+            line = place.position.line
+            yield TraceEntry(place.map_url, place.group, place.rule, line, at, target, value, constant or item[5])
+
+
+def _shown(value: Any) -> tuple[Any, bool]:
+    """A primitive, or the type of a resource, which is a constant of the map."""
+    if isinstance(value, Node) and not isinstance(value, PrimitiveNode):
+        return (value.shape.name, True) if value.shape.kind == "resource" else (None, False)
+    return plain(value), False
 
 
 def _walk(value: Any, path: str, found: dict[int, str]) -> None:

@@ -16,6 +16,8 @@ from fhir_service.validation.profiles import wording
 from fhir_service.validation.profiles.bindings import BoundCodes
 from fhir_service.validation.profiles.findings import extension_findings, profile_findings, stated_profile_findings
 from fhir_service.validation.profiles.registry import ProfileRegistry
+from fhir_service.validation.resource_findings import resource_findings
+from fhir_service.validation.structure import is_valid
 
 _BASE = "http://hl7.org/fhir/StructureDefinition/"
 
@@ -72,6 +74,15 @@ def _type_named(profile: str) -> str:
 
 def _of_type(resource_type: str, sent: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return {url: entry for url, entry in sent.items() if entry.get("resourceType") == resource_type}
+
+
+def all_issues(resource: Any, conformance: Conformance, profile: str = "") -> list[Issue]:
+    """Everything that is wrong with a resource; where its structure is right, also by the profile asked for, by those
+    it names and by the definitions of its extensions."""
+    found = resource_findings(resource)
+    if not is_valid(resource):
+        return found + conformance.not_begun(profile)
+    return found + conformance.issues(resource, profile)
 
 
 @cache

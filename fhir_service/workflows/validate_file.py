@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-from fhir_service.fhir.errors import Issue
-from fhir_service.validation.resource_findings import resource_findings
+from fhir_service.fhir.errors import Issue, MalformedContent
+from fhir_service.formats.xml_reader import json_from_xml
+from fhir_service.validation.json_text import read_json
+from fhir_service.workflows.check_conformance import Conformance, all_issues
 
 
-def validate_file(path: Path, *, max_bytes: int) -> tuple[Issue, ...]:
-    """Every finding in the resource that `path` holds as JSON; valid is what has no error.
+def validate_file(path: Path, conformance: Conformance, *, max_bytes: int, profile: str = "") -> tuple[Issue, ...]:
+    """Every finding in the resource that `path` holds as JSON; valid is what has no error. `profile` is the canonical
+    URL of the one it has to conform to.
 
     A file that cannot be opened or is too large is a finding too, so that a run over many files goes on.
     """
@@ -20,4 +25,32 @@ def validate_file(path: Path, *, max_bytes: int) -> tuple[Issue, ...]:
         return (Issue("fatal", "not-found", f"{path} cannot be opened ({error.strerror})"),)
     if len(raw) > max_bytes:
         return (Issue("fatal", "too-long", f"{path} is larger than {max_bytes:,} bytes"),)
-    return tuple(resource_findings(raw))
+    try:
+        resource = read_json(raw)
+    except MalformedContent as error:
+        return error.issues
+    return tuple(all_issues(resource, conformance, profile))
+
+
+def read_definitions(paths: Iterable[Path]) -> dict[str, dict[str, Any]]:
+    """The StructureDefinitions, ValueSets and CodeSystems of files, JSON or XML, also those within a Bundle, by URL.
+
+    Raises MalformedContent with the file, OSError.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for path in paths:
+        raw = path.read_bytes()
+        try:
+            resource = read_json(json_from_xml(raw) if path.suffix == ".xml" else raw)
+        except MalformedContent as error:
+            raise MalformedContent(f"{path}: {error}") from error
+        for entry in _with_entries(resource):
+            if isinstance(entry, dict) and isinstance(entry.get("url"), str):
+                found[entry["url"]] = entry
+    return found
+
+
+def _with_entries(resource: Any) -> list[Any]:
+    entries = resource.get("entry") if isinstance(resource, dict) else None
+    inner = [entry.get("resource") for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    return [resource, *inner]

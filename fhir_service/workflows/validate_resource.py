@@ -7,10 +7,8 @@ from fhir_service.fhir.errors import Gone, InvalidParameter, Issue, MalformedCon
 from fhir_service.fhir.parameters import Parameters
 from fhir_service.storage.repository import Repository
 from fhir_service.validation.json_text import read_json
-from fhir_service.validation.resource_findings import resource_findings
-from fhir_service.validation.structure import is_valid
 from fhir_service.workflows.accept_resource import identity_issues, in_thread_if_large
-from fhir_service.workflows.check_conformance import Conformance
+from fhir_service.workflows.check_conformance import Conformance, all_issues
 
 _MODES = ("create", "update", "delete", "profile")
 _OF_AN_INSTANCE = frozenset({"update", "delete"})
@@ -59,10 +57,7 @@ def content_issues(
         resource = read_json(text)
     except MalformedContent as error:
         return list(error.issues)
-    issues = identity_issues(resource, resource_type, resource_id) + resource_findings(resource)
-    if not is_valid(resource):
-        return issues + conformance.not_begun(profile)
-    return issues + conformance.issues(resource, profile)
+    return identity_issues(resource, resource_type, resource_id) + all_issues(resource, conformance, profile)
 
 
 def _refuse(inputs: Parameters, mode: str, resource_id: str) -> None:

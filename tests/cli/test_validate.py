@@ -28,3 +28,20 @@ def test_one_line_a_file_and_exit_1_if_any_has_an_error(run, tmp_path) -> None:
     assert {"Patient.gender", "Patient.name"} <= wrong
     assert all(outcome["issue"][0]["severity"] in ("error", "fatal") for outcome in outcomes[1:])
     assert b"Traceback" not in done.stderr
+
+
+def test_a_profile_that_is_sent_along_is_asked_about(run, tmp_path) -> None:
+    profile = {
+        "resourceType": "StructureDefinition",
+        "url": "urn:named",
+        "type": "Patient",
+        "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Patient",
+        "differential": {"element": [{"path": "Patient.name", "min": 1}]},
+    }
+    (tmp_path / "patient.json").write_text('{"resourceType": "Patient"}')
+    (tmp_path / "named.json").write_text(json.dumps(profile))
+    done = run("validate", "patient.json", "--profile", "urn:named", "--definitions", "named.json")
+    assert done.returncode == 1
+    assert b"Patient.name" in done.stdout
+    assert run("validate", "patient.json", "--profile", "urn:named").returncode == 1, "a profile that is not known"
+    assert run("validate", "patient.json", "--definitions", "named.json").returncode == 0

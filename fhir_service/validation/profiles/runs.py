@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fhir_service.validation.profiles.registry import ProfileRegistry
 
 MOST_FINDINGS = 500
-MOST_STEPS = 1_000_000
+MOST_STEPS = 500_000
 """Elements, slices and discriminators looked at."""
 
 

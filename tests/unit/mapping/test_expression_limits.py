@@ -80,7 +80,7 @@ def test_a_source_of_ten_thousand_levels_is_answered() -> None:
     more = "group down(source s, target t : Patient) { s.n as n then down(n, t); }"
     maps = library(map_text("src.n as n -> tgt.gender = 'male';", more=more))
     assert maps.transform(URL, deep)["gender"] == "male"
-    assert maps.transform_traced(URL, deep).trace[0].source == "n"
+    assert maps.transform_traced(URL, deep).trace[-1].source == "n"
     assert "60 deep" in cut("src.n as n then down(n, tgt);", deep, Limits(), more).problem
     extension: dict = {"url": "u", "valueString": "x"}
     for _ in range(10_000):

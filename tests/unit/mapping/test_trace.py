@@ -25,6 +25,7 @@ def test_every_value_of_the_output_is_traced_to_its_rule_and_its_source() -> Non
     }
     found = {entry.target: (entry.rule, entry.line, entry.source) for entry in done.trace}
     assert found == {
+        "Patient": ("", 3, ""),
         "Patient.name[0]": ("case-1", 4, "case[0]"),
         "Patient.name[0].given[0]": ("given", 5, "case[0].word[0]"),
         "Patient.name[0].given[1]": ("given", 5, "case[0].word[2]"),
