@@ -87,8 +87,6 @@ class FactBuilder:
         self.procedures = procedures
         self.index = index
         self.treated = treated
-        self.sole = False
-        """Whether the patient has one harm only."""
 
     def fact(self, number: int, group: Sequence[Harm]) -> ComplicationFact:
         first = group[0]
@@ -108,7 +106,6 @@ class FactBuilder:
             if side
             else None,
             onset=onset,
-            seriousness=self._seriousness(group),
             cause=self._cause(group),
             suspect=self._suspects(group, onset),
             cement_suspect=Truth(value=True, span=(sentence.span(first.start, first.end),)) if by_cement else None,
@@ -129,18 +126,6 @@ class FactBuilder:
         )
         revisions = [fact for fact in self.procedures if fact.role == "revision" and fact.polarity is Polarity.AFFIRMED]
         return (revisions[-1].id,) if new and revisions else index
-
-    def _seriousness(self, group: Sequence[Harm]) -> Coded | None:
-        """Serious as far as the report states it: a death, or an operation where there is one harm it can be for."""
-        if group[0].code == "death":
-            harm = group[0]
-            span = harm.sentence.span(harm.start, harm.end)
-            return Coded(code="Serious", text=harm.words, span=(span,), rule="complication_facts.serious-death")
-        operation = next((fact for fact in self.procedures if fact.role == "revision" and not fact.refusal), None)
-        if operation is None or not self.sole:
-            return None
-        rule = "complication_facts.serious-operation"
-        return Coded(code="Serious", text=operation.kind.text, span=operation.kind.span, rule=rule)
 
     def _levels(self, group: Sequence[Harm]) -> tuple[Level, ...]:
         located = next((harm for harm in group if harm.levels), None)

@@ -44,7 +44,6 @@ def read(
     harms = _settled([*_told(course, treated), *_shared(course, everyone)])
     builder = FactBuilder(course, procedures, index, treated)
     groups = _grouped(harms)
-    builder.sole = len(groups) == 1
     return tuple(builder.fact(number, group) for number, group in enumerate(groups, 1))
 
 

@@ -23,6 +23,7 @@ from fhir_service.extraction.document import Document, Sentence
 from fhir_service.extraction.links import linked
 from fhir_service.extraction.patient_tables import Column
 from fhir_service.extraction.patient_text import PatientText
+from fhir_service.extraction.seriousness import with_seriousness
 from fhir_service.reports.case_report import Case, Coded, ComplicationFact, ObservationFact, ProcedureFact, Truth
 
 read_row = table_cases.row_procedures
@@ -95,7 +96,7 @@ def _case(document: Document, patient: PatientText, core: _Core, sentences: tupl
             *measurements.read(document, sentences, number, facts),
             *findings.read(document, sentences, number, facts),
         ),
-        complication=core.harms,
+        complication=with_seriousness(core.harms, facts),
         remark=tuple(remarks.read(sentences, number, facts)),
     )
     return linked(case)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from fhir_service.fhir.errors import Issue
+from fhir_service.validation.walk import MOST_FINDINGS
 
 Item = Mapping[str, Any]
 Codes = Callable[[str], frozenset[tuple[str, str]] | None]
@@ -34,6 +36,7 @@ VALUES: Mapping[str, frozenset[str]] = {
 }
 """How the answer to an item of each type is spelled."""
 _MOST_CODES = 30
+_MIN_VALUE = "http://hl7.org/fhir/StructureDefinition/minValue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +56,13 @@ class _Place:
 
 
 def answer_issues(response: Item, questionnaire: Item, codes: Codes) -> list[Issue]:
-    """Everything that is wrong with the answers, in the order of the form; `response` is right in its structure.
+    """What is wrong with the answers, in the order of the form; `response` is right in its structure.
 
-    Each issue is an error that names the linkId, with a FHIRPath expression into the response.
+    Each issue is an error that names the linkId, with a FHIRPath expression into the response. At most
+    walk.MOST_FINDINGS are listed.
     """
     place = _Place("QuestionnaireResponse", response.get("item", ()))
-    return list(_Form(codes).checked(questionnaire.get("item", ()), place))
+    return list(islice(_Form(codes).checked(questionnaire.get("item", ()), place), MOST_FINDINGS))
 
 
 class _Form:
@@ -120,6 +124,8 @@ class _Form:
             yield _issue("value", text, path, "type")
         elif given == "valueCoding":
             yield from self._coding(question, answer[given], f"{path}.value")
+        elif (least := _least(question)) is not None and answer[given] < least:
+            yield _issue("value", f"'{name}' is {answer[given]}; it is {least} or more", f"{path}.value", "least")
 
     def _coding(self, question: Item, coding: Item, path: str) -> Iterator[Issue]:
         options = self._options(question)
@@ -138,6 +144,12 @@ class _Form:
             return self._codes(question["answerValueSet"])
         codings = [option["valueCoding"] for option in question.get("answerOption", ()) if "valueCoding" in option]
         return frozenset((coding.get("system", ""), coding.get("code", "")) for coding in codings)
+
+
+def _least(question: Item) -> Any:
+    """The least number that is an answer (extension minValue), None where there is none."""
+    said = (extension for extension in question.get("extension", ()) if extension["url"] == _MIN_VALUE)
+    return next((_value(extension, "value") for extension in said), None)
 
 
 def _is_enabled(question: Item, place: _Place) -> bool:

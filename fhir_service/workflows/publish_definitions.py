@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from functools import cache
 from hashlib import sha256
 
 from fhir_service.definitions.catalogue import BrokenArtifact, Catalogue, Kind, catalogue
 from fhir_service.definitions.elements import resource_types
 from fhir_service.fhir.access import OPEN
 from fhir_service.fhir.errors import EditConflict, Gone, NotFound
-from fhir_service.fhir.json_text import parse
+from fhir_service.fhir.json_text import encode, parse
+from fhir_service.mapping.parser import parse_map
+from fhir_service.mapping.structure_map_writer import to_resource
 from fhir_service.storage.repository import Change, Delete, Key, Repository, Update
 
 SOURCE = "urn:fhir-service:definitions"
@@ -27,16 +30,15 @@ _log = logging.getLogger(__name__)
 
 async def publish_definitions(repository: Repository, base: str) -> frozenset[Key]:
     """Publish the service's own definitions, their URLs under `base`. Returns and raises as `publish`."""
-    return await publish(repository, catalogue(base))
+    return await publish(repository, await asyncio.to_thread(_own, base))
 
 
-async def publish(repository: Repository, artifacts: Catalogue) -> frozenset[Key]:
+async def publish(repository: Repository, resources: Mapping[Key, bytes]) -> frozenset[Key]:
     """Store every definition that differs from what is stored, and delete those that are there no longer. Returns all
     that are published now. A resource of somebody else that has the id of one of ours stays.
 
-    Raises BrokenArtifact, MappingError, StoreUnavailable.
+    Raises StoreUnavailable.
     """
-    resources = await asyncio.to_thread(definitions_of, artifacts)
     for _ in range(_ATTEMPTS - 1):
         try:
             return await _published(repository, resources)
@@ -45,8 +47,14 @@ async def publish(repository: Repository, artifacts: Catalogue) -> frozenset[Key
     return await _published(repository, resources)
 
 
+@cache
+def _own(base: str) -> Mapping[Key, bytes]:
+    return definitions_of(catalogue(base))
+
+
 def definitions_of(artifacts: Catalogue) -> dict[Key, bytes]:
-    """The JSON of every artifact that is a resource of R4. Raises BrokenArtifact where two have one type and id."""
+    """The JSON of every artifact that is a resource of R4, maps as StructureMaps. Raises BrokenArtifact where two have
+    one type and id, and MappingError."""
     found: dict[Key, bytes] = {}
     for kind in Kind:
         for name, text in artifacts.files(kind).items():
@@ -56,7 +64,12 @@ def definitions_of(artifacts: Catalogue) -> dict[Key, bytes]:
             if (resource_type, name) in found:
                 raise BrokenArtifact(f"two files of {artifacts.root} would be {resource_type}/{name}")
             found[resource_type, name] = text.encode()
-    return found
+    return found | dict(_structure_maps(artifacts))
+
+
+def _structure_maps(artifacts: Catalogue) -> Iterator[tuple[Key, bytes]]:
+    for name, text in artifacts.structure_maps.items():
+        yield ("StructureMap", name), encode(to_resource(parse_map(text, name), source=text))
 
 
 async def _published(repository: Repository, resources: Mapping[Key, bytes]) -> frozenset[Key]:

@@ -15,9 +15,9 @@ from threading import Lock
 from typing import TypeVar
 
 from fhir_service.fhir.errors import NotFound, TooCostly
-from fhir_service.mapping.errors import MappingError
 from fhir_service.mapping.library import MapLibrary
 from fhir_service.mapping.parser import parse_map
+from fhir_service.mapping.structure_map_reader import read_structure_map
 from fhir_service.mapping.syntax import Literal, Rule, StructureMap
 from fhir_service.terminology.concept_maps import ConceptMaps
 from fhir_service.workflows.accept_resource import in_thread_if_large
@@ -170,7 +170,7 @@ def refuse_large(size: int) -> None:
 
 def _read(definition: Definition) -> StructureMap:
     refuse_large(definition.size)
-    raise MappingError("maps as StructureMap resources cannot be read yet; send FHIR Mapping Language as srcMap")
+    return read_structure_map(definition.resource)
 
 
 def _rules(tree: StructureMap) -> Iterator[Rule]:

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from api_client import Client, issues
 
-from fhir_service.definitions.catalogue import DEFAULT_BASE
+from fhir_service.definitions.catalogue import DEFAULT_BASE, catalogue
 from fhir_service.fhir.json_text import encode
 from fhir_service.validation.structure import findings
 
@@ -34,6 +34,43 @@ def fml(rules: str, url: str = URL, more: str = "", groups: str = "") -> str:
     )
 
 
+STORED: dict[str, Any] = {
+    "resourceType": "StructureMap",
+    "url": URL,
+    "version": "1",
+    "name": "PatientToPerson",
+    "status": "active",
+    "structure": [
+        {"url": f"{FHIR}/Patient", "mode": "source", "alias": "Patient"},
+        {"url": f"{FHIR}/Person", "mode": "target", "alias": "Person"},
+    ],
+    "group": [
+        {
+            "name": "Main",
+            "typeMode": "none",
+            "input": [
+                {"name": "patient", "type": "Patient", "mode": "source"},
+                {"name": "person", "type": "Person", "mode": "target"},
+            ],
+            "rule": [
+                {
+                    "name": "gender",
+                    "source": [{"context": "patient", "element": "gender", "variable": "g"}],
+                    "target": [
+                        {
+                            "context": "person",
+                            "contextType": "variable",
+                            "element": "gender",
+                            "transform": "copy",
+                            "parameter": [{"valueId": "g"}],
+                        }
+                    ],
+                }
+            ],
+        }
+    ],
+}
+"""What GENDER says."""
 GENDER = fml('patient.gender as g -> person.gender = g "gender";')
 
 
@@ -70,6 +107,88 @@ async def test_digits_come_through_as_they_were_sent(idle_client: Client) -> Non
     answer = await idle_client.post("/fhir/StructureMap/$transform", content=text.replace("[1]", f"[{extension}]"))
     assert answer.status_code == 200, answer.text
     assert b"8.00" in answer.content
+
+
+class TestAStoredMap:
+    async def test_is_run_by_id_by_url_and_by_version(self, client: Client) -> None:
+        assert (await client.put("/fhir/StructureMap/people", json=STORED | {"id": "people"})).status_code == 201
+        answers = [
+            await client.post("/fhir/StructureMap/people/$transform", json=PATIENT),
+            await client.post("/fhir/StructureMap/people/$transform", json=parameters()),
+            await transform(client, PATIENT, source=URL),
+            await transform(client, PATIENT, source=f"{URL}|1"),
+            await transform(client, parameters(value("source", "Uri", URL))),
+            await transform(client, parameters({"name": "sourceMap", "resource": STORED})),
+        ]
+        for answer in answers:
+            assert answer.status_code == 200, answer.text
+            assert answer.json() == {"resourceType": "Person", "gender": "female"}
+        assert (await transform(client, PATIENT, source=f"{URL}|2")).status_code == 404
+
+    async def test_is_the_newest_of_its_url_and_a_change_is_seen_at_once(self, client: Client) -> None:
+        await client.put("/fhir/StructureMap/first", json=STORED | {"id": "first"})
+        newer = json.loads(json.dumps(STORED).replace("gender", "birthDate"))
+        await client.put("/fhir/StructureMap/second", json=newer | {"id": "second", "version": "2"})
+        assert (await transform(client, PATIENT, source=URL)).json()["birthDate"] == "1950-01-31"
+        assert (await transform(client, PATIENT, source=f"{URL}|1")).json()["gender"] == "female"
+        await client.put("/fhir/StructureMap/second", json=STORED | {"id": "second", "version": "2"})
+        assert (await transform(client, PATIENT, source=URL)).json()["gender"] == "female"
+        await client.delete("/fhir/StructureMap/first")
+        await client.delete("/fhir/StructureMap/second")
+        assert (await transform(client, PATIENT, source=URL)).status_code == 404
+        assert (await client.post("/fhir/StructureMap/second/$transform", json=PATIENT)).status_code == 410
+
+    async def test_is_imported_by_its_url_and_by_a_pattern(self, client: Client) -> None:
+        await client.put("/fhir/StructureMap/people", json=STORED | {"id": "people"})
+        for pattern in (URL, "http://example.org/StructureMap/patient-*"):
+            main = fml(
+                'patient then Main(patient, person) "main";',
+                url="http://example.org/StructureMap/caller",
+                more=f'imports "{pattern}"',
+            ).replace("group Main", "group Caller")
+            answer = await sent(client, main)
+            assert answer.json() == {"resourceType": "Person", "gender": "female"}, answer.text
+
+    async def test_takes_a_supporting_map_of_the_request_before_a_stored_one(self, client: Client) -> None:
+        await client.put("/fhir/StructureMap/people", json=STORED | {"id": "people"})
+        supporting = json.loads(json.dumps(STORED).replace("gender", "birthDate"))
+        main = fml('patient then Main(patient, person) "main";', url="urn:caller", more=f'imports "{URL}"')
+        asked = [value("srcMap", "String", main.replace("group Main", "group Caller"))]
+        answer = await transform(client, parameters(*asked, {"name": "supportingMap", "resource": supporting}))
+        assert answer.json() == {"resourceType": "Person", "birthDate": "1950-01-31"}, answer.text
+
+    async def test_that_names_an_element_that_is_not_there_is_told_with_its_path(self, client: Client) -> None:
+        wrong = json.loads(
+            json.dumps(STORED).replace('"element": "gender", "transform"', '"element": "sex", "transform"')
+        )
+        await client.put("/fhir/StructureMap/wrong", json=wrong | {"id": "wrong"})
+        answer = await client.post("/fhir/StructureMap/wrong/$transform", json=PATIENT)
+        assert answer.status_code == 422, answer.text
+        (issue,) = issues(answer)
+        assert issue["expression"] == ["StructureMap.group[0].rule[0].target[0]"]
+        assert "sex" in issue["diagnostics"]
+
+    async def test_takes_and_gives_xml(self, client: Client) -> None:
+        await client.put("/fhir/StructureMap/people", json=STORED | {"id": "people"})
+        text = '<Patient xmlns="http://hl7.org/fhir"><gender value="male"/></Patient>'
+        headers = {"content-type": "application/fhir+xml", "accept": "application/fhir+xml"}
+        answer = await client.post("/fhir/StructureMap/people/$transform", content=text, headers=headers)
+        assert answer.text.endswith('<Person xmlns="http://hl7.org/fhir"><gender value="male"/></Person>')
+
+
+@pytest.mark.parametrize("name", sorted(catalogue().structure_maps))
+async def test_a_map_of_ours_is_read_as_a_resource_and_knows_its_url(published_client: Client, name: str) -> None:
+    answer = await published_client.get(f"/fhir/StructureMap/{name}")
+    assert findings(answer.content) == []
+    assert answer.json()["url"] == f"{DEFAULT_BASE}/StructureMap/{name}"
+    assert answer.json()["text"]["status"] == "generated"
+
+
+async def test_a_published_map_of_ours_runs_by_its_id(published_client: Client) -> None:
+    answer = await published_client.post("/fhir/StructureMap/case-report/$transform", json={"source": {"id": "d"}})
+    assert answer.json()["resourceType"] == "Bundle"
+    found = await published_client.get("/fhir/StructureMap?name=CaseReportToBundle&status=active")
+    assert [entry["resource"]["id"] for entry in found.json()["entry"]] == ["case-report"]
 
 
 class TestTheMap:

@@ -43,8 +43,8 @@ async def version(repository: Repository, key: tuple[str, str]) -> int:
 
 
 async def test_every_artifact_is_stored_under_the_name_of_its_file(repository: Repository) -> None:
-    published = await publish(repository, catalogue())
-    assert {"CodeSystem", "ValueSet", "ConceptMap", "StructureDefinition", "SearchParameter"} <= {
+    published = await publish(repository, definitions_of(catalogue()))
+    assert {"CodeSystem", "ValueSet", "ConceptMap", "StructureDefinition", "StructureMap", "SearchParameter"} <= {
         k for k, _ in published
     }
     for key in published:
@@ -57,21 +57,21 @@ async def test_every_artifact_is_stored_under_the_name_of_its_file(repository: R
 
 
 async def test_only_what_changed_gets_a_new_version(repository: Repository, root: Path) -> None:
-    assert await publish(repository, Catalogue(root)) == {COLOURS, SHAPES}
+    assert await publish(repository, definitions_of(Catalogue(root))) == {COLOURS, SHAPES}
     write(root, "shape", title="Shapes")
-    assert await publish(repository, Catalogue(root)) == {COLOURS, SHAPES}
+    assert await publish(repository, definitions_of(Catalogue(root))) == {COLOURS, SHAPES}
     assert await version(repository, COLOURS) == 1
     assert await version(repository, SHAPES) == 2
 
 
 async def test_what_left_the_folder_leaves_the_store_and_can_come_back(repository: Repository, root: Path) -> None:
-    await publish(repository, Catalogue(root))
+    await publish(repository, definitions_of(Catalogue(root)))
     (root / "code-systems" / "shape.json").unlink()
-    assert await publish(repository, Catalogue(root)) == {COLOURS}
+    assert await publish(repository, definitions_of(Catalogue(root))) == {COLOURS}
     with pytest.raises(Gone):
         await repository.read(*SHAPES, OPEN)
     write(root, "shape")
-    assert await publish(repository, Catalogue(root)) == {COLOURS, SHAPES}
+    assert await publish(repository, definitions_of(Catalogue(root))) == {COLOURS, SHAPES}
     assert await version(repository, SHAPES) == 3
 
 
@@ -81,20 +81,21 @@ async def test_a_resource_that_somebody_else_stored_under_the_name_stays_theirs(
     theirs = json.dumps({"resourceType": "CodeSystem", "status": "draft", "content": "not-present", "title": "Theirs"})
     await repository.commit([Create(*SHAPES[:1], theirs.encode(), SHAPES[1])], OPEN)
     for _ in range(2):
-        assert await publish(repository, Catalogue(root)) == {COLOURS}
+        assert await publish(repository, definitions_of(Catalogue(root))) == {COLOURS}
     assert b"Theirs" in (await repository.read(*SHAPES, OPEN)).text
     (root / "code-systems" / "shape.json").unlink()
-    await publish(repository, Catalogue(root))
+    await publish(repository, definitions_of(Catalogue(root)))
     assert await version(repository, SHAPES) == 1
     await repository.commit([Delete(*SHAPES)], OPEN)
     write(root, "shape")
-    assert await publish(repository, Catalogue(root)) == {COLOURS, SHAPES}
+    assert await publish(repository, definitions_of(Catalogue(root))) == {COLOURS, SHAPES}
 
 
 async def test_processes_that_start_at_once_publish_each_definition_once(database_url: str) -> None:
+    ours = definitions_of(catalogue())
     stores = [await open_repository(database_url) for _ in range(3)]
     try:
-        found = await asyncio.gather(*(publish(store, catalogue()) for store in stores))
+        found = await asyncio.gather(*(publish(store, ours) for store in stores))
         assert found[0] == found[1] == found[2]
         assert {await version(stores[0], key) for key in found[0]} == {1}
     finally:
@@ -103,7 +104,7 @@ async def test_processes_that_start_at_once_publish_each_definition_once(databas
 
 
 async def test_who_may_not_change_a_definition_is_told_so(repository: Repository, root: Path) -> None:
-    fixed = await publish(repository, Catalogue(root))
+    fixed = await publish(repository, definitions_of(Catalogue(root)))
     client = Access(fixed=fixed)
     text = (await repository.read(*SHAPES, client)).text
     for change in (Update(*SHAPES, text), Delete(*SHAPES), Create(*SHAPES[:1], text, SHAPES[1])):
@@ -122,5 +123,5 @@ def test_two_files_that_would_be_one_resource_are_named(root: Path) -> None:
 
 
 async def test_definitions_are_no_report_that_is_mapped_anew(repository: Repository) -> None:
-    await publish(repository, catalogue())
+    await publish(repository, definitions_of(catalogue()))
     assert [one async for one in remap_reports(repository, (), remapping())] == []

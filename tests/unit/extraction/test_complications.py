@@ -195,8 +195,32 @@ def test_what_is_there_on_waking_is_there_at_once() -> None:
     assert onset(complication(case, "radiculopathy")) == ("0", "h")
 
 
-def test_a_harm_is_serious_only_where_the_report_makes_it_so() -> None:
-    operated = only(START + "An epidural haematoma developed. Laminectomy was performed.")
-    assert [fact.seriousness.code for fact in operated.complication if fact.seriousness] == ["Serious"]
-    treated = only(START + "An epidural haematoma developed and was observed.")
-    assert [fact.seriousness for fact in treated.complication] == [None]
+@pytest.mark.parametrize(
+    ("told", "codes", "words"),
+    [
+        (
+            "An epidural haematoma developed. Laminectomy was performed.",
+            ["SeriousRequiresPreventImpairment"],
+            "Laminectomy",
+        ),
+        ("She died of pulmonary cement embolism.", ["SeriousResultsInDeath"], "died of pulmonary cement embolism"),
+        (
+            "Her legs became weak. Laminectomy was performed. At one year the weakness persisted.",
+            ["SeriousResultsInDisability"],
+            "weakness persisted",
+        ),
+        ("An epidural haematoma developed and was observed.", [], None),
+        ("An epidural haematoma developed. She refused surgery.", [], None),
+        ("A rash developed. It has not gone down.", [], None),
+    ],
+)
+def test_a_harm_is_serious_only_where_the_report_says_why(told: str, codes: list[str], words: str | None) -> None:
+    stated = [fact.seriousness for fact in only(START + told).complication if fact.seriousness]
+    assert [one.code for one in stated][:1] == codes
+    assert [one.text for one in stated][:1] == ([words] if words else [])
+
+
+def test_an_operation_makes_none_of_several_harms_serious() -> None:
+    case = only(START + "An epidural haematoma developed, and the wound was infected. Laminectomy was performed.")
+    assert len(case.complication) == 2
+    assert [fact.seriousness for fact in case.complication] == [None, None]
