@@ -84,8 +84,9 @@ bench: install-dev ## Measure: every bench/*.py, its figures in bench/results/ a
 	@$(BIN)/python bench/run.py
 
 .PHONY: rules
-rules: install-dev ## Write docs/conformance/rest-rules.md anew
+rules: install-dev ## Write the lists of rules in docs/conformance anew
 	@$(BIN)/python scripts/write_rest_rules.py
+	@$(BIN)/python scripts/write_validation_rules.py
 
 .PHONY: versions
 versions: install ## Raise the version of every changed artifact of mappings/, and write versions.lock

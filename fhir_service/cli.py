@@ -14,6 +14,7 @@ import re
 import socket
 import sys
 from collections.abc import Awaitable, Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
@@ -46,6 +47,14 @@ app = typer.Typer(
 )
 errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
 T = TypeVar("T")
+
+
+class MapForm(StrEnum):
+    """The two forms of a map."""
+
+    TEXT = "text"
+    JSON = "json"
+
 
 REPORT_FILE = typer.Argument(help="A plain-text report (UTF-8, UTF-16 or Latin-1).", metavar="REPORT.txt")
 
@@ -182,6 +191,41 @@ def remap(
 
 
 @app.command()
+def table(
+    out: Annotated[Path, typer.Argument(help="The file to write: .csv or .parquet.", metavar="OUT")],
+    bundle: Annotated[
+        list[Path] | None,
+        typer.Option(help="Of a Bundle in a JSON file, not of the store; repeatable.", metavar="FILE"),
+    ] = None,
+) -> None:
+    """Write the registry as a table, one row for each adverse event, for a spreadsheet, R or pandas.
+
+    The columns are explained in mappings/views/registry-table.toml. Each row has the ids of its resources, and where in
+    which report the words of the event stand.
+    """
+    from fhir_service.definitions.catalogue import catalogue
+    from fhir_service.formats.joined_table import FORMATS
+    from fhir_service.workflows.bundle_files import UnreadableBundleError, bundled_resources
+    from fhir_service.workflows.registry_table import stored_resources, write_registry_table
+
+    settings = _settings()
+    artifacts = catalogue(settings.base)
+    if out.suffix.lower() not in FORMATS:
+        _stop(f"{out}: the name of a table ends in {' or '.join(FORMATS)}")
+    try:
+        if bundle:
+            rows = asyncio.run(write_registry_table(out, bundled_resources(bundle), artifacts, errors.print))
+        else:
+            rows = _with_repository(
+                settings,
+                lambda store: write_registry_table(out, stored_resources(store, artifacts), artifacts, errors.print),
+            )
+    except (UnreadableBundleError, OSError) as error:
+        _stop(str(error))
+    errors.print(f"{rows} {'row' if rows == 1 else 'rows'} written to {out}.")
+
+
+@app.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; loopback only, for now.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.", min=0, max=65535)] = None,
@@ -245,6 +289,49 @@ def validate(
         any_error = any_error or any(issue.severity in ("error", "fatal") for issue in issues)
         sys.stdout.buffer.write(outcome_bytes(issues) + b"\n")
     raise typer.Exit(1 if any_error else 0)
+
+
+@app.command("structure-map")
+def structure_map(
+    files: Annotated[
+        list[Path], typer.Argument(help="Maps: mapping language, or StructureMap in JSON.", metavar="FILE...")
+    ],
+    to: Annotated[MapForm | None, typer.Option(help="Print the maps in this form.")] = None,
+    r5: Annotated[bool, typer.Option("--r5", help="With --to json: StructureMap of R5, not R4.")] = False,
+    syntax: Annotated[
+        bool, typer.Option("--syntax", help="Check the language alone, not whether what it names is there.")
+    ] = False,
+) -> None:
+    """Check maps, and turn them from mapping language to StructureMap and back.
+
+    All files are loaded together with the maps of the service, so they may import one another. What is wrong is
+    printed as `file:line:column: …` (in JSON `file:StructureMap.group[0]…: …`), and the exit code is 1. Converted maps
+    go to stdout: JSON one a line, texts one after the other; comments are in no StructureMap and so get lost.
+    """
+    from fhir_service.fhir.json_text import encode
+    from fhir_service.mapping.errors import MappingError
+    from fhir_service.mapping.map_text import to_text
+    from fhir_service.mapping.structure_map_writer import to_resource
+    from fhir_service.workflows.check_structure_maps import MapFile, load_problem, read_map_file
+
+    settings = _settings()
+    found = [read_map_file(file, max_bytes=settings.max_body_bytes) for file in files]
+    maps = [entry for entry in found if isinstance(entry, MapFile)]
+    problems = [str(entry) for entry in found if not isinstance(entry, MapFile)]
+    if not syntax and not problems and (problem := load_problem(maps, settings.base)) is not None:
+        problems.append(str(problem))
+    for entry in maps if to is not None and not problems else ():
+        try:
+            if to == MapForm.TEXT:
+                printed = to_text(entry.tree).encode()
+            else:
+                printed = encode(to_resource(entry.tree, release="R5" if r5 else "R4", source=entry.text)) + b"\n"
+            sys.stdout.buffer.write(printed)
+        except MappingError as error:
+            problems.append(f"{entry.path}: {error}")
+    for line in problems:
+        errors.print(line)
+    raise typer.Exit(1 if problems else 0)
 
 
 @app.command()

@@ -23,6 +23,7 @@ DEFINITION = DEFAULT_BASE + "/StructureDefinition/"
 ROOT = mappings_root()
 WRITTEN = ROOT / "questionnaires" / "case-report.json"
 FORM = ROOT / "questionnaires" / "case-report.toml"
+MIN_VALUE = "http://hl7.org/fhir/StructureDefinition/minValue"
 HEAD = {
     "resourceType": "Questionnaire",
     "id": "case-report",
@@ -85,13 +86,15 @@ class Form:
 
     def _item(self, element: Element, model: str) -> dict[str, Any]:
         entry, type_name = element.entry, element.type.removeprefix(DEFINITION)
+        required = entry["min"] > 0 or self._of("required", element.path) is not None
         item = {
+            **self._least(element),
             "linkId": element.path,
             "definition": f"{DEFINITION}{model}#{entry['id']}",
             "text": self._of("labels", element.path) or entry["short"],
             "type": self._type(element),
             **self._condition(element),
-            "required": entry["min"] > 0,
+            "required": required,
             "repeats": entry["max"] == "*",
         }
         if item["type"] == "choice":
@@ -105,6 +108,10 @@ class Form:
         if element.type == "BackboneElement" or element.type.startswith(DEFINITION):
             return "group"
         return "choice" if element.value_set else str(self._said["types"][element.type])
+
+    def _least(self, element: Element) -> dict[str, Any]:
+        least = self._said["least"].get(element.type)
+        return {} if least is None else {"extension": [{"url": MIN_VALUE, "valueInteger": least}]}
 
     def _help(self, element: Element) -> list[dict[str, Any]]:
         control = {"coding": [{"system": "http://hl7.org/fhir/questionnaire-item-control", "code": "help"}]}

@@ -79,6 +79,18 @@ class Catalogue:
         except KeyError:
             raise UnknownArtifact(f"there is no {name}.fml in {self.root / 'structure-maps'}") from None
 
+    @cached_property
+    def views(self) -> Mapping[str, dict[str, Any]]:
+        """Every ViewDefinition (SQL on FHIR, no resource of R4) by canonical URL. Raises BrokenArtifact."""
+        return MappingProxyType(self._read_folder("views"))
+
+    def text(self, file: str) -> str:
+        """A file of text below the folder. Raises UnknownArtifact."""
+        try:
+            return self._text(self.root / file)
+        except FileNotFoundError:
+            raise UnknownArtifact(f"there is no {self.root / file}") from None
+
     def lexicon(self, name: str) -> Path:
         """The file `lexicons/name`. Raises UnknownArtifact."""
         file = self.root / "lexicons" / name
@@ -86,7 +98,7 @@ class Catalogue:
             raise UnknownArtifact(f"there is no {file}")
         return file
 
-    def _read_folder(self, kind: Kind) -> dict[str, dict[str, Any]]:
+    def _read_folder(self, kind: str) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}
         for file in self._paths(kind):
             try:
@@ -101,7 +113,7 @@ class Catalogue:
             found[url] = resource
         return found
 
-    def _paths(self, kind: Kind) -> list[Path]:
+    def _paths(self, kind: str) -> list[Path]:
         """Its files, those of other people's guides in folders of their own. Raises BrokenArtifact."""
         found: dict[str, Path] = {}
         for file in sorted((self.root / kind).rglob("*.json")):

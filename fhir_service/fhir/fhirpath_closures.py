@@ -6,12 +6,12 @@ A closure takes the focus (a list) and the environment (a sequence, variables by
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 from fhir_service.fhir import fhirpath_parser as tree
 from fhir_service.fhir.fhirpath_budget import counted, gathered
 from fhir_service.fhir.fhirpath_collections import NAVIGATION, SETS
+from fhir_service.fhir.fhirpath_members import members
 from fhir_service.fhir.fhirpath_operators import (
     COLLECTION,
     OPERATORS,
@@ -22,67 +22,10 @@ from fhir_service.fhir.fhirpath_operators import (
     truth,
 )
 from fhir_service.fhir.fhirpath_predicates import Predicate, predicate
-from fhir_service.fhir.nodes import PrimitiveNode, child_items
 
 Environment = Sequence[Any]
 Closure = Callable[[Items, Environment], Items]
 Variables = Mapping[str, int]
-
-_CHOICES = frozenset(
-    [
-        "Base64Binary",
-        "Boolean",
-        "Canonical",
-        "Code",
-        "Date",
-        "DateTime",
-        "Decimal",
-        "Id",
-        "Instant",
-        "Integer",
-        "Markdown",
-        "Oid",
-        "PositiveInt",
-        "String",
-        "Time",
-        "UnsignedInt",
-        "Uri",
-        "Url",
-        "Uuid",
-        "Address",
-        "Age",
-        "Annotation",
-        "Attachment",
-        "CodeableConcept",
-        "Coding",
-        "ContactPoint",
-        "Count",
-        "Distance",
-        "Duration",
-        "HumanName",
-        "Identifier",
-        "Money",
-        "Period",
-        "Quantity",
-        "Range",
-        "Ratio",
-        "Reference",
-        "SampledData",
-        "Signature",
-        "Timing",
-        "ContactDetail",
-        "Contributor",
-        "DataRequirement",
-        "Expression",
-        "ParameterDefinition",
-        "RelatedArtifact",
-        "TriggerDefinition",
-        "UsageContext",
-        "Dosage",
-        "Meta",
-    ]
-)
-"""What may follow the stem of a choice in JSON."""
 
 
 class Unsupported(Exception):
@@ -95,25 +38,6 @@ def build(node: tree.Node, variables: Variables) -> Closure:
     if builder is None:
         raise Unsupported
     return builder(node, variables)
-
-
-def members(item: Any, name: str) -> Items:
-    """The children of one item by element name: also a choice by its stem, and `value` of a primitive."""
-    if not isinstance(item, dict):
-        return [item] if name == "value" else []
-    if name in item or "_" + name in item:
-        return child_items(item, name)
-    if type(item) is PrimitiveNode and name == "value":
-        return [] if item.value is None else [item.value]
-    choices = _choice_keys(name)
-    if choices.isdisjoint(item):
-        return []
-    return child_items(item, next(key for key in item if key in choices))
-
-
-@lru_cache(maxsize=4096)
-def _choice_keys(stem: str) -> frozenset[str]:
-    return frozenset(stem + suffix for suffix in _CHOICES)
 
 
 def _literal(node: tree.Literal, _: Variables) -> Closure:

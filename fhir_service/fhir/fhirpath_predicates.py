@@ -10,6 +10,7 @@ from typing import Any
 
 from fhir_service.fhir import fhirpath_parser as tree
 from fhir_service.fhir.fhirpath_budget import counted
+from fhir_service.fhir.fhirpath_members import choice_keys
 from fhir_service.fhir.fhirpath_operators import same, truth
 
 Environment = Sequence[Any]
@@ -55,12 +56,13 @@ def _exists(of: tree.Node, variables: Mapping[str, int], build: Build) -> Predic
         return _any(build(of.of, variables), predicate(of.arguments[0], variables, build))
     closure = build(of, variables)
     if isinstance(of, tree.Member) and of.of is None and of.name not in variables:
-        name, sibling = of.name, f"_{of.name}"
+        name = of.name
+        others = choice_keys(name) | {f"_{name}"}
 
         def is_there(item: Any, env: Environment) -> bool:
-            if type(item) is dict and name in item and sibling not in item:
-                value = item[name]
-                return type(value) is not list or any(part is not None for part in value)
+            if type(item) is dict and others.isdisjoint(item):
+                value = item.get(name)
+                return value is not None and (type(value) is not list or any(part is not None for part in value))
             return bool(closure([item], env))
 
         return is_there

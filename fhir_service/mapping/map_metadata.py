@@ -167,4 +167,4 @@ def _lines(parent: Mapping[str, Any], key: str, entry: Property, path: str) -> I
 
 
 def _show(value: Any) -> str:
-    return repr(value)[:60]
+    return repr(value)[:60].encode("utf-8", "replace").decode()

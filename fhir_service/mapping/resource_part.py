@@ -129,4 +129,6 @@ def decimal(part: Part, key: str) -> Decimal | None:
 def _show(value: Any) -> str:
     if isinstance(value, dict | list):
         return "a list" if isinstance(value, list) else "an object"
-    return str(value)[:40] if isinstance(value, str) else type(value).__name__
+    if isinstance(value, str):
+        return value[:40].encode("utf-8", "replace").decode()
+    return "null" if value is None else "a truth value" if isinstance(value, bool) else "a number"

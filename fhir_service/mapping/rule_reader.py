@@ -71,7 +71,8 @@ def _name(part: Part, source: Source, number: int) -> str | None:
 
 
 def _sets_only(target: Part, made_up: set[str]) -> bool:
-    return "context" not in target.value and target.value.get("variable") in made_up
+    variable = target.value.get("variable")
+    return "context" not in target.value and isinstance(variable, str) and variable in made_up
 
 
 def _source(part: Part) -> Source:

@@ -35,12 +35,12 @@ class Held(NamedTuple):
 def versions(artifacts: Catalogue) -> dict[str, Held]:
     """Version and digest of every artifact, by its file below `mappings/`. Raises MappingError, BrokenArtifact."""
     found, digests = {}, {}
-    for kind in Kind:
-        for url, resource in artifacts.artifacts(kind).items():
-            if not url.startswith(artifacts.base):  # of somebody's guide, whose version is theirs
-                continue
+    folders = [*((str(kind), artifacts.artifacts(kind)) for kind in Kind), ("views", artifacts.views)]
+    for folder, resources in folders:
+        for url, resource in resources.items():
             digests[url] = _digest(encode({name: value for name, value in resource.items() if name != "version"}))
-            found[f"{kind}/{resource['id']}.json"] = Held(str(resource.get("version", "")), digests[url])
+            if url.startswith(artifacts.base):  # others are of somebody's guide, whose version is theirs
+                found[f"{folder}/{resource['id']}.json"] = Held(str(resource.get("version", "")), digests[url])
     maps = load_library(artifacts)
     for url in maps.maps:
         digests[url] = _digest(_VERSION.sub("", artifacts.structure_map(_name(url))).encode())

@@ -34,6 +34,7 @@ VALUES: Mapping[str, frozenset[str]] = {
 }
 """How the answer to an item of each type is spelled."""
 _MOST_CODES = 30
+_MIN_VALUE = "http://hl7.org/fhir/StructureDefinition/minValue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,8 @@ class _Form:
             yield _issue("value", text, path, "type")
         elif given == "valueCoding":
             yield from self._coding(question, answer[given], f"{path}.value")
+        elif (least := _least(question)) is not None and answer[given] < least:
+            yield _issue("value", f"'{name}' is {answer[given]}; it is {least} or more", f"{path}.value", "least")
 
     def _coding(self, question: Item, coding: Item, path: str) -> Iterator[Issue]:
         options = self._options(question)
@@ -138,6 +141,12 @@ class _Form:
             return self._codes(question["answerValueSet"])
         codings = [option["valueCoding"] for option in question.get("answerOption", ()) if "valueCoding" in option]
         return frozenset((coding.get("system", ""), coding.get("code", "")) for coding in codings)
+
+
+def _least(question: Item) -> Any:
+    """The least number that is an answer (extension minValue), None where there is none."""
+    said = (extension for extension in question.get("extension", ()) if extension["url"] == _MIN_VALUE)
+    return next((_value(extension, "value") for extension in said), None)
 
 
 def _is_enabled(question: Item, place: _Place) -> bool:

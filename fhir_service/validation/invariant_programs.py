@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from functools import cache, cached_property
 
 from fhir_service.definitions.elements import (
-    INLINE_TYPES,
     Property,
     definition,
     is_primitive,
@@ -72,10 +71,9 @@ class Program:
         if is_primitive(entry.type):
             rules = tuple(rule for rule in rules_at(place, "") if self.warnings or rule.severity == "error")
             return Step(None, rules) if rules else None
-        profiles = entry.element.profiles.get(entry.type, ())
-        is_inline = entry.type in INLINE_TYPES or entry.element.same_as
-        places = profiles if is_inline else (place, *profiles)
-        return Step(program(entry.holder, tuple(places), self.warnings))
+        places = (place, *entry.element.profiles.get(entry.type, ()))
+        own = tuple(other for other in places if other != entry.holder and rules_at(other, entry.holder))
+        return Step(program(entry.holder, own, self.warnings))
 
 
 @cache

@@ -32,6 +32,7 @@ FORM = "/Questionnaire/case-report"
 CONTENT_TYPE = "application/fhir+json"
 DONE = ("completed", "amended")
 _ROOT = "QuestionnaireResponse"
+_OF_THE_DOCUMENT = frozenset({"DocumentReference", "Device", "Provenance"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +70,8 @@ def _refuse(issues: list[Issue], text: str) -> None:
 def _identity_issues(response: Mapping[str, Any], base: str) -> list[Issue]:
     issues = []
     given, form = response.get("questionnaire", ""), catalogue(base).artifact(Kind.QUESTIONNAIRE, base + FORM)
-    known = f"{form['url']}|{form['version']}"
-    if given not in (known, form["url"]):
-        text = f"the response answers {given or 'no form that it names'}; the one that can be mapped is {known}"
+    if given.partition("|")[0] != form["url"]:
+        text = f"the response answers {given or 'no form that it names'}; the one that can be mapped is {form['url']}"
         issues.append(Issue("error", "not-supported", text, (f"{_ROOT}.questionnaire",), "form.questionnaire"))
     if response.get("status") not in DONE:
         text = f"the form is {response.get('status')}; it is mapped when it is {' or '.join(DONE)}"
@@ -129,6 +129,11 @@ def _named(value: str) -> Source:
 
 def _bundle_issues(bundle: Mapping[str, Any], facts: FormFacts, report: Report, base: str) -> list[Issue]:
     """What is wrong with the resources, told of the items that they come from."""
+    made = {entry["resource"]["resourceType"] for entry in bundle["entry"]}
+    stated = facts.case_report
+    if (stated.case or stated.group_statement or stated.contradiction) and made <= _OF_THE_DOCUMENT:
+        text = "no operation is an augmentation (its role index, or its kind one); of such a report no fact is kept"
+        return [Issue("error", "business-rule", text, (_ROOT,), "form.augmentation")]
     return [
         Issue(issue.severity, issue.code, f"{issue.text} ({at})", (_item(at, facts, report, base),), issue.rule)
         for at, issue in _findings(bundle)

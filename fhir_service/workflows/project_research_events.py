@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
@@ -17,10 +18,11 @@ from fhir_service.search.query import Cursor, Query, TypeSearch
 from fhir_service.storage.repository import Repository, Stored
 from fhir_service.validation.json_text import read_json
 from fhir_service.validation.structure import findings
-from fhir_service.workflows.accept_resource import in_thread_if_large
 
 EVENT, DOCUMENT = "AdverseEvent", "DocumentReference"
 _AT_ONCE = 100
+_QUICK = 8
+"""Resources that hold up nobody; more are projected in a thread."""
 
 
 class ProjectedPage(NamedTuple):
@@ -116,7 +118,7 @@ async def _projected(
     def work() -> dict[str, Any]:
         return research_events(_collection([{"fullUrl": url, "resource": parse(text)} for url, text in texts]), base)
 
-    return await in_thread_if_large(sum(len(text) for _, text in texts), work)
+    return await asyncio.to_thread(work) if len(texts) > _QUICK else work()
 
 
 async def _documents(repository: Repository, events: Sequence[Stored], access: Access) -> AsyncIterator[Stored]:

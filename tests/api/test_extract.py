@@ -143,6 +143,30 @@ async def test_what_makes_no_valid_resource_is_told_at_the_item_it_comes_from(id
     assert "unsignedInt" in text
 
 
+async def test_facts_of_a_report_without_an_augmentation_are_not_dropped_without_a_word(idle_client: Client) -> None:
+    sent = form()
+    case = answer(sent, "case")
+    case["item"] = [item for item in case["item"] if item["linkId"] in ("case.number", "case.sex", "case.age")]
+    sent["item"] = [item for item in sent["item"] if item["linkId"] in ("source", "case")]
+    ((at, text),) = await refused(idle_client, sent)
+    assert at == "QuestionnaireResponse"
+    assert text.startswith("no operation is an augmentation")
+
+
+async def test_words_for_what_r4_has_as_a_code_alone_want_the_code_too(idle_client: Client) -> None:
+    sent = form()
+    outcome = answer(sent, "case", "case.complication", "case.complication.outcome")
+    outcome["item"] = [{"linkId": "case.complication.outcome.text", "answer": [{"valueString": "limps"}]}]
+    ((at, text),) = await refused(idle_client, sent)
+    assert at == place(sent, "case", "case.complication", "case.complication.outcome")
+    assert "'case.complication.outcome.code'" in text
+
+
+async def test_a_form_of_another_version_is_checked_like_the_present_one(idle_client: Client) -> None:
+    url = form()["questionnaire"].partition("|")[0]
+    assert facts_of(await extracted(idle_client, form(questionnaire=f"{url}|0.0.1"))) == facts_of(CASE.expected)
+
+
 @pytest.mark.parametrize(
     ("change", "where"),
     [

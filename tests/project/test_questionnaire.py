@@ -110,6 +110,7 @@ def test_conditions_ask_for_questions_that_stand_beside_the_item() -> None:
 def test_what_is_said_of_the_form_is_about_items_that_exist() -> None:
     model = paths("case-report", "CaseReport")
     names = [
+        *SAID["required"],
         *SAID["labels"],
         *SAID["help"],
         *SAID["not-asked"],

@@ -209,3 +209,12 @@ def test_what_is_denied_inside_a_fact_is_not_written_as_if_it_were_so() -> None:
     assert {"outcome", "severity", "seriousness"}.isdisjoint(event)
     assert [list(suspect) for suspect in event["suspectEntity"]] == [["instance"]]
     assert len(made(bundle, "Device")) == 1
+
+
+def test_what_is_denied_keeps_the_time_it_is_denied_of() -> None:
+    onset = RelativeTime(relation=Relation.AFTER, event="1/index-1", value=Decimal(6), unit="wk")
+    denied = ComplicationFact(id="1/complication-1", kind=Coded(text="leak"), onset=onset, polarity=Polarity.NEGATED)
+    moment = one(mapped(case(complication=(denied,))), "Observation")["_effectiveDateTime"]
+    assert [extension["url"].rpartition("/")[2] for extension in moment["extension"]] == ["cqf-relativeDateTime"]
+    timeless = ComplicationFact(id="1/complication-1", kind=Coded(text="leak"), polarity=Polarity.NEGATED)
+    assert one(mapped(case(complication=(timeless,))), "Observation")["_effectiveDateTime"] == ABSENT

@@ -22,9 +22,14 @@ from research_events import (
     view,
 )
 
+from fhir_service.definitions.catalogue import Kind, catalogue
+from fhir_service.fhir import fhirpath
 from fhir_service.fhir.json_text import encode
 from fhir_service.mapping.errors import MappingError
+from fhir_service.mapping.library import MapLibrary
 from fhir_service.mapping.research_events import research_events
+from fhir_service.mapping.shapes import Shapes
+from fhir_service.terminology.concept_maps import ConceptMaps
 from fhir_service.validation.structure import findings
 
 DOCUMENT = {"resourceType": "DocumentReference", "id": "d", "status": "current", "content": [{"attachment": {}}]}
@@ -279,6 +284,16 @@ def test_other_resources_are_not_carried_over_and_the_whole_is_valid() -> None:
 
 def test_without_events_the_bundle_is_empty() -> None:
     assert projected(DOCUMENT) == {"resourceType": "Bundle", "type": "collection"}
+
+
+def test_no_expression_of_the_map_is_left_to_the_slow_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
+    left: list[str] = []
+    monkeypatch.setattr(fhirpath, "left_to_fhirpathpy", lambda text, *_: left.append(text))
+    own = catalogue()
+    maps = {name: own.structure_map(name) for name in ("adverse-event-research", "case-report-shared")}
+    concept_maps, shapes = ConceptMaps(own.artifacts(Kind.CONCEPT_MAP)), Shapes(own.artifacts(Kind.LOGICAL_MODEL))
+    assert len(MapLibrary(maps, concept_maps, shapes).maps) == 2
+    assert left == []
 
 
 def test_what_is_no_bundle_is_refused() -> None:

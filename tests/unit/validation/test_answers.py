@@ -21,6 +21,11 @@ FORM: dict[str, Any] = {
                 {"linkId": "age", "type": "decimal", "required": True, "text": "Age"},
                 {"linkId": "note", "type": "string", "repeats": True},
                 {
+                    "linkId": "number",
+                    "type": "integer",
+                    "extension": [{"url": "http://hl7.org/fhir/StructureDefinition/minValue", "valueInteger": 1}],
+                },
+                {
                     "linkId": "births",
                     "type": "integer",
                     "enableWhen": [
@@ -109,6 +114,10 @@ PATIENT = "QuestionnaireResponse.item[0]"
             [FEMALE, {"linkId": "age", "answer": [{"valueDecimal": 65}]}, {"linkId": "old", "item": []}],
             [("form.required", f"{PATIENT}.item[2]")],
         ),
+        (
+            [AGE, {"linkId": "number", "answer": [{"valueInteger": 0}]}],
+            [("form.least", f"{PATIENT}.item[1].answer[0].value")],
+        ),
         ([{**AGE, "item": [FEMALE]}], [("form.type", f"{PATIENT}.item[0]")]),
         (
             [{"linkId": "age", "answer": [{"valueDecimal": 40, "item": [FEMALE]}]}],
@@ -128,6 +137,7 @@ PATIENT = "QuestionnaireResponse.item[0]"
         "an answer to what is asked where another has none",
         "a group that is not required may be left out",
         "a group without what it requires",
+        "a number below the least",
         "items in a question instead of in its answer",
         "items in an answer that the form does not have",
     ],

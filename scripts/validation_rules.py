@@ -1,0 +1,50 @@
+"""The catalogue of the rules that resources are checked against, made of the cases that break each."""
+
+from __future__ import annotations
+
+import json
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from fhir_service.definitions.invariants import invariants
+from fhir_service.validation.resource_findings import resource_findings
+
+ROOT = Path(__file__).parent.parent
+sys.path.append(str(ROOT / "tests"))
+
+from invariant_cases import Case, cases  # noqa: E402  # a folder of tests, not on the path
+
+PAGE = ROOT / "docs" / "conformance" / "validation-rules.md"
+_HEAD = """# The rules a resource is checked against, beyond its structure
+
+Made by `make rules` of `tests/unit/validation/invariant_cases.toml`; do not edit it. For each rule: whether it refuses
+a resource (error) or is only told (warning), what a finding says, HL7's own sentence where it is an invariant of R4,
+and what breaks it. These are the rules of the types of case reports, of Bundle and of data types; all other invariants
+of R4 are checked too, in HL7's words.
+
+| rule | severity | what a finding says | in R4 | what breaks it |
+|---|---|---|---|---|
+"""
+
+
+def page() -> str:
+    """The page as it should be."""
+    human = {entry.key: entry.human for stated in invariants().values() for entry in stated}
+    return _HEAD + "".join(_row(case, human.get(case.rule, "")) for case in sorted(cases(), key=lambda case: case.rule))
+
+
+def _row(case: Case, human: str) -> str:
+    issue = next(issue for issue in resource_findings(case.bad) if issue.rule == case.rule)
+    cells = (f"`{case.rule}`", issue.severity, issue.text, human, f"`{_json(case.shown)}`")
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
+
+
+def _json(value: Any) -> str:
+    def number(found: Any) -> float:
+        if isinstance(found, Decimal):
+            return float(found)
+        raise TypeError
+
+    return json.dumps(value, default=number, ensure_ascii=False)
