@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,23 +11,25 @@ import msgspec
 
 from fhir_service.fhir.json_text import encode
 from fhir_service.mapping.attribution import structure_map
+from fhir_service.mapping.explain import Explanations
 from fhir_service.mapping.map_report import map_library
-from fhir_service.mapping.trace import TraceEntry
 from fhir_service.reports.case_report import CaseReport, from_json
 from fhir_service.reports.report import Source
 
 MAP = "/StructureMap/questionnaire-response-to-case-report"
+_ROOT = "QuestionnaireResponse"
 _VALUE = re.compile(r"\.value[A-Z]\w*$")
 
 
 @dataclass(frozen=True, slots=True)
 class FormFacts:
-    """What the answers state: facts, source, and the logical-model JSON with its trace into the response."""
+    """What the answers state: facts, source, and the logical-model JSON; `told` knows which item each of its
+    elements comes from."""
 
     case_report: CaseReport
     source: Source
     content: Mapping[str, Any]
-    trace: tuple[TraceEntry, ...]
+    told: Explanations
 
 
 def form_facts(response: Mapping[str, Any], base: str) -> FormFacts:
@@ -35,18 +37,14 @@ def form_facts(response: Mapping[str, Any], base: str) -> FormFacts:
     made = map_library(base).transform_traced(base + MAP, response)
     facts = {name: value for name, value in made.resource.items() if name != "source"}
     source = msgspec.convert(made.resource.get("source", {}), Source)
-    return FormFacts(from_json(encode(facts)), source, made.resource, made.trace)
+    return FormFacts(from_json(encode(facts)), source, made.resource, Explanations(made.trace, response))
 
 
-def item_path(path: str, trace: Sequence[TraceEntry]) -> str:
+def item_path(path: str, facts: FormFacts) -> str:
     """FHIRPath of the item in the response that an element of the facts comes from, or the nearest element around it
     that has one. `path` is as the trace writes it (`CaseReport.case[0].sex.code`)."""
-    parts = path.split(".")
-    for end in range(len(parts), 1, -1):
-        around = ".".join(parts[:end])
-        if found := next((entry.source for entry in trace if entry.target == around), None):
-            return f"QuestionnaireResponse.{_VALUE.sub('.value', found)}"
-    return "QuestionnaireResponse"
+    found = facts.told.of(path)
+    return f"{_ROOT}.{_VALUE.sub('.value', found.source)}" if found and found.source else _ROOT
 
 
 def with_form(bundle: dict[str, Any], response: Mapping[str, Any], base: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from fhir_service import __version__
 from fhir_service.definitions.catalogue import catalogue
 from fhir_service.fhir.json_text import encode
 from fhir_service.mapping.attribution import Artifact, made_by, structure_map
-from fhir_service.mapping.explain import Explanations, explain
+from fhir_service.mapping.explain import Explanations
 from fhir_service.mapping.identity import without_references
 from fhir_service.mapping.library import MapLibrary, Transformed, load_library
 from fhir_service.mapping.map_input import map_input
@@ -102,14 +102,6 @@ def map_case_report_traced(
         for place, resource in enumerate(made)
     )
     return MappedCaseReport(bundle, facts, done, run)
-
-
-def fact_path(case_report: CaseReport, report: Report, path: str, *, base: str) -> str:
-    """Which fact an element of the mapped Bundle, or the nearest element around it, comes from: both as a trace writes
-    them (`Bundle.entry[3].resource.gender`, `CaseReport.case[0].sex.code`)."""
-    done = map_library(base).transform_traced(base + MAP, facts := map_input(case_report, report))
-    found = explain(done.trace, facts, path)
-    return "CaseReport." + (found.source if found is not None else "")
 
 
 def encode_bundle(bundle: dict[str, Any]) -> bytes:

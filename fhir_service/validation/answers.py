@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from fhir_service.fhir.errors import Issue
+from fhir_service.validation.walk import MOST_FINDINGS
 
 Item = Mapping[str, Any]
 Codes = Callable[[str], frozenset[tuple[str, str]] | None]
@@ -54,12 +56,13 @@ class _Place:
 
 
 def answer_issues(response: Item, questionnaire: Item, codes: Codes) -> list[Issue]:
-    """Everything that is wrong with the answers, in the order of the form; `response` is right in its structure.
+    """What is wrong with the answers, in the order of the form; `response` is right in its structure.
 
-    Each issue is an error that names the linkId, with a FHIRPath expression into the response.
+    Each issue is an error that names the linkId, with a FHIRPath expression into the response. At most
+    walk.MOST_FINDINGS are listed.
     """
     place = _Place("QuestionnaireResponse", response.get("item", ()))
-    return list(_Form(codes).checked(questionnaire.get("item", ()), place))
+    return list(islice(_Form(codes).checked(questionnaire.get("item", ()), place), MOST_FINDINGS))
 
 
 class _Form:

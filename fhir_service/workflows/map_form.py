@@ -15,9 +15,10 @@ import msgspec
 from fhir_service import __version__
 from fhir_service.definitions.catalogue import Kind, catalogue
 from fhir_service.fhir.errors import Issue, UnprocessableContent
+from fhir_service.mapping.explain import Explanations
 from fhir_service.mapping.fact_references import reference_faults
 from fhir_service.mapping.form_report import FormFacts, form_facts, item_path, with_form
-from fhir_service.mapping.map_report import fact_path, map_case_report
+from fhir_service.mapping.map_report import MappedCaseReport, map_case_report_traced
 from fhir_service.reports.reading import reading_of
 from fhir_service.reports.report import Report, Source
 from fhir_service.reports.source import InvalidSourceError, named_source
@@ -25,6 +26,7 @@ from fhir_service.terminology.terminologies import terminologies
 from fhir_service.validation.answers import answer_issues
 from fhir_service.validation.structure import findings
 from fhir_service.validation.ucum import is_unit
+from fhir_service.validation.walk import MOST_FINDINGS
 from fhir_service.workflows.accept_resource import check_resource
 from fhir_service.workflows.map_report import MappedReport
 
@@ -56,10 +58,10 @@ def map_form(text: bytes, *, recorded: str, base: str) -> MappedForm:
     facts = form_facts(response, base)
     _refuse(_fact_issues(facts), "the answers do not fit together")
     report = Report(text=text.decode(), source=_source(facts.source, response), content_type=CONTENT_TYPE)
-    bundle = map_case_report(facts.case_report, report, recorded=recorded, base=base)
-    _refuse(_bundle_issues(bundle, facts, report, base), "what the form makes is not valid FHIR")
+    made = map_case_report_traced(facts.case_report, report, recorded=recorded, base=base)
+    _refuse(_bundle_issues(made, facts), "what the form makes is not valid FHIR")
     reading = reading_of(facts.case_report, report, __version__)
-    return MappedForm(report, MappedReport(with_form(bundle, response, base), reading, ()))
+    return MappedForm(report, MappedReport(with_form(made.bundle, response, base), reading, ()))
 
 
 def _refuse(issues: list[Issue], text: str) -> None:
@@ -81,17 +83,17 @@ def _identity_issues(response: Mapping[str, Any], base: str) -> list[Issue]:
 
 def _fact_issues(facts: FormFacts) -> list[Issue]:
     issues = [
-        Issue("error", "value", fault.text, (item_path(fault.path, facts.trace),), "form.reference")
-        for fault in reference_faults(facts.content)
+        Issue("error", "value", fault.text, (item_path(fault.path, facts),), "form.reference")
+        for fault in reference_faults(facts.content)[:MOST_FINDINGS]
     ]
     for path, unit in _units(facts.content, "CaseReport"):
         if not is_unit(unit):
             text = f"'{unit}' is no unit of UCUM; the unit as printed stands in unitText"
-            issues.append(Issue("error", "code-invalid", text, (item_path(path, facts.trace),), "form.unit"))
+            issues.append(Issue("error", "code-invalid", text, (item_path(path, facts),), "form.unit"))
     for name in ("doi", "pmid"):
         value = getattr(facts.source, name)
         if value is not None and getattr(_named(value), name) is None:
-            at = item_path(f"CaseReport.source.{name}", facts.trace)
+            at = item_path(f"CaseReport.source.{name}", facts)
             issues.append(Issue("error", "value", f"'{value}' is no {name.upper()}", (at,), "form.source"))
     return issues
 
@@ -127,16 +129,18 @@ def _named(value: str) -> Source:
         return Source()
 
 
-def _bundle_issues(bundle: Mapping[str, Any], facts: FormFacts, report: Report, base: str) -> list[Issue]:
+def _bundle_issues(made: MappedCaseReport, facts: FormFacts) -> list[Issue]:
     """What is wrong with the resources, told of the items that they come from."""
-    made = {entry["resource"]["resourceType"] for entry in bundle["entry"]}
+    types = {entry["resource"]["resourceType"] for entry in made.bundle["entry"]}
     stated = facts.case_report
-    if (stated.case or stated.group_statement or stated.contradiction) and made <= _OF_THE_DOCUMENT:
+    if (stated.case or stated.group_statement or stated.contradiction) and types <= _OF_THE_DOCUMENT:
         text = "no operation is an augmentation (its role index, or its kind one); of such a report no fact is kept"
         return [Issue("error", "business-rule", text, (_ROOT,), "form.augmentation")]
+    found = list(_findings(made.bundle))
+    told = Explanations(made.done.trace if found else (), made.source)
     return [
-        Issue(issue.severity, issue.code, f"{issue.text} ({at})", (_item(at, facts, report, base),), issue.rule)
-        for at, issue in _findings(bundle)
+        Issue(issue.severity, issue.code, f"{issue.text} ({at})", (_item(at, told, facts),), issue.rule)
+        for at, issue in found
     ]
 
 
@@ -148,5 +152,6 @@ def _findings(bundle: Mapping[str, Any]) -> Iterator[tuple[str, Issue]]:
                 yield ".".join(part for part in (f"Bundle.entry[{index}].resource", inside) if part), issue
 
 
-def _item(at: str, facts: FormFacts, report: Report, base: str) -> str:
-    return item_path(fact_path(facts.case_report, report, at, base=base), facts.trace)
+def _item(at: str, told: Explanations, facts: FormFacts) -> str:
+    fact = told.of(at)
+    return item_path(f"CaseReport.{fact.source}", facts) if fact else _ROOT

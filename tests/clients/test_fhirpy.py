@@ -192,3 +192,17 @@ async def test_the_asynchronous_client_does_the_same(base: str, tag: str) -> Non
     assert (await client.get("Patient", first.id))["active"] is True
     await first.delete()
     assert await mine.count() == 4
+
+
+def test_definitions_of_the_service_are_read_searched_and_run(client: SyncFHIRClient, tag: str) -> None:
+    read = client.reference("StructureMap", "case-report").to_resource()
+    found = client.resources("StructureMap").search(url=read["url"]).get()
+    assert found.serialize() == read.serialize()
+    bundle = read.execute("$transform", data={"source": {"id": "d", "contentType": "text/plain"}})
+    assert bundle["resourceType"] == "Bundle"
+    maps = client.resources("ConceptMap").search(source_code="cement-leakage-intradural").fetch_all()
+    assert {"complication-to-snomed", "complication-to-icd-10-cm"} <= {one["id"] for one in maps}
+    group = {"source": tag, "element": [{"code": "x", "target": [{"code": "y", "equivalence": "equal"}]}]}
+    made = client.resource("ConceptMap", url=f"urn:uuid:{uuid4()}", status="draft", group=[group]).save()
+    told = made.execute("$translate", "GET", params={"system": tag, "code": "x"})
+    assert told["parameter"][0] == {"name": "result", "valueBoolean": True}

@@ -1,0 +1,47 @@
+"""Definitions are read once for each version and kept within bounds; runs of maps wait for one another."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from fhir_service.fhir.errors import TookTooLong
+from fhir_service.fhir.json_text import encode
+from fhir_service.storage.repository import Stored
+from fhir_service.workflows.stored_definitions import DefinitionCache
+from fhir_service.workflows.transform_content import TransformQueue
+
+MOMENT = datetime(2026, 1, 31, tzinfo=UTC)
+
+
+def stored(version: int, name: str = "a") -> Stored:
+    return Stored(
+        "ValueSet", name, version, MOMENT, encode({"resourceType": "ValueSet", "id": name, "title": "x" * 900})
+    )
+
+
+async def test_a_version_is_read_once_and_another_one_anew() -> None:
+    cache = DefinitionCache()
+    first = await cache.definition(stored(1))
+    assert await cache.definition(stored(1)) is first
+    assert await cache.definition(stored(2)) is not first
+
+
+async def test_what_was_asked_for_last_is_kept_and_the_rest_let_go() -> None:
+    cache = DefinitionCache(most_bytes=2500)
+    first, second = await cache.definition(stored(1, "a")), await cache.definition(stored(1, "b"))
+    assert await cache.definition(stored(1, "a")) is first
+    await cache.definition(stored(1, "c"))
+    assert await cache.definition(stored(1, "a")) is first
+    assert await cache.definition(stored(1, "b")) is not second
+
+
+async def test_who_waits_too_long_for_a_turn_is_told_so_and_the_next_gets_one() -> None:
+    queue = TransformQueue(1, 0.01)
+    async with queue.turn():
+        with pytest.raises(TookTooLong, match="try again"):
+            async with queue.turn():
+                raise AssertionError("a second turn")
+    async with queue.turn():
+        pass
