@@ -100,14 +100,16 @@ def target_check(node: Node, profile: str) -> Check | None:
     urls = tuple(url for rule in node.types if rule.code in _POINTERS for url in rule.target_profiles)
     if not urls:
         return None
+    allowed: dict[str, str] = {}
+    """By profile the type it is about; found out when it is first needed, since profiles may name one another."""
 
     def check(item: Item, where: str, run: Run) -> None:
         if item.type not in _POINTERS or not isinstance(item.value, dict):
             return
-        allowed = {url: target_type(url, run.registry) for url in urls}
-        if "" in allowed.values() or "Resource" in allowed.values():
-            return
-        _lead_to(item.value, allowed, where, run, profile)
+        if len(allowed) < len(set(urls)):
+            allowed.update({url: target_type(url, run.registry) for url in urls})
+        if "" not in allowed.values() and "Resource" not in allowed.values():
+            _lead_to(item.value, allowed, where, run, profile)
 
     return check
 
