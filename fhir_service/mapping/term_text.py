@@ -12,8 +12,10 @@ UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _ESCAPES = {"\\": r"\\", "'": r"\'", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\f": r"\f"}
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _WORDS_OF_RULES = frozenset(
-    ("true", "false", "as", "where", "check", "log", "then", "default", "share", "single", "collate")
-    + ("first", "not_first", "last", "not_last", "only_one")
+    {
+        *("true", "false", "as", "where", "check", "log", "then", "default", "share", "single", "collate"),
+        *("first", "not_first", "last", "not_last", "only_one"),
+    }
 )
 """Read as names by us wherever a name is wanted; not by every other reader."""
 

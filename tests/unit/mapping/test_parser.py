@@ -286,7 +286,7 @@ def test_brackets_without_end_are_a_mistake_on_their_line() -> None:
         "src.a2 as a where a2.length() <= 20 -> tgt.a2 = truncate(a, 20); // why",
         'src.a3 : integer 0..1 default "5" first as x check ($this > 0) log "odd" -> tgt.b = cast(x, "string");',
         'src.m first as v -> tgt.m = v first share x last "r";',
-        "src as s, src.b as b where $this in ('a' | 'b') -> tgt as t2, t2.c = c('s', b), uuid() as u then A(s, t2), B(b);",
+        "src as s, src.b as b where $this in ('a' | 'b') -> tgt as t2, t2.c = c('s', b), uuid() then A(s, t2), B(b);",
         'src.item as i then { i.a -> tgt.b; /* b */ i.c -> tgt.d; } "n";',
         'src.v : code as vs0 -> tgt.value = create("code") as vt0 then code(vs0, vt0) "valueCode";',
         "src.`from` as `where` -> tgt.`value[x]` = %`where`.x, tgt.y = (%unit & 'a');",
