@@ -8,12 +8,14 @@ variable carries what stands for it in the extension cqf-expression, by which th
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from itertools import count
 from typing import Any
 
 from fhir_service.definitions.elements import primitives
 from fhir_service.mapping.resource_names import ORIGINAL_TEXT, Release, as_id, expression_extension, put_name
-from fhir_service.mapping.syntax import Dependent, Expression, Literal, Name, Parameter, Target
+from fhir_service.mapping.syntax import Dependent, Expression, Literal, Name, Parameter, Rule, StructureMap, Target
 from fhir_service.mapping.term_text import constant_text
 
 _INTEGERS = range(-(2**31), 2**31)
@@ -22,11 +24,13 @@ _PLAIN_VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9.-]{0,63}")
 
 
 class ParameterWriter:
-    """Writes the parameters of one map; counts the variables it makes up."""
+    """Writes the parameters of one map; makes up variables that the map has not."""
 
-    def __init__(self, release: Release) -> None:
+    def __init__(self, release: Release, tree: StructureMap) -> None:
         self.release = release
-        self._made = 0
+        taken = set(_variables(rule for group in tree.group for rule in group.rule))
+        taken |= {entry.name for group in tree.group for entry in group.input} | {name for name, _ in tree.constant}
+        self._free = (name for number in count(1) if (name := f"parameter-{number}") not in taken)
 
     def target(self, target: Target) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """The parameters of a target, and the targets that have to come before it."""
@@ -73,14 +77,21 @@ class ParameterWriter:
         return self._set_before(entry, before), {"extension": [expression_extension(text)]}
 
     def _set_before(self, entry: Expression | Literal, before: list[dict[str, Any]]) -> str:
-        self._made += 1
-        variable = f"parameter-{self._made}"
+        variable = next(self._free)
         if isinstance(entry, Expression):
             transform, value = "evaluate", {"valueString": entry.text}
         else:
             transform, value = "copy", constant_value(entry, self.release)
         before.append({"variable": variable, "transform": transform, "parameter": [value]})
         return variable
+
+
+def _variables(rules: Iterable[Rule]) -> Iterator[str]:
+    """The variables that rules define."""
+    for rule in rules:
+        yield from (entry.variable for entry in rule.source if entry.variable is not None)
+        yield from (entry.variable for entry in rule.target if entry.variable is not None)
+        yield from _variables(rule.rule)
 
 
 def constant_value(entry: Literal, release: Release) -> dict[str, Any]:

@@ -66,7 +66,11 @@ class Part:
     def url(self, key: str) -> str:
         """A URL that has to be there."""
         found = self.required(key)
-        return found if not re.search(r"\s", found) else self.refuse("a url has no spaces", key)
+        return (
+            found
+            if not UNPRINTABLE.search(found) and not re.search(r"\s", found)
+            else self.refuse("this is no url", key)
+        )
 
     def number(self, key: str) -> int | None:
         """A whole number from 0, None where there is none."""

@@ -5,6 +5,7 @@ The narrative is the map as text: what a person reads is what runs. `status` is 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html import escape
 from typing import Any
 
@@ -31,13 +32,13 @@ from fhir_service.mapping.term_parser import read_constant
 def to_resource(tree: StructureMap, *, release: Release = "R4", source: str | None = None) -> dict[str, Any]:
     """The resource; decimals are Decimal. `source` is the text the tree was read from, for the narrative: it has the
     comments, which a tree has not. Raises MappingError for what no resource can say, such as an unknown transform."""
-    return _Writer(tree, release).resource(source if source is not None else to_text(tree))
+    return _Writer(tree, release).resource(source if source is not None else _readable(tree))
 
 
 class _Writer:
     def __init__(self, tree: StructureMap, release: Release) -> None:
         self.tree, self.release = tree, release
-        self.parameters = ParameterWriter(release)
+        self.parameters = ParameterWriter(release, tree)
 
     def resource(self, text: str) -> dict[str, Any]:
         tree = self.tree
@@ -208,6 +209,14 @@ def _constant(default: Expression) -> Literal | None:
 def _id_of(url: str) -> str | None:
     last = url.partition("|")[0].rpartition("/")[2]
     return last if last and as_id(last) == last else None
+
+
+def _readable(tree: StructureMap) -> str:
+    """The map as text; without its ConceptMaps where the language has no words for one of them."""
+    try:
+        return to_text(tree)
+    except MappingError:
+        return to_text(replace(tree, contained={}))
 
 
 def _narrative(text: str) -> str:

@@ -57,7 +57,7 @@ def quoted(tokens: Tokens) -> str:
     """A url in quotes. Raises SyntaxFault."""
     token = tokens.current
     url = tokens.expect_kind("a url in quotes", "text", "string").value
-    if not url or re.search(r"\s", url):
+    if not url or re.search(r"\s", url) or UNPRINTABLE.search(url):
         raise SyntaxFault(f"expected a url without spaces, found {token.text[:80]}", token.line, token.column)
     return url
 

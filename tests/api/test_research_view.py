@@ -101,3 +101,13 @@ async def test_its_definition_is_stated(client: Client) -> None:
     (rows,) = [one["operation"] for one in statement["rest"][0]["resource"] if one["type"] == "AdverseEvent"]
     url = "https://vertebral-augmentation.example.org/fhir/OperationDefinition/adverse-event-research-view"
     assert ("research-view", url) in [(row["name"], row["definition"]) for row in rows]
+
+
+async def test_transform_with_the_map_of_the_projection_gives_the_same(client: Client) -> None:
+    await told(client)
+    stored = (await client.get("/fhir/AdverseEvent/e2")).json()
+    entry = {"fullUrl": f"{BASE}/AdverseEvent/e2", "resource": stored}
+    sent = {"resourceType": "Bundle", "type": "collection", "entry": [entry]}
+    answer = await client.post("/fhir/StructureMap/adverse-event-research/$transform", json=sent)
+    assert answer.status_code == 200, answer.text
+    assert answer.json() == await asked(client, "/fhir/AdverseEvent/e2/$research-view")

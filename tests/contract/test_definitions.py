@@ -53,7 +53,7 @@ async def test_every_artifact_is_stored_under_the_name_of_its_file(repository: R
         assert json.loads(stored.text)["id"] == key[1]
         base, _, name = json.loads(stored.text)["url"].rpartition(f"/{key[0]}/")
         assert name == key[1]
-        assert base == DEFAULT_BASE or base.startswith(("http://hl7.org/fhir/uv/", "http://terminology.hl7.org"))
+        assert base == DEFAULT_BASE or base.startswith(("http://hl7.org/fhir/u", "http://terminology.hl7.org"))
 
 
 async def test_only_what_changed_gets_a_new_version(repository: Repository, root: Path) -> None:

@@ -37,7 +37,12 @@ KINDS = (
 EQUIVALENCES = {"equivalent", "wider", "narrower", "relatedto", "inexact", "unmatched"}
 OTHER_SPELLINGS = {SERIOUSNESS: ("serious", "non-serious")}
 """Codes that later releases of a system of R4 have."""
-GUIDES = ("http://hl7.org/fhir/uv/ae-research-backport-ig", "http://terminology.hl7.org")
+GUIDES = (
+    "http://hl7.org/fhir/uv/ae-research-backport-ig",
+    "http://hl7.org/fhir/us/registry-protocols",
+    "http://hl7.org/fhir/us/core",
+    "http://terminology.hl7.org",
+)
 """Whose profiles and value sets are transcribed, each guide in a folder of its own; URLs and versions are theirs."""
 MAPS_OF_WORDS = {"condition-words", "vertebral-condition-words", "t-score-site-to-loinc"}
 """Their sources are words of reports, of no code system."""

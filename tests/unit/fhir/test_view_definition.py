@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from golden_cases import CASES
 
-from fhir_service.definitions.catalogue import catalogue
+from fhir_service.definitions.catalogue import DEFAULT_BASE, catalogue
+from fhir_service.definitions.elements import properties
 from fhir_service.fhir.fhirpath import FhirPathError, evaluate
 from fhir_service.fhir.nodes import plain
 from fhir_service.fhir.view_definition import BrokenView, View, text_of
@@ -102,3 +103,26 @@ def test_fhirpathpy_finds_the_same_behind_every_path_of_ours() -> None:
                 assert list(map(text_of, ours)) == list(map(text_of, theirs)), column["path"]
                 compared += 1
     assert compared > 100
+
+
+def test_our_views_can_be_shared_with_other_runners() -> None:
+    """The invariants of ShareableViewDefinition: URL, name, FHIR version, and a type for each column."""
+    for url, definition in catalogue().views.items():
+        assert url == f"{DEFAULT_BASE}/ViewDefinition/{definition['id']}"
+        assert definition["resourceType"] == "ViewDefinition"
+        assert definition["fhirVersion"] == ["4.0.1"]
+        assert definition["status"] == "active"
+        assert properties(definition["resource"])
+        columns = [column for select in definition["select"] for column in select["column"]]
+        for name in (definition["name"], *(column["name"] for column in columns)):
+            assert re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name), name
+        assert {column["type"] for column in columns} <= {
+            "id",
+            "code",
+            "string",
+            "dateTime",
+            "decimal",
+            "integer",
+            "boolean",
+        }
+        assert all(column["description"] for column in columns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -97,6 +98,11 @@ def test_an_argument_that_r4_has_no_place_for_is_a_variable_set_before() -> None
     assert carried == ["s.x", "'y'", None]
 
 
+def test_a_variable_that_is_made_up_is_none_of_the_map() -> None:
+    found = rule("s as `parameter-1` -> t.b = `parameter-1` then g((s.x), `parameter-1`);")
+    assert found["dependent"][0]["variable"] == ["parameter-2", "parameter-1"]
+
+
 def test_r5_has_constants_as_arguments_and_says_what_r4_says_by_extensions() -> None:
     text = "s.a default ('x') as a -> t.b = @2020-01-02, t.c = '' single then g(s, 'y', 5);"
     found = rule(text, "R5")
@@ -123,6 +129,16 @@ def test_the_narrative_is_the_map_as_it_was_written() -> None:
     resource = to_resource(parse_map(text, "m"), source=text)
     assert "<pre>map" in resource["text"]["div"]
     assert "// &lt;why&gt; &amp; how\ngroup g(source s) { s where a &lt; 1; }</pre>" in resource["text"]["div"]
+
+
+def test_a_concept_map_that_has_no_text_is_contained_and_left_out_of_the_narrative() -> None:
+    tree = parse_map(HEAD + "group g(source s) { s; }", "m")
+    group = {"source": "urn:s", "element": [{"code": "a"}], "unmapped": {"mode": "fixed", "code": "x"}}
+    concept_map = {"resourceType": "ConceptMap", "id": "c", "status": "active", "group": [group]}
+    found = to_resource(replace(tree, contained={"c": concept_map}))
+    assert found["contained"] == [concept_map]
+    assert "conceptmap" not in found["text"]["div"]
+    assert "group g(source s)" in found["text"]["div"]
 
 
 def test_a_map_with_everything_is_a_valid_r4_resource() -> None:
