@@ -9,7 +9,7 @@ from decimal import Decimal
 from fhir_service.fhir import fhirpath_parser as tree
 from fhir_service.mapping.errors import Fault
 from fhir_service.mapping.scope import Variable
-from fhir_service.mapping.shapes import Shape, Shapes
+from fhir_service.mapping.shapes import Shape, Shapes, Slot
 
 _SAME = frozenset({"first", "last", "tail", "where", "single", "skip", "take", "distinct"})
 _PER_ITEM = frozenset({"where", "exists", "all", "select", "repeat"})
@@ -89,6 +89,16 @@ def _below(shapes: Shapes, shape: Shape | None, name: str) -> Shape | None:
     if slot is None:
         raise Fault(f"{shape.name} has no element {name}")
     return None if slot.is_choice else shapes.named(slot.properties[0].shape)
+
+
+def choice_at(sight: Sight, node: tree.Node) -> tuple[tree.Node, Slot] | None:
+    """For a path that ends in a choice (`item.answer.value`): the path to the element around it, and the choice."""
+    if not isinstance(node, tree.Member) or (node.of is None and node.name in sight.variables):
+        return None
+    around = node.of or tree.This(node.start)
+    shape = infer(sight, around)
+    slot = shape.slots.get(node.name) if shape is not None and not shape.is_abstract else None
+    return (around, slot) if slot is not None and slot.is_choice else None
 
 
 def _call(sight: Sight, node: tree.Call) -> Shape | None:

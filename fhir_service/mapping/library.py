@@ -44,12 +44,12 @@ class Transformed:
 
 
 def load_library(artifacts: Catalogue, limits: Limits | None = None) -> MapLibrary:
-    """The maps of a `mappings/` folder with its ConceptMaps and logical models.
+    """The maps of a `mappings/` folder with its ConceptMaps, logical models and profiles.
 
     Raises MappingError and BrokenArtifact.
     """
     concept_maps = ConceptMaps(artifacts.artifacts(Kind.CONCEPT_MAP))
-    shapes = Shapes(artifacts.artifacts(Kind.LOGICAL_MODEL))
+    shapes = Shapes({**artifacts.artifacts(Kind.LOGICAL_MODEL), **artifacts.artifacts(Kind.PROFILE)})
     return MapLibrary(artifacts.structure_maps, concept_maps, shapes, limits, once=True)
 
 
@@ -79,8 +79,14 @@ class MapLibrary:
             self._add(name, parse_map(given, name) if isinstance(given, str) else given)
         self._load(tuple(self._modules.values()))
 
-    def with_maps(self, trees: Iterable[StructureMap], concept_maps: ConceptMaps | None = None) -> MapLibrary:
-        """A library that knows these maps and ConceptMaps too, before those it has; this one stays as it is.
+    def with_maps(
+        self,
+        trees: Iterable[StructureMap],
+        concept_maps: ConceptMaps | None = None,
+        definitions: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> MapLibrary:
+        """A library that knows these maps, ConceptMaps and StructureDefinitions (by URL) too, before those it has; this
+        one stays as it is.
 
         A tree takes the place of a map with its URL. Maps that import a new one are loaded anew, all others are shared
         with their ConceptMaps. Raises MappingError.
@@ -91,7 +97,8 @@ class MapLibrary:
         other._once = False
         if concept_maps is not None:
             other._concept_maps = (concept_maps, *self._concept_maps)
-        other._interpreter = self._interpreter.without(changed, self._interpreter.shapes)
+        shapes = self._interpreter.shapes.with_definitions(definitions or {})
+        other._interpreter = self._interpreter.without(changed, shapes)
         other._modules = {url: module for url, module in self._modules.items() if url not in changed}
         for url in changed:
             tree = new[url] if url in new else self._modules[url].tree

@@ -11,7 +11,7 @@ from fhir_service.fhir.nodes import Node
 from fhir_service.mapping import syntax
 from fhir_service.mapping.run import Run
 from fhir_service.mapping.scope import Frame, Scope
-from fhir_service.mapping.shapes import Shape, Shapes
+from fhir_service.mapping.shapes import Shape, Shapes, Slot
 from fhir_service.mapping.values import text_of
 from fhir_service.terminology.concept_maps import ConceptMap
 
@@ -40,6 +40,8 @@ class Surroundings:
     """Compiles FHIRPath and tells its shape; the last argument says whether a head name must be a variable."""
     concept_map: Callable[[str], ConceptMap]
     type_named: Callable[[str], Shape]
+    choice: Callable[[syntax.Expression, Scope], tuple[Expression, Slot] | None]
+    """For a path that ends in a choice: what leads to the element around it, and the choice."""
 
     def shape(self, name: str) -> Shape:
         """A FHIR type that is known to exist."""

@@ -134,6 +134,8 @@ def _by_content(shapes: Shapes, target: Target, slot: Slot, *, keep: bool) -> Pu
 def _property_of_content(shapes: Shapes, slot: Slot, value: Any) -> Property:
     shape = value.shape if isinstance(value, Node) else shapes.named("boolean") if isinstance(value, bool) else None
     entry = _property_for(shapes, slot, shape)
+    if entry is None and isinstance(value, Node):
+        raise Fault(f"{slot.name} may be {_types(slot)}, not {value.shape.name}")
     if entry is None:
         raise Fault(f"which of {_types(slot)} {show(value)} is for {slot.name} cannot be told; cast(…, 'type') says it")
     return entry

@@ -9,12 +9,12 @@ from fhir_service.fhir.fhirpath import Expression, compile_node
 from fhir_service.mapping import syntax
 from fhir_service.mapping.default_groups import find_default_group
 from fhir_service.mapping.errors import Fault
-from fhir_service.mapping.inference import Sight, head_names, infer, unknown_variables
+from fhir_service.mapping.inference import Sight, choice_at, head_names, infer, unknown_variables
 from fhir_service.mapping.loaded_map import LoadedMap, declared_type
 from fhir_service.mapping.made import Made, Surroundings, Value
 from fhir_service.mapping.run import Place, placed
 from fhir_service.mapping.scope import Code, Scope
-from fhir_service.mapping.shapes import Shape, Shapes
+from fhir_service.mapping.shapes import Shape, Shapes, Slot
 from fhir_service.mapping.sources import build_source
 from fhir_service.mapping.steps import Argument, GroupCode, call_group, forget, in_sequence, slot_value
 from fhir_service.mapping.targets import build_target
@@ -31,7 +31,7 @@ class GroupBuilder:
     def __init__(self, shapes: Shapes, compile_group: CompileGroup, module: LoadedMap, group: syntax.Group) -> None:
         self.shapes, self.module, self.group = shapes, module, group
         self.compile_group = compile_group
-        self.around = Surroundings(self.shapes, self._expression, self._concept_map, self._type_named)
+        self.around = Surroundings(self.shapes, self._expression, self._concept_map, self._type_named, self._choice)
 
     def build(self, code: GroupCode, arguments: tuple[Argument, ...]) -> None:
         scope = Scope()
@@ -181,9 +181,19 @@ class GroupBuilder:
             unknown += [name for name in head_names(expression.node) if name not in slots]
         if unknown:
             raise Fault(f"there is no variable {unknown[0]} here; known are {', '.join(slots) or 'none'}")
-        this = scope.this.shape if scope.this is not None and not scope.this.lenient else None
-        shape = infer(Sight(self.shapes, scope.variables(), this), expression.node)
+        shape = infer(self._sight(scope), expression.node)
         return compile_node(expression.text, expression.node, slots), shape
+
+    def _choice(self, expression: syntax.Expression, scope: Scope) -> tuple[Expression, Slot] | None:
+        found = choice_at(self._sight(scope), expression.node)
+        if found is None:
+            return None
+        around, slot = found
+        return compile_node(expression.text, around, scope.slots()), slot
+
+    def _sight(self, scope: Scope) -> Sight:
+        this = scope.this.shape if scope.this is not None and not scope.this.lenient else None
+        return Sight(self.shapes, scope.variables(), this)
 
     def _constant(self, scope: Scope, name: str, expression: syntax.Expression) -> None:
         compiled, shape = self._expression(expression, scope, True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from fhir_service.definitions import elements
@@ -88,28 +88,32 @@ def _key(name: str, code: str) -> str:
 
 
 class Shapes:
-    """All shapes: FHIR R4, and logical models (StructureDefinition JSON by canonical URL)."""
+    """All shapes: FHIR R4, and those of StructureDefinitions (JSON by canonical URL).
 
-    def __init__(self, logical_models: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+    A logical model is a shape of its own; a profile, of an extension too, stands for the type that it constrains.
+    """
+
+    def __init__(self, definitions: Mapping[str, Mapping[str, Any]] | None = None) -> None:
         self._known: dict[str, Shape] = {}
         self._names_by_url: dict[str, str] = {}
-        for url, model in (logical_models or {}).items():
-            self._read_logical_model(url, model)
+        self._read(definitions or {})
+
+    def with_definitions(self, definitions: Mapping[str, Mapping[str, Any]]) -> Shapes:
+        """These shapes, and those of more StructureDefinitions, which come first."""
+        other = Shapes()
+        other._known, other._names_by_url = dict(self._known), dict(self._names_by_url)
+        other._read(definitions)
+        return other
 
     def named(self, name: str) -> Shape | None:
         """The shape of that name, None where it has no definition."""
-        if name not in self._known:
-            shape = _r4_shape(name)
-            if shape is None:
-                return None
-            self._known[name] = shape
-        return self._known[name]
+        return self._known.get(name) or _r4_shape(name)
 
     def by_url(self, url: str) -> Shape | None:
         """The shape a StructureDefinition URL stands for, None where it has no definition."""
         canonical = url.partition("|")[0]
         if canonical in self._names_by_url:
-            return self._known[self._names_by_url[canonical]]
+            return self.named(self._names_by_url[canonical])
         return self.named(canonical.removeprefix(_R4)) if canonical.startswith(_R4) else None
 
     def is_a(self, name: str, ancestor: str) -> bool:
@@ -121,26 +125,39 @@ class Shapes:
             return shape is not None and shape.kind != "resource"
         return name == ancestor or elements.is_a(name, ancestor)
 
+    def _read(self, definitions: Mapping[str, Mapping[str, Any]]) -> None:
+        for url, definition in definitions.items():
+            if definition.get("derivation") == "constraint" or definition.get("kind", "logical") != "logical":
+                self._names_by_url[url] = _type_name(definition)
+            else:
+                self._read_logical_model(url, definition)
+
     def _read_logical_model(self, url: str, model: Mapping[str, Any]) -> None:
         parts = model.get("snapshot") or model.get("differential") or {}
+        root = _type_name(model)
+        name = root if _r4_shape(root) is None else url
         children: dict[str, dict[str, elements.Element]] = {}
         for entry in parts.get("element", ()):
-            holder, _, name = entry["path"].rpartition(".")
+            holder, _, child = str(entry.get("path", "")).rpartition(".")
             if holder:
-                children.setdefault(holder, {})[name] = _logical_element(entry)
-        root = str(model.get("type", "")).rsplit("/", 1)[-1]
-        self._names_by_url |= {url: root, str(model.get("type", "")): root}
-        self._known.setdefault(root, Shape(root, "complex"))
+                children.setdefault(name + holder.removeprefix(root), {})[child] = _logical_element(entry)
+        self._names_by_url |= {url: name, str(model.get("type", "")): name}
+        self._known.setdefault(name, Shape(name, "complex"))
         for holder, found in children.items():
             self._known[holder] = Shape(holder, "complex", {**elements.children("Element"), **found})
 
 
+def _type_name(definition: Mapping[str, Any]) -> str:
+    return str(definition.get("type", "")).rsplit("/", 1)[-1]
+
+
 def _logical_element(entry: Mapping[str, Any]) -> elements.Element:
     same_as = str(entry.get("contentReference", "")).rpartition("#")[2]
-    codes = tuple(str(part["code"]).rsplit("/", 1)[-1] for part in entry.get("type", ()))
+    codes = tuple(str(part.get("code", "")).rsplit("/", 1)[-1] for part in entry.get("type", ()))
     return elements.Element(types=codes, repeats=entry.get("max", "1") not in ("0", "1"), same_as=same_as)
 
 
+@cache
 def _r4_shape(name: str) -> Shape | None:
     if elements.is_primitive(name):
         return Shape(name, "primitive", elements.children("Element"))

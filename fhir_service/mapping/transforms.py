@@ -13,6 +13,7 @@ from fhir_service.fhir.nodes import Node, PrimitiveNode
 from fhir_service.mapping import data_type_transforms as data_types
 from fhir_service.mapping import syntax
 from fhir_service.mapping import text_transforms as text
+from fhir_service.mapping.choices import of_choice
 from fhir_service.mapping.errors import Fault
 from fhir_service.mapping.made import Made, Surroundings
 from fhir_service.mapping.scope import NO_SLOT, Scope, Variable
@@ -84,6 +85,8 @@ def _evaluate(around: Surroundings, parameters: tuple[syntax.Parameter, ...], sc
     if not context:
         compiled, shape = around.expression(expression, scope, True)
         single, this = compiled.single, scope.this
+        if (choice := around.choice(expression, scope)) is not None:
+            return of_choice(around.shapes, *choice, NO_SLOT if this is None else this.slot)
         return Made(lambda _run, frame: single(None if this is None else frame[this.slot], frame), shape)
     start = parameter(around, context[0], scope)
     inner = scope.child()

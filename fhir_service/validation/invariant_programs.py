@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache, cached_property
+from typing import NamedTuple
 
 from fhir_service.definitions.elements import (
     Property,
@@ -33,14 +34,21 @@ class Step:
         self.is_resource = is_resource
 
 
+class Look(NamedTuple):
+    """What is looked at: warnings or errors only; `extensions` is false where it is known that there are none."""
+
+    warnings: bool = True
+    extensions: bool = True
+
+
 class Program:
     """`always`: invariants to look at in every such object; `guarded`: those that need one of some keys."""
 
-    def __init__(self, holder: str, places: tuple[str, ...], *, warnings: bool) -> None:
+    def __init__(self, holder: str, places: tuple[str, ...], look: Look) -> None:
         self.holder = holder
-        self.warnings = warnings
+        self._look = look
         rules = [rule for place in (*_stated(holder), *places) for rule in rules_at(place, holder)]
-        rules = [rule for rule in rules if warnings or rule.severity == "error"]
+        rules = [rule for rule in rules if look.warnings or rule.severity == "error"]
         self.always = tuple(rule for rule in rules if rule.triggers is None)
         grouped: dict[frozenset[str], tuple[Rule, ...]] = {}
         for rule in rules:
@@ -51,35 +59,55 @@ class Program:
 
     @cached_property
     def steps(self) -> Mapping[str, Step]:
-        """By JSON property, `_` siblings included."""
-        found = {}
-        for key, entry in properties(self.holder).items():
-            if step := self._step(entry):
-                found[key] = step
-            if is_primitive(entry.type) and not entry.element.attribute and entry.type != "xhtml":
-                found[f"_{key}"] = Step(program("Element", (), self.warnings))
-        return found
+        """By JSON property, `_` siblings included: those below which something can break."""
+        return {key: step for key, step in self._all_steps.items() if step.program is None or step.program.matters}
 
     @cached_property
     def keys(self) -> frozenset[str]:
         return frozenset(self.steps)
+
+    @cached_property
+    def matters(self) -> bool:
+        """Whether there is an invariant here or below."""
+        seen: set[int] = set()
+        waiting = [self]
+        while waiting:
+            current = waiting.pop()
+            if current.has_rules or any(step.program is None for step in current._all_steps.values()):
+                return True
+            if id(current) not in seen:
+                seen.add(id(current))
+                waiting += [step.program for step in current._all_steps.values() if step.program is not None]
+        return False
+
+    @cached_property
+    def _all_steps(self) -> Mapping[str, Step]:
+        found = {}
+        for key, entry in properties(self.holder).items():
+            if entry.type == "Extension" and not self._look.extensions:
+                continue
+            if step := self._step(entry):
+                found[key] = step
+            if self._look.extensions and is_primitive(entry.type) and _has_sibling(entry):
+                found[f"_{key}"] = Step(program("Element", (), self._look))
+        return found
 
     def _step(self, entry: Property) -> Step | None:
         if entry.type == RESOURCE:
             return Step(None, is_resource=True)
         place = f"{self.holder}.{entry.name}"
         if is_primitive(entry.type):
-            rules = tuple(rule for rule in rules_at(place, "") if self.warnings or rule.severity == "error")
+            rules = tuple(rule for rule in rules_at(place, "") if self._look.warnings or rule.severity == "error")
             return Step(None, rules) if rules else None
         places = (place, *entry.element.profiles.get(entry.type, ()))
         own = tuple(other for other in places if other != entry.holder and rules_at(other, entry.holder))
-        return Step(program(entry.holder, own, self.warnings))
+        return Step(program(entry.holder, own, self._look))
 
 
 @cache
-def program(holder: str, places: tuple[str, ...], warnings: bool) -> Program:
-    """The program of a holder, which has the invariants of these places as well; without `warnings`, of errors only."""
-    return Program(holder, places, warnings=warnings)
+def program(holder: str, places: tuple[str, ...], look: Look) -> Program:
+    """The program of a holder, which has the invariants of these places as well."""
+    return Program(holder, places, look)
 
 
 def _stated(holder: str) -> tuple[str, ...]:
@@ -88,3 +116,7 @@ def _stated(holder: str) -> tuple[str, ...]:
         return (holder,)
     base = definition(holder).base
     return (*(_stated(base) if base else ()), holder)
+
+
+def _has_sibling(entry: Property) -> bool:
+    return entry.type != "xhtml" and not entry.element.attribute

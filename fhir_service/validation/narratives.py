@@ -11,10 +11,13 @@ from fhir_service.formats.xhtml import narrative_fault
 NARRATIVE = "structure.narrative"
 _NESTED = ("contained", "entry", "resource", "response", "outcome", "parameter", "part")
 """Members that hold resources, or lead to some."""
+_LEADS_THERE = frozenset({"text", *_NESTED})
 
 
 def narrative_issues(resource: Any) -> list[Issue]:
     """Of a resource that is right in its structure, and of every resource nested in it."""
+    if isinstance(resource, dict) and _LEADS_THERE.isdisjoint(resource):
+        return []
     issues = []
     for div, path in _narratives(resource):
         if fault := narrative_fault(div):

@@ -18,6 +18,8 @@ from fhir_service.validation.narratives import narrative_issues
 from fhir_service.validation.schema_validators import validator
 from fhir_service.validation.walk import walk
 
+_HOLDS_RESOURCES = frozenset({"contained", "entry", "parameter"})
+
 
 def is_valid(resource: object) -> bool:
     """Whether a resource, as JSON text (bytes) or as the value `read_json` gives, is right in its structure, everything
@@ -27,6 +29,8 @@ def is_valid(resource: object) -> bool:
             resource = read_json(resource)
         except MalformedContent:
             return False
+    if isinstance(resource, dict) and _HOLDS_RESOURCES.isdisjoint(resource):
+        return _agrees_with_schema(resource)
     return all(_agrees_with_schema(part) for part in _resources_in(resource))
 
 

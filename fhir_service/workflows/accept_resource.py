@@ -84,7 +84,7 @@ def check_resource(text: bytes, resource_type: str, resource_id: str | None = No
     given; UnprocessableContent where it is one that breaks a rule of R4."""
     resource = read_json(text)
     issues = identity_issues(resource, resource_type, resource_id)
-    issues += resource_errors(resource)
+    issues += resource_errors(resource, text)
     if issues:
         raise refusal("the resource is not valid", issues)
     found: dict[str, Any] = resource

@@ -259,7 +259,7 @@ def _check(text: bytes) -> None:
         resource = read_json(text)
     except MalformedContent as error:
         raise _not_valid(error.issues) from None
-    if issues := resource_errors(resource):
+    if issues := resource_errors(resource, text):
         raise _not_valid(issues)
 
 

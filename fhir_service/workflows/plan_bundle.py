@@ -109,7 +109,7 @@ def plan_bundle(raw: bytes, types: Collection[str], base: str, condition: Condit
     """
     value = read_json(raw)
     kind = _kind(value)
-    issues = [issue for issue in resource_errors(value) if issue.rule not in _SAID_WHEN_LINKED]
+    issues = [issue for issue in resource_errors(value, raw) if issue.rule not in _SAID_WHEN_LINKED]
     if any(_entry_index(issue) is None for issue in issues):
         raise refusal("the Bundle is not valid", issues)
     texts = entry_texts(raw)

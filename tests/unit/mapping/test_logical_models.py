@@ -9,6 +9,7 @@ import pytest
 
 from fhir_service.mapping.errors import MappingError
 from fhir_service.mapping.library import MapLibrary
+from fhir_service.mapping.parser import parse_map
 from fhir_service.mapping.shapes import Shapes
 from fhir_service.terminology.concept_maps import ConceptMaps
 
@@ -95,3 +96,44 @@ def test_a_logical_model_can_be_written() -> None:
     library = MapLibrary({"rows": text}, ConceptMaps({}), Shapes(MODELS))
     source = {"resourceType": "Observation", "status": "final", "valueQuantity": {"value": Decimal("2.50")}}
     assert library.transform(URL, source) == {"case": [{"volume": Decimal("2.50"), "sex": {"code": "final"}}]}
+
+
+PROFILES = {
+    "urn:my-patient": {"kind": "resource", "derivation": "constraint", "type": "Patient"},
+    "urn:my-extension": {"kind": "complex-type", "derivation": "constraint", "type": "Extension"},
+    "urn:Patient": {
+        "kind": "logical",
+        "derivation": "specialization",
+        "type": "urn:types/Patient",
+        "differential": {"element": [{"path": "Patient"}, {"path": "Patient.word", "type": [{"code": "string"}]}]},
+    },
+}
+
+
+def test_a_profile_stands_for_the_type_that_it_constrains() -> None:
+    text = """map "urn:m" = "m" uses "urn:my-patient" alias Mine as target uses "urn:my-extension" alias Ext as target
+    group m(source src, target tgt : Mine) {{ src -> tgt.{0} = 'x', tgt.extension as e then x(src, e); }}
+    group x(source src, target e : Ext) {{ src -> e.url = 'u', e.value = 'v'; }}"""
+    done = MapLibrary({"m": text.format("language")}, ConceptMaps({}), Shapes(PROFILES)).transform("urn:m", {})
+    assert done == {
+        "resourceType": "Patient",
+        "language": "x",
+        "extension": [{"url": "u", "valueString": "v"}],
+    }
+    with pytest.raises(MappingError, match="Patient has no element word"):
+        MapLibrary({"m": text.format("word")}, ConceptMaps({}), Shapes(PROFILES))
+
+
+def test_a_logical_model_with_the_name_of_a_resource_is_not_that_resource() -> None:
+    text = """map "urn:m" = "m" uses "urn:Patient" alias Row as target
+    group m(source src, target tgt : Row) { src -> tgt.word = 'x'; }"""
+    assert MapLibrary({"m": text}, ConceptMaps({}), Shapes(PROFILES)).transform("urn:m", {}) == {"word": "x"}
+
+
+def test_definitions_come_with_the_maps_that_need_them() -> None:
+    text = """map "urn:m" = "m" uses "urn:my-patient" alias Mine as target
+    group m(source src, target tgt : Mine) { src -> tgt.gender = 'male'; }"""
+    empty = MapLibrary({}, ConceptMaps({}), Shapes())
+    assert empty.with_maps([parse_map(text, "m")], definitions=PROFILES).transform("urn:m", {})["gender"] == "male"
+    with pytest.raises(MappingError, match="what the map makes is not known"):
+        empty.with_maps([parse_map(text, "m")]).transform("urn:m", {})

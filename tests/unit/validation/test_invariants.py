@@ -11,20 +11,21 @@ from invariant_cases import SMALLEST, Case, cases
 from fhir_service.definitions.elements import resource_types
 from fhir_service.definitions.invariants import invariants
 from fhir_service.validation import invariants as second_layer
-from fhir_service.validation.invariant_programs import Program, program
+from fhir_service.validation.invariant_programs import Look, Program, program
 from fhir_service.validation.invariant_rules import note_of, notes
-from fhir_service.validation.invariants import MOST_FINDINGS, invariant_findings
+from fhir_service.validation.invariants import EVERYTHING, MOST_FINDINGS, invariant_findings
 from fhir_service.validation.json_text import read_json
 from fhir_service.validation.partial_dates import is_before
 from fhir_service.validation.resource_findings import resource_errors, resource_findings
 from fhir_service.validation.structure import is_valid
 
 PATIENT: dict[str, Any] = {"resourceType": "Patient"}
+ERRORS = Look(warnings=False)
 
 
 def programs(*types: str) -> Iterator[Program]:
     """Every program that a resource of one of the types can reach, except those of nested resources."""
-    waiting, seen = [program(name, (), True) for name in types], set()
+    waiting, seen = [program(name, (), EVERYTHING) for name in types], set()
     while waiting:
         current = waiting.pop()
         if id(current) not in seen:
@@ -154,21 +155,49 @@ def test_a_contained_resource_may_refer_to_the_one_around_it_and_to_its_neighbou
     assert resource_errors({"resourceType": "Bundle", "type": "collection", "entry": [{"resource": patient}]}) == []
 
 
+def test_a_document_holds_what_its_composition_is_made_of_and_not_what_it_replaces() -> None:
+    composition = {
+        "resourceType": "Composition",
+        "status": "final",
+        "type": {"text": "a"},
+        "date": "2024",
+        "title": "a",
+        "subject": {"reference": "Patient/a"},
+        "author": [{"display": "A"}],
+        "relatesTo": [{"code": "replaces", "targetReference": {"reference": "Composition/older"}}],
+    }
+    patient = {"fullUrl": "http://example.org/Patient/a", "resource": PATIENT | {"id": "a"}}
+    document: dict[str, Any] = {
+        "resourceType": "Bundle",
+        "type": "document",
+        "identifier": {"system": "urn:a", "value": "1"},
+        "timestamp": "2024-02-03T10:00:00Z",
+        "entry": [{"fullUrl": "http://example.org/Composition/c", "resource": composition}, patient],
+    }
+    assert resource_errors(document) == []
+    found = resource_errors({**document, "entry": document["entry"][:1]})
+    assert [(issue.rule, issue.expression[0]) for issue in found] == [
+        ("bundle.reference", "Bundle.entry[0].resource.subject.reference")
+    ]
+    twice = resource_errors({**document, "entry": [*document["entry"], {"resource": patient["resource"]}, patient]})
+    assert {issue.rule for issue in twice} == {"bdl-7", "bundle.reference"}
+
+
 def test_tens_of_thousands_of_items_are_answered() -> None:
     coding = [{"code": str(number)} for number in range(20_000)]
     component = [{"code": {"coding": [{"code": f"c{number}"}]}} for number in range(20_000)]
     resource = {"resourceType": "Observation", "status": "final", "code": {"coding": coding}, "component": component}
-    assert invariant_findings(resource | {"valueString": "x"}, warnings=False) == []
+    assert invariant_findings(resource | {"valueString": "x"}, ERRORS) == []
     contact = [{"gender": "male"}] * 20_000 + [{"gender": "female"}] * 20_000
-    found = invariant_findings(PATIENT | {"contact": contact}, warnings=False)
+    found = invariant_findings(PATIENT | {"contact": contact}, ERRORS)
     assert len(found) == MOST_FINDINGS + 1
     assert (found[-1].severity, found[-1].rule) == ("information", "invariant.more")
 
 
 def test_what_is_too_much_is_said_not_to_be_checked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(second_layer, "MOST_OBJECTS", 3)
-    found = invariant_findings(PATIENT | {"telecom": [{"value": "1"}] * 9}, warnings=False)
-    assert [issue.severity for issue in found] == ["error", "error", "information"]
+    monkeypatch.setattr(second_layer, "MOST_OBJECTS", 12)
+    found = invariant_findings(PATIENT | {"contact": [{"telecom": [{"value": "1"}]}] * 9}, ERRORS)
+    assert [issue.severity for issue in found] == ["error", "information"]
     assert (found[-1].code, found[-1].rule) == ("too-costly", "invariant.too-costly")
 
 
@@ -176,7 +205,7 @@ def test_deep_nesting_is_answered() -> None:
     extension: dict[str, Any] = {"url": "a"}
     for _ in range(10_000):
         extension = {"url": "a", "extension": [extension]}
-    (issue,) = invariant_findings(PATIENT | {"extension": [extension]}, warnings=False)
+    (issue,) = invariant_findings(PATIENT | {"extension": [extension]}, ERRORS)
     assert issue.rule == "ext-1"
     assert len(issue.expression[0]) > 10_000
 
