@@ -148,10 +148,13 @@ def fragment(url: str, codes: Iterable[tuple[str, str | None]]) -> CodeSystem:
 
 
 def _concepts(entries: Iterable[Mapping[str, Any]]) -> Iterator[Concept]:
-    """In the order they are written, each with its parents. Nesting may be deep: a client can send a system."""
+    """In the order they are written, each with its parents. Nesting may be deep: a client can send a system. What has
+    no code, but an extension in its place, is no concept."""
     waiting: list[tuple[Mapping[str, Any], tuple[str, ...]]] = [(entry, ()) for entry in reversed(tuple(entries))]
     while waiting:
         entry, above = waiting.pop()
+        if "code" not in entry:
+            continue
         properties = tuple(found for held in entry.get("property", ()) for found in _property(held))
         designations = tuple(entry.get("designation", ()))
         concept = Concept(entry["code"], entry.get("display"), entry.get("definition"), properties, designations, above)
@@ -161,7 +164,7 @@ def _concepts(entries: Iterable[Mapping[str, Any]]) -> Iterator[Concept]:
 
 def _property(entry: Mapping[str, Any]) -> Iterator[Property]:
     for kind in _VALUES:
-        if kind in entry:
+        if kind in entry and "code" in entry:
             yield Property(entry["code"], kind, entry[kind])
 
 

@@ -118,7 +118,10 @@ class ValueSets:
 
     def _part(self, part: Mapping[str, Any], path: tuple[str, ...], work: _Work) -> Members:
         """What one include or exclude stands for: what its system and all its value sets have in common."""
-        sources = [self._imported(url, path, work) for url in part.get("valueSet", ())]
+        imported = part.get("valueSet", ())
+        if None in imported:
+            raise BrokenDefinition("a value set takes from another one that it does not name")
+        sources = [self._imported(url, path, work) for url in imported]
         if (system := part.get("system")) is not None:
             sources.insert(0, self._of_system(system, part, work))
         if not sources:
@@ -131,7 +134,7 @@ class ValueSets:
         version = part.get("version")
         system = self._code_systems.get(f"{url}|{version}" if version else url)
         if "concept" in part:
-            return _members(_listed(url, entry, system, version) for entry in part["concept"])
+            return _members(_listed(url, entry, system, version) for entry in part["concept"] if "code" in entry)
         if system is None or not system.complete:
             raise NotExpandable(held_in_part(url) if system else f"this server has no code system {url[:200]}")
         work.done(len(system.concepts) * (1 + len(part.get("filter", ()))))

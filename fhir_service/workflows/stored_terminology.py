@@ -149,7 +149,7 @@ def _systems(resource: Resource) -> Iterator[str]:
 
 def _imports(resource: Resource) -> Iterator[str]:
     for part in _parts(resource):
-        yield from part.get("valueSet", ())
+        yield from (url for url in part.get("valueSet", ()) if url is not None)
 
 
 def _values(text: str) -> list[str]:

@@ -51,6 +51,9 @@ NOT_WARM = {
 }
 
 
+UNSAID = {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]}
+
+
 def concept_map(code: str = "RAL-3000", url: str = TO_PAINT, **more: Any) -> dict[str, Any]:
     element = {"code": "red", "target": [{"code": code, "equivalence": "wider"}]}
     group = {"source": COLOURS, "target": "urn:example:paint", "element": [element]}
@@ -221,6 +224,7 @@ class TestValueSets:
             ({"compose": {"include": [{"valueSet": ["urn:example:nowhere"]}]}}, "no value set urn:example:nowhere"),
             ({"compose": {"include": [{"system": "urn:example:nowhere"}]}}, "no code system urn:example:nowhere"),
             ({}, "neither compose nor expansion"),
+            ({"compose": {"include": [{"valueSet": [None], "_valueSet": [UNSAID]}]}}, "does not name"),
         ],
     )
     async def test_a_stored_set_that_cannot_be_listed_says_why(
@@ -230,3 +234,11 @@ class TestValueSets:
         answer = await get(client, "ValueSet/$expand", url=WARM)
         assert answer.status_code in (404, 422)
         assert reason in issues(answer)[0]["diagnostics"]
+
+    async def test_codes_that_are_extensions_only_are_none(self, client: Client) -> None:
+        concepts = [{"_code": UNSAID}, {"code": "red", "property": [{"_code": UNSAID, "valueCode": "x"}]}]
+        await put(client, "colours", COLOUR_SYSTEM | {"concept": concepts})
+        listed = {"include": [{"system": COLOURS, "concept": [{"_code": UNSAID}, {"code": "red"}]}]}
+        await put(client, "reds", REDS | {"compose": listed})
+        assert value(await get(client, "CodeSystem/$lookup", system=COLOURS, code="red"), "display") == "red"
+        assert (await get(client, "ValueSet/reds/$expand")).json()["expansion"]["total"] == 1
