@@ -24,6 +24,10 @@ _URNS = ("urn:uuid:", "urn:oid:")
 _PAGES = frozenset({"first", "previous", "prev", "next", "last"})
 _CLOSED = frozenset({"document", "message", "transaction", "batch"})
 """Types in which a `urn:` has to lead somewhere. A collection or a page of a search may be a part of something."""
+_IN_THE_DOCUMENT = frozenset(
+    {"resourceType", "subject", "encounter", "author", "attester", "custodian", "event", "section"}
+)
+"""Elements of a Composition that refer to what a document has in it (R4 documents.html#content)."""
 _HOLD_RESOURCES = frozenset({"Bundle", "Parameters"})
 _SHOWN = 120
 
@@ -132,31 +136,38 @@ def _references(bundle: dict[str, Any], path: str) -> Iterator[Issue]:
     entries = bundle.get("entry", [])
     known = Entries(entries)
     is_document = bundle.get("type") == "document"
+    severity = "error" if bundle.get("type") in _CLOSED else "warning"
     for index, entry in enumerate(entries):
         if "resource" not in entry or entry["resource"]["resourceType"] in _HOLD_RESOURCES:
             continue
-        full_url = entry.get("fullUrl", "")
-        is_whole = is_document and index == 0
+        resource, full_url, place = entry["resource"], entry.get("fullUrl", ""), f"{path}.entry[{index}].resource"
 
-        def fault_of(reference: str, full_url: str = full_url, is_whole: bool = is_whole) -> str:
-            return _reference_fault(known.led_to(reference, full_url), reference, is_document, is_whole)
+        def fault_of(reference: str, full_url: str = full_url) -> str:
+            return _reference_fault(known.led_to(reference, full_url), reference, is_document)
 
-        severity = "error" if bundle.get("type") in _CLOSED else "warning"
-        yield from _at_their_places(entry["resource"], f"{path}.entry[{index}].resource", fault_of, severity)
+        def absence_of(reference: str, full_url: str = full_url) -> str:
+            return _absence(known.led_to(reference, full_url), reference)
+
+        yield from _at_their_places(resource, place, fault_of, severity)
+        if is_document and index == 0:
+            part = {name: value for name, value in resource.items() if name in _IN_THE_DOCUMENT}
+            yield from _at_their_places(part, place, absence_of, severity)
 
 
-def _reference_fault(found: list[int], reference: str, is_document: bool, is_whole: bool) -> str:
-    """What is wrong with a reference that leads to these entries; `is_whole`: it stands in the Composition."""
+def _reference_fault(found: list[int], reference: str, is_document: bool) -> str:
+    """What is wrong with a reference that leads to these entries."""
     shown = reference[:_SHOWN]
     if is_document and len(found) > 1:
         return f"the reference '{shown}' means {len(found)} entries; say the version, or keep one of them"
-    if found or reference.startswith("#"):
-        return ""
-    if reference.startswith(_URNS):
+    if not found and reference.startswith(_URNS):
         return f"the reference '{shown}' is the fullUrl of no entry; add the entry, or mend the reference"
-    if is_whole and restful_url(reference):
-        return f"the document has no entry for '{shown}'; what its Composition refers to is in the document"
     return ""
+
+
+def _absence(found: list[int], reference: str) -> str:
+    if found or not restful_url(reference):
+        return ""
+    return f"the document has no entry for '{reference[:_SHOWN]}'; what its Composition is made of is in the document"
 
 
 def _at_their_places(

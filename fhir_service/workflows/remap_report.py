@@ -30,7 +30,6 @@ from fhir_service.workflows.map_report import now
 from fhir_service.workflows.remap_plan import RemapPlan, ResourceChange, maps_named, remap_plan
 
 _DOCUMENT = "DocumentReference"
-"""What every report makes; the books hold other things too, which are no reports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,7 @@ async def remap_report(repository: Repository, source_key: str, remapping: Remap
 
 async def _remapped(repository: Repository, source_key: str, remapping: Remapping) -> RemappedReport | None:
     state = await repository.report_state(source_key)
-    if state is None or not any(kind == _DOCUMENT for kind, _ in state.made):
+    if state is None:
         return None
     provenances = [key for key in state.made if key[0] == "Provenance"]
     named = maps_named((await repository.newest(provenances, OPEN)).values())

@@ -155,6 +155,34 @@ def test_a_contained_resource_may_refer_to_the_one_around_it_and_to_its_neighbou
     assert resource_errors({"resourceType": "Bundle", "type": "collection", "entry": [{"resource": patient}]}) == []
 
 
+def test_a_document_holds_what_its_composition_is_made_of_and_not_what_it_replaces() -> None:
+    composition = {
+        "resourceType": "Composition",
+        "status": "final",
+        "type": {"text": "a"},
+        "date": "2024",
+        "title": "a",
+        "subject": {"reference": "Patient/a"},
+        "author": [{"display": "A"}],
+        "relatesTo": [{"code": "replaces", "targetReference": {"reference": "Composition/older"}}],
+    }
+    patient = {"fullUrl": "http://example.org/Patient/a", "resource": PATIENT | {"id": "a"}}
+    document: dict[str, Any] = {
+        "resourceType": "Bundle",
+        "type": "document",
+        "identifier": {"system": "urn:a", "value": "1"},
+        "timestamp": "2024-02-03T10:00:00Z",
+        "entry": [{"fullUrl": "http://example.org/Composition/c", "resource": composition}, patient],
+    }
+    assert resource_errors(document) == []
+    found = resource_errors({**document, "entry": document["entry"][:1]})
+    assert [(issue.rule, issue.expression[0]) for issue in found] == [
+        ("bundle.reference", "Bundle.entry[0].resource.subject.reference")
+    ]
+    twice = resource_errors({**document, "entry": [*document["entry"], {"resource": patient["resource"]}, patient]})
+    assert {issue.rule for issue in twice} == {"bdl-7", "bundle.reference"}
+
+
 def test_tens_of_thousands_of_items_are_answered() -> None:
     coding = [{"code": str(number)} for number in range(20_000)]
     component = [{"code": {"coding": [{"code": f"c{number}"}]}} for number in range(20_000)]
