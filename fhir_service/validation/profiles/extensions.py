@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from fhir_service.definitions.elements import Property, is_a, is_primitive, properties, resource_types
+from fhir_service.definitions.elements import Property, is_a, properties, resource_types
 from fhir_service.fhir.fhirpath import FhirPathError, evaluate
 from fhir_service.validation.profiles import wording
 from fhir_service.validation.profiles.errors import BrokenProfile, UnknownProfile
@@ -108,11 +108,13 @@ def _places(resource: Any, where: str) -> Iterator[_Place]:
     _add_resource(waiting, resource, where)
     while waiting:
         place = waiting.pop()
-        if "extension" in place.value or "modifierExtension" in place.value:
+        value = place.value
+        if "extension" in value or "modifierExtension" in value:
             yield place
-        allowed = properties(place.holder) if place.holder else {}
-        for key, part in place.value.items():
-            if isinstance(part, dict | list):
+        allowed = properties(place.holder)
+        for key, part in value.items():
+            kind = type(part)
+            if kind is dict or (kind is list and type(part[0] if part else None) is not str):
                 entry = allowed.get(key.removeprefix("_"))
                 if entry is not None:
                     _add_values(waiting, place, key, part, entry)
@@ -120,26 +122,19 @@ def _places(resource: Any, where: str) -> Iterator[_Place]:
 
 def _add_values(waiting: list[_Place], place: _Place, key: str, part: Any, entry: Property) -> None:
     stem = entry.name.removesuffix("[x]")
+    type_name = entry.type
+    primitive = key[0] == "_" or not entry.holder
+    holder = "Element" if primitive else entry.holder
+    where, path, own_path = f"{place.where}.{stem}", f"{place.path}.{stem}", f"{place.holder}.{stem}"
     for step, value in _numbered(part):
-        where = f"{place.where}.{stem}{step}"
         if not isinstance(value, dict):
             continue
-        if entry.type == "Resource":
-            _add_resource(waiting, value, where)
+        if type_name == "Resource":
+            _add_resource(waiting, value, where + step)
             continue
-        primitive = key.startswith("_") or is_primitive(entry.type)
-        holder = "Element" if primitive else entry.holder
-        url = value.get("url") if entry.type == "Extension" else None
+        url = value.get("url") if type_name == "Extension" else None
         waiting.append(
-            _Place(
-                value,
-                where,
-                f"{place.path}.{stem}",
-                f"{place.holder}.{stem}",
-                entry.type,
-                holder,
-                url if isinstance(url, str) else "",
-            )
+            _Place(value, where + step, path, own_path, type_name, holder, url if isinstance(url, str) else "")
         )
 
 

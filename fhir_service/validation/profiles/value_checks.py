@@ -36,9 +36,10 @@ def value_checks(node: Node, profile: str) -> Iterator[Check]:
 
 def _fixed(wanted: TypedValue, profile: str) -> Check:
     value = wanted.value
+    plain = isinstance(value, str)
 
     def check(item: Item, where: str, run: Run) -> None:
-        if not is_fixed(item.value, value):
+        if item.value != value if plain else not is_fixed(item.value, value):
             run.found("error", "value", wording.not_fixed(item.value, wanted, profile), where, "profile.fixed")
 
     return check

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import msgspec
 
+from fhir_service.fhir.errors import Issue
 from fhir_service.validation.profiles.element_definitions import BindingRule, InvariantRule, TypedValue
 from fhir_service.validation.wording import listed, perhaps, quoted
 
@@ -115,8 +116,10 @@ def unknown_profile(url: str, profile: str) -> str:
     )
 
 
-def none_of_profiles(urls: Collection[str], profile: str) -> str:
-    return f"the value conforms to none of the profiles {listed(urls)}{of(profile)}"
+def none_of_profiles(urls: Collection[str], nearest: Sequence[Issue], profile: str) -> str:
+    """`nearest` are the faults by the profile that it has fewest by."""
+    fault = f"; nearest, at {''.join(nearest[0].expression)[:200]}: {nearest[0].text[:300]}" if nearest else ""
+    return f"the value conforms to none of the profiles {listed(urls)}{of(profile)}{fault}"
 
 
 def wrong_target(found: str, allowed: Collection[str], profile: str) -> str:
