@@ -303,7 +303,17 @@ async def test_a_call_that_is_no_submission_is_refused_as_any_other(
         b'{"case": [{"sex": {"code": "\xff"}}]}',
         b'{"case": [], "case": []}',
     ],
-    ids=["cut off", "nested", "a list", "a number", "nothing", "another type", "a huge number", "no UTF-8", "a key twice"],
+    ids=[
+        "cut off",
+        "nested",
+        "a list",
+        "a number",
+        "nothing",
+        "another type",
+        "a huge number",
+        "no UTF-8",
+        "a key twice",
+    ],
 )
 async def test_hostile_content_is_told_as_a_finding(idle_client: Client, content: bytes) -> None:
     answered = await submit(idle_client, content)
