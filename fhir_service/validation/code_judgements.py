@@ -1,4 +1,4 @@
-"""What is wrong with one code by itself: its system has it or not, its form, what it is called, whether it is in use."""
+"""What is wrong with one code by itself: whether its system has it, its form, what it is called, if it is in use."""
 
 from __future__ import annotations
 
