@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 PREFIX = "FHIR_SERVICE_"
 SERVED_TYPES = (
     "AdverseEvent",
+    "Bundle",
     "CodeSystem",
     "ConceptMap",
     "Condition",
