@@ -13,7 +13,7 @@ from fhir_service.mapping.inference import Sight, choice_at, head_names, infer, 
 from fhir_service.mapping.loaded_map import LoadedMap, declared_type
 from fhir_service.mapping.made import Made, Surroundings, Value
 from fhir_service.mapping.run import Place, placed
-from fhir_service.mapping.scope import Code, Scope
+from fhir_service.mapping.scope import NO_SLOT, Code, Scope, Variable
 from fhir_service.mapping.shapes import Shape, Shapes, Slot
 from fhir_service.mapping.sources import build_source
 from fhir_service.mapping.steps import Argument, GroupCode, call_group, forget, in_sequence, slot_value
@@ -106,11 +106,9 @@ class GroupBuilder:
 
     def _argument(
         self, module: LoadedMap, name: str, wanted: syntax.Input, actual: syntax.Parameter, scope: Scope
-    ) -> tuple[Value, Argument]:
-        lenient, mode = False, "source"
-        if isinstance(actual, syntax.Name):
-            variable = scope.find(actual.name)
-            lenient, mode = variable.lenient, variable.mode
+    ) -> tuple[Value | int, Argument]:
+        variable = scope.find(actual.name) if isinstance(actual, syntax.Name) else Variable(NO_SLOT, None, "source")
+        lenient, mode = variable.lenient, variable.mode
         made = parameter(self.around, actual, scope)
         if wanted.mode == "target" and mode != "target":
             raise Fault(f"{name} writes to {wanted.name}, a source was given")
@@ -120,7 +118,7 @@ class GroupBuilder:
             shape = shape or declared
         elif not assignable(self.shapes, shape, declared.name) and not _same_json(shape, declared):
             raise Fault(f"{name} wants a {declared.name} as {wanted.name}, a {shape.name} was given")
-        return made.value, (shape, lenient)
+        return made.value if variable.slot == NO_SLOT else variable.slot, (shape, lenient)
 
     def _shorthand(self, rule: syntax.Rule, scope: Scope, place: Place) -> Code:
         """`a.x -> b.y`: the default group of the two types carries on; without one the value is copied."""
@@ -142,7 +140,7 @@ class GroupBuilder:
             result = inner.find("$made")
             arguments = ((variable.shape, variable.lenient), (result.shape, False))
             code = self.compile_group(module, group, arguments, place)
-            return in_sequence([opened, call_group(code, [slot_value(variable.slot), slot_value(result.slot)], place)])
+            return in_sequence([opened, call_group(code, [variable.slot, result.slot], place)])
 
         def follow(inner: Scope) -> Code:
             with placed(place):

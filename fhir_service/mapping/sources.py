@@ -54,6 +54,8 @@ def _loop(
             items: Any = fetch(parent)
             if select is not None:
                 items = select(run, frame, items)
+            if not items:
+                return
             for item in items:
                 run.left -= 1
                 if run.left < 0:
