@@ -1,4 +1,4 @@
-"""HL7's own R4 examples through every layer of validation; what is refused has to be in the table of those that break R4.
+"""HL7's own R4 examples through every layer of validation; refused may only be what the table says breaks R4.
 
     npm pack hl7.fhir.r4.examples@4.0.1 && tar xzf hl7.fhir.r4.examples-4.0.1.tgz     # outside this repository
     python scripts/check_examples.py path/to/package
