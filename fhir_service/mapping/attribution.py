@@ -24,11 +24,14 @@ def made_by(maps: MapLibrary, notes: Trace) -> dict[int, tuple[Artifact, ...]]:
     rules translate. The rule that only opens the resource is not counted: it says that there is one, not what it says.
     """
     translations = _translations(maps)
+    known: dict[int, frozenset[Artifact]] = {}
     found: dict[int, tuple[Artifact, ...]] = {}
     for entry, places in enumerate(notes.places_by_item("entry", "resource")):
-        artifacts = {structure_map(maps, url) for url in {place.map_url for place in places}}
         for place in places:
-            artifacts |= translations.get((place.map_url, place.group, place.rule), set())
+            if id(place) not in known:
+                translated_by = translations.get((place.map_url, place.group, place.rule), ())
+                known[id(place)] = frozenset({structure_map(maps, place.map_url), *translated_by})
+        artifacts = set[Artifact]().union(*{known[id(place)] for place in places})
         found[entry] = tuple(sorted(artifacts, key=_maps_first))
     return found
 

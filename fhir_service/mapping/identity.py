@@ -5,7 +5,8 @@ An id is the UUIDv5 of source key, case number and role. Roles (`1/index-1`) hol
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import cache
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -26,16 +27,29 @@ def resource_id(source_key: str, role: str) -> str:
     return str(uuid5(NAMESPACE, f"{source_key}#{role}"))
 
 
-def with_uuids(facts: Any, source_key: str) -> Any:
+def with_uuids(facts: Mapping[str, Any], source_key: str) -> dict[str, Any]:
     """A copy of logical-model JSON in which every id, and every reference to one, is its UUID."""
-    if isinstance(facts, list):
-        return [with_uuids(item, source_key) for item in facts]
-    if not isinstance(facts, Mapping):
-        return facts
-    return {
-        name: _as_uuids(value, source_key) if name == "id" or _refers(name, value) else with_uuids(value, source_key)
-        for name, value in facts.items()
-    }
+
+    @cache
+    def uuid_of(role: str) -> str:
+        return resource_id(source_key, role)
+
+    def copied(part: Any) -> Any:
+        if type(part) is list:
+            return [copied(item) for item in part]
+        if type(part) is not dict:
+            return part
+        return {
+            name: _each(value, uuid_of)
+            if name == "id" or _refers(name, value)
+            else copied(value)
+            if type(value) is dict or type(value) is list
+            else value
+            for name, value in part.items()
+        }
+
+    found: dict[str, Any] = copied(facts)
+    return found
 
 
 def without_references(facts: Any, ids: Collection[str]) -> Any:
@@ -57,11 +71,10 @@ def without_references(facts: Any, ids: Collection[str]) -> Any:
 
 def _refers(name: str, value: Any) -> bool:
     """`Case.condition` holds facts, `ComplicationFact.condition` the id of one: the value tells them apart."""
-    items = value if isinstance(value, list) else [value]
-    return name in REFERENCES and all(isinstance(item, str) for item in items)
+    if name not in REFERENCES:
+        return False
+    return all(isinstance(item, str) for item in value) if isinstance(value, list) else isinstance(value, str)
 
 
-def _as_uuids(value: str | list[str], source_key: str) -> str | list[str]:
-    if isinstance(value, list):
-        return [resource_id(source_key, role) for role in value]
-    return resource_id(source_key, value)
+def _each(value: str | list[str], change: Callable[[str], str]) -> str | list[str]:
+    return [change(item) for item in value] if isinstance(value, list) else change(value)

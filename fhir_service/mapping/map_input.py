@@ -76,5 +76,4 @@ def map_input(case_report: CaseReport, report: Report, *, extractor: str = __ver
     facts = parse(encode(whole))
     for statement in facts.get("groupStatement", ()):
         statement.setdefault("group", f"{statement['id']}/group")
-    identified: dict[str, Any] = with_uuids(facts, report.source_key)
-    return identified
+    return with_uuids(facts, report.source_key)

@@ -18,7 +18,7 @@ def finish(node: Node, paths: Paths | None = None) -> dict[str, Any]:
 def _object(node: Node, paths: Paths | None, path: str) -> dict[str, Any] | None:
     shape = node.shape
     found: dict[str, Any] = {}
-    for key in sorted(node, key=shape.rank.__getitem__) if len(node) > 1 else node:
+    for key in shape.in_order(tuple(node)) if len(node) > 1 else node:
         value = node[key]
         kind = type(value)
         if kind is str or kind is bool:

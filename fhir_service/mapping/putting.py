@@ -61,7 +61,7 @@ def _setting(slot: Slot, key: str, fit: Fit | None, *, opened: bool, constant: b
         else:
             if others and node and not others.isdisjoint(node):
                 _leave_one(run, slot, node, others)
-            fitted = node[key] = _one_place(fitted)
+            fitted = node[key] = fitted if type(fitted) is str else _one_place(fitted)
         if run.trace is not None:
             run.trace.append((run.at, node, key, None, fitted, constant))
         return fitted

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from fhir_service.fhir.fhirpath import Expression, compile_node
+from fhir_service.fhir.fhirpath_parser import Node, parse_fhirpath
+from fhir_service.fhir.fhirpath_text import fhirpath_text
 from fhir_service.mapping import syntax
 from fhir_service.mapping.default_groups import find_default_group
 from fhir_service.mapping.errors import Fault
@@ -13,12 +15,13 @@ from fhir_service.mapping.inference import Sight, choice_at, head_names, infer, 
 from fhir_service.mapping.loaded_map import LoadedMap, declared_type
 from fhir_service.mapping.made import Made, Surroundings, Value
 from fhir_service.mapping.run import Place, placed
-from fhir_service.mapping.scope import Code, Scope
+from fhir_service.mapping.scope import NO_SLOT, Code, Scope, Variable
 from fhir_service.mapping.shapes import Shape, Shapes, Slot
 from fhir_service.mapping.sources import build_source
 from fhir_service.mapping.steps import Argument, GroupCode, call_group, forget, in_sequence, slot_value
 from fhir_service.mapping.targets import build_target
 from fhir_service.mapping.transforms import parameter, transform
+from fhir_service.mapping.type_tests import tests_types, with_types
 from fhir_service.mapping.values import assignable
 from fhir_service.terminology.concept_maps import BrokenConceptMap, ConceptMap, UnknownConceptMap
 
@@ -106,11 +109,9 @@ class GroupBuilder:
 
     def _argument(
         self, module: LoadedMap, name: str, wanted: syntax.Input, actual: syntax.Parameter, scope: Scope
-    ) -> tuple[Value, Argument]:
-        lenient, mode = False, "source"
-        if isinstance(actual, syntax.Name):
-            variable = scope.find(actual.name)
-            lenient, mode = variable.lenient, variable.mode
+    ) -> tuple[Value | int, Argument]:
+        variable = scope.find(actual.name) if isinstance(actual, syntax.Name) else Variable(NO_SLOT, None, "source")
+        lenient, mode = variable.lenient, variable.mode
         made = parameter(self.around, actual, scope)
         if wanted.mode == "target" and mode != "target":
             raise Fault(f"{name} writes to {wanted.name}, a source was given")
@@ -120,7 +121,7 @@ class GroupBuilder:
             shape = shape or declared
         elif not assignable(self.shapes, shape, declared.name) and not _same_json(shape, declared):
             raise Fault(f"{name} wants a {declared.name} as {wanted.name}, a {shape.name} was given")
-        return made.value, (shape, lenient)
+        return made.value if variable.slot == NO_SLOT else variable.slot, (shape, lenient)
 
     def _shorthand(self, rule: syntax.Rule, scope: Scope, place: Place) -> Code:
         """`a.x -> b.y`: the default group of the two types carries on; without one the value is copied."""
@@ -142,7 +143,7 @@ class GroupBuilder:
             result = inner.find("$made")
             arguments = ((variable.shape, variable.lenient), (result.shape, False))
             code = self.compile_group(module, group, arguments, place)
-            return in_sequence([opened, call_group(code, [slot_value(variable.slot), slot_value(result.slot)], place)])
+            return in_sequence([opened, call_group(code, [variable.slot, result.slot], place)])
 
         def follow(inner: Scope) -> Code:
             with placed(place):
@@ -181,15 +182,25 @@ class GroupBuilder:
             unknown += [name for name in head_names(expression.node) if name not in slots]
         if unknown:
             raise Fault(f"there is no variable {unknown[0]} here; known are {', '.join(slots) or 'none'}")
-        shape = infer(self._sight(scope), expression.node)
-        return compile_node(expression.text, expression.node, slots), shape
+        text, node = self._with_types(expression.text, expression.node, scope)
+        shape = infer(self._sight(scope), node)
+        return compile_node(text, node, slots), shape
 
     def _choice(self, expression: syntax.Expression, scope: Scope) -> tuple[Expression, Slot] | None:
         found = choice_at(self._sight(scope), expression.node)
         if found is None:
             return None
         around, slot = found
-        return compile_node(expression.text, around, scope.slots()), slot
+        text = self._with_types(fhirpath_text(around), around, scope)[0]
+        return compile_node(text, parse_fhirpath(text), scope.slots()), slot
+
+    def _with_types(self, text: str, node: Node, scope: Scope) -> tuple[str, Node]:
+        """The expression with its type tests answered as far as the types are known, and what is left of its text."""
+        if not tests_types(node):
+            return text, node
+        known = {name: replace(variable, lenient=False) for name, variable in scope.variables().items()}
+        text = fhirpath_text(with_types(Sight(self.shapes, known, scope.this.shape if scope.this else None), node))
+        return text, parse_fhirpath(text)
 
     def _sight(self, scope: Scope) -> Sight:
         this = scope.this.shape if scope.this is not None and not scope.this.lenient else None

@@ -121,11 +121,9 @@ class Run:
         self.left = min(_BETWEEN_LOOKS_AT_THE_CLOCK, self.limits.steps - self._steps)
         self._steps += self.left
 
-    def enter(self, place: Place) -> None:
-        """A group begins. Raises MappingLimit where groups call one another without end."""
-        self.depth += 1
-        if self.depth > self.limits.depth:
-            raise place.error(f"groups call one another more than {self.limits.depth} deep", MappingLimit)
+    def too_deep(self, place: Place) -> MappingError:
+        """For groups that call one another without end."""
+        return place.error(f"groups call one another more than {self.limits.depth} deep", MappingLimit)
 
     def hold(self, value: Any) -> Any:
         """A value that a variable or a parameter holds: a long text counts as one that is written. Raises Exhausted."""
@@ -135,7 +133,10 @@ class Run:
 
     def make_room(self, value: Any) -> None:
         """A value is written. Raises Exhausted where the output grows too large."""
-        self.room -= 1 if not value or value is True else _size(value, self.room)
+        if type(value) is str:
+            self.room -= 1 + len(value) // _TEXT
+        else:
+            self.room -= 1 if not value or value is True else _size(value, self.room)
         if self.room < 0:
             raise Exhausted(f"the run was cut after {self.limits.values} values")
 

@@ -16,6 +16,8 @@ from fhir_service.definitions import elements
 ABSTRACT = frozenset({"Resource", "DomainResource"})
 _R4 = "http://hl7.org/fhir/StructureDefinition/"
 _INLINE = elements.INLINE_TYPES
+_MOST_ORDERS = 200
+"""Combinations of keys that one shape remembers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class Shape:
         self.name = name
         self.kind = kind
         self._elements = elements_of or {}
+        self._ordered: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def __repr__(self) -> str:
         return f"Shape({self.name})"
@@ -70,6 +73,15 @@ class Shape:
         """The place of each JSON key in FHIR's order."""
         keys = [entry.key for slot in self.slots.values() for entry in slot.properties]
         return {key: place for place, key in enumerate(dict.fromkeys(["resourceType", *keys]))}
+
+    def in_order(self, keys: tuple[str, ...]) -> tuple[str, ...]:
+        """JSON keys in FHIR's order. Maps write the same few combinations again and again: they are remembered."""
+        found = self._ordered.get(keys)
+        if found is None:
+            found = tuple(sorted(keys, key=self.rank.__getitem__))
+            if len(self._ordered) < _MOST_ORDERS:
+                self._ordered[keys] = found
+        return found
 
     @property
     def is_abstract(self) -> bool:

@@ -24,7 +24,9 @@ class GroupCode:
     rules: list[Code] = field(default_factory=list)
 
     def __call__(self, run: Run, arguments: list[Any], caller: Place | None = None) -> None:
-        run.enter(caller or self.place)
+        run.depth += 1
+        if run.depth > run.limits.depth:
+            raise run.too_deep(caller or self.place)
         frame = self.initial[:]
         frame[: len(arguments)] = arguments
         for rule in self.rules:
@@ -36,9 +38,15 @@ def slot_value(slot: int) -> Value:
     return lambda _run, frame: frame[slot]
 
 
-def call_group(code: GroupCode, values: list[Value], caller: Place) -> Code:
+def call_group(code: GroupCode, values: list[Value | int], caller: Place) -> Code:
+    """`values`: how a parameter is made, or the place of the variable that is handed on."""
+    slots = [value for value in values if isinstance(value, int)]
+    if len(slots) == len(values):
+        return lambda run, frame: code(run, [frame[slot] for slot in slots], caller)
+
     def call(run: Run, frame: Frame) -> None:
-        code(run, [run.hold(value(run, frame)) for value in values], caller)
+        given = [frame[value] if isinstance(value, int) else run.hold(value(run, frame)) for value in values]
+        code(run, given, caller)
 
     return call
 

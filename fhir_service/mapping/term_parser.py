@@ -106,7 +106,7 @@ def whole_parameter(text: str, position: Position) -> Parameter:
 
 def read_transform(tokens: Tokens) -> tuple[str, tuple[Parameter, ...]]:
     """The code of a transform and its parameters, shorthands written out. Raises SyntaxFault."""
-    if tokens.at("(", "{") or _is_quantity(tokens):
+    if tokens.at("(", "{") or tokens.current.kind in ("variable", "special") or _is_quantity(tokens):
         return "evaluate", (read_fhirpath(tokens, TYPE_OPERATORS),)
     if tokens.current.kind not in ("name", "quoted") or tokens.at("true", "false"):
         return "copy", (read_constant(tokens),)

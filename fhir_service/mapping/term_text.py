@@ -11,6 +11,13 @@ _TO_ESCAPE = re.compile(r"[\\'\x00-\x1f\x7f-\x9f\u2028\u2029]")
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _ESCAPES = {"\\": r"\\", "'": r"\'", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\f": r"\f"}
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_WORDS_OF_RULES = frozenset(
+    {
+        *("true", "false", "as", "where", "check", "log", "then", "default", "share", "single", "collate"),
+        *("first", "not_first", "last", "not_last", "only_one"),
+    }
+)
+"""Read as names by us wherever a name is wanted; not by every other reader."""
 
 
 def quote(text: str) -> str:
@@ -26,7 +33,7 @@ def in_quotes(text: str) -> str:
 
 def is_plain(name: str) -> bool:
     """Whether a name needs no quotes."""
-    return _PLAIN.fullmatch(name) is not None and name not in ("true", "false")
+    return _PLAIN.fullmatch(name) is not None and name not in _WORDS_OF_RULES
 
 
 def name_text(name: str) -> str:

@@ -57,23 +57,30 @@ class Trace:
         owner: dict[int, int] = {}
         items = self._target.get(key, ())
         for number, item in enumerate(items):
-            _own(item.get(part), number, owner)
+            if isinstance(top := item.get(part), Node):
+                _own(top, number, owner)
         found: list[dict[int, Place]] = [{} for _ in items]
         for origin, node, _, _, value, _ in self._written:
-            number = owner.get(id(node), -1)
-            if number >= 0 and origin is not None and not (isinstance(value, Node) and id(value) not in owner):
-                found[number][id(origin[0])] = origin[0]
+            at = owner.get(id(node))
+            if at is None or origin is None or (isinstance(value, Node) and id(value) not in owner):
+                continue
+            place = origin[0]
+            found[at][id(place)] = place
         return [places.values() for places in found]
 
 
-def _own(node: Any, number: int, owner: dict[int, int]) -> bool:
+def _own(node: Node, number: int, owner: dict[int, int]) -> bool:
     """Note the number of every node that leaves something in the output."""
-    if not isinstance(node, Node):
-        return node is not None
     found = type(node) is PrimitiveNode and node.value is not None
     for value in node.values():
-        for item in value if isinstance(value, list) else (value,):
-            found = _own(item, number, owner) or found
+        kind = type(value)
+        if kind is Node or kind is PrimitiveNode:
+            found = _own(value, number, owner) or found
+        elif kind is list or kind is PinnedList:
+            for item in value:
+                found = (_own(item, number, owner) if isinstance(item, Node) else item is not None) or found
+        else:
+            found = found or value is not None
     if found:
         owner[id(node)] = number
     return found

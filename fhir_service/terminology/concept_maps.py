@@ -46,11 +46,11 @@ class ConceptMap:
         self._unmapped: list[tuple[str | None, str | None, _Unmapped]] = []
         for group in resource.get("group", ()):
             self._read_group(group)
+        self._systems: tuple[str | None, ...] = tuple(dict.fromkeys(known for known, _ in self._rows))
 
     def translate(self, code: str, system: str | None = None) -> tuple[Coding, ...]:
         """The targets of a code, in the order of the rows. Without `system` the code counts in every source system."""
-        every: list[str | None] = list(dict.fromkeys(known for known, _ in self._rows))
-        systems = every if system is None else [system, None]
+        systems = self._systems if system is None else (system, None)
         rows = [self._rows[known, code] for known in systems if (known, code) in self._rows]
         found = tuple(dict.fromkeys(coding for row in rows for coding in row))
         return found if rows else self._otherwise(code, system)

@@ -1,4 +1,4 @@
-"""What the real reports become is valid R4, by our own check and by an independent validator."""
+"""What the real reports become is valid R4, to us and to an independent validator, and meets our profiles."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from second_opinion import unexplained
 
 from fhir_service.mapping.map_report import encode_bundle
 from fhir_service.reports.report import Report, Source
+from fhir_service.validation.json_text import read_json
 from fhir_service.validation.structure import findings
+from fhir_service.workflows.check_conformance import conformance
 from fhir_service.workflows.map_report import map_report
 
 ROOT = Path(__file__).parents[2]
@@ -27,5 +29,7 @@ def test_a_mapped_report_is_valid_to_us_and_to_pyrofile(path: Path) -> None:
     report = Report(text=path.read_bytes().decode(), source=Source(name=path.stem))
     bundle = map_report(report, recorded="2026-01-31T12:00:00Z", base=BASE).bundle
     assert len(bundle["entry"]) > 5
-    assert findings(encode_bundle(bundle)) == []
+    text = encode_bundle(bundle)
+    assert findings(text) == []
+    assert conformance().profile_issues(read_json(text), f"{BASE}/StructureDefinition/case-report-bundle") == []
     assert unexplained(bundle) == []

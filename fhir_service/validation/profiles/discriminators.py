@@ -143,21 +143,26 @@ def _json_children(value: Any, step: Step) -> list[Any]:
 
 
 def _has_values(path: Sequence[Step], wanted: Sequence[Any]) -> Match:
+    values_of = _values_at(path)
+
     def match(item: Item, run: Run) -> bool:
-        values = [found.value for found in select(item, path, run)]
+        values = values_of(item, run)
         return all(any(has_pattern(value, one) for value in values) for one in wanted)
 
     return match
 
 
 def _by_value(path: Sequence[Step], nodes: Sequence[Node], compiling: Compiling) -> Match | None:
+    values_of = _values_at(path)
     for node in nodes:
         if node.fixed is not None:
             fixed = node.fixed.value
-            return lambda item, run: any(is_fixed(found.value, fixed) for found in select(item, path, run))
+            if isinstance(fixed, str):
+                return lambda item, run: fixed in values_of(item, run)
+            return lambda item, run: any(is_fixed(value, fixed) for value in values_of(item, run))
         if node.pattern is not None:
             pattern = node.pattern.value
-            return lambda item, run: any(has_pattern(found.value, pattern) for found in select(item, path, run))
+            return lambda item, run: any(has_pattern(value, pattern) for value in values_of(item, run))
     told = [check for node in nodes for check in compiling.checks(node)]
     if not told:
         return None
@@ -242,6 +247,31 @@ def select(item: Item, path: Sequence[Step], run: Run) -> list[Item]:
         run.budget.spend(len(found))
         found = [child for entry in found for child in _children(entry, step, run)]
     return found
+
+
+def _values_at(path: Sequence[Step]) -> Callable[[Item, Run], list[Any]]:
+    """What `select` finds, without types: the quick way along plain names."""
+    if any(step.is_function for step in path):
+        return lambda item, run: [found.value for found in select(item, path, run)]
+    names = tuple(step.name for step in path)
+
+    def values(item: Item, _: Run) -> list[Any]:
+        held = [item.value]
+        for name in names:
+            inner: list[Any] = []
+            for value in held:
+                if isinstance(value, dict):
+                    child = value.get(name)
+                    if child is None:
+                        inner.extend(value.get(key) for key, _ in _keys(value, name))
+                    elif isinstance(child, list):
+                        inner.extend(child)
+                    else:
+                        inner.append(child)
+            held = inner
+        return held
+
+    return values
 
 
 def _children(item: Item, step: Step, run: Run) -> Iterator[Item]:

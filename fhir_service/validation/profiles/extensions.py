@@ -1,14 +1,16 @@
 """Every extension of a resource against its own definition: known or not, its content, where it may stand.
 
-R4 extensibility.html: an extension that is not known may be passed over, a modifierExtension may not.
+R4 extensibility.html: an extension that is not known may be passed over, a modifierExtension may not. Its definition
+has to be published, which it cannot be at a domain that is kept for examples.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from fhir_service.definitions.elements import Property, is_a, is_primitive, properties, resource_types
+from fhir_service.definitions.elements import Property, is_a, properties, resource_types
 from fhir_service.fhir.fhirpath import FhirPathError, evaluate
 from fhir_service.validation.profiles import wording
 from fhir_service.validation.profiles.errors import BrokenProfile, UnknownProfile
@@ -17,6 +19,8 @@ from fhir_service.validation.profiles.runs import Run
 
 _HL7 = "http://hl7.org/fhir/StructureDefinition/"
 """Where HL7 itself defines extensions; those of guides are elsewhere."""
+_PLACEHOLDER = re.compile(r"https?://([^/]+\.)?(example(\.(com|net|org|edu))?|test|invalid)(:\d+)?(/|$)", re.IGNORECASE)
+"""Domains that nobody can own (RFC 2606), so that nothing can be published there."""
 _ANYWHERE = frozenset({"Element", "*", "Base"})
 
 
@@ -74,6 +78,8 @@ def _unknown(url: str, where: str, run: Run, *, modifies: bool) -> None:
         run.found("error", "extension", wording.unknown_modifier(url), where, "profile.extension-unknown")
     elif url.startswith(_HL7):
         run.found("error", "extension", wording.unknown_of_hl7(url), where, "profile.extension-unknown")
+    elif _PLACEHOLDER.match(url):
+        run.found("error", "extension", wording.placeholder_extension(url), where, "profile.extension-unknown")
     else:
         run.once("information", "extension", wording.unknown_extension(url), where, "profile.extension-unknown")
 
@@ -108,11 +114,13 @@ def _places(resource: Any, where: str) -> Iterator[_Place]:
     _add_resource(waiting, resource, where)
     while waiting:
         place = waiting.pop()
-        if "extension" in place.value or "modifierExtension" in place.value:
+        value = place.value
+        if "extension" in value or "modifierExtension" in value:
             yield place
-        allowed = properties(place.holder) if place.holder else {}
-        for key, part in place.value.items():
-            if isinstance(part, dict | list):
+        allowed = properties(place.holder)
+        for key, part in value.items():
+            kind = type(part)
+            if kind is dict or (kind is list and type(part[0] if part else None) is not str):
                 entry = allowed.get(key.removeprefix("_"))
                 if entry is not None:
                     _add_values(waiting, place, key, part, entry)
@@ -120,26 +128,19 @@ def _places(resource: Any, where: str) -> Iterator[_Place]:
 
 def _add_values(waiting: list[_Place], place: _Place, key: str, part: Any, entry: Property) -> None:
     stem = entry.name.removesuffix("[x]")
+    type_name = entry.type
+    primitive = key[0] == "_" or not entry.holder
+    holder = "Element" if primitive else entry.holder
+    where, path, own_path = f"{place.where}.{stem}", f"{place.path}.{stem}", f"{place.holder}.{stem}"
     for step, value in _numbered(part):
-        where = f"{place.where}.{stem}{step}"
         if not isinstance(value, dict):
             continue
-        if entry.type == "Resource":
-            _add_resource(waiting, value, where)
+        if type_name == "Resource":
+            _add_resource(waiting, value, where + step)
             continue
-        primitive = key.startswith("_") or is_primitive(entry.type)
-        holder = "Element" if primitive else entry.holder
-        url = value.get("url") if entry.type == "Extension" else None
+        url = value.get("url") if type_name == "Extension" else None
         waiting.append(
-            _Place(
-                value,
-                where,
-                f"{place.path}.{stem}",
-                f"{place.holder}.{stem}",
-                entry.type,
-                holder,
-                url if isinstance(url, str) else "",
-            )
+            _Place(value, where + step, path, own_path, type_name, holder, url if isinstance(url, str) else "")
         )
 
 

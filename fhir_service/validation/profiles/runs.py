@@ -98,6 +98,12 @@ class Run:
             return False
         return True
 
+    def errors(self, check: Callable[[Run], None]) -> list[Issue]:
+        """What a check finds that speaks against the value, apart from this validation."""
+        apart = replace(self, issues=[])
+        check(apart)
+        return [issue for issue in apart.issues if issue.severity == "error"]
+
     def inside(self, resource: Any) -> Run:
         """The same validation, in a resource that is nested in this one."""
         return self if resource is self.resource else replace(self, resource=resource)

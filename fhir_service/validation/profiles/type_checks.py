@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fhir_service.definitions.elements import is_a
@@ -9,7 +10,7 @@ from fhir_service.fhir.references import restful_url
 from fhir_service.validation.profiles import wording
 from fhir_service.validation.profiles.errors import BrokenProfile, UnknownProfile
 from fhir_service.validation.profiles.instances import Item
-from fhir_service.validation.profiles.runs import Run
+from fhir_service.validation.profiles.runs import Mismatch, Run
 from fhir_service.validation.profiles.trees import Node, core_type
 from fhir_service.validation.profiles.value_checks import Check
 
@@ -61,7 +62,11 @@ def _meet_one(item: Item, urls: tuple[str, ...], where: str, run: Run, profile: 
     elif len(known) == 1:
         meet(item, known[0], where, run)
     elif not any(conforms(item, url, run) for url in known) and len(known) == len(urls):
-        run.found("error", "structure", wording.none_of_profiles(urls, profile), where, "profile.type-profile")
+        if run.trial:
+            raise Mismatch
+        nearest = min((run.errors(partial(meet, item, url, where)) for url in urls), key=len)
+        text = wording.none_of_profiles(urls, nearest, profile)
+        run.found("error", "structure", text, where, "profile.type-profile")
 
 
 def meet(item: Item, url: str, where: str, run: Run) -> None:
@@ -95,14 +100,16 @@ def target_check(node: Node, profile: str) -> Check | None:
     urls = tuple(url for rule in node.types if rule.code in _POINTERS for url in rule.target_profiles)
     if not urls:
         return None
+    allowed: dict[str, str] = {}
+    """By profile the type it is about; found out when it is first needed, since profiles may name one another."""
 
     def check(item: Item, where: str, run: Run) -> None:
         if item.type not in _POINTERS or not isinstance(item.value, dict):
             return
-        allowed = {url: target_type(url, run.registry) for url in urls}
-        if "" in allowed.values() or "Resource" in allowed.values():
-            return
-        _lead_to(item.value, allowed, where, run, profile)
+        if len(allowed) < len(set(urls)):
+            allowed.update({url: target_type(url, run.registry) for url in urls})
+        if "" not in allowed.values() and "Resource" not in allowed.values():
+            _lead_to(item.value, allowed, where, run, profile)
 
     return check
 

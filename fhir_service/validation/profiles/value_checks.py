@@ -30,15 +30,16 @@ def value_checks(node: Node, profile: str) -> Iterator[Check]:
     if node.max_length is not None:
         yield _length(node.max_length, profile)
     for binding in node.bindings:
-        if check := binding_check(binding, profile):
+        if check := binding_check(binding, profile, of_choice=node.name.endswith("[x]") and not node.holder):
             yield check
 
 
 def _fixed(wanted: TypedValue, profile: str) -> Check:
     value = wanted.value
+    plain = isinstance(value, str)
 
     def check(item: Item, where: str, run: Run) -> None:
-        if not is_fixed(item.value, value):
+        if item.value != value if plain else not is_fixed(item.value, value):
             run.found("error", "value", wording.not_fixed(item.value, wanted, profile), where, "profile.fixed")
 
     return check

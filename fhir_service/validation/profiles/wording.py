@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import msgspec
 
+from fhir_service.fhir.errors import Issue
 from fhir_service.validation.profiles.element_definitions import BindingRule, InvariantRule, TypedValue
 from fhir_service.validation.wording import listed, perhaps, quoted
 
@@ -115,8 +116,10 @@ def unknown_profile(url: str, profile: str) -> str:
     )
 
 
-def none_of_profiles(urls: Collection[str], profile: str) -> str:
-    return f"the value conforms to none of the profiles {listed(urls)}{of(profile)}"
+def none_of_profiles(urls: Collection[str], nearest: Sequence[Issue], profile: str) -> str:
+    """`nearest` are the faults by the profile that it has fewest by."""
+    fault = f"; nearest, at {''.join(nearest[0].expression)[:200]}: {nearest[0].text[:300]}" if nearest else ""
+    return f"the value conforms to none of the profiles {listed(urls)}{of(profile)}{fault}"
 
 
 def wrong_target(found: str, allowed: Collection[str], profile: str) -> str:
@@ -183,6 +186,13 @@ def unknown_modifier(url: str) -> str:
 
 def unknown_of_hl7(url: str) -> str:
     return f"HL7 has no extension {url[:200]} for R4 that is known here; correct its url, or send its definition along"
+
+
+def placeholder_extension(url: str) -> str:
+    return (
+        f"the extension {url[:200]} has a url that is kept for examples, where no definition can be published; use the "
+        "url of its definition, or send that along"
+    )
 
 
 def unknown_extension(url: str) -> str:

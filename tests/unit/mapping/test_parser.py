@@ -277,3 +277,25 @@ def test_brackets_without_end_are_a_mistake_on_their_line() -> None:
     with pytest.raises(MappingError) as caught:
         rule("s where " + "(" * 10000)
     assert (caught.value.problem, caught.value.line) == ("this is nested too deeply", 3)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'src.a as a where (a.length() <= 20) -> tgt.a = a "rule_a20a";',
+        "src.a2 as a where a2.length() <= 20 -> tgt.a2 = truncate(a, 20); // why",
+        'src.a3 : integer 0..1 default "5" first as x check ($this > 0) log "odd" -> tgt.b = cast(x, "string");',
+        'src.m first as v -> tgt.m = v first share x last "r";',
+        "src as s, src.b as b where $this in ('a' | 'b') -> tgt as t2, t2.c = c('s', b), uuid() then A(s, t2), B(b);",
+        'src.item as i then { i.a -> tgt.b; /* b */ i.c -> tgt.d; } "n";',
+        'src.v : code as vs0 -> tgt.value = create("code") as vt0 then code(vs0, vt0) "valueCode";',
+        "src.`from` as `where` -> tgt.`value[x]` = %`where`.x, tgt.y = (%unit & 'a');",
+        "src log (src.field);",
+    ],
+)
+def test_the_forms_of_the_specifications_are_read(text: str) -> None:
+    head = "/// url = \"urn:m\" // c\nuses 'urn:x' alias X as queried // doc\nlet unit = 1;\n"
+    group = "group G(source src : X, target tgt) extends Y <<types>> // c\n{ // doc\n"
+    tree = parse_map(f"{head}{group}{text}\n}}", "m")
+    assert len(tree.group[0].rule) == 1
+    assert (tree.group[0].extends, tree.group[0].type_mode) == ("Y", "types")
