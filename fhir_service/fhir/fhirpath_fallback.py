@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import fhirpathpy
 from fhirpathpy.engine.nodes import FP_Type, ResourceNode
@@ -127,7 +127,8 @@ def _extension(items: list[Any], url: Any) -> list[Any]:
     """All with that url, where fhirpathpy gives the first one only."""
     held = [item.get("extension", ()) for item in items if isinstance(item, dict)]
     found = [one for every in held for one in every if isinstance(one, dict) and one.get("url") == url]
-    return [ResourceNode.create_node(one, "Extension") for one in found]
+    create = cast("Callable[[Any, str], Any]", ResourceNode.create_node)
+    return [create(one, "Extension") for one in found]
 
 
 _OURS = {
