@@ -82,7 +82,9 @@ class Settings(BaseSettings):
     max_transform_values: int = Field(
         1_000_000, gt=0, description="Most values that one `$transform` writes; a long text counts as several."
     )
-    max_transforms: int = Field(2, gt=0, description="Maps that `$transform` runs at the same time; others wait.")
+    max_transforms: int = Field(
+        2, gt=0, description="Maps that `$transform` and `$extract` run at the same time; others wait."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged, on stderr.")
 
     @field_validator("allowed_hosts", "resource_types", mode="before")

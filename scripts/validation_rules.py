@@ -14,15 +14,16 @@ from fhir_service.validation.resource_findings import resource_findings
 ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT / "tests"))
 
-from invariant_cases import Case, cases  # noqa: E402  # a folder of tests, not on the path
+from invariant_cases import CODE_CASES, Case, cases, code_and_reference_findings  # noqa: E402  # a folder of tests, not on the path
 
 PAGE = ROOT / "docs" / "conformance" / "validation-rules.md"
 _HEAD = """# The rules a resource is checked against, beyond its structure
 
-Made by `make rules` of `tests/unit/validation/invariant_cases.toml`; do not edit it. For each rule: whether it refuses
-a resource (error) or is only told (warning), what a finding says, HL7's own sentence where it is an invariant of R4,
-and what breaks it. These are the rules of the types of case reports, of Bundle and of data types; all other invariants
-of R4 are checked too, in HL7's words.
+Made by `make rules` of `invariant_cases.toml` and `code_cases.toml` in `tests/unit/validation/`; do not edit it. For
+each rule: whether it refuses a resource (error) or is only told (warning, information), what a finding says, HL7's own
+sentence where it is an invariant of R4, and what breaks it. These are the rules of the types of case reports, of Bundle
+and of data types; all other invariants of R4 are checked too, in HL7's words. `code.…` and `reference.…` are looked at
+by `$validate`, and in writes where the settings say so (`docs/howto/validate.md`).
 
 | rule | severity | what a finding says | in R4 | what breaks it |
 |---|---|---|---|---|
@@ -32,11 +33,13 @@ of R4 are checked too, in HL7's words.
 def page() -> str:
     """The page as it should be."""
     human = {entry.key: entry.human for stated in invariants().values() for entry in stated}
-    return _HEAD + "".join(_row(case, human.get(case.rule, "")) for case in sorted(cases(), key=lambda case: case.rule))
+    every = sorted((*cases(), *cases(CODE_CASES)), key=lambda case: case.rule)
+    return _HEAD + "".join(_row(case, human.get(case.rule, "")) for case in every)
 
 
 def _row(case: Case, human: str) -> str:
-    issue = next(issue for issue in resource_findings(case.bad) if issue.rule == case.rule)
+    found = resource_findings(case.bad) + code_and_reference_findings(case.bad)
+    issue = next(issue for issue in found if issue.rule == case.rule)
     cells = (f"`{case.rule}`", issue.severity, issue.text, human, f"`{_json(case.shown)}`")
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
 

@@ -1,4 +1,5 @@
-"""For each rule a resource that keeps it and one that breaks it (unit/validation/invariant_cases.toml)."""
+"""For each rule a resource that keeps it and one that breaks it (unit/validation/invariant_cases.toml, and
+code_cases.toml for codes and references)."""
 
 from __future__ import annotations
 
@@ -8,7 +9,16 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-CASES = Path(__file__).parent / "unit" / "validation" / "invariant_cases.toml"
+from fhir_service.fhir.errors import Issue
+from fhir_service.terminology.terminologies import terminologies
+from fhir_service.validation.codes import code_findings
+from fhir_service.validation.references import missing_targets, reference_findings, store_references
+
+_FOLDER = Path(__file__).parent / "unit" / "validation"
+CASES = _FOLDER / "invariant_cases.toml"
+CODE_CASES = _FOLDER / "code_cases.toml"
+STORED = frozenset({("Patient", "a")})
+"""What a store is taken to have."""
 SMALLEST: Mapping[str, Mapping[str, Any]] = {
     "Bundle": {},
     "Condition": {"subject": {"reference": "Patient/a"}},
@@ -27,10 +37,16 @@ class Case(NamedTuple):
     shown: dict[str, Any]
 
 
-def cases() -> list[Case]:
+def cases(file: Path = CASES) -> list[Case]:
     """In the order of the file."""
-    entries = tomllib.loads(CASES.read_text("utf-8"), parse_float=Decimal)
+    entries = tomllib.loads(file.read_text("utf-8"), parse_float=Decimal)
     return [_case(rule, entry) for rule, entry in entries.items()]
+
+
+def code_and_reference_findings(resource: dict[str, Any]) -> list[Issue]:
+    """Layers 4 and 5, with nothing but STORED in the store."""
+    found = code_findings(resource, terminologies()) + reference_findings(resource)
+    return found + missing_targets(store_references(resource), STORED, "warning")
 
 
 def _case(rule: str, entry: Mapping[str, Any]) -> Case:

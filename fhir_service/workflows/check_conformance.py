@@ -1,4 +1,5 @@
-"""What a resource is held against beyond its structure: the profile asked for, those it names, its extensions."""
+"""What a resource is held against beyond its structure: the profile asked for, those it names, its extensions, and the
+code systems its codes are of."""
 
 from __future__ import annotations
 
@@ -12,10 +13,13 @@ from fhir_service.definitions.profiles import r4_profiles
 from fhir_service.fhir.errors import Issue
 from fhir_service.terminology.code_systems import code_system
 from fhir_service.terminology.terminologies import terminologies
+from fhir_service.validation.codes import code_findings
 from fhir_service.validation.profiles import wording
 from fhir_service.validation.profiles.bindings import BoundCodes
 from fhir_service.validation.profiles.findings import extension_findings, profile_findings, stated_profile_findings
+from fhir_service.validation.profiles.implied import ImpliedProfiles
 from fhir_service.validation.profiles.registry import ProfileRegistry
+from fhir_service.validation.references import reference_findings
 from fhir_service.validation.resource_findings import resource_findings
 from fhir_service.validation.structure import is_valid
 
@@ -33,15 +37,22 @@ class Conformance:
         sent = sent or {}
         own = catalogue(base).artifacts(Kind.PROFILE)
         self._registry = ProfileRegistry(_of_type("StructureDefinition", sent), own, r4_profiles())
+        self._implied = ImpliedProfiles(self._registry)
         code_systems = {url: code_system(entry) for url, entry in _of_type("CodeSystem", sent).items()}
         value_sets, known = _of_type("ValueSet", sent), terminologies(base)
-        self._codes = BoundCodes(known.beside(code_systems, value_sets) if sent else known)
+        self._terminology = known.beside(code_systems, value_sets) if sent else known
+        self._codes = BoundCodes(self._terminology)
 
     def issues(self, resource: Any, profile: str = "") -> list[Issue]:
         """What is wrong with a resource that is right in its structure; `profile` is the one it has to conform to."""
         found = self.profile_issues(resource, profile) if profile else []
-        found += stated_profile_findings(resource, self._registry, self._codes)
+        found += stated_profile_findings(resource, self._registry, self._codes, self._implied)
         return found + extension_findings(resource, self._registry, self._codes)
+
+    def code_issues(self, resource: Any) -> list[Issue]:
+        """What is wrong with the codes of a resource that is right in its structure, and with the types of what it
+        refers to."""
+        return code_findings(resource, self._terminology) + reference_findings(resource)
 
     def profile_issues(self, resource: Any, profile: str) -> list[Issue]:
         """Whether a resource conforms to a profile, the types of R4 themselves included. To be asked about one that is
@@ -78,11 +89,11 @@ def _of_type(resource_type: str, sent: Mapping[str, dict[str, Any]]) -> dict[str
 
 def all_issues(resource: Any, conformance: Conformance, profile: str = "") -> list[Issue]:
     """Everything that is wrong with a resource; where its structure is right, also by the profile asked for, by those
-    it names and by the definitions of its extensions."""
+    it names, by the definitions of its extensions and by the code systems of its codes."""
     found = resource_findings(resource)
     if not is_valid(resource):
         return found + conformance.not_begun(profile)
-    return found + conformance.issues(resource, profile)
+    return found + conformance.issues(resource, profile) + conformance.code_issues(resource)
 
 
 @cache
