@@ -51,7 +51,7 @@ def test_a_value_put_at_two_places_is_two_values(mapped) -> None:
 def test_a_value_that_is_put_into_itself_again_and_again_is_cut() -> None:
     rules = "src -> tgt.extension as e, e.url = 'u' then double(e, e);"
     more = "group double(source s, target t : Extension) { s -> t.extension = t, t.extension = t then double(s, t); }"
-    cut(rules, {}, more)
+    cut(rules, {}, more, values=20_000)
 
 
 def test_writing_below_an_extension_that_was_copied_leaves_the_source_as_it_is(mapped) -> None:
