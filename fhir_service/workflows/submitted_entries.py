@@ -6,19 +6,14 @@ from dataclasses import replace
 
 from fhir_service.fhir.bundles import entry_texts, read_entry
 from fhir_service.fhir.json_text import parse
-from fhir_service.workflows.check_conformance import Conformance
 from fhir_service.workflows.plan_bundle import BundlePlan
-from fhir_service.workflows.submission_bundle import (
-    PROFILE,
-    CheckedBundle,
-    check_bundle,
-    is_submission,
-)
+from fhir_service.workflows.submission_bundle import PROFILE, CheckedBundle, check_bundle, is_submission
+from fhir_service.workflows.write_checks import WriteChecks
 
 _WRITES = ("POST", "PUT")
 
 
-def submitted_entries(plan: BundlePlan, raw: bytes, conformance: Conformance) -> dict[int, CheckedBundle]:
+def submitted_entries(plan: BundlePlan, raw: bytes, checks: WriteChecks) -> dict[int, CheckedBundle]:
     """Every submission that is written, checked. An accepted one is written where it belongs by its identity; one that
     is refused leaves the plan, and a transaction is told why at its entry."""
     if PROFILE.encode() not in raw.replace(b"\\/", b"/"):
@@ -31,7 +26,7 @@ def submitted_entries(plan: BundlePlan, raw: bytes, conformance: Conformance) ->
         resource = parse(entry.text)
         if not is_submission(resource) or entry.request.if_none_exist:
             continue
-        checked = check_bundle(resource, conformance)
+        checked = check_bundle(resource, checks.conformance())
         if index in plan.issues and not checked.is_refused:
             continue  # the request is wrong, not the submission
         found[index] = checked

@@ -22,7 +22,7 @@ async def created(call: Call, text: bytes) -> Answer:
     if not conditional and any(name not in PRESENTATION for name, _ in call.parameters):
         search, conditional = call.query, True
     unless = call.condition(call.type, search) if conditional else None
-    outcome = await create_resource(call.repository, call.type, text, call.access, unless=unless)
+    outcome = await create_resource(call.repository, call.type, text, call.access, unless=unless, checks=call.checks)
     return await written_answer(call, outcome)
 
 

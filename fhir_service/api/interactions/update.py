@@ -28,6 +28,7 @@ async def updated(call: Call, text: bytes) -> Answer:
         if_match=if_match,
         if_none_match=call.header(b"if-none-match"),
         access=call.access,
+        checks=call.checks,
     )
     return await written_answer(call, outcome)
 
@@ -43,6 +44,7 @@ async def update_by_search(call: Call) -> Answer:
         if_match=if_match,
         if_none_match=call.header(b"if-none-match"),
         access=call.access,
+        checks=call.checks,
     )
     return await written_answer(call, outcome)
 
