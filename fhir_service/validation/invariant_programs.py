@@ -16,6 +16,7 @@ from fhir_service.definitions.elements import (
     properties,
     types,
 )
+from fhir_service.validation.invariant_checks import Scope
 from fhir_service.validation.invariant_rules import Rule, rules_at
 
 RESOURCE = "Resource"
@@ -84,7 +85,7 @@ class Program:
     def _made(self, element: Mapping[str, Any]) -> Plan:
         steps = [(key, self.steps[key]) for key in element if key in self.steps]
         return Plan(
-            tuple(rule for rule in self.rules if rule.triggers is None or not rule.triggers.isdisjoint(element)),
+            tuple(rule for rule in self.rules if _can_break(rule, element)),
             tuple((key, step.program) for key, step in steps if step.program is not None),
             tuple((key, step) for key, step in steps if step.program is None),
         )
@@ -154,6 +155,13 @@ def _stated(holder: str) -> tuple[str, ...]:
         return (holder,)
     base = definition(holder).base
     return (*(_stated(base) if base else ()), holder)
+
+
+def _can_break(rule: Rule, element: Mapping[str, Any]) -> bool:
+    """Whether a rule can be broken by an object with these keys."""
+    if rule.triggers is not None and rule.triggers.isdisjoint(element):
+        return False
+    return not rule.keys_alone or rule.check(dict(element), Scope({})) is False
 
 
 def _is_asked(rule: Rule, look: Look) -> bool:

@@ -39,6 +39,8 @@ class Note(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     human: str = ""
     always: bool = False
     """It can break where none of `of` is there."""
+    keys_alone: bool = False
+    """Whether it is broken depends on which properties there are, not on their values."""
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -50,6 +52,7 @@ class Rule(msgspec.Struct, frozen=True):
     check: Check
     triggers: frozenset[str] | None = None
     in_contained: bool = True
+    keys_alone: bool = False
     about: tuple[str, ...] = ()
     """The elements that it reads, where the text does not say it."""
 
@@ -99,7 +102,8 @@ def _rule(entry: Invariant, place: str, holder: str) -> Rule:
         triggers = _triggers(node, holder, check)
         about = () if note.text or not holder else tuple(name for name in _heads(node) if name in _names(holder))
     text = note.text or entry.human
-    return Rule(entry.key, entry.severity, text, check, triggers, in_contained=not entry.best_practice, about=about)
+    asked = not entry.best_practice
+    return Rule(entry.key, entry.severity, text, check, triggers, asked, keys_alone=note.keys_alone, about=about)
 
 
 def _names(holder: str) -> set[str]:
