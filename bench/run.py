@@ -31,7 +31,8 @@ BARS = {
         "with a profile of ours": 150,
     },
 }
-"""By benchmark and last name of a figure, or all of its names: what it has to stay below. That of index_values guards against a slip."""
+"""By benchmark and last name of a figure, or all of its names: what it has to stay below. That of index_values guards
+against a slip."""
 
 
 def main() -> int:

@@ -20,6 +20,7 @@ _ORDERED = frozenset(
     ["Date", "DateTime", "Instant", "Time", "Decimal", "Integer", "PositiveInt", "UnsignedInt", "Quantity"]
 )
 """The types R4 lets minValue[x] and maxValue[x] have."""
+MOST_ELEMENTS = 25_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +177,10 @@ def read_definition(resource: Mapping[str, Any]) -> Definition:
 
 def _elements(reader: _Reader, name: str) -> tuple[ElementRule, ...]:
     part = reader.inner(name)
-    return tuple(_element(entry) for entry in part.items("element")) if part else ()
+    elements = part.items("element") if part else []
+    if len(elements) > MOST_ELEMENTS:
+        raise BrokenProfile(f"{reader.place}.{name} has more than {MOST_ELEMENTS:,} elements")
+    return tuple(map(_element, elements))
 
 
 def _element(reader: _Reader) -> ElementRule:

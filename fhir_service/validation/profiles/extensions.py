@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from fhir_service.definitions.elements import Property, is_a, properties, resource_types
-from fhir_service.fhir.fhirpath import FhirPathError, evaluate
+from fhir_service.fhir.fhirpath import evaluate
+from fhir_service.fhir.nodes import ContentFault
 from fhir_service.validation.profiles import wording
 from fhir_service.validation.profiles.errors import BrokenProfile, UnknownProfile
 from fhir_service.validation.profiles.instances import Item
@@ -103,7 +104,7 @@ def _selected(expression: str, place: _Place, run: Run) -> bool:
     """Whether FHIRPath from the resource leads to the element; yes where that cannot be told."""
     try:
         found = evaluate(expression, run.resource)
-    except (FhirPathError, RecursionError, ArithmeticError):
+    except (ContentFault, RecursionError, ArithmeticError):
         return True
     return any(item is place.value for item in found) or not any(isinstance(item, dict) for item in found)
 
