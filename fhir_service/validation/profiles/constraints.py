@@ -5,6 +5,7 @@ What cannot be run says so and is no verdict; what could run very long is not be
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -18,7 +19,7 @@ from fhir_service.fhir.fhirpath_budget import until
 from fhir_service.fhir.fhirpath_lexer import SyntaxFault
 from fhir_service.fhir.nodes import ContentFault, PrimitiveNode
 from fhir_service.validation.profiles import wording
-from fhir_service.validation.profiles.element_definitions import InvariantRule
+from fhir_service.validation.profiles.element_rules import InvariantRule
 from fhir_service.validation.profiles.instances import Item
 from fhir_service.validation.profiles.runs import Run
 from fhir_service.validation.profiles.trees import core_type
@@ -32,6 +33,7 @@ _ITERATING = frozenset({"where", "exists", "all", "select", "repeat", "aggregate
 _MATCHING = frozenset({"matches", "matchesFull", "replaceMatches"})
 MOST_VISITS = 2_000_000
 """Items that nested iterations over a resource may come to."""
+_EXTENSION = re.compile(r"%extension\b")
 PATTERN_SECONDS = 0.25
 """For an invariant with regular expressions, in one place: such can backtrack for ages."""
 _SEVERITIES = {"error": "error", "warning": "warning"}
@@ -81,15 +83,27 @@ def _check(rule: InvariantRule, profile: str) -> Check:
     return check
 
 
-def _holds(written: str, item: Item, run: Run) -> bool:
-    """Whether an invariant holds; one that could not be run before is passed over. Raises ContentFault."""
+def context_invariant_holds(written: str, carrier: Item, extension: Any, run: Run) -> bool:
+    """Whether a rule of an extension about what carries it holds (contextInvariant); one that cannot be run does."""
+    written = _EXTENSION.sub("%context", written)
+    try:
+        return _holds(written, carrier, run, extension)
+    except (ContentFault, RecursionError, ArithmeticError):
+        run.look_at_clock()
+        run.unable.add(written)
+        return True
+
+
+def _holds(written: str, item: Item, run: Run, context: Any = None) -> bool:
+    """Whether an invariant holds; one that could not be run before is passed over. `context` is the item, if it is not
+    something else. Raises ContentFault."""
     if written in run.unable:
         return True
     compiled = _compiled(written)
     if compiled.loops > 1 and run.size() ** compiled.loops > MOST_VISITS:
         raise FhirPathError("the resource is too large for it")
     focus = _focus(item)
-    environment = (run.resource, run.root, focus)
+    environment = (run.resource, run.root, focus if context is None else context)
     if not compiled.matches:
         return compiled.expression.holds(focus, environment)
     with until(monotonic() + PATTERN_SECONDS):

@@ -14,6 +14,7 @@ from fhir_service.definitions.elements import Property, is_a, properties, resour
 from fhir_service.fhir.fhirpath import evaluate
 from fhir_service.fhir.nodes import ContentFault
 from fhir_service.validation.profiles import wording
+from fhir_service.validation.profiles.constraints import context_invariant_holds
 from fhir_service.validation.profiles.errors import BrokenProfile, UnknownProfile
 from fhir_service.validation.profiles.instances import Item
 from fhir_service.validation.profiles.runs import Run
@@ -68,6 +69,10 @@ def _check(extension: dict[str, Any], where: str, place: _Place, run: Run, *, mo
     if definition.contexts and not any(_fits(kind, expression, place, run) for kind, expression in definition.contexts):
         text = wording.wrong_context(url, place.path, [expression for _, expression in definition.contexts])
         run.found("error", "structure", text, where, "profile.extension-context")
+    for written in definition.context_invariants:
+        if not context_invariant_holds(written, Item(place.value, None, place.type, ""), extension, run):
+            text = wording.broken_context_invariant(url, place.path, written)
+            run.found("error", "invariant", text, where, "profile.extension-context")
     if definition.modifies is not None and definition.modifies != modifies:
         text = wording.wrong_modifier(url, modifies=definition.modifies)
         run.found("error", "structure", text, where, "profile.extension-modifier")
