@@ -19,7 +19,7 @@ async def create(call: Call) -> Answer:
         search, conditional = call.query, True
     unless = call.condition(call.type, search) if conditional else None
     text = await call.resource_body()
-    outcome = await create_resource(call.repository, call.type, text, call.access, unless=unless)
+    outcome = await create_resource(call.repository, call.type, text, call.access, unless=unless, checks=call.checks)
     return await written_answer(call, outcome)
 
 

@@ -26,7 +26,7 @@ async def answer_bundle(call: Call) -> Answer:
     async def read(entry: PlannedEntry) -> ResponseEntry:
         return await _read(call, entry)
 
-    server = Server(call.service.types, call.base, call.condition, read)
+    server = Server(call.service.types, call.base, call.condition, read, call.checks)
     done = await process_bundle(call.repository, raw, server, call.access)
     entries = [
         await _response(call, result, deletes=number in done.deletions) for number, result in enumerate(done.results)

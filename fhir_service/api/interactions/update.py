@@ -24,6 +24,7 @@ async def update(call: Call) -> Answer:
         if_match=if_match,
         if_none_match=call.header(b"if-none-match"),
         access=call.access,
+        checks=call.checks,
     )
     return await written_answer(call, outcome)
 
@@ -39,6 +40,7 @@ async def update_by_search(call: Call) -> Answer:
         if_match=if_match,
         if_none_match=call.header(b"if-none-match"),
         access=call.access,
+        checks=call.checks,
     )
     return await written_answer(call, outcome)
 
