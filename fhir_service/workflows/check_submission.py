@@ -87,7 +87,7 @@ def check_form(sent: bytes, *, recorded: str, base: str) -> CheckedSubmission:
         return _unreadable(sent, FORM, error.issues, unreadable=isinstance(error, MalformedContent))
     issues = _identity_warnings(form.report, FORM)
     issues += [
-        replace(issue, expression=tuple(item_path(place, form.facts) for place in issue.expression))
+        replace(issue, expression=tuple(dict.fromkeys(item_path(at, form.facts) for at in issue.expression)))
         for issue in fact_issues(only_facts(form.facts.content), base)
     ]
     issues += _emptiness(form.mapped.reading.case_report, FORM, "its answers state neither a case nor a figure")

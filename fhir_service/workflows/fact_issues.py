@@ -35,16 +35,16 @@ def completeness_issues(facts: Mapping[str, Any], base: str) -> list[Issue]:
 
 def _of_section(section: Section) -> list[Issue]:
     asked = section.stated + section.declared_unknown + section.missing
-    place = ROOT if section.name in ("patient", "report") else f"{ROOT}.case.{section.name}"
     found = []
     if section.missing:
         named = ", ".join(section.missing_elements[:_FEW])
         more = f" and {section.missing - _FEW} more" if section.missing > _FEW else ""
         text = f"{section.name}: {section.stated} of {asked} are stated; {section.missing} are missing: {named}{more}"
-        found.append(Issue("information", "informational", text, (place,), "submission.missing"))
+        places = tuple(map(_rooted, section.missing_elements[:_FEW]))
+        found.append(Issue("information", "informational", text, places, "submission.missing"))
     if section.declared_unknown:
         text = f"{section.name}: {section.declared_unknown} of {asked} are declared unknown"
-        found.append(Issue("information", "informational", text, (place,), "submission.declared-unknown"))
+        found.append(Issue("information", "informational", text, (ROOT,), "submission.declared-unknown"))
     return found
 
 
