@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from fhir_service import __version__
+from fhir_service.definitions.catalogue import BrokenArtifact, UnknownArtifact
 from fhir_service.fhir.errors import FhirError, StoreUnavailable
 from fhir_service.reports.decoding import UnreadableReportError
 from fhir_service.reports.source import InvalidSourceError, named_source
@@ -125,9 +126,9 @@ def load(
     """Map, check and store reports. Loading the same again changes nothing.
 
     In a folder every .txt file is a report; a `source.json` beside a `report.txt` is its citation. A .json file that is
-    named itself is a filled-in form (QuestionnaireResponse). A report loaded
-    again with another text or map replaces what it made before; what it no longer yields is deleted, and the
-    difference is printed. A bad file does not stop the others; it is listed at the end.
+    named itself is a filled-in form (QuestionnaireResponse). A report loaded again with another text or map replaces
+    what it made before, also what somebody has changed since; what it no longer yields is deleted, and the difference
+    is printed. A bad file does not stop the others; it is listed at the end.
     """
     from fhir_service.workflows.load_reports import LoadedReports, files_of, load_reports
     from fhir_service.workflows.publish_definitions import publish_definitions
@@ -495,7 +496,8 @@ def _print_difference(loaded: LoadedReport) -> None:
     errors.print(f"{loaded.source_key}:")
     for sign, keys in (("+", loaded.created), ("~", loaded.updated), ("-", loaded.deleted)):
         for key in keys:
-            errors.print(f"  {sign} {key}")
+            by_hand = "; somebody had changed it, and history has what it was" if key in loaded.by_hand else ""
+            errors.print(f"  {sign} {key}{by_hand}")
 
 
 def _progress() -> Progress:
@@ -584,6 +586,9 @@ def main() -> None:
     except BrokenPipeError:  # `map ... | head`
         sys.stderr.close()
         sys.exit(1)
+    except (FhirError, BrokenArtifact, UnknownArtifact) as error:  # a map or definition that somebody has edited
+        errors.print(str(error))
+        sys.exit(2)
     except Exception as error:  # the last resort
         if os.environ.get("FHIR_SERVICE_LOG_LEVEL", "").lower() == "debug":
             raise
