@@ -8,14 +8,19 @@ from __future__ import annotations
 import difflib
 import os
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from fhir_service.definitions.elements import resource_types
+from fhir_service.validation.layers import EVERY_TYPE, Layer, layers
+
 PREFIX = "FHIR_SERVICE_"
 SERVED_TYPES = (
     "AdverseEvent",
+    "Bundle",
     "CodeSystem",
     "ConceptMap",
     "Condition",
@@ -85,9 +90,20 @@ class Settings(BaseSettings):
     max_transforms: int = Field(
         2, gt=0, description="Maps that `$transform` and `$extract` run at the same time; others wait."
     )
+    validation: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("*=invariants",),
+        description="How far a resource is validated before it is stored, by type, for instance "
+        "`Patient=codes,*=invariants`: `structure`, `invariants`, `profiles`, `codes` or `references`, each with those "
+        "before it. `$validate` looks at all of them.",
+    )
+    missing_targets: Literal["off", "warning", "error"] = Field(
+        "warning",
+        description="What it is that a reference `Type/id` leads to nothing in this store: where `references` are "
+        "validated, and in `$validate`.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged, on stderr.")
 
-    @field_validator("allowed_hosts", "resource_types", mode="before")
+    @field_validator("allowed_hosts", "resource_types", "validation", mode="before")
     @classmethod
     def _split_at_commas(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -99,6 +115,14 @@ class Settings(BaseSettings):
             if not _RESOURCE_TYPE.fullmatch(name):
                 raise ValueError(f"'{name}' is not the name of a resource type")
         return tuple(sorted(set(value)))
+
+    @field_validator("validation")
+    @classmethod
+    def _are_layers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in layers(value):
+            if name != EVERY_TYPE and name not in resource_types():
+                raise ValueError(f"'{name}' is not the name of a resource type")
+        return value
 
     @field_validator("base", "public_base_url")
     @classmethod
@@ -112,6 +136,11 @@ class Settings(BaseSettings):
         if self.default_page_size > self.max_page_size:
             raise ValueError("default_page_size is larger than max_page_size")
         return self
+
+    @property
+    def layers(self) -> Mapping[str, Layer]:
+        """How far resources are validated, by type."""
+        return layers(self.validation)
 
     @property
     def own_address(self) -> str:

@@ -27,6 +27,7 @@ from fhir_service.workflows.stored_definitions import DefinitionCache, StoredDef
 from fhir_service.workflows.stored_maps import MapCache
 from fhir_service.workflows.stored_terminology import StoredTerminology
 from fhir_service.workflows.transform_content import TransformQueue
+from fhir_service.workflows.write_checks import WriteChecks
 
 if TYPE_CHECKING:
     from fhir_service.api.interaction import Interaction
@@ -73,6 +74,12 @@ class Service:
     def terminology(self) -> Terminologies:
         """Our own terminologies under the base of the settings, and HL7's; read when they are first asked for."""
         return terminologies(self.settings.base)
+
+    @cached_property
+    def checks(self) -> WriteChecks:
+        """What the settings want to be looked at in a write."""
+        settings = self.settings
+        return WriteChecks(settings.layers, settings.missing_targets, conformance=lambda: self.conformance)
 
     @cached_property
     def conformance(self) -> Conformance:
@@ -122,6 +129,11 @@ class Call:
     def stored_terminology(self) -> StoredTerminology:
         """Our terminologies, and what of those that clients have stored it is asked to find."""
         return StoredTerminology(self.definitions, self.service.terminology)
+
+    @cached_property
+    def checks(self) -> WriteChecks:
+        """What a resource has to stand before it is stored."""
+        return self.service.checks.under(self.base)
 
     @cached_property
     def preferences(self) -> Preferences:

@@ -10,7 +10,7 @@ from fhir_service.api.versions import version_headers
 from fhir_service.fhir.errors import Issue
 from fhir_service.fhir.outcomes import outcome_bytes
 from fhir_service.storage.repository import Outcome
-from fhir_service.validation.resource_findings import resource_warnings
+from fhir_service.validation.json_text import read_json
 from fhir_service.workflows.accept_resource import in_thread_if_large
 
 
@@ -40,8 +40,10 @@ async def written_body(call: Call, outcome: Outcome) -> bytes:
 async def written_outcome(call: Call, outcome: Outcome) -> bytes:
     """What was done, and what does not speak against it but should be better, as OperationOutcome."""
     stored = await call.repository.vread(outcome.type, outcome.id, outcome.version, call.access)
-    warnings = await in_thread_if_large(len(stored.text), lambda: resource_warnings(stored.text))
-    return outcome_text(outcome, warnings)
+    resource = await in_thread_if_large(len(stored.text), lambda: read_json(stored.text))
+    found = await call.checks.run(len(stored.text), lambda: call.checks.findings(resource))
+    found += await call.checks.missing(call.repository, resource, call.access)
+    return outcome_text(outcome, [issue for issue in found if issue.severity not in ("error", "fatal")])
 
 
 def outcome_text(outcome: Outcome, warnings: Sequence[Issue] = ()) -> bytes:

@@ -23,6 +23,7 @@ from fhir_service.fhir.fhirpath_operators import (
     truth,
 )
 from fhir_service.fhir.fhirpath_predicates import Predicate, predicate
+from fhir_service.fhir.fhirpath_types import type_question
 
 Environment = Sequence[Any]
 Closure = Callable[[Items, Environment], Items]
@@ -96,6 +97,9 @@ def _index(node: tree.Index, variables: Variables) -> Closure:
 
 
 def _binary(node: tree.Binary, variables: Variables) -> Closure:
+    if (ask := type_question(node.operator, node.right)) is not None:
+        asked = build(node.left, variables)
+        return lambda focus, env: ask(asked(focus, env))
     combine = OPERATORS.get(node.operator)
     if combine is None:
         raise Unsupported
@@ -116,6 +120,8 @@ def _call(node: tree.Call, variables: Variables) -> Closure:
     if len(node.arguments) == 1 and (each := _PER_ITEM.get(node.name)) is not None:
         criterion = predicate(node.arguments[0], variables, build)
         return lambda focus, env: each(of(focus, env), criterion, env)
+    if len(node.arguments) == 1 and (ask := type_question(node.name, node.arguments[0])) is not None:
+        return lambda focus, env: ask(of(focus, env))
     arguments = [build(argument, variables) for argument in node.arguments]
     if not arguments and (simple := COLLECTION.get(node.name) or NAVIGATION.get(node.name)) is not None:
         return lambda focus, env: simple(of(focus, env))
@@ -163,7 +169,22 @@ def _set(combine: Callable[[Items, Items], Items]) -> Callable[[Closure, Closure
     return lambda of, other: lambda focus, env: combine(of(focus, env), other(focus, env))
 
 
+def _extension(of: Closure, url: Closure) -> Closure:
+    """All with that url; fhirpathpy gives the first one only."""
+
+    def find(focus: Items, env: Environment) -> Items:
+        wanted = url(focus, env)
+        if not wanted:
+            return []
+        name = text_of(wanted)
+        found = gathered(members(item, "extension") for item in of(focus, env))
+        return [one for one in found if isinstance(one, dict) and one.get("url") == name]
+
+    return find
+
+
 _BOTH: dict[str, Callable[[Closure, Closure], Closure]] = {
+    "extension": _extension,
     "select": _select,
     "trace": lambda of, _name: of,
     **{name: _set(combine) for name, combine in SETS.items()},

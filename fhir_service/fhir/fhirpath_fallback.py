@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import fhirpathpy
-from fhirpathpy.engine.nodes import FP_Type
+from fhirpathpy.engine.nodes import FP_Type, ResourceNode
 from fhirpathpy.models import models
 
 from fhir_service.fhir import fhirpath_parser as tree
@@ -123,11 +123,20 @@ def _one_text(items: list[Any]) -> str:
     return items[0]
 
 
+def _extension(items: list[Any], url: Any) -> list[Any]:
+    """All with that url, where fhirpathpy gives the first one only."""
+    held = [item.get("extension", ()) for item in items if isinstance(item, dict)]
+    found = [one for every in held for one in every if isinstance(one, dict) and one.get("url") == url]
+    create = cast("Callable[[Any, str], Any]", ResourceNode.create_node)
+    return [create(one, "Extension") for one in found]
+
+
 _OURS = {
+    "extension": {"fn": _extension, "arity": {1: ["String"]}},
     "matches": {"fn": _matches, "arity": {1: ["String"]}, "nullable": True},
     "replaceMatches": {"fn": _replace_matches, "arity": {2: ["String", "String"]}},
 }
-"""Functions that would run Python's own regular expressions, which nobody can stop."""
+"""Functions that say another thing there, or run Python's own regular expressions, which nobody can stop."""
 
 
 def _mark_variables(text: str, node: tree.Node, variables: Mapping[str, int]) -> str:

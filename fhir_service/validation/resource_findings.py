@@ -10,6 +10,9 @@ from fhir_service.validation.json_text import read_json
 from fhir_service.validation.narratives import NARRATIVE
 from fhir_service.validation.structure import findings
 
+_BEYOND_R4 = ("profile.", "code.", "reference.")
+"""How the rules of the later layers begin."""
+
 
 def resource_findings(resource: object, *, warnings: bool = True, text: bytes = b"") -> list[Issue]:
     """Every finding about a resource, as JSON text or as the value `read_json` gives, in one pass. The `text` of a
@@ -23,7 +26,8 @@ def resource_findings(resource: object, *, warnings: bool = True, text: bytes = 
     found = findings(resource)
     if not isinstance(resource, dict) or any(issue.rule != NARRATIVE for issue in found):
         return found
-    look = Look(warnings, extensions=not text or b"xtension" in text or b"\\" in text)
+    unsure = not text or b"\\" in text
+    look = Look(warnings, unsure or b"xtension" in text, unsure or (b"#" in text and b'"#' in text))
     return found + invariant_findings(resource, look) + bundle_findings(resource)
 
 
@@ -33,13 +37,8 @@ def resource_errors(resource: object, text: bytes = b"") -> list[Issue]:
     return [issue for issue in found if issue.severity in ("error", "fatal")]
 
 
-def resource_warnings(resource: object) -> list[Issue]:
-    """Those that do not."""
-    return [issue for issue in resource_findings(resource) if issue.severity not in ("error", "fatal")]
-
-
 def refusal(text: str, issues: list[Issue]) -> FhirError:
     """The error of a resource that is not stored: it cannot be read as R4 (400), or can, and breaks a rule (422)."""
-    if all(issue.code == "invariant" for issue in issues):
+    if all(issue.code == "invariant" or (issue.rule or "").startswith(_BEYOND_R4) for issue in issues):
         return UnprocessableContent(text, issues=issues)
     return MalformedContent(text, issues=issues)

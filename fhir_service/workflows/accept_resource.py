@@ -13,23 +13,28 @@ from fhir_service.search.condition import type_of
 from fhir_service.search.query import Query
 from fhir_service.storage.repository import Create, Outcome, Repository, Update
 from fhir_service.validation.json_text import read_json
-from fhir_service.validation.resource_findings import refusal, resource_errors
+from fhir_service.validation.resource_findings import refusal
 from fhir_service.workflows.conditional import create_unless_found, update_found
+from fhir_service.workflows.write_checks import LARGE, R4_ALONE, WriteChecks
 
 T = TypeVar("T")
-LARGE = 64 * 1024
-"""Bytes from which on reading and checking would hold up other requests: then they are done in a thread."""
 
 
 async def create_resource(
-    repository: Repository, resource_type: str, text: bytes, access: Access, *, unless: Query | None = None
+    repository: Repository,
+    resource_type: str,
+    text: bytes,
+    access: Access,
+    *,
+    unless: Query | None = None,
+    checks: WriteChecks = R4_ALONE,
 ) -> Outcome:
     """Store a new resource under an id of the server's (R4 http.html#create); an id that was sent is not kept. Nothing
     is stored where `unless` finds one.
 
     Raises MalformedContent or UnprocessableContent with everything that is wrong, MultipleMatches.
     """
-    await in_thread_if_large(len(text), lambda: check_resource(text, resource_type))
+    await _checked(repository, text, (resource_type, None), access, checks)
     if unless is not None:
         return await create_unless_found(repository, text, unless, access)
     (outcome,) = await repository.commit([Create(resource_type, text)], access)
@@ -45,13 +50,14 @@ async def update_resource(
     if_match: int | None,
     if_none_match: str = "",
     access: Access,
+    checks: WriteChecks = R4_ALONE,
 ) -> Outcome:
     """Store a new version of a resource, its first one included (R4 http.html#update).
 
     Raises MalformedContent or UnprocessableContent with everything that is wrong, PreconditionFailed where `if_match`
     is not the current version or `if_none_match` has it.
     """
-    await in_thread_if_large(len(text), lambda: check_resource(text, resource_type, resource_id))
+    await _checked(repository, text, (resource_type, resource_id), access, checks)
     change = Update(resource_type, resource_id, text, if_match, if_none_match=if_none_match)
     (outcome,) = await repository.commit([change], access)
     return outcome
@@ -65,12 +71,13 @@ async def update_where(
     if_match: int | None,
     if_none_match: str = "",
     access: Access,
+    checks: WriteChecks = R4_ALONE,
 ) -> Outcome:
     """Store a new version of the resource that a search finds (R4 http.html#cond-update).
 
     Raises MalformedContent or UnprocessableContent with everything that is wrong, and as `update_found`.
     """
-    resource = await in_thread_if_large(len(text), lambda: check_resource(text, type_of(condition)))
+    resource = await _checked(repository, text, (type_of(condition), None), access, checks)
     if issues := _part_issues(resource, type_of(condition)):
         raise MalformedContent("a part is not stored", issues=issues)
     sent_id = str(resource.get("id", ""))
@@ -79,12 +86,26 @@ async def update_where(
     )
 
 
-def check_resource(text: bytes, resource_type: str, resource_id: str | None = None) -> dict[str, Any]:
+async def _checked(
+    repository: Repository, text: bytes, wanted: tuple[str, str | None], access: Access, checks: WriteChecks
+) -> dict[str, Any]:
+    """The value of a resource that has the type, and id, that are `wanted`, and stands all checks. Raises as
+    `check_resource`."""
+    resource = await checks.run(len(text), lambda: check_resource(text, *wanted, checks))
+    missing = await checks.missing(repository, resource, access)
+    if any(issue.severity == "error" for issue in missing):
+        raise refusal("the resource is not valid", missing)
+    return resource
+
+
+def check_resource(
+    text: bytes, resource_type: str, resource_id: str | None = None, checks: WriteChecks = R4_ALONE
+) -> dict[str, Any]:
     """The value of a resource. Raises MalformedContent unless it is one of that type, and of that id where one is
     given; UnprocessableContent where it is one that breaks a rule of R4."""
     resource = read_json(text)
     issues = identity_issues(resource, resource_type, resource_id)
-    issues += resource_errors(resource, text)
+    issues += checks.errors(resource, text)
     if issues:
         raise refusal("the resource is not valid", issues)
     found: dict[str, Any] = resource

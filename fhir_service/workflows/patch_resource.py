@@ -29,9 +29,8 @@ from fhir_service.search.condition import type_of
 from fhir_service.search.query import Query
 from fhir_service.storage.repository import Outcome, Repository, Stored, Transaction, Update
 from fhir_service.validation.json_text import read_json
-from fhir_service.validation.resource_findings import resource_errors
 from fhir_service.validation.structure import findings
-from fhir_service.workflows.accept_resource import in_thread_if_large
+from fhir_service.workflows.write_checks import R4_ALONE, WriteChecks
 
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -80,7 +79,7 @@ def read_patch(media_type: str, body: bytes) -> Patch:
     return merge_patch(document)
 
 
-def patched(current: bytes, patch: Patch) -> bytes:
+def patched(current: bytes, patch: Patch, checks: WriteChecks = R4_ALONE) -> bytes:
     """The text of a resource after the patch, checked like an update. Top-level members that are the same afterwards
     keep their bytes.
 
@@ -96,12 +95,19 @@ def patched(current: bytes, patch: Patch) -> bytes:
     _keep_identity(before, after)
     _keep_narrative_safe(before, after)
     text = _text(current, before, after)
-    _check(text)
+    _check(text, checks)
     return text
 
 
 async def patch_resource(
-    repository: Repository, resource_type: str, resource_id: str, patch: Patch, *, if_match: int | None, access: Access
+    repository: Repository,
+    resource_type: str,
+    resource_id: str,
+    patch: Patch,
+    *,
+    if_match: int | None,
+    access: Access,
+    checks: WriteChecks = R4_ALONE,
 ) -> Outcome:
     """Patch the current version and store the result as the next one; a patch that changes nothing makes no version.
 
@@ -117,9 +123,9 @@ async def patch_resource(
         return outcome
 
     async def at_once(transaction: Transaction) -> Outcome:
-        return await _patch_in(transaction, await to_patch(transaction, resource_type, resource_id), patch)
+        return await _patch_in(transaction, await to_patch(transaction, resource_type, resource_id), patch, checks)
 
-    done = await _patch_stored(current, store, patch, if_match)
+    done = await _patch_stored(current, store, patch, if_match, checks)
     return done if done is not None else await repository.transact(at_once, access)
 
 
@@ -134,7 +140,13 @@ async def to_patch(transaction: Transaction, resource_type: str, resource_id: st
 
 
 async def patch_found_resource(
-    repository: Repository, condition: Query, patch: Patch, *, if_match: int | None, access: Access
+    repository: Repository,
+    condition: Query,
+    patch: Patch,
+    *,
+    if_match: int | None,
+    access: Access,
+    checks: WriteChecks = R4_ALONE,
 ) -> Outcome:
     """Patch the one resource that a search finds (R4 http.html#patch, conditional patch); when it is written, it still
     is the one.
@@ -156,9 +168,9 @@ async def patch_found_resource(
         return await repository.transact(work, access)
 
     async def at_once(transaction: Transaction) -> Outcome:
-        return await _patch_in(transaction, _only(await transaction.find(condition, 2), condition), patch)
+        return await _patch_in(transaction, _only(await transaction.find(condition, 2), condition), patch, checks)
 
-    done = await _patch_stored(current, store, patch, if_match)
+    done = await _patch_stored(current, store, patch, if_match, checks)
     return done if done is not None else await repository.transact(at_once, access)
 
 
@@ -167,13 +179,14 @@ async def _patch_stored(
     store: Callable[[Update], Awaitable[Outcome]],
     patch: Patch,
     if_match: int | None,
+    checks: WriteChecks,
 ) -> Outcome | None:
     """None where others were always quicker."""
     for _ in range(_TRIES):
         found = await current()
         if if_match is not None and found.version != if_match:
             raise PreconditionFailed(f"If-Match names version {if_match}; {found.version} is the current one")
-        change = await _patch_of(found, patch)
+        change = await _patch_of(found, patch, checks)
         try:
             return await store(change)
         except (PreconditionFailed, EditConflict):
@@ -182,14 +195,14 @@ async def _patch_stored(
     return None
 
 
-async def _patch_in(transaction: Transaction, found: Stored, patch: Patch) -> Outcome:
-    (outcome,) = await transaction.write([await _patch_of(found, patch)])
+async def _patch_in(transaction: Transaction, found: Stored, patch: Patch, checks: WriteChecks) -> Outcome:
+    (outcome,) = await transaction.write([await _patch_of(found, patch, checks)])
     return outcome
 
 
-async def _patch_of(found: Stored, patch: Patch) -> Update:
+async def _patch_of(found: Stored, patch: Patch, checks: WriteChecks) -> Update:
     size = len(found.text) + patch.size * _PER_OPERATION
-    text = await in_thread_if_large(size, lambda: patched(found.text, patch))
+    text = await checks.run(size, lambda: patched(found.text, patch, checks))
     return Update(found.type, found.id, text, found.version, if_changed=True)
 
 
@@ -254,12 +267,12 @@ def _encoded(value: Any) -> bytes:
         raise UnprocessableContent("the patch nests values too deep") from None
 
 
-def _check(text: bytes) -> None:
+def _check(text: bytes, checks: WriteChecks) -> None:
     try:
         resource = read_json(text)
     except MalformedContent as error:
         raise _not_valid(error.issues) from None
-    if issues := resource_errors(resource, text):
+    if issues := checks.errors(resource, text):
         raise _not_valid(issues)
 
 

@@ -20,9 +20,11 @@ from fhir_service.search.condition import Condition
 from fhir_service.search.query import Query
 from fhir_service.validation.bundles import DEAD_END, DOUBLE
 from fhir_service.validation.json_text import read_json
+from fhir_service.validation.layers import Layer
 from fhir_service.validation.resource_findings import refusal, resource_errors
 from fhir_service.workflows.accept_resource import identity_issues
 from fhir_service.workflows.patch_resource import FHIR_JSON, Patch, read_patch
+from fhir_service.workflows.write_checks import R4_ALONE, WriteChecks
 
 _AT_ENTRY = re.compile(r"Bundle\.entry\[(\d+)\]")
 _SAID_WHEN_LINKED = (DOUBLE, DEAD_END)
@@ -102,14 +104,20 @@ class _Fault(Exception):
         self.element = element
 
 
-def plan_bundle(raw: bytes, types: Collection[str], base: str, condition: Condition) -> BundlePlan:
+def plan_bundle(
+    raw: bytes, types: Collection[str], base: str, condition: Condition, checks: WriteChecks = R4_ALONE
+) -> BundlePlan:
     """What the Bundle asks of a server at `base` that serves `types`; `condition` reads the searches in it.
 
     Raises MalformedContent where it cannot be read as a transaction or batch.
     """
     value = read_json(raw)
     kind = _kind(value)
-    issues = [issue for issue in resource_errors(value, raw) if issue.rule not in _SAID_WHEN_LINKED]
+    issues = [
+        issue
+        for issue in resource_errors(value, raw)
+        if issue.rule not in _SAID_WHEN_LINKED and not _is_left_out(issue, value, checks)
+    ]
     if any(_entry_index(issue) is None for issue in issues):
         raise refusal("the Bundle is not valid", issues)
     texts = entry_texts(raw)
@@ -133,6 +141,15 @@ def _kind(value: Any) -> Literal["transaction", "batch"]:
         case "batch":
             return "batch"
     raise MalformedContent("the type of the Bundle has to be transaction or batch", expression=("Bundle.type",))
+
+
+def _is_left_out(issue: Issue, bundle: Any, checks: WriteChecks) -> bool:
+    """An invariant that a resource breaks whose type is to be right in its structure only."""
+    index = _entry_index(issue)
+    if issue.code != "invariant" or index is None:
+        return False
+    resource = bundle["entry"][index].get("resource", {})
+    return checks.layer(resource.get("resourceType", "")) is Layer.STRUCTURE
 
 
 def _entry_index(issue: Issue) -> int | None:

@@ -12,16 +12,19 @@ from fhir_service.fhir.errors import FhirError
 from fhir_service.search.condition import Condition
 from fhir_service.storage.repository import Create, Delete, Outcome, Repository, Update
 from fhir_service.validation.resource_findings import refusal
-from fhir_service.workflows.accept_resource import in_thread_if_large
+from fhir_service.workflows.check_entries import refuse_missing_targets, refuse_unfit
 from fhir_service.workflows.conditional import create_unless_found, delete_found, update_found
 from fhir_service.workflows.link_bundle import name_created, refuse_dead_ends, refuse_doubles
 from fhir_service.workflows.patch_resource import patch_found_resource, patch_resource
 from fhir_service.workflows.plan_bundle import BundlePlan, PlannedEntry, entry_patch, plan_bundle
+from fhir_service.workflows.submission_bundle import CheckedBundle, SubmittedBundle
+from fhir_service.workflows.submitted_entries import submitted_entries
 from fhir_service.workflows.transact_bundle import naming_entry, transact_bundle
+from fhir_service.workflows.write_checks import R4_ALONE, WriteChecks
 
 Reader = Callable[[PlannedEntry], Awaitable[ResponseEntry]]
 """Answers a GET or HEAD entry; raises FhirError."""
-Result = Outcome | ResponseEntry | FhirError | None
+Result = Outcome | ResponseEntry | SubmittedBundle | FhirError | None
 """None: a conditional delete found nothing."""
 
 
@@ -36,33 +39,48 @@ class ProcessedBundle:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """What a Bundle is sent to: the types it serves below `base`, how it reads searches and answers reads."""
+    """What a Bundle is sent to: the types it serves below `base`, how it reads searches and answers reads, and what it
+    holds submissions against."""
 
     types: Collection[str]
     base: str
     condition: Condition
     read: Reader
+    checks: WriteChecks = R4_ALONE
 
 
 async def process_bundle(repository: Repository, raw: bytes, server: Server, access: Access) -> ProcessedBundle:
     """Do what a Bundle asks for. A transaction raises what is wrong with any entry, and then has changed nothing."""
-    plan = await in_thread_if_large(len(raw), lambda: _checked_plan(raw, server))
+    plan, submissions = await server.checks.run(len(raw), lambda: _checked_plan(raw, server))
+    await refuse_missing_targets(plan, server.checks, repository, access)
+    if plan.type == "transaction" and plan.issues:
+        raise refusal("the transaction is not valid", plan.all_issues())
     deletions = frozenset(n for n, entry in plan.entries.items() if entry.method == "DELETE")
     if plan.type == "transaction":
-        return ProcessedBundle("transaction", await _transaction(repository, plan, server, access), deletions)
-    results = [await _batch_entry(repository, plan, n, server, access) for n in range(plan.size)]
-    return ProcessedBundle("batch", results, deletions)
+        results = await _transaction(repository, plan, server, access)
+    else:
+        refused = {n for n, one in submissions.items() if one.is_refused}
+        results = [
+            None if n in refused else await _batch_entry(repository, plan, n, server, access) for n in range(plan.size)
+        ]
+    for number, checked in submissions.items():
+        outcome = results[number]
+        if outcome is None or isinstance(outcome, Outcome):
+            results[number] = SubmittedBundle(checked, outcome)
+    return ProcessedBundle(plan.type, results, deletions)
 
 
-def _checked_plan(raw: bytes, server: Server) -> BundlePlan:
-    plan = plan_bundle(raw, server.types, server.base, server.condition)
+def _checked_plan(raw: bytes, server: Server) -> tuple[BundlePlan, dict[int, CheckedBundle]]:
+    plan = plan_bundle(raw, server.types, server.base, server.condition, server.checks)
+    refuse_unfit(plan, server.checks)
+    submissions = submitted_entries(plan, raw, server.checks)
     refuse_dead_ends(plan, server.types, searches=plan.type == "transaction")
     if plan.type == "transaction":
         name_created(plan)
         refuse_doubles(plan, {n: entry.target for n, entry in plan.entries.items() if not entry.condition})
         if plan.issues:
             raise refusal("the transaction is not valid", plan.all_issues())
-    return plan
+    return plan, submissions
 
 
 async def _transaction(repository: Repository, plan: BundlePlan, server: Server, access: Access) -> list[Result]:
@@ -76,7 +94,7 @@ async def _transaction(repository: Repository, plan: BundlePlan, server: Server,
             with naming_entry(index):
                 results[index] = await server.read(entry)
     if len(reads) < plan.size:
-        results |= await transact_bundle(repository, plan, access, server.condition)
+        results |= await transact_bundle(repository, plan, access, server.condition, server.checks)
         results |= {index: await _answered(server.read, entry) for index, entry in reads}
     return [results[index] for index in range(plan.size)]
 
@@ -88,12 +106,12 @@ async def _batch_entry(repository: Repository, plan: BundlePlan, index: int, ser
     if entry.is_read:
         return await _answered(server.read, entry)
     try:
-        return await _written(repository, entry, access)
+        return await _written(repository, entry, access, server.checks)
     except FhirError as error:
         return error
 
 
-async def _written(repository: Repository, entry: PlannedEntry, access: Access) -> Outcome | None:
+async def _written(repository: Repository, entry: PlannedEntry, access: Access, checks: WriteChecks) -> Outcome | None:
     """One write for itself. Raises FhirError."""
     change: Create | Update | Delete
     match entry:
@@ -104,7 +122,7 @@ async def _written(repository: Repository, entry: PlannedEntry, access: Access) 
         case PlannedEntry(method="DELETE", condition=None):
             change = Delete(entry.type, entry.id, entry.if_match)
         case PlannedEntry(method="PATCH"):
-            return await _patched(repository, entry, access)
+            return await _patched(repository, entry, access, checks)
         case _:
             return await _written_by_search(repository, entry, access)
     (outcome,) = await repository.commit([change], access)
@@ -128,11 +146,15 @@ async def _written_by_search(repository: Repository, entry: PlannedEntry, access
     )
 
 
-async def _patched(repository: Repository, entry: PlannedEntry, access: Access) -> Outcome:
+async def _patched(repository: Repository, entry: PlannedEntry, access: Access, checks: WriteChecks) -> Outcome:
     patch = entry_patch(entry)
     if entry.condition is not None:
-        return await patch_found_resource(repository, entry.condition, patch, if_match=entry.if_match, access=access)
-    return await patch_resource(repository, entry.type, entry.id, patch, if_match=entry.if_match, access=access)
+        return await patch_found_resource(
+            repository, entry.condition, patch, if_match=entry.if_match, access=access, checks=checks
+        )
+    return await patch_resource(
+        repository, entry.type, entry.id, patch, if_match=entry.if_match, access=access, checks=checks
+    )
 
 
 async def _answered(read: Reader, entry: PlannedEntry) -> Result:

@@ -40,6 +40,7 @@ from fhir_service.workflows.conditional import the_match, unchanged, updated_key
 from fhir_service.workflows.link_bundle import Linker, references_of, refuse_doubles
 from fhir_service.workflows.patch_resource import patched, to_patch
 from fhir_service.workflows.plan_bundle import BundlePlan, PlannedEntry, entry_patch
+from fhir_service.workflows.write_checks import R4_ALONE, WriteChecks
 
 _ORDER = ("POST", "PUT", "PATCH")
 Outcomes = dict[int, Outcome | None]
@@ -55,7 +56,9 @@ def naming_entry(index: int) -> Iterator[None]:
         raise _named(error, index) from None
 
 
-async def transact_bundle(repository: Repository, plan: BundlePlan, access: Access, condition: Condition) -> Outcomes:
+async def transact_bundle(
+    repository: Repository, plan: BundlePlan, access: Access, condition: Condition, checks: WriteChecks = R4_ALONE
+) -> Outcomes:
     """Write what the entries of a transaction ask for, those that only read aside. `condition` reads the searches that
     stand in references. Raises FhirError, which names its entry, and then nothing was changed."""
     writes = {index: entry for index, entry in plan.entries.items() if not entry.is_read}
@@ -74,7 +77,9 @@ async def transact_bundle(repository: Repository, plan: BundlePlan, access: Acce
     with _naming_change(closed):
         prepared = await repository.prepare([ready.changes[n] for n in closed], access)
     done = dict(zip(closed, prepared, strict=True))
-    return await repository.transact(lambda transaction: _Work(plan, writes, done, searches, transaction).run(), access)
+    return await repository.transact(
+        lambda transaction: _Work(plan, writes, done, searches, transaction, checks=checks).run(), access
+    )
 
 
 @dataclass(slots=True)
@@ -120,12 +125,15 @@ class _Work:
         ready: dict[int, Prepared],
         searches: dict[str, Query],
         transaction: Transaction,
+        *,
+        checks: WriteChecks,
     ) -> None:
         self._plan = plan
         self._writes = writes
         self._ready = ready
         self._searches = searches
         self._transaction = transaction
+        self._checks = checks
         self._found: dict[int, Stored | None] = {}
         self._ids: dict[int, str] = {}
         """By entry the id that it writes; empty where the store chooses one."""
@@ -237,7 +245,7 @@ class _Work:
             return _change(entry)
         current = await to_patch(self._transaction, entry.type, entry.id)
         patch = entry_patch(entry)
-        text = await in_thread_if_large(len(current.text), lambda: patched(current.text, patch))
+        text = await self._checks.run(len(current.text), lambda: patched(current.text, patch, self._checks))
         return Update(entry.type, entry.id, text, entry.if_match)
 
     async def _link_late(self, references: Sequence[str], texts: dict[int, bytes]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fhir_service.settings import PREFIX, Settings, read_settings
+from fhir_service.validation.layers import Layer
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,7 +40,9 @@ def test_settings_come_from_the_environment_and_lists_are_split_at_commas(monkey
     monkeypatch.setenv("FHIR_SERVICE_ALLOWED_HOSTS", "a.example, b.example")
     monkeypatch.setenv("FHIR_SERVICE_RESOURCE_TYPES", "Patient,Basic")
     monkeypatch.setenv("FHIR_SERVICE_PUBLIC_BASE_URL", "https://registry.example.org/fhir/")
+    monkeypatch.setenv("FHIR_SERVICE_VALIDATION", "Patient=structure, *=codes")
     settings = read_settings()
+    assert settings.layers == {"Patient": Layer.STRUCTURE, "*": Layer.CODES}
     assert settings.port == 9000
     assert settings.allowed_hosts == ("a.example", "b.example")
     assert settings.resource_types == ("Basic", "Patient")
@@ -54,6 +57,10 @@ def test_settings_come_from_the_environment_and_lists_are_split_at_commas(monkey
         ("MAX_BODY_BYTES", "-1", "FHIR_SERVICE_MAX_BODY_BYTES"),
         ("PUBLIC_BASE_URL", "registry", "FHIR_SERVICE_PUBLIC_BASE_URL"),
         ("RESOURCE_TYPES", "Patient,nonsense", "nonsense"),
+        ("VALIDATION", "Patient=everything", "Type=layer"),
+        ("VALIDATION", "Patent=codes", "Patent"),
+        ("VALIDATION", "codes", "Type=layer"),
+        ("MISSING_TARGETS", "maybe", "FHIR_SERVICE_MISSING_TARGETS"),
         ("LOG_LEVEL", "loud", "FHIR_SERVICE_LOG_LEVEL"),
         ("MAX_PAGE_SIZE", "10", "default_page_size"),
         ("PROT", "8000", "FHIR_SERVICE_PORT meant?"),

@@ -25,7 +25,9 @@ from fhir_service.workflows.patch_resource import (
 async def patch(call: Call) -> Answer:
     if_match = required_version(call.header(b"if-match"))
     changes = await _read(call)
-    outcome = await patch_resource(call.repository, call.type, call.id, changes, if_match=if_match, access=call.access)
+    outcome = await patch_resource(
+        call.repository, call.type, call.id, changes, if_match=if_match, access=call.access, checks=call.checks
+    )
     return await written_answer(call, outcome)
 
 
@@ -33,7 +35,9 @@ async def patch_found(call: Call) -> Answer:
     if_match = required_version(call.header(b"if-match"))
     condition = call.condition(call.type, call.query)
     changes = await _read(call)
-    outcome = await patch_found_resource(call.repository, condition, changes, if_match=if_match, access=call.access)
+    outcome = await patch_found_resource(
+        call.repository, condition, changes, if_match=if_match, access=call.access, checks=call.checks
+    )
     return await written_answer(call, outcome)
 
 

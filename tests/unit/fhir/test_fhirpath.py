@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import fhirpathpy
 import pytest
+from fhirpathpy.models import models
 
 from fhir_service.fhir.fhirpath import Expression, FhirPathError, compile_expression, compile_node, evaluate
 from fhir_service.fhir.fhirpath_closures import Unsupported, build
@@ -190,3 +191,56 @@ def test_what_is_evaluated_is_left_as_it_was() -> None:
     evaluate("Patient.name.given.first().substring(0, 1)", PATIENT)
     evaluate("name.where(use = 'old')", PATIENT)
     assert repr(PATIENT) == before
+
+
+BUNDLE = {
+    "resourceType": "Bundle",
+    "entry": [
+        {"resource": {"resourceType": "Patient", "id": "a"}},
+        {"resource": {"resourceType": "Device", "id": "b"}},
+        {"resource": {"resourceType": "Bundle", "id": "c"}},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "entry.resource.ofType(Patient).id",
+        "entry.resource.ofType(FHIR.Device).id",
+        "entry.resource.where($this is Patient).id",
+        "entry.where(resource is Device).count()",
+        "entry[0].resource is Patient",
+        "entry[0].resource is DomainResource",
+        "entry[2].resource is DomainResource",
+        "entry[0].resource.is(Device)",
+        "(entry[0].resource as Patient).id",
+        "entry[0].resource.as(Device)",
+        "entry[9].resource is Patient",
+        "id.ofType(Patient)",
+    ],
+)
+def test_the_type_of_a_resource_is_asked_as_in_fhirpathpy(text: str) -> None:
+    build(parse_fhirpath(text), {})
+    assert evaluate(text, BUNDLE) == fhirpathpy.evaluate(BUNDLE, text, model=models["r4"])
+
+
+def test_of_type_finds_the_types_derived_from_one() -> None:
+    assert evaluate("entry.resource.ofType(DomainResource).id", BUNDLE) == ["a", "b"]
+    assert evaluate("entry.resource.ofType(Resource).id", BUNDLE) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("text", ["entry.resource is Patient", "entry.resource.as(Patient)"])
+def test_is_and_as_want_one_item(text: str) -> None:
+    with pytest.raises(FhirPathError, match="one item"):
+        evaluate(text, BUNDLE)
+
+
+@pytest.mark.parametrize("text", ["extension('u')", "extension('u').where(value.substring(0, 1) != '9')"])
+def test_all_extensions_of_a_url_are_found_also_by_fhirpathpy(text: str) -> None:
+    two = [{"url": "u", "valueString": "1"}, {"url": "v"}, {"url": "u", "valueString": "2"}]
+    patient = {"resourceType": "Patient", "extension": two, "birthDate": "1950", "_birthDate": {"extension": two}}
+    assert evaluate(f"{text}.value", patient) == ["1", "2"]
+    assert evaluate("birthDate.extension('u').value", patient) == ["1", "2"]
+    assert evaluate("extension('w')", patient) == []
+    assert evaluate("extension(nothing)", patient) == []
