@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from fhir_service.fhir.errors import Issue
+from fhir_service.fhir.fhirpath_budget import until
 from fhir_service.fhir.references import restful_url
 from fhir_service.validation.profiles import wording
 from fhir_service.validation.profiles.bindings import BoundCodes, Terminology
@@ -116,7 +117,8 @@ def _against(resource: Any, url: str, where: str, run: Run) -> None:
 
 def _within_limits(run: Run, work: Callable[[], None]) -> list[Issue]:
     try:
-        work()
+        with until(run.budget.deadline):
+            work()
     except Enough as why:
         run.issues.append(Issue("error", "too-costly", wording.stopped(str(why)), (), "profile.stopped"))
     except RecursionError:
@@ -133,16 +135,25 @@ def _type_of(resource: Any) -> str:
 def _targets(root: Any) -> Callable[[str, Any], Any]:
     """Where references lead within what was sent: contained resources, and the entries of a Bundle."""
     entries = _entries(root)
+    contained: dict[int, Mapping[str, Any]] = {}
 
     def target(reference: str, resource: Any) -> Any:
-        if reference.startswith("#"):
-            held = resource.get("contained") if isinstance(resource, dict) else None
-            contained = held if isinstance(held, list) else ()
-            inner = (entry for entry in contained if isinstance(entry, dict) and entry.get("id") == reference[1:])
-            return resource if reference == "#" else next(inner, None)
-        return entries.get(reference) if entries else None
+        if not reference.startswith("#"):
+            return entries.get(reference) if entries else None
+        if reference == "#":
+            return resource
+        if id(resource) not in contained:
+            contained[id(resource)] = _contained(resource)
+        return contained[id(resource)].get(reference)
 
     return target
+
+
+def _contained(resource: Any) -> Mapping[str, Any]:
+    """What a resource contains, by the reference to it; of two with one id the first."""
+    held = resource.get("contained") if isinstance(resource, dict) else None
+    items = [entry for entry in held if isinstance(entry, dict)] if isinstance(held, list) else []
+    return {f"#{entry['id']}": entry for entry in reversed(items) if isinstance(entry.get("id"), str)}
 
 
 def _entries(root: Any) -> Mapping[str, Any]:
