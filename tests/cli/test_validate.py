@@ -141,7 +141,7 @@ def test_a_profile_that_is_sent_along_is_asked_about(run, tmp_path: Path) -> Non
 def test_a_case_report_is_held_against_the_logical_model(run, tmp_path) -> None:
     case = {"number": 1, "id": "1/patient", "age": {"id": "1/age", "value": 172, "unit": "a"}, "sx": {"code": "male"}}
     (tmp_path / "case.json").write_text(json.dumps({"case": [case]}))
-    done = run("validate", "case.json")
+    done = run("validate", "case.json", "--format", "json")
     assert done.returncode == 1
     rules = {issue["details"]["coding"][0]["code"]: issue for issue in json.loads(done.stdout)["issue"]}
     assert rules.keys() == {"case-report.unknown-element", "case-report.age-range"}
