@@ -23,7 +23,7 @@ from fhir_service.api.operations.research_view import RESEARCH_VIEWS
 from fhir_service.api.operations.subsumes import SUBSUMPTIONS
 from fhir_service.api.operations.transform import TRANSFORMS
 from fhir_service.api.operations.translate import TRANSLATIONS
-from fhir_service.api.operations.validate import VALIDATE, VALIDATE_INSTANCE, VALIDATE_STORED
+from fhir_service.api.operations.validate import VALIDATE, VALIDATE_BUNDLE, VALIDATE_INSTANCE, VALIDATE_STORED
 from fhir_service.api.operations.validate_code import VALIDATIONS
 
 INTERACTIONS: tuple[Interaction, ...] = (
@@ -47,6 +47,7 @@ INTERACTIONS: tuple[Interaction, ...] = (
     *LASTNS,
     *RESEARCH_VIEWS,
     VALIDATE,
+    VALIDATE_BUNDLE,
     VALIDATE_INSTANCE,
     VALIDATE_STORED,
     META,
