@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import re
@@ -259,7 +260,10 @@ def serve(
         "Access is open to every program on this machine."
     )
     logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s: %(name)s: %(message)s")
-    config = uvicorn.Config(create_app(settings), log_level=settings.log_level, server_header=False)
+    served = create_app(settings)
+    gc.collect()
+    gc.freeze()  # what was read so far stays for good; to look through it again and again holds up every request
+    config = uvicorn.Config(served, log_level=settings.log_level, server_header=False)
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listener])
 
@@ -548,3 +552,7 @@ def main() -> None:
             "FHIR_SERVICE_LOG_LEVEL=debug prints."
         )
         sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -86,7 +86,9 @@ class Settings(BaseSettings):
     max_transform_values: int = Field(
         1_000_000, gt=0, description="Most values that one `$transform` writes; a long text counts as several."
     )
-    max_transforms: int = Field(2, gt=0, description="Maps that `$transform` runs at the same time; others wait.")
+    max_transforms: int = Field(
+        2, gt=0, description="Maps that `$transform` and `$extract` run at the same time; others wait."
+    )
     validation: Annotated[tuple[str, ...], NoDecode] = Field(
         ("*=invariants",),
         description="How far a resource is validated before it is stored, by type, for instance "

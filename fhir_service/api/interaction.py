@@ -16,7 +16,7 @@ from fhir_service.api.call import Call
 from fhir_service.api.operation_input import Input
 
 Handler = Callable[[Call], Awaitable[ASGIApp]]
-Body = Literal["", "resource", "bundle", "form", "patch", "parameters"]
+Body = Literal["", "resource", "bundle", "form", "patch", "parameters", "report"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

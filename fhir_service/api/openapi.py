@@ -34,6 +34,7 @@ _BODIES: dict[str, dict[str, str]] = {
     "parameters": dict.fromkeys(_FHIR, "Parameters"),
     "patch": {JSON_PATCH: "JsonPatch", MERGE_PATCH: "MergePatch", XML_PATCH: "XmlPatch"}
     | dict.fromkeys(_FHIR, "Parameters"),
+    "report": {"application/json": "CaseReport", "text/plain": "Text"} | dict.fromkeys(_FHIR, "Resource"),
 }
 _OF_ALL = ("_format", "_pretty")
 _OF_A_READ = ("_summary", "_elements")
@@ -164,7 +165,7 @@ def _query_parameters(row: Interaction, types: list[str]) -> list[Schema]:
     described = {name: _PARAMETERS[name] for name in row.parameters}
     if row.code == "search-type" and not row.body:
         described |= {name: found for name, found in _search_parameters(types).items() if name not in described}
-    if row.method == "GET":
+    if row.method == "GET" or row.body == "report":
         described |= {entry.name: _input(entry) for entry in row.inputs if entry.simple}
     described |= {name: _PARAMETERS[name] for name in (*_OF_A_READ, *_OF_ALL) if row.method == "GET" or name in _OF_ALL}
     return [
@@ -232,6 +233,8 @@ def _schemas() -> Schema:
         "JsonPatch": {"type": "array", "items": {"type": "object"}, "description": "JSON Patch (RFC 6902)"},
         "XmlPatch": {"type": "string", "description": "XML Patch (RFC 5261)"},
         "MergePatch": {"type": "object", "description": "JSON Merge Patch (RFC 7396)"},
+        "CaseReport": {"type": "object", "description": "The logical model: StructureDefinition/case-report"},
+        "Text": {"type": "string", "description": "A report as it is printed"},
         "Xml": {"type": "string", "description": "A resource in XML (http://hl7.org/fhir/R4/xml.html)"},
         "Form": {"type": "object", "additionalProperties": {"type": "string"}},
     }

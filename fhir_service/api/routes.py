@@ -20,6 +20,7 @@ from fhir_service.api.operations.lastn import LASTNS
 from fhir_service.api.operations.lookup import LOOKUPS
 from fhir_service.api.operations.meta import META, META_ADD, META_DELETE
 from fhir_service.api.operations.research_view import RESEARCH_VIEWS
+from fhir_service.api.operations.submit_report import SUBMIT_REPORT
 from fhir_service.api.operations.subsumes import SUBSUMPTIONS
 from fhir_service.api.operations.transform import TRANSFORMS
 from fhir_service.api.operations.translate import TRANSLATIONS
@@ -60,4 +61,5 @@ INTERACTIONS: tuple[Interaction, ...] = (
     *TRANSLATIONS,
     *TRANSFORMS,
     EXTRACT,
+    SUBMIT_REPORT,
 )

@@ -29,3 +29,13 @@ def invariants() -> Mapping[str, tuple[Invariant, ...]]:
     """By path of an element (`Observation.referenceRange`) or name of a type or profile (`Period`, `SimpleQuantity`):
     what is stated there. A type has those of its base as well."""
     return read_data("invariants.json", _Invariants).invariants
+
+
+@cache
+def expressions_by_key() -> Mapping[str, frozenset[str]]:
+    """The expressions stated under each key; a few keys stand for several invariants."""
+    found: dict[str, set[str]] = {}
+    for stated in invariants().values():
+        for entry in stated:
+            found.setdefault(entry.key, set()).add(entry.expression)
+    return {key: frozenset(expressions) for key, expressions in found.items()}

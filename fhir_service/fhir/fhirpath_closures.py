@@ -1,6 +1,7 @@
 """The common part of FHIRPath as closures over plain JSON; whatever is not here is left to fhirpathpy.
 
-A closure takes the focus (a list) and the environment (a sequence, variables by index) and gives a list.
+A closure takes the focus (a list) and the environment (a sequence, variables by index; a tuple is a variable of several
+items) and gives a list.
 """
 
 from __future__ import annotations
@@ -53,6 +54,8 @@ def _this(_node: tree.This, _: Variables) -> Closure:
 def _variable(index: int) -> Closure:
     def fetch(_focus: Items, env: Environment) -> Items:
         value = env[index]
+        if type(value) is tuple:
+            return list(value)
         return [] if value is None else [value]
 
     return fetch

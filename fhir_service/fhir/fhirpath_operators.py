@@ -119,6 +119,49 @@ def _plus(left: Items, right: Items) -> Items:
     raise EvaluationFault("'+' takes two strings or two numbers")
 
 
+def _calculated(combine: Callable[[Any, Any], Any]) -> Callable[[Items, Items], Items]:
+    """Numbers to a number; nothing where there is none, as in a division by zero."""
+
+    def calculate(left: Items, right: Items) -> Items:
+        if not left or not right:
+            return []
+        a, b = bare(left[0]), bare(right[0])
+        if len(left) > 1 or len(right) > 1 or not _is_number(a) or not _is_number(b):
+            raise EvaluationFault("a calculation takes two numbers")
+        try:
+            return [combine(a, b)]
+        except ArithmeticError:
+            return []
+
+    return calculate
+
+
+def _divided(left: Any, right: Any) -> Decimal:
+    return Decimal(left) / Decimal(right)
+
+
+def _boundary(sign: int) -> Callable[[Items], Items]:
+    """The least or the greatest number that a number as it is written can be rounded from: 5.6 is 5.55 to 5.65."""
+
+    def boundary(items: Items) -> Items:
+        if not items:
+            return []
+        value = bare(_single(items)[0])
+        if not _is_number(value):
+            raise EvaluationFault("a number was expected")
+        exponent = Decimal(value).as_tuple().exponent
+        half = Decimal((0, (5,), min(int(exponent), 0) - 1)) if isinstance(exponent, int) else Decimal(0)
+        return [Decimal(value) + sign * half]
+
+    return boundary
+
+
+def _absolute(items: Items) -> Items:
+    if items and not _is_number(bare(_single(items)[0])):
+        raise EvaluationFault("a number was expected")
+    return [abs(bare(items[0]))] if items else []
+
+
 def _compared(accept: Callable[[Any, Any], bool]) -> Callable[[Items, Items], Items]:
     def compare(left: Items, right: Items) -> Items:
         if not left or not right:
@@ -172,6 +215,9 @@ OPERATORS: dict[str, Callable[[Items, Items], Items]] = {
     "implies": _implies,
     "&": lambda left, right: [_joined(text_of(left), text_of(right))],
     "+": _plus,
+    "-": _calculated(lambda a, b: a - b),
+    "*": _calculated(lambda a, b: a * b),
+    "/": _calculated(_divided),
     "|": _union,
     "<": _compared(lambda a, b: bool(a < b)),
     "<=": _compared(lambda a, b: bool(a <= b)),
@@ -209,6 +255,9 @@ COLLECTION: dict[str, Callable[[Items], Items]] = {
     "distinct": lambda items: _union(items, []),
     "hasValue": lambda items: [len(items) == 1 and not isinstance(bare(items[0]), dict | NoneType)],
     "toString": _as_text,
+    "abs": _absolute,
+    "lowBoundary": _boundary(-1),
+    "highBoundary": _boundary(1),
 }
 """Functions of a collection that take no argument."""
 

@@ -35,7 +35,12 @@ def _issue(issue: Issue) -> dict[str, Any]:
     if issue.rule:
         written["details"] = {"coding": [{"code": issue.rule}]}
     if issue.text.strip():
-        written["diagnostics"] = issue.text.translate(_SHOWN)
+        written["diagnostics"] = shown(issue.text)
     if issue.expression:
-        written["expression"] = [place.translate(_SHOWN) for place in issue.expression]
+        written["expression"] = [shown(place) for place in issue.expression]
     return written
+
+
+def shown(text: str) -> str:
+    """A text as a string of FHIR can hold it."""
+    return text.translate(_SHOWN)

@@ -12,8 +12,8 @@ from fhir_service.mapping.scope import Variable
 from fhir_service.mapping.shapes import Shape, Shapes, Slot
 
 _SAME = frozenset({"first", "last", "tail", "where", "single", "skip", "take", "distinct"})
-_PER_ITEM = frozenset({"where", "exists", "all", "select", "repeat"})
-_TYPE_FUNCTIONS = frozenset({"ofType", "is", "as"})
+PER_ITEM = frozenset({"where", "exists", "all", "select", "repeat"})
+TYPE_FUNCTIONS = frozenset({"ofType", "is", "as"})
 _RESULTS = {
     **dict.fromkeys(("exists", "empty", "not", "all", "startsWith", "endsWith", "contains", "matches"), "boolean"),
     **dict.fromkeys(("hasValue", "subsetOf", "supersetOf", "isDistinct", "allTrue", "anyTrue"), "boolean"),
@@ -103,9 +103,9 @@ def choice_at(sight: Sight, node: tree.Node) -> tuple[tree.Node, Slot] | None:
 
 def _call(sight: Sight, node: tree.Call) -> Shape | None:
     base = infer(sight, node.of) if node.of is not None else sight.this
-    if node.name in _TYPE_FUNCTIONS:
+    if node.name in TYPE_FUNCTIONS:
         return None
-    inside = replace(sight, this=base) if node.name in _PER_ITEM else sight
+    inside = replace(sight, this=base) if node.name in PER_ITEM else sight
     arguments = [infer(inside, argument) for argument in node.arguments]
     if node.name in _RESULTS:
         return sight.shapes.named(_RESULTS[node.name])

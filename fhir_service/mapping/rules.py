@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from fhir_service.fhir.fhirpath import Expression, compile_node
+from fhir_service.fhir.fhirpath_parser import Node, parse_fhirpath
+from fhir_service.fhir.fhirpath_text import fhirpath_text
 from fhir_service.mapping import syntax
 from fhir_service.mapping.default_groups import find_default_group
 from fhir_service.mapping.errors import Fault
@@ -19,6 +21,7 @@ from fhir_service.mapping.sources import build_source
 from fhir_service.mapping.steps import Argument, GroupCode, call_group, forget, in_sequence, slot_value
 from fhir_service.mapping.targets import build_target
 from fhir_service.mapping.transforms import parameter, transform
+from fhir_service.mapping.type_tests import tests_types, with_types
 from fhir_service.mapping.values import assignable
 from fhir_service.terminology.concept_maps import BrokenConceptMap, ConceptMap, UnknownConceptMap
 
@@ -179,15 +182,25 @@ class GroupBuilder:
             unknown += [name for name in head_names(expression.node) if name not in slots]
         if unknown:
             raise Fault(f"there is no variable {unknown[0]} here; known are {', '.join(slots) or 'none'}")
-        shape = infer(self._sight(scope), expression.node)
-        return compile_node(expression.text, expression.node, slots), shape
+        text, node = self._with_types(expression.text, expression.node, scope)
+        shape = infer(self._sight(scope), node)
+        return compile_node(text, node, slots), shape
 
     def _choice(self, expression: syntax.Expression, scope: Scope) -> tuple[Expression, Slot] | None:
         found = choice_at(self._sight(scope), expression.node)
         if found is None:
             return None
         around, slot = found
-        return compile_node(expression.text, around, scope.slots()), slot
+        text = self._with_types(fhirpath_text(around), around, scope)[0]
+        return compile_node(text, parse_fhirpath(text), scope.slots()), slot
+
+    def _with_types(self, text: str, node: Node, scope: Scope) -> tuple[str, Node]:
+        """The expression with its type tests answered as far as the types are known, and what is left of its text."""
+        if not tests_types(node):
+            return text, node
+        known = {name: replace(variable, lenient=False) for name, variable in scope.variables().items()}
+        text = fhirpath_text(with_types(Sight(self.shapes, known, scope.this.shape if scope.this else None), node))
+        return text, parse_fhirpath(text)
 
     def _sight(self, scope: Scope) -> Sight:
         this = scope.this.shape if scope.this is not None and not scope.this.lenient else None

@@ -19,11 +19,12 @@ Fetch = Callable[[Any], Sequence[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Items and their type; `shape_of` where it is told by each item (with the key it was under)."""
+    """Items and their type; `shape_of` where it is told by each item, or by the key that they are all under."""
 
     fetch: Fetch
     shape: Shape | None
     shape_of: Callable[[Any, Any], Shape | None] | None = None
+    by_key: bool = False
 
 
 def find_items(shapes: Shapes, source: syntax.Source, context: Variable) -> Found | None:
@@ -95,7 +96,7 @@ def _choice(shapes: Shapes, properties: tuple[Property, ...]) -> Found:
     def shape_of(parent: Any, _item: Any) -> Shape | None:
         return next((shape_by_key[key] for key, fetch_one in fetches if fetch_one(parent)), None)
 
-    return Found(fetch, None, shape_of)
+    return Found(fetch, None, shape_of, by_key=True)
 
 
 def _resources(shapes: Shapes, entry: Property, wanted: str | None) -> Found:

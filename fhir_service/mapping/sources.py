@@ -6,7 +6,7 @@ content tells the type of an item (a choice, any resource), what follows is comp
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from fhir_service.fhir.nodes import ContentFault
@@ -34,12 +34,39 @@ def build_source(
         slot, follow = _follow(source, scope, found.shape, then, lenient=context.lenient)
     else:
         slot, follow = _follow_by_type(source, scope, context.slot, found.shape_of, then)
-    inner = scope.child()
-    inner.this = Variable(slot, found.shape, context.mode, context.lenient)
-    if source.variable is not None:
-        inner.bind(source.variable, inner.this)
-    select = build_selection(source, inner, slot, compile_expression)
+
+    def selection(shape: Shape | None) -> Select | None:
+        inner = scope.child()
+        inner.this = Variable(slot, shape, context.mode, context.lenient or found.by_key)
+        if source.variable is not None:
+            inner.bind(source.variable, inner.this)
+        return build_selection(source, inner, slot, compile_expression)
+
+    select = selection(found.shape)
+    if select is not None and found.by_key and found.shape_of is not None:
+        select = _select_by_type(select, selection, context.slot, found.shape_of)
     return _loop(source.element, context.slot, slot, fetch=found.fetch, select=select, follow=follow, place=place)
+
+
+def _select_by_type(
+    select: Select,
+    selection: Callable[[Shape | None], Select | None],
+    context: int,
+    shape_of: Callable[[Any, Any], Shape | None],
+) -> Select:
+    """For a choice: its clauses are compiled for the type that the content has."""
+    selects: dict[str, Select] = {}
+
+    def by_type(run: Run, frame: Frame, items: Sequence[Any]) -> Sequence[Any]:
+        shape = shape_of(frame[context], None)
+        if shape is None:
+            return select(run, frame, items)
+        if shape.name not in selects:
+            with COMPILING:
+                selects[shape.name] = selection(shape) or select
+        return selects[shape.name](run, frame, items)
+
+    return by_type
 
 
 def _loop(

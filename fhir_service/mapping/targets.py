@@ -30,7 +30,7 @@ def build_target(
     if target.context is None:
         return placed_code(_into_variable(target, _required(made), scope), place)
     context = scope.find(target.context)
-    if target.element is None:
+    if target.element is None or (target.element == "value" and made is not None and _is_primitive(context)):
         return placed_code(_whole_context(shapes, target, made, context, scope), place)
     slot = _slot(context, target)
     shared = target.list_rule_id is not None or not _REUSING.isdisjoint(target.list_mode)
@@ -39,6 +39,10 @@ def build_target(
         return placed_code(_shared(target, context, slot, placing, scope=scope, around=around), place)
     value, shape, put = placing
     return _write(context.slot, value, put, _define(target, shape, scope), place)
+
+
+def _is_primitive(context: Variable) -> bool:
+    return context.mode == "target" and context.shape is not None and context.shape.kind == "primitive"
 
 
 def _required(made: Made | None) -> Made:
@@ -79,7 +83,7 @@ def _whole_context(shapes: Shapes, target: Target, made: Made | None, context: V
         if target.variable is not None:
             scope.bind(target.variable, context)
         return lambda _run, _frame: None
-    if context.mode != "target" or context.shape is None or context.shape.kind != "primitive":
+    if context.shape is None or not _is_primitive(context):
         raise Fault(f"name the element of {target.context} that is to be written")
     value, fit, slot = made.value, fit_to(shapes, context.shape), context.slot
     constant = is_constant(target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 import msgspec
 
@@ -11,6 +12,9 @@ from fhir_service.reports.report import Source
 _DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:\s*)?(10\.\d{4,9}/\S+)", re.IGNORECASE)
 _PMID = re.compile(r"(?:PMID:?\s*|https?://pubmed\.ncbi\.nlm\.nih\.gov/)(\d{1,8})/?", re.IGNORECASE)
 _URL = re.compile(r"https?://\S+")
+
+Identifier = Literal["doi", "pmid"]
+IDENTIFIERS: tuple[Identifier, ...] = ("doi", "pmid")
 
 
 class InvalidSourceError(ValueError):
@@ -29,6 +33,22 @@ def named_source(name: str) -> Source:
     if not name:
         raise InvalidSourceError("the name of the source is empty")
     return Source(name=name)
+
+
+def normal_identifier(kind: Identifier, value: str) -> str | None:
+    """A DOI or PMID as it names a source; None where the value is none."""
+    name = f"PMID {value}" if kind == "pmid" and value.isdigit() else value
+    try:
+        found: str | None = getattr(named_source(name), kind)
+    except InvalidSourceError:
+        return None
+    return found
+
+
+def with_normal_identifiers(source: Source) -> Source:
+    """The source with its DOI and PMID as they name it, without those that are none."""
+    found = {kind: normal_identifier(kind, value) for kind in IDENTIFIERS if (value := getattr(source, kind))}
+    return msgspec.structs.replace(source, **found)
 
 
 def source_from_json(raw: bytes) -> Source:

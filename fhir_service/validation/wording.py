@@ -28,7 +28,7 @@ _FEW = 20
 
 
 def not_a_resource(value: Any) -> str:
-    return f"a resource is a JSON object with a resourceType, not {_kind(value)}"
+    return f"a resource is a JSON object with a resourceType, not {kind(value)}"
 
 
 def unknown_resource_type(name: Any, known: Iterable[str]) -> str:
@@ -94,7 +94,7 @@ def array_needed(name: str) -> str:
 
 def object_needed(type_name: str, value: Any) -> str:
     what = "an object" if type_name in ("Element", "BackboneElement") else f"an object of type {type_name}"
-    return f"{what} is needed here, not {_kind(value)}"
+    return f"{what} is needed here, not {kind(value)}"
 
 
 def required(holder: str, name: str, element: Element) -> str:
@@ -175,10 +175,10 @@ def _shown(value: Any) -> str:
         return quoted(value)
     if isinstance(value, bool):
         return "true" if value else "false"
-    return _kind(value) if isinstance(value, dict | list) or value is None else str(value)[:60]
+    return kind(value) if isinstance(value, dict | list) or value is None else str(value)[:60]
 
 
-def _kind(value: Any) -> str:
+def kind(value: Any) -> str:
     match value:
         case None:
             return "null"

@@ -18,6 +18,7 @@ from fhir_service.validation.codes import code_findings
 from fhir_service.validation.profiles import wording
 from fhir_service.validation.profiles.bindings import BoundCodes
 from fhir_service.validation.profiles.findings import extension_findings, profile_findings, stated_profile_findings
+from fhir_service.validation.profiles.implied import ImpliedProfiles
 from fhir_service.validation.profiles.registry import ProfileRegistry
 from fhir_service.validation.references import reference_findings
 from fhir_service.validation.resource_findings import resource_findings
@@ -37,6 +38,7 @@ class Conformance:
         sent = sent or {}
         own = catalogue(base).artifacts(Kind.PROFILE)
         self._registry = ProfileRegistry(_of_type("StructureDefinition", sent), own, r4_profiles())
+        self._implied = ImpliedProfiles(self._registry)
         code_systems = {url: code_system(entry) for url, entry in _of_type("CodeSystem", sent).items()}
         value_sets, known = _of_type("ValueSet", sent), terminologies(base)
         self._terminology = known.beside(code_systems, value_sets) if sent else known
@@ -56,7 +58,7 @@ class Conformance:
     def issues(self, resource: Any, profile: str = "") -> list[Issue]:
         """What is wrong with a resource that is right in its structure; `profile` is the one it has to conform to."""
         found = self.profile_issues(resource, profile) if profile else []
-        found += stated_profile_findings(resource, self._registry, self._codes)
+        found += stated_profile_findings(resource, self._registry, self._codes, self._implied)
         return found + extension_findings(resource, self._registry, self._codes)
 
     def code_issues(self, resource: Any) -> list[Issue]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fhir_service.fhir.access import OPEN
+from fhir_service.fhir.access import OPEN, Access
 from fhir_service.fhir.errors import EditConflict, UnprocessableContent
 from fhir_service.fhir.json_text import encode
 from fhir_service.reports.reading import reading_to_json
@@ -37,7 +37,9 @@ class LoadedReport:
     unchanged: int
 
 
-async def load_report(repository: Repository, report: Report, mapped: MappedReport) -> LoadedReport:
+async def load_report(
+    repository: Repository, report: Report, mapped: MappedReport, access: Access = OPEN
+) -> LoadedReport:
     """Store what `mapped` holds and delete what the same source made before and makes no longer, in one transaction.
 
     Raises UnprocessableContent where a mapped resource is not valid R4, or where the same text is loaded under another
@@ -48,14 +50,18 @@ async def load_report(repository: Repository, report: Report, mapped: MappedRepo
     await _refuse_other_source(repository, report)
     for _ in range(ATTEMPTS - 1):
         try:
-            return await _replaced(repository, report, mapped, resources)
+            return await _replaced(repository, report, mapped, resources, access)
         except EditConflict:
             continue
-    return await _replaced(repository, report, mapped, resources)
+    return await _replaced(repository, report, mapped, resources, access)
 
 
 async def _replaced(
-    repository: Repository, report: Report, mapped: MappedReport, resources: Mapping[Key, dict[str, Any]]
+    repository: Repository,
+    report: Report,
+    mapped: MappedReport,
+    resources: Mapping[Key, dict[str, Any]],
+    access: Access,
 ) -> LoadedReport:
     before = await repository.resources_of(report.source_key)
     changes: list[Change] = [
@@ -68,7 +74,7 @@ async def _replaced(
         report.sha256,
         list(resources),
         changes,
-        OPEN,
+        access,
         before=before,
         reading=reading_to_json(mapped.reading),
     )

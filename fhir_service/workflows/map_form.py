@@ -7,7 +7,7 @@ is told of the item that it is about.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -15,26 +15,24 @@ import msgspec
 from fhir_service import __version__
 from fhir_service.definitions.catalogue import Kind, catalogue
 from fhir_service.fhir.errors import Issue, UnprocessableContent
-from fhir_service.mapping.explain import Explanations
 from fhir_service.mapping.fact_references import reference_faults
 from fhir_service.mapping.form_report import FormFacts, form_facts, item_path, with_form
 from fhir_service.mapping.map_report import MappedCaseReport, map_case_report_traced
 from fhir_service.reports.reading import reading_of
 from fhir_service.reports.report import Report, Source
-from fhir_service.reports.source import InvalidSourceError, named_source
+from fhir_service.reports.source import IDENTIFIERS, normal_identifier, with_normal_identifiers
 from fhir_service.terminology.terminologies import terminologies
 from fhir_service.validation.answers import answer_issues
-from fhir_service.validation.structure import findings
 from fhir_service.validation.ucum import is_unit
 from fhir_service.validation.walk import MOST_FINDINGS
 from fhir_service.workflows.accept_resource import check_resource
 from fhir_service.workflows.map_report import MappedReport
+from fhir_service.workflows.mapped_findings import mapped_findings
 
 FORM = "/Questionnaire/case-report"
 CONTENT_TYPE = "application/fhir+json"
 DONE = ("completed", "amended")
 _ROOT = "QuestionnaireResponse"
-_OF_THE_DOCUMENT = frozenset({"DocumentReference", "Device", "Provenance"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +88,9 @@ def _fact_issues(facts: FormFacts) -> list[Issue]:
         if not is_unit(unit):
             text = f"'{unit}' is no unit of UCUM; the unit as printed stands in unitText"
             issues.append(Issue("error", "code-invalid", text, (item_path(path, facts),), "form.unit"))
-    for name in ("doi", "pmid"):
+    for name in IDENTIFIERS:
         value = getattr(facts.source, name)
-        if value is not None and getattr(_named(value), name) is None:
+        if value is not None and normal_identifier(name, value) is None:
             at = item_path(f"CaseReport.source.{name}", facts)
             issues.append(Issue("error", "value", f"'{value}' is no {name.upper()}", (at,), "form.source"))
     return issues
@@ -110,11 +108,7 @@ def _units(content: Any, path: str) -> Iterator[tuple[str, str]]:
 
 def _source(stated: Source, response: Mapping[str, Any]) -> Source:
     """The publication as the form names it; without any, the identifier of the response is the name of the source."""
-    source = msgspec.structs.replace(
-        stated,
-        doi=_named(stated.doi).doi if stated.doi else None,
-        pmid=_named(stated.pmid).pmid if stated.pmid else None,
-    )
+    source = with_normal_identifiers(stated)
     identifier = response.get("identifier", {})
     if source.key is not None or "value" not in identifier:
         return source
@@ -122,36 +116,9 @@ def _source(stated: Source, response: Mapping[str, Any]) -> Source:
     return msgspec.structs.replace(source, name=name)
 
 
-def _named(value: str) -> Source:
-    try:
-        return named_source(value if value[:3] == "10." or not value.isdigit() else f"PMID {value}")
-    except InvalidSourceError:
-        return Source()
-
-
 def _bundle_issues(made: MappedCaseReport, facts: FormFacts) -> list[Issue]:
     """What is wrong with the resources, told of the items that they come from."""
-    types = {entry["resource"]["resourceType"] for entry in made.bundle["entry"]}
-    stated = facts.case_report
-    if (stated.case or stated.group_statement or stated.contradiction) and types <= _OF_THE_DOCUMENT:
-        text = "no operation is an augmentation (its role index, or its kind one); of such a report no fact is kept"
-        return [Issue("error", "business-rule", text, (_ROOT,), "form.augmentation")]
-    found = list(_findings(made.bundle))
-    told = Explanations(made.done.trace if found else (), made.source)
     return [
-        Issue(issue.severity, issue.code, f"{issue.text} ({at})", (_item(at, told, facts),), issue.rule)
-        for at, issue in found
+        replace(issue, expression=tuple(item_path(place, facts) for place in issue.expression))
+        for issue in mapped_findings(made, facts.case_report)
     ]
-
-
-def _findings(bundle: Mapping[str, Any]) -> Iterator[tuple[str, Issue]]:
-    for index, entry in enumerate(bundle["entry"]):
-        for issue in findings(entry["resource"]):
-            if issue.severity == "error":
-                inside = issue.expression[0].partition(".")[2] if issue.expression else ""
-                yield ".".join(part for part in (f"Bundle.entry[{index}].resource", inside) if part), issue
-
-
-def _item(at: str, told: Explanations, facts: FormFacts) -> str:
-    fact = told.of(at)
-    return item_path(f"CaseReport.{fact.source}", facts) if fact else _ROOT

@@ -5,7 +5,11 @@ WITH words AS (  -- the words of the event itself, else those of the whole fact
     event_id,
     CASE WHEN len(event_offsets) > 0 THEN event_offsets ELSE fact_offsets END AS offsets,
     CASE WHEN len(event_offsets) > 0 THEN event_lengths ELSE fact_lengths END AS lengths,
-    CASE WHEN len(event_offsets) > 0 THEN event_document_ids ELSE fact_document_ids END AS documents
+    CASE  -- a form has no words of a report; it is named as the one document all the same
+      WHEN len(event_offsets) > 0 THEN event_document_ids
+      WHEN len(fact_offsets) > 0 THEN fact_document_ids
+      WHEN len(report_ids) = 1 THEN report_ids
+    END AS documents
   FROM adverse_event
 ),
 followed AS (  -- the operations that an event followed, in their order

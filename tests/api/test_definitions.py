@@ -131,7 +131,7 @@ class TestSearch:
 async def test_every_definition_that_the_statement_names_is_found(published_client: Client) -> None:
     (rest,) = (await published_client.get("/fhir/metadata")).json()["rest"]
     parameters = {found["definition"] for entry in rest["resource"] for found in entry.get("searchParam", [])}
-    operations = {found["definition"] for entry in rest["resource"] for found in entry.get("operation", [])}
+    operations = {found["definition"] for entry in (rest, *rest["resource"]) for found in entry.get("operation", [])}
     for named, folder in ((parameters, Kind.SEARCH_PARAMETER), (operations, Kind.OPERATION)):
         ours = {url for url in named if url.startswith(DEFAULT_BASE)}
         assert ours == set(catalogue().artifacts(folder))

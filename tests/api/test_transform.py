@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import httpx
 import pytest
 from api_client import Client, issues
 
+from fhir_service.api.operations import transform as operation
 from fhir_service.definitions.catalogue import DEFAULT_BASE, catalogue
 from fhir_service.fhir.json_text import encode
 from fhir_service.validation.structure import findings
@@ -367,3 +369,29 @@ class TestLimits:
         async with connect(max_transforms=1) as client:
             answers = await asyncio.gather(*(sent(client, GENDER) for _ in range(5)))
         assert {answer.status_code for answer in answers} == {200}
+
+    @pytest.mark.parametrize("path", ["StructureMap/$transform", "QuestionnaireResponse/$extract"])
+    async def test_where_none_comes_to_its_end_the_others_are_told_to_try_again(
+        self, connect: Callable[..., Client], path: str
+    ) -> None:
+        async with connect(max_transforms=1, max_transform_seconds=0.01) as client:
+            app: Any = client._transport.app  # type: ignore[attr-defined]  # the only way to what the app has at hand
+            async with app.state.service.transforms.turn():
+                refused = await client.post(f"/fhir/{path}", json=parameters(value("srcMap", "String", GENDER)))
+            assert refused.status_code == 503, refused.text
+            assert refused.headers["retry-after"]
+            assert issues(refused)[0]["code"] == "too-costly"
+
+
+async def test_a_small_content_with_a_large_answer_does_not_hold_up_the_others(
+    idle_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written_by: list[threading.Thread] = []
+
+    def told(resource: dict[str, Any]) -> bytes:
+        written_by.append(threading.current_thread())
+        return encode(resource)
+
+    monkeypatch.setattr(operation, "encode", told)
+    assert (await sent(idle_client, GENDER)).status_code == 200
+    assert [thread is threading.main_thread() for thread in written_by] == [False]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -135,3 +137,9 @@ def spans_of(node: Any):
     elif isinstance(node, list):
         for value in node:
             yield from spans_of(value)
+
+
+def test_the_command_as_a_module_is_the_same_command(environment, tmp_path) -> None:
+    started = [sys.executable, "-m", "fhir_service.cli", "map", "missing.txt"]
+    done = subprocess.run(started, env=environment, cwd=tmp_path, capture_output=True, timeout=60, check=False)
+    assert (done.returncode, b"missing.txt" in done.stderr) == (2, True)

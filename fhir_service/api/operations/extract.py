@@ -11,7 +11,6 @@ from fhir_service.api.operation_input import Input, checked_input, is_parameters
 from fhir_service.fhir.errors import InvalidParameter
 from fhir_service.fhir.json_text import encode
 from fhir_service.workflows.accept_parameters import accept_parameters
-from fhir_service.workflows.accept_resource import in_thread_if_large
 from fhir_service.workflows.map_form import map_form
 from fhir_service.workflows.map_report import now
 
@@ -20,13 +19,16 @@ INPUTS = (Input(RESPONSE, "Resource", "The filled-in form, if it is not the body
 
 
 async def extract(call: Call) -> Answer:
-    """The transaction Bundle of a QuestionnaireResponse that answers the case-report form. Raises MalformedContent, and
-    UnprocessableContent with an issue for every item that does not fit."""
-    text = await call.resource_body()
-    if await in_thread_if_large(len(text), lambda: is_parameters(text)):
-        text = _input(text)
-    form = await asyncio.to_thread(map_form, text, recorded=now(), base=call.settings.base)
-    return Answer(body=encode(form.mapped.bundle))
+    """The transaction Bundle of a QuestionnaireResponse that answers the case-report form. Raises MalformedContent,
+    UnprocessableContent with an issue for every item that does not fit, and TookTooLong where too many ask at once."""
+    body = await call.resource_body()
+    async with call.service.transforms.turn():
+        return Answer(body=await asyncio.to_thread(_extracted, body, call.settings.base))
+
+
+def _extracted(body: bytes, base: str) -> bytes:
+    text = _input(body) if is_parameters(body) else body
+    return encode(map_form(text, recorded=now(), base=base).mapped.bundle)
 
 
 def _input(body: bytes) -> bytes:
@@ -46,5 +48,5 @@ EXTRACT = Interaction(
     summary="The transaction Bundle that a filled-in case-report form makes; nothing is stored",
     body="resource",
     inputs=INPUTS,
-    errors=(413, 415, 422),
+    errors=(413, 415, 422, 503),
 )

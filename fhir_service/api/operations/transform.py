@@ -49,11 +49,10 @@ _JSON = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What is asked for: the inputs that say how, and the content, whose JSON had so many bytes."""
+    """What is asked for: the inputs that say how, and the content."""
 
     inputs: Parameters
     content: Mapping[str, Any]
-    size: int
 
 
 async def transform(call: Call) -> Answer:
@@ -71,7 +70,8 @@ async def transform(call: Call) -> Answer:
         )
         traced = bool(asked.inputs.flag("trace"))
         made = await transform_content(library, url, asked.content, limits, traced=traced)
-    return await in_thread_if_large(asked.size, lambda: _answer(made, traced))
+        # A small content may become a large answer.
+        return await asyncio.to_thread(_answer, made, traced)
 
 
 async def _asked(call: Call) -> _Asked:
@@ -86,7 +86,7 @@ def _read(in_url: Parameters, body: bytes) -> _Asked:
     if not isinstance(content, dict):
         raise MalformedContent("the content has to be a JSON object")
     if content.get("resourceType") != "Parameters":
-        return _Asked(in_url, content, len(body))
+        return _Asked(in_url, content)
     sent = checked_input(accept_parameters(body), INPUTS)
     if twice := next((item.name for item in in_url.items if item.name in sent), ""):
         raise InvalidParameter(f"{twice} stands in the URL and in the Parameters", expression=(f"http.{twice}",))
@@ -94,7 +94,7 @@ def _read(in_url: Parameters, body: bytes) -> _Asked:
     if not text:
         raise InvalidParameter("there is no content to transform", expression=(sent.place("content"),))
     in_body = [Parameter(item.name, value=item.value) for item in in_url.items]
-    return _Asked(replace(sent, items=(*sent.items, *in_body)), _content(text, sent), len(body))
+    return _Asked(replace(sent, items=(*sent.items, *in_body)), _content(text, sent))
 
 
 def _content(text: bytes, sent: Parameters) -> dict[str, Any]:

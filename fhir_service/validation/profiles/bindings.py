@@ -51,8 +51,12 @@ class BoundCodes:
 Check = Callable[[Item, str, Run], None]
 
 
-def binding_check(binding: BindingRule, profile: str) -> Check | None:
-    """A check for values of any type that can be bound; None where the strength asks for nothing."""
+def binding_check(binding: BindingRule, profile: str, *, of_choice: bool = False) -> Check | None:
+    """A check for values of any type that can be bound; None where the strength asks for nothing.
+
+    `of_choice`: the element has several types. Such a binding is about its coded types, and only advice for the units
+    of a quantity: so HL7's validator has it, and R4's vital signs need it (a component with L/min).
+    """
     severity = _SEVERITY.get(binding.strength)
     if severity is None:
         return None
@@ -72,7 +76,8 @@ def binding_check(binding: BindingRule, profile: str) -> Check | None:
         if not written and (binding.strength != "required" or not _says_something(item)):
             return
         text = wording.code_not_in_value_set(binding, written, members, profile)
-        run.found(severity, "code-invalid", text, where, "profile.binding")
+        advice = of_choice and item.type in _QUANTITIES
+        run.found("warning" if advice else severity, "code-invalid", text, where, "profile.binding")
 
     return check
 

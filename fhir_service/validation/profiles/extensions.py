@@ -1,10 +1,12 @@
 """Every extension of a resource against its own definition: known or not, its content, where it may stand.
 
-R4 extensibility.html: an extension that is not known may be passed over, a modifierExtension may not.
+R4 extensibility.html: an extension that is not known may be passed over, a modifierExtension may not. Its definition
+has to be published, which it cannot be at a domain that is kept for examples.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -17,6 +19,8 @@ from fhir_service.validation.profiles.runs import Run
 
 _HL7 = "http://hl7.org/fhir/StructureDefinition/"
 """Where HL7 itself defines extensions; those of guides are elsewhere."""
+_PLACEHOLDER = re.compile(r"https?://([^/]+\.)?(example(\.(com|net|org|edu))?|test|invalid)(:\d+)?(/|$)", re.IGNORECASE)
+"""Domains that nobody can own (RFC 2606), so that nothing can be published there."""
 _ANYWHERE = frozenset({"Element", "*", "Base"})
 
 
@@ -74,6 +78,8 @@ def _unknown(url: str, where: str, run: Run, *, modifies: bool) -> None:
         run.found("error", "extension", wording.unknown_modifier(url), where, "profile.extension-unknown")
     elif url.startswith(_HL7):
         run.found("error", "extension", wording.unknown_of_hl7(url), where, "profile.extension-unknown")
+    elif _PLACEHOLDER.match(url):
+        run.found("error", "extension", wording.placeholder_extension(url), where, "profile.extension-unknown")
     else:
         run.once("information", "extension", wording.unknown_extension(url), where, "profile.extension-unknown")
 

@@ -11,6 +11,7 @@ from fhir_service.validation.profiles import wording
 from fhir_service.validation.profiles.bindings import BoundCodes, Terminology
 from fhir_service.validation.profiles.errors import BrokenProfile, UnknownProfile
 from fhir_service.validation.profiles.extensions import check_extensions
+from fhir_service.validation.profiles.implied import ImpliedProfiles
 from fhir_service.validation.profiles.instances import Item
 from fhir_service.validation.profiles.registry import ProfileRegistry
 from fhir_service.validation.profiles.runs import Enough, Run
@@ -45,16 +46,20 @@ def extension_findings(resource: Any, registry: ProfileRegistry, terminology: Te
 
 
 def stated_profile_findings(
-    resource: Any, registry: ProfileRegistry, terminology: Terminology | BoundCodes
+    resource: Any, registry: ProfileRegistry, terminology: Terminology | BoundCodes, implied: ImpliedProfiles
 ) -> list[Issue]:
-    """A resource, and each resource nested in it, against the profiles that its `meta.profile` names; one that is not
-    known is a warning."""
+    """A resource, and each resource nested in it, against the profiles that its `meta.profile` names, where one that is
+    not known is a warning, and against those that its code calls for."""
     run = new_run(resource, registry, terminology)
 
     def work() -> None:
         for inner, where in _resources(resource):
-            for at, url in enumerate(_stated(inner)):
+            stated = _stated(inner)
+            for at, url in enumerate(stated):
                 _against_stated(inner, url, f"{where}.meta.profile[{at}]", where, run.inside(inner))
+            for url in implied.profiles_of(inner):
+                if url not in stated:
+                    _against(inner, url, where, run.inside(inner))
 
     return _within_limits(run, work)
 

@@ -30,7 +30,7 @@ def value_checks(node: Node, profile: str) -> Iterator[Check]:
     if node.max_length is not None:
         yield _length(node.max_length, profile)
     for binding in node.bindings:
-        if check := binding_check(binding, profile):
+        if check := binding_check(binding, profile, of_choice=node.name.endswith("[x]") and not node.holder):
             yield check
 
 

@@ -188,5 +188,12 @@ def unknown_of_hl7(url: str) -> str:
     return f"HL7 has no extension {url[:200]} for R4 that is known here; correct its url, or send its definition along"
 
 
+def placeholder_extension(url: str) -> str:
+    return (
+        f"the extension {url[:200]} has a url that is kept for examples, where no definition can be published; use the "
+        "url of its definition, or send that along"
+    )
+
+
 def unknown_extension(url: str) -> str:
     return f"the extension {url[:200]} is not known here; it was not checked"

@@ -8,7 +8,7 @@ import fhirpathpy
 import pytest
 from fhirpathpy.models import models
 
-from fhir_service.fhir.fhirpath import FhirPathError, compile_expression, compile_node, evaluate
+from fhir_service.fhir.fhirpath import Expression, FhirPathError, compile_expression, compile_node, evaluate
 from fhir_service.fhir.fhirpath_closures import Unsupported, build
 from fhir_service.fhir.fhirpath_parser import parse_fhirpath
 
@@ -55,6 +55,12 @@ SAME = [
     "{}",
     "true",
     "name.given.distinct().count()",
+    "multipleBirthInteger - 5",
+    "multipleBirthInteger * 3",
+    "multipleBirthInteger / 0",
+    "nothing * 2",
+    "(multipleBirthInteger - 5).abs()",
+    "1 + 2 * 3 - 4",
 ]
 
 
@@ -73,7 +79,7 @@ def test_our_closures_agree_with_fhirpathpy(text: str) -> None:
         ("multipleBirth is integer", [True]),
         ("multipleBirth.ofType(integer) + 1", [3]),
         ("name.given.join('-')", ["x-y"]),
-        ("birthDate.toInteger() / 2", [975]),
+        ("birthDate.toInteger() mod 2", [0]),
         ("$this.gender.substring(0, 2)", ["fe"]),
         ("name.where($this.use = 'old').family.substring(0, 1)", ["B"]),
         ("@2020-01-02", ["2020-01-02"]),
@@ -83,6 +89,20 @@ def test_what_has_no_closure_is_run_by_fhirpathpy(text, found) -> None:
     with pytest.raises(Unsupported):
         build(parse_fhirpath(text), {})
     assert evaluate(text, PATIENT) == found
+
+
+@pytest.mark.parametrize(
+    ("number", "low", "high"), [("5.6", "5.55", "5.65"), ("41", "40.5", "41.5"), ("0.0", "-0.05", "0.05")]
+)
+def test_the_boundaries_of_a_number_are_what_it_may_be_rounded_from(number, low, high) -> None:
+    assert evaluate(f"{number}.lowBoundary()", PATIENT) == [Decimal(low)]
+    assert evaluate(f"{number}.highBoundary()", PATIENT) == [Decimal(high)]
+    assert evaluate("nothing.lowBoundary()", PATIENT) == []
+
+
+def test_a_tuple_is_a_variable_of_several_items() -> None:
+    expression = Expression("%levels.count() = 2", parse_fhirpath("%levels.count() = 2"), {"levels": 0})
+    assert expression.holds(PATIENT, [("T12", "L1")])
 
 
 def test_a_choice_is_found_by_its_stem() -> None:

@@ -215,3 +215,15 @@ def test_the_source_is_left_as_it_was_and_not_shared_with_the_output(mapped) -> 
     found = mapped("src.q as q -> tgt.valueQuantity = q;", source, target="Observation")
     found["valueQuantity"]["extension"].clear()
     assert source["q"]["extension"] == [{"url": "u", "valueString": "x"}]
+
+
+def test_the_value_of_a_primitive_is_written_as_the_maps_of_hl7_write_it(mapped) -> None:
+    groups = """
+group text(source s : string, target t : string) extends element <<type+>> { s.value as v -> t.value = v; }
+group element(source s : Element, target t : Element) { s.id -> t.id; s.extension -> t.extension; }"""
+    name = {"family": "Ito", "_family": {"id": "f", "extension": [{"url": "u", "valueBoolean": True}]}}
+    rules = "src.name as n -> tgt.name as m then { n.family -> m.family; };"
+    found = mapped(rules, {"resourceType": "Patient", "name": [name]}, reads="Patient", more=groups)
+    assert found["name"] == [name]
+    rules = "src -> tgt.extension as e, e.value = create('code') as c, c.value = 'unknown';"
+    assert mapped(rules, {})["extension"] == [{"valueCode": "unknown"}]

@@ -13,10 +13,12 @@ from typing import Any
 import duckdb
 import msgspec
 import pytest
+from filled_forms import filled
 from golden_cases import CASES, ROOT
 from mapped_facts import INDEX, case, mapped
 
-from fhir_service.definitions.catalogue import catalogue, mappings_root
+from fhir_service.definitions.catalogue import DEFAULT_BASE, catalogue, mappings_root
+from fhir_service.fhir.json_text import encode
 from fhir_service.reports.case_report import (
     Age,
     CaseReport,
@@ -29,6 +31,7 @@ from fhir_service.reports.case_report import (
     RelativeTime,
 )
 from fhir_service.workflows.load_report import stored_form
+from fhir_service.workflows.map_form import map_form
 from fhir_service.workflows.registry_table import registry_columns, write_registry_table
 
 Bundle = dict[str, Any]
@@ -74,6 +77,17 @@ def test_the_words_of_an_event_stand_where_its_row_says(tmp_path: Path) -> None:
         start, length = int(row["event_offset"]), int(row["event_length"])
         assert row["event_text"] in " ".join(texts[row["source_key"]][start : start + length].split())
     assert found
+
+
+def test_a_row_from_a_form_names_the_form_as_its_document_and_no_words(tmp_path: Path) -> None:
+    one = CASES["every-kind-of-fact"]
+    form = filled(one.facts, one.report.source)
+    bundle = map_form(encode(form), recorded="2026-01-01T00:00:00Z", base=DEFAULT_BASE).mapped.bundle
+    documents = [key[1] for key in stored_form(bundle) if key[0] == "DocumentReference"]
+    found = rows(tmp_path, bundle)
+    assert {(row["document_id"], row["doi"], row["event_offset"]) for row in found} == {
+        (documents[0], one.report.source.doi, "")
+    }
 
 
 def test_parquet_says_the_same_with_numbers_as_numbers(tmp_path: Path) -> None:

@@ -15,12 +15,18 @@ DISAGREEMENTS: dict[str, str] = {}
 
 
 BASE_DISAGREEMENTS = {
-    "AuditEvent-slice23-second": "HL7 refuses extensions that it does not know; here they are told, and kept",
-    "PulseOxBundle_25Oct2022": "the profile of vital signs, and displays of LOINC, which is not ours to hand on",
-    "contained-resource-bad-id-ignore": "HL7 runs it with ids ignored; this one is longer than 64 characters",
-    "encounter-period": "a day and a moment of the same day: which is first is not known, and so no fault",
-    "obs-temp-bad": "the profile of vital signs, which the resource does not name",
-    "pat-example-extensions": "HL7 refuses extensions that it does not know; here they are told, and kept",
+    "AuditEvent-slice23-second": (
+        "HL7 refuses an extension that it cannot find; R4 extensibility.html has applications not reject a resource "
+        "for extensions alone, so that it is told, and kept"
+    ),
+    "contained-resource-bad-id-ignore": (
+        "HL7 runs it with faults of ids left out; its id is longer than the 64 characters of R4 datatypes.html#id"
+    ),
+    "encounter-period": (
+        "it begins on a day and ends at a moment of that day. HL7's expression of per-1 has no result there, which "
+        "counts as broken; R5 says what is meant, start.lowBoundary() <= end.highBoundary(), and that holds"
+    ),
+    "obs-temp-bad": "its fault is by a profile that it names and that is not known here, which is a warning",
     "uk-msg": "codes and displays of SNOMED CT, which is not ours to hand on",
 }
 """Cases without a profile of their own, and why we judge otherwise."""
