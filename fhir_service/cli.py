@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from fhir_service import __version__
+from fhir_service.definitions.catalogue import BrokenArtifact, UnknownArtifact
 from fhir_service.fhir.errors import FhirError, StoreUnavailable
 from fhir_service.reports.decoding import UnreadableReportError
 from fhir_service.reports.source import InvalidSourceError, named_source
@@ -55,6 +56,21 @@ class MapForm(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+
+
+class FindingsForm(StrEnum):
+    """How findings are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class Level(StrEnum):
+    """How severe a finding is; fatal ones are errors too."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFORMATION = "information"
 
 
 REPORT_FILE = typer.Argument(help="A plain-text report (UTF-8, UTF-16 or Latin-1).", metavar="REPORT.txt")
@@ -110,9 +126,9 @@ def load(
     """Map, check and store reports. Loading the same again changes nothing.
 
     In a folder every .txt file is a report; a `source.json` beside a `report.txt` is its citation. A .json file that is
-    named itself is a filled-in form (QuestionnaireResponse). A report loaded
-    again with another text or map replaces what it made before; what it no longer yields is deleted, and the
-    difference is printed. A bad file does not stop the others; it is listed at the end.
+    named itself is a filled-in form (QuestionnaireResponse). A report loaded again with another text or map replaces
+    what it made before, also what somebody has changed since; what it no longer yields is deleted, and the difference
+    is printed. A bad file does not stop the others; it is listed at the end.
     """
     from fhir_service.workflows.load_reports import LoadedReports, files_of, load_reports
     from fhir_service.workflows.publish_definitions import publish_definitions
@@ -270,29 +286,54 @@ def serve(
 
 @app.command()
 def validate(
-    files: Annotated[list[Path], typer.Argument(help="JSON files, one FHIR resource each.", metavar="FILE...")],
+    files: Annotated[
+        list[str],
+        typer.Argument(help="Files, folders, patterns, or - for standard input: JSON, XML, NDJSON.", metavar="FILE..."),
+    ],
+    *,
     profile: Annotated[str, typer.Option(help="Canonical URL of the profile that each has to conform to.")] = "",
     definitions: Annotated[
         list[Path] | None,
         typer.Option(help="File with a StructureDefinition, ValueSet or CodeSystem, or a Bundle of such; repeatable."),
     ] = None,
+    form: Annotated[
+        FindingsForm, typer.Option("--format", help="A line for each finding, or an OperationOutcome each resource.")
+    ] = FindingsForm.TEXT,
+    level: Annotated[Level, typer.Option(help="The least severe findings that are printed.")] = Level.INFORMATION,
+    fail_on: Annotated[Level, typer.Option(help="The least severe findings that make the exit code 1.")] = Level.ERROR,
+    workers: Annotated[int, typer.Option(help="Processes; 0 for as many as there are cores.", min=0)] = 0,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no findings, only what they come to.")] = False,
 ) -> None:
-    """Print one OperationOutcome a line for each file; exit 1 if any has an error."""
-    from fhir_service.fhir.outcomes import outcome_bytes
+    """Say what is wrong with FHIR R4 resources, and count it.
+
+    A finding is `file:line: expression: severity rule: text`; in NDJSON the line is that of the resource. Exit code 0:
+    nothing as severe as --fail-on; 1: something is; 2: a file could not be read, or the command makes no sense.
+    """
+    from fhir_service.validate_output import Tally, progress_of, show
     from fhir_service.workflows.check_conformance import Conformance
-    from fhir_service.workflows.validate_file import read_definitions, validate_file
+    from fhir_service.workflows.resource_files import named_files, texts_of, total_size
+    from fhir_service.workflows.validate_file import read_definitions
+    from fhir_service.workflows.validate_files import Question, judge_all
 
     settings = _settings()
     try:
-        conformance = Conformance(settings.base, read_definitions(definitions or ()))
+        question = Question(settings.base, profile, read_definitions(definitions or ()))
+        Conformance(question.base, question.definitions)
     except (FhirError, OSError) as error:
         _stop(str(error))
-    any_error = False
-    for file in files:
-        issues = validate_file(file, conformance, max_bytes=settings.max_body_bytes, profile=profile)
-        any_error = any_error or any(issue.severity in ("error", "fatal") for issue in issues)
-        sys.stdout.buffer.write(outcome_bytes(issues) + b"\n")
-    raise typer.Exit(1 if any_error else 0)
+    found, tally, stopped = list(named_files(files)), Tally(), False
+    results = judge_all(texts_of(found, max_bytes=settings.max_body_bytes), question, workers)
+    try:
+        with contextlib.closing(results), progress_of(errors, total_size(found)) as progress:
+            show(results, tally, as_json=form is FindingsForm.JSON, level=level, quiet=quiet, progress=progress)
+    except KeyboardInterrupt:
+        stopped = True
+    for line in tally.lines():
+        errors.print(line)
+    if stopped:
+        errors.print("Stopped before the end; this is what was found until then.")
+        raise typer.Exit(130)
+    raise typer.Exit(tally.exit_code(fail_on))
 
 
 @app.command("structure-map")
@@ -455,7 +496,8 @@ def _print_difference(loaded: LoadedReport) -> None:
     errors.print(f"{loaded.source_key}:")
     for sign, keys in (("+", loaded.created), ("~", loaded.updated), ("-", loaded.deleted)):
         for key in keys:
-            errors.print(f"  {sign} {key}")
+            by_hand = "; somebody had changed it, and history has what it was" if key in loaded.by_hand else ""
+            errors.print(f"  {sign} {key}{by_hand}")
 
 
 def _progress() -> Progress:
@@ -544,6 +586,9 @@ def main() -> None:
     except BrokenPipeError:  # `map ... | head`
         sys.stderr.close()
         sys.exit(1)
+    except (FhirError, BrokenArtifact, UnknownArtifact) as error:  # a map or definition that somebody has edited
+        errors.print(str(error))
+        sys.exit(2)
     except Exception as error:  # the last resort
         if os.environ.get("FHIR_SERVICE_LOG_LEVEL", "").lower() == "debug":
             raise

@@ -12,6 +12,7 @@ from fhir_service.fhir.errors import InvalidParameter, MalformedContent, Unsuppo
 from fhir_service.fhir.parameters import Parameter, Parameters, query_parameters
 from fhir_service.validation.json_text import read_json
 from fhir_service.workflows.accept_parameters import accept_parameters
+from fhir_service.workflows.accept_resource import in_thread_if_large
 
 _COMPLEX = frozenset({"Coding", "CodeableConcept", "Meta", "Resource"})
 _TEXTS = frozenset({"String", "Uri", "Url", "Canonical", "Code", "Id", "Markdown"})
@@ -46,7 +47,8 @@ async def operation_input(call: Call, inputs: Sequence[Input]) -> Parameters:
         if refused is not None:
             text = f"{refused.name[:80]} stands in the URL; a POST has all inputs in its Parameters"
             raise InvalidParameter(text, expression=(asked.place(refused.name[:80]),))
-        asked = accept_parameters(await call.resource_body())
+        body = await call.resource_body()
+        asked = await in_thread_if_large(len(body), lambda: accept_parameters(body))
     return checked_input(asked, inputs)
 
 

@@ -52,13 +52,13 @@ def until(deadline: float) -> Iterator[None]:
         _BUDGET.deadline = before
 
 
-def seconds_left(most: float) -> float | None:
-    """How long the present expression may still take; None where there is no deadline. Raises TooCostly."""
+def seconds_left(most: float, work: str = "the expression") -> float | None:
+    """How long the present work may still take; None where there is no deadline. Raises TooCostly, which names it."""
     if _BUDGET.deadline is None:
         return None
     left = _BUDGET.deadline - time.monotonic()
     if left <= 0:
-        raise TooCostly("the expression took too long")
+        raise TooCostly(f"{work} took too long")
     return min(left, most)
 
 

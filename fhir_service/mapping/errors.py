@@ -37,7 +37,7 @@ class MappingError(UnprocessableContent):
 
     def called_from(self, map_name: str, place: str) -> MappingError:
         """The same error, for a group whose types are those of the call at `place`."""
-        return MappingError(
+        return type(self)(
             f"{self.problem} (called from {map_name}, {place})",
             map_name=self.map_name,
             group=self.group,

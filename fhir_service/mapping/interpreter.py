@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Container
 from dataclasses import dataclass
+from threading import RLock
 
 from fhir_service.mapping import syntax
 from fhir_service.mapping.errors import MappingError
 from fhir_service.mapping.loaded_map import LoadedMap, declared_type
 from fhir_service.mapping.rules import GroupBuilder
 from fhir_service.mapping.run import Place
-from fhir_service.mapping.scope import COMPILING
 from fhir_service.mapping.shapes import Shape, Shapes
 from fhir_service.mapping.steps import Argument, GroupCode
 
@@ -42,11 +42,12 @@ class Interpreter:
         self._compiled: dict[_Key, GroupCode] = {}
         self._waiting: deque[_Wanted] = deque()
         self._at_work = False
+        self._compiling = RLock()
 
     def without(self, urls: Container[str], shapes: Shapes) -> Interpreter:
         """Another interpreter that has the code of these groups too, save those of the maps with these URLs."""
         other = Interpreter(shapes)
-        with COMPILING:
+        with self._compiling:
             other._compiled = {key: code for key, code in self._compiled.items() if key[0] not in urls}
         return other
 
@@ -56,7 +57,7 @@ class Interpreter:
         """The code of a group for arguments of these shapes. Raises MappingError."""
         shapes = tuple((shape.name if shape is not None else None, lenient) for shape, lenient in arguments)
         key = (module.tree.url, group.name, shapes)
-        with COMPILING:
+        with self._compiling:
             return self._known(key, module, group, arguments, caller)
 
     def _known(
@@ -81,20 +82,24 @@ class Interpreter:
 
     def _compile_waiting(self) -> None:
         self._at_work = True
+        made: list[_Key] = []
         try:
             while self._waiting:
-                self._compile(self._waiting[0])
-                self._waiting.popleft()
+                made.append(self._waiting[0].key)
+                self._compile(self._waiting.popleft())
+        except BaseException:
+            # Those that are made already may call one that is not: the next run has to meet the error too.
+            for key in (*made, *(wanted.key for wanted in self._waiting)):
+                self._compiled.pop(key, None)
+            raise
         finally:
-            for wanted in self._waiting:
-                self._compiled.pop(wanted.key, None)
             self._waiting.clear()
             self._at_work = False
 
     def _compile(self, wanted: _Wanted) -> None:
         builder = GroupBuilder(self.shapes, self.group, wanted.module, wanted.group)
         try:
-            builder.build(wanted.code, wanted.arguments)
+            builder.build(wanted.code, wanted.arguments, self._compiling)
         except MappingError as error:
             if wanted.caller is None or all(entry.type for entry in wanted.group.input):
                 raise

@@ -6,6 +6,7 @@ maps name, and refuses what cannot work: MappingError with map, line and column.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -93,7 +94,8 @@ class MapLibrary:
         one stays as it is.
 
         A tree takes the place of a map with its URL. Maps that import a new one are loaded anew, all others are shared
-        with their ConceptMaps. Raises MappingError.
+        with their ConceptMaps. A group is compiled for each combination of types it is called with, which may be very
+        many: that is cut after the seconds of a run. Raises MappingError, MappingLimit.
         """
         new = {tree.url: tree for tree in trees}
         changed = _changed(self._modules, new)
@@ -107,7 +109,8 @@ class MapLibrary:
         for url in changed:
             tree = new[url] if url in new else self._modules[url].tree
             other._add(tree.name, tree)
-        other._load([other._modules[url] for url in changed])
+        with until(time.monotonic() + self._limits.seconds):
+            other._load([other._modules[url] for url in changed])
         return other
 
     def _load(self, modules: Sequence[LoadedMap]) -> None:
@@ -119,8 +122,13 @@ class MapLibrary:
 
     def imported(self, url: str) -> frozenset[str]:
         """The URLs of the maps that a map imports, and that those import."""
-        near = {module.tree.url for module in self._modules[url].imported}
-        return frozenset(near.union(*(self.imported(one) for one in near)))
+        found: set[str] = set()
+        waiting = [self._modules[url]]
+        while waiting:
+            near = {module.tree.url: module for module in waiting.pop().imported if module.tree.url not in found}
+            found |= near.keys()
+            waiting += near.values()
+        return frozenset(found)
 
     @property
     def maps(self) -> Mapping[str, StructureMap]:

@@ -25,7 +25,8 @@ class LoadedMap:
     def resolve(self, modules: Mapping[str, LoadedMap]) -> None:
         """Find the imported maps. Raises MappingError."""
         for entry in self.tree.imports:
-            found = [module for url, module in modules.items() if _matches(entry.url, url) and module is not self]
+            urls = [url for url in modules if _matches(entry.url, url)] if "*" in entry.url else [entry.url]
+            found = [modules[url] for url in urls if url in modules and modules[url] is not self]
             if not found:
                 raise self._error(entry, f"no map has the url {entry.url}")
             self.imported += [module for module in found if module not in self.imported]
@@ -102,20 +103,27 @@ def refuse_cycles(modules: Mapping[str, LoadedMap]) -> None:
     """Raises MappingError where maps import, or groups extend, one another in a circle."""
     sound: set[int] = set()
     for module in modules.values():
-        _walk_imports(module, [], sound)
+        _walk_imports(module, sound)
         for group in module.tree.group:
             _walk_extends(module, group)
 
 
-def _walk_imports(module: LoadedMap, path: list[LoadedMap], sound: set[int]) -> None:
-    if id(module) in sound:
-        return
-    if module in path:
-        names = " -> ".join(entry.tree.name for entry in (*path[path.index(module) :], module))
-        raise MappingError(f"the maps import one another in a circle: {names}", map_name=module.tree.name)
-    for imported in module.imported:
-        _walk_imports(imported, [*path, module], sound)
-    sound.add(id(module))
+def _walk_imports(start: LoadedMap, sound: set[int]) -> None:
+    path: dict[int, LoadedMap] = {}
+    waiting: list[tuple[LoadedMap, bool]] = [(start, False)]
+    while waiting:
+        module, is_done = waiting.pop()
+        if is_done:
+            del path[id(module)]
+            sound.add(id(module))
+        elif id(module) in path:
+            names = [entry.tree.name for entry in path.values()]
+            circle = " -> ".join([*names[list(path).index(id(module)) :], module.tree.name])
+            raise MappingError(f"the maps import one another in a circle: {circle}", map_name=module.tree.name)
+        elif id(module) not in sound:
+            path[id(module)] = module
+            waiting.append((module, True))
+            waiting += [(imported, False) for imported in reversed(module.imported)]
 
 
 def _walk_extends(module: LoadedMap, group: Group) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from threading import RLock
 
 from fhir_service.fhir.fhirpath import Expression, compile_node
+from fhir_service.fhir.fhirpath_budget import seconds_left
 from fhir_service.fhir.fhirpath_parser import Node, parse_fhirpath
 from fhir_service.fhir.fhirpath_text import fhirpath_text
 from fhir_service.mapping import syntax
@@ -36,8 +38,9 @@ class GroupBuilder:
         self.compile_group = compile_group
         self.around = Surroundings(self.shapes, self._expression, self._concept_map, self._type_named, self._choice)
 
-    def build(self, code: GroupCode, arguments: tuple[Argument, ...]) -> None:
-        scope = Scope()
+    def build(self, code: GroupCode, arguments: tuple[Argument, ...], compiling: RLock) -> None:
+        """`compiling` is held by whoever makes code of this group, now or while it runs."""
+        scope = Scope(compiling=compiling)
         for entry, (shape, lenient) in zip(self.group.input, arguments, strict=True):
             scope.define(entry.name, shape, entry.mode, lenient=lenient)
         code.initial = scope.initial
@@ -61,6 +64,7 @@ class GroupBuilder:
     def _rule(self, rule: syntax.Rule, scope: Scope) -> Code:
         place = self._place(rule)
         with placed(place):
+            seconds_left(0, "making the map ready")
             if rule.shorthand:
                 return self._shorthand(rule, scope, place)
             return self._sources(rule, 0, scope, place, lambda inner: self._body(rule, inner, scope, place))

@@ -11,8 +11,6 @@ from fhir_service.mapping.errors import Fault
 from fhir_service.mapping.run import Run
 from fhir_service.mapping.shapes import Shape
 
-COMPILING = RLock()
-"""Held while code is made: some of it is only made when a type turns up, and runs go on in several threads."""
 NO_SLOT = -1
 """For what has a shape but no place of its own in the frame."""
 Frame = list[Any]
@@ -36,8 +34,10 @@ class Variable:
 class Scope:
     """Variables visible at a rule; `initial` is the frame of the whole group, with constants in place."""
 
-    def __init__(self, parent: Scope | None = None) -> None:
+    def __init__(self, parent: Scope | None = None, compiling: RLock | None = None) -> None:
         self._parent = parent
+        self.compiling: RLock = compiling or (RLock() if parent is None else parent.compiling)
+        """Held while code is made: some is only made when a type turns up, and runs go on in several threads."""
         self._names: dict[str, Variable] = {}
         self.shares: dict[str, int] = {}
         self.this: Variable | None = None if parent is None else parent.this

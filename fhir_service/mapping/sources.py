@@ -13,7 +13,7 @@ from fhir_service.fhir.nodes import ContentFault
 from fhir_service.mapping import syntax
 from fhir_service.mapping.errors import MappingLimit
 from fhir_service.mapping.run import Place, Run
-from fhir_service.mapping.scope import COMPILING, Code, Frame, Scope, Variable, nothing
+from fhir_service.mapping.scope import Code, Frame, Scope, Variable, nothing
 from fhir_service.mapping.shapes import Shape, Shapes
 from fhir_service.mapping.source_clauses import Compile, Select, build_selection
 from fhir_service.mapping.source_items import Fetch, find_items
@@ -44,13 +44,14 @@ def build_source(
 
     select = selection(found.shape)
     if select is not None and found.by_key and found.shape_of is not None:
-        select = _select_by_type(select, selection, context.slot, found.shape_of)
+        select = _select_by_type(select, selection, scope, context.slot, found.shape_of)
     return _loop(source.element, context.slot, slot, fetch=found.fetch, select=select, follow=follow, place=place)
 
 
 def _select_by_type(
     select: Select,
     selection: Callable[[Shape | None], Select | None],
+    scope: Scope,
     context: int,
     shape_of: Callable[[Any, Any], Shape | None],
 ) -> Select:
@@ -62,7 +63,7 @@ def _select_by_type(
         if shape is None:
             return select(run, frame, items)
         if shape.name not in selects:
-            with COMPILING:
+            with scope.compiling:
                 selects[shape.name] = selection(shape) or select
         return selects[shape.name](run, frame, items)
 
@@ -121,7 +122,7 @@ def _follow_by_type(
     slot = scope.new_slot()
 
     def code_for(name: str | None, shape: Shape | None) -> Code:
-        with COMPILING:
+        with scope.compiling:
             if name not in codes:
                 inner = scope.child()
                 inner.this = Variable(slot, shape, "source", lenient=True)

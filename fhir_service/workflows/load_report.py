@@ -27,7 +27,8 @@ _NOTHING: frozenset[str] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class LoadedReport:
-    """What a load changed, as `Type/id`. `again`: the source had been loaded before."""
+    """What a load changed, as `Type/id`. `again`: the source had been loaded before. `by_hand`: of what was changed,
+    that which somebody else had changed or deleted since the load before; history has it."""
 
     source_key: str
     again: bool
@@ -35,6 +36,7 @@ class LoadedReport:
     updated: tuple[str, ...]
     deleted: tuple[str, ...]
     unchanged: int
+    by_hand: tuple[str, ...] = ()
 
 
 async def load_report(
@@ -63,7 +65,8 @@ async def _replaced(
     resources: Mapping[Key, dict[str, Any]],
     access: Access,
 ) -> LoadedReport:
-    before = await repository.resources_of(report.source_key)
+    state = await repository.report_state(report.source_key)
+    before = state.made if state else {}
     changes: list[Change] = [
         Update(*key, encode(resource), if_changed=True, volatile=VOLATILE.get(key[0], _NOTHING))
         for key, resource in resources.items()
@@ -75,7 +78,7 @@ async def _replaced(
         list(resources),
         changes,
         access,
-        before=before,
+        before=tuple(before),
         reading=reading_to_json(mapped.reading),
     )
     return LoadedReport(
@@ -85,6 +88,7 @@ async def _replaced(
         updated=_named(outcomes, "updated"),
         deleted=_named(outcomes, "deleted"),
         unchanged=sum(outcome.action == "unchanged" for outcome in outcomes),
+        by_hand=tuple(_name(outcome) for outcome in outcomes if _was_by_hand(outcome, before)),
     )
 
 
@@ -113,5 +117,15 @@ async def _refuse_other_source(repository: Repository, report: Report) -> None:
         raise UnprocessableContent(f"the same text is loaded as '{others[0]}'; unload that first")
 
 
+def _was_by_hand(outcome: Outcome, before: Mapping[Key, int | None]) -> bool:
+    """Whether there was a version between that which the load before left and that of this one."""
+    left = before.get((outcome.type, outcome.id))
+    return left is not None and outcome.action != "unchanged" and outcome.version > left + 1
+
+
 def _named(outcomes: list[Outcome], action: str) -> tuple[str, ...]:
-    return tuple(f"{outcome.type}/{outcome.id}" for outcome in outcomes if outcome.action == action)
+    return tuple(_name(outcome) for outcome in outcomes if outcome.action == action)
+
+
+def _name(outcome: Outcome) -> str:
+    return f"{outcome.type}/{outcome.id}"

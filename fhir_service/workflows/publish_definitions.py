@@ -15,7 +15,7 @@ from hashlib import sha256
 from fhir_service.definitions.catalogue import BrokenArtifact, Catalogue, Kind, catalogue
 from fhir_service.definitions.elements import resource_types
 from fhir_service.fhir.access import OPEN
-from fhir_service.fhir.errors import EditConflict, Gone, NotFound
+from fhir_service.fhir.errors import EditConflict, Gone, MalformedContent, NotFound
 from fhir_service.fhir.json_text import encode, parse
 from fhir_service.mapping.parser import parse_map
 from fhir_service.mapping.structure_map_writer import to_resource
@@ -53,12 +53,15 @@ def _own(base: str) -> Mapping[Key, bytes]:
 
 
 def definitions_of(artifacts: Catalogue) -> dict[Key, bytes]:
-    """The JSON of every artifact that is a resource of R4, maps as StructureMaps. Raises BrokenArtifact where two have
-    one type and id, and MappingError."""
+    """The JSON of every artifact that is a resource of R4, maps as StructureMaps. Raises BrokenArtifact where one
+    is no JSON object or two have one type and id, and MappingError."""
     found: dict[Key, bytes] = {}
     for kind in Kind:
         for name, text in artifacts.files(kind).items():
-            resource_type = str(parse(text.encode()).get("resourceType"))
+            try:
+                resource_type = str(parse(text.encode()).get("resourceType"))
+            except MalformedContent as error:
+                raise BrokenArtifact(f"{artifacts.root / kind}: {name}.json: {error}") from error
             if resource_type not in resource_types():
                 continue
             if (resource_type, name) in found:

@@ -9,16 +9,17 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import TypeVar
 
 from fhir_service.fhir.errors import NotFound, TooCostly
+from fhir_service.mapping.attribution import concept_maps_of
 from fhir_service.mapping.library import MapLibrary
 from fhir_service.mapping.parser import parse_map
 from fhir_service.mapping.structure_map_reader import read_structure_map
-from fhir_service.mapping.syntax import Literal, Rule, StructureMap
+from fhir_service.mapping.syntax import StructureMap
 from fhir_service.terminology.concept_maps import ConceptMaps
 from fhir_service.workflows.accept_resource import in_thread_if_large
 from fhir_service.workflows.stored_definitions import Definition, StoredDefinitions, VersionKey
@@ -151,7 +152,7 @@ class StoredMaps:
     async def _concept_maps(self, trees: Iterable[StructureMap]) -> dict[str, Definition]:
         """Those that the maps name and the service does not have."""
         found: dict[str, Definition] = {}
-        for canonical in {url for tree in trees for rule in _rules(tree) for url in _translated_by(rule)}:
+        for canonical in {url for tree in trees for url in concept_maps_of(tree)}:
             url, _, version = canonical.partition("|")
             if url in found or self._own.concept_maps.has(canonical):
                 continue
@@ -181,23 +182,6 @@ def refuse_large(size: int) -> None:
 def _read(definition: Definition) -> StructureMap:
     refuse_large(definition.size)
     return read_structure_map(definition.resource)
-
-
-def _rules(tree: StructureMap) -> Iterator[Rule]:
-    waiting = [rule for group in tree.group for rule in group.rule]
-    while waiting:
-        rule = waiting.pop()
-        waiting += rule.rule
-        yield rule
-
-
-def _translated_by(rule: Rule) -> Iterator[str]:
-    """The ConceptMaps that a rule translates by, those embedded in the map aside."""
-    for target in rule.target:
-        if target.transform == "translate" and len(target.parameter) > 1:
-            named = target.parameter[1]
-            if isinstance(named, Literal) and isinstance(named.value, str) and not named.value.startswith("#"):
-                yield named.value
 
 
 def _kept(held: OrderedDict[K, V], key: K, most: int, lock: Lock, make: Callable[[], V]) -> V:

@@ -1,4 +1,4 @@
-"""A file with one FHIR resource to what is wrong with it."""
+"""A file with one FHIR resource to what is wrong with it; files of definitions to what they define."""
 
 from __future__ import annotations
 
@@ -9,27 +9,16 @@ from typing import Any
 from fhir_service.fhir.errors import Issue, MalformedContent
 from fhir_service.formats.xml_reader import json_from_xml
 from fhir_service.validation.json_text import read_json
-from fhir_service.workflows.check_conformance import Conformance, all_issues
+from fhir_service.workflows.check_conformance import Conformance
+from fhir_service.workflows.resource_files import texts_of
+from fhir_service.workflows.validate_files import text_issues
 
 
 def validate_file(path: Path, conformance: Conformance, *, max_bytes: int, profile: str = "") -> tuple[Issue, ...]:
-    """Every finding in the resource that `path` holds as JSON; valid is what has no error. `profile` is the canonical
-    URL of the one it has to conform to.
-
-    A file that cannot be opened or is too large is a finding too, so that a run over many files goes on.
-    """
-    try:
-        with path.open("rb") as file:
-            raw = file.read(max_bytes + 1)
-    except OSError as error:
-        return (Issue("fatal", "not-found", f"{path} cannot be opened ({error.strerror})"),)
-    if len(raw) > max_bytes:
-        return (Issue("fatal", "too-long", f"{path} is larger than {max_bytes:,} bytes"),)
-    try:
-        resource = read_json(raw)
-    except MalformedContent as error:
-        return error.issues
-    return tuple(all_issues(resource, conformance, profile))
+    """Every finding in the resources that `path` holds; valid is what has no error. `profile` is the canonical URL of
+    the one each has to conform to. A file that cannot be opened or is too large is a finding too."""
+    texts = texts_of([str(path)], max_bytes=max_bytes)
+    return tuple(issue for text in texts for issue in text_issues(text, conformance, profile))
 
 
 def read_definitions(paths: Iterable[Path]) -> dict[str, dict[str, Any]]:

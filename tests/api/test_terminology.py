@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+import threading
+from types import ModuleType
+from typing import Any, cast
 
 import httpx
 import pytest
 from api_client import BASE, Client, issues, observation
 
+from fhir_service.api import operation_input
+from fhir_service.api.operations import validate
 from fhir_service.definitions.catalogue import DEFAULT_BASE, Kind, catalogue
 from fhir_service.fhir.json_text import encode
 from fhir_service.fhir.parameters import Parameter, Parameters, parameters_text, read_parameters
@@ -391,6 +395,28 @@ class TestTranslate:
         answer = await get(idle_client, "ConceptMap/$translate", **asked)
         assert answer.status_code == status
         assert issues(answer)
+
+
+@pytest.mark.parametrize(
+    ("module", "path"),
+    [(operation_input, "ValueSet/$expand"), (validate, "ValueSet/$validate")],
+    ids=["expand", "validate"],
+)
+async def test_large_inputs_are_read_beside_the_requests_of_others(
+    idle_client: Client, monkeypatch: pytest.MonkeyPatch, module: ModuleType, path: str
+) -> None:
+    read_by: list[threading.Thread] = []
+    read = module.accept_parameters
+
+    def told(body: bytes) -> Parameters:
+        read_by.append(threading.current_thread())
+        return cast("Parameters", read(body))
+
+    monkeypatch.setattr(module, "accept_parameters", told)
+    name = "resource" if module is validate else "valueSet"
+    sent = encode(INLINE | {"description": "x" * 100_000})
+    assert (await post(idle_client, path, Parameter(name, resource=sent))).status_code == 200
+    assert [thread is threading.main_thread() for thread in read_by] == [False]
 
 
 @pytest.mark.parametrize("kind", ["CodeSystem", "ValueSet", "ConceptMap"])

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 
 import pytest
 from changed_maps import changed_maps, loaded
 from sample_reports import KYPHOPLASTY, VERTEBROPLASTY
 
+from fhir_service import cli
+from fhir_service.definitions.catalogue import BrokenArtifact
+from fhir_service.mapping import map_report
+from fhir_service.mapping.errors import MappingError
+from fhir_service.mapping.library import MapLibrary
 from fhir_service.reports.report import Report, Source
 from fhir_service.storage.repository import open_repository
 
@@ -63,3 +69,22 @@ def test_an_unknown_source_is_one_sentence_and_exit_1(run) -> None:
     assert (done.returncode, done.stdout) == (1, b"")
     assert b"10.1000/9 cannot be mapped anew: no report with the source" in done.stderr
     assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MappingError("a rule names an element that is not there", map_name="m"), BrokenArtifact("x.json: no JSON")],
+)
+def test_a_map_that_cannot_be_used_is_told_with_its_reason_and_is_no_fault_of_ours(
+    environment, monkeypatch, capsys, error: Exception
+) -> None:
+    def broken(_: str) -> MapLibrary:
+        raise error
+
+    monkeypatch.setattr(map_report, "map_library", broken)
+    monkeypatch.setattr(sys, "argv", ["fhir-service", "remap"])
+    monkeypatch.setenv("FHIR_SERVICE_DATABASE_URL", environment["FHIR_SERVICE_DATABASE_URL"])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    told = " ".join(capsys.readouterr().err.split())
+    assert (stopped.value.code, str(error) in told, "fault of ours" in told) == (2, True, False)

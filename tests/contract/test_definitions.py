@@ -56,6 +56,12 @@ async def test_every_artifact_is_stored_under_the_name_of_its_file(repository: R
         assert base == DEFAULT_BASE or base.startswith(("http://hl7.org/fhir/u", "http://terminology.hl7.org"))
 
 
+def test_a_file_that_is_no_json_is_named(root: Path) -> None:
+    (root / "code-systems" / "broken.json").write_text("{")
+    with pytest.raises(BrokenArtifact, match=r"code-systems: broken\.json: "):
+        definitions_of(Catalogue(root))
+
+
 async def test_only_what_changed_gets_a_new_version(repository: Repository, root: Path) -> None:
     assert await publish(repository, definitions_of(Catalogue(root))) == {COLOURS, SHAPES}
     write(root, "shape", title="Shapes")

@@ -194,6 +194,17 @@ async def test_what_a_client_has_changed_is_not_deleted_either(
         await repository.read("Observation", age["id"], OPEN)
 
 
+async def test_a_load_that_replaces_the_work_of_a_client_names_it(repository: Repository, older: MapLibrary) -> None:
+    assert (await loaded(repository, FIRST, older)).by_hand == ()
+    (patient,) = [key for key in await repository.resources_of("10.1000/1") if key[0] == "Patient"]
+    stored = parse((await repository.read(*patient, OPEN)).text)
+    await repository.commit([Update(*patient, encode(stored | {"gender": "other"}))], OPEN)
+    again = await loaded(repository, FIRST)
+    assert again.by_hand == ("/".join(patient),)
+    assert len(again.updated) > 1
+    assert (await loaded(repository, FIRST)).by_hand == ()
+
+
 async def test_a_report_that_was_taken_out_does_not_come_back(repository: Repository, older: MapLibrary) -> None:
     await loaded(repository, FIRST, older)
     await loaded(repository, SECOND, older)

@@ -96,7 +96,7 @@ async def _sent(call: Call) -> _Sent:
     kind = await in_thread_if_large(len(body), lambda: _kind(body))
     if kind != "Parameters":
         return _Sent(kind, body, given)
-    asked = checked_input(accept_parameters(body), INPUTS)
+    asked = checked_input(await in_thread_if_large(len(body), lambda: accept_parameters(body)), INPUTS)
     report = asked.resource("report")
     if not report:
         raise InvalidParameter("there is no report to submit", expression=(asked.place("report"),))

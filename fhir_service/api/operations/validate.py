@@ -42,7 +42,11 @@ async def _inputs(call: Call) -> Parameters:
     body = await _body(call) if call.method == "POST" else b""
     if not body.strip():
         return given
-    if await in_thread_if_large(len(body), lambda: is_parameters(body)):
+    return await in_thread_if_large(len(body), lambda: _sent(body, given))
+
+
+def _sent(body: bytes, given: Parameters) -> Parameters:
+    if is_parameters(body):
         sent = accept_parameters(body)
         return Parameters((*given.items, *sent.items), sent.where)
     return Parameters((*given.items, Parameter("resource", resource=body)), given.where)

@@ -56,3 +56,26 @@ def test_a_mistake_in_a_group_without_types_leaves_the_library_usable() -> None:
     with pytest.raises(MappingError):
         maps.transform(URL, {}, group="any")
     assert maps.transform(URL, {"e": 1})["gender"] == "male"
+
+
+def test_a_mistake_that_only_some_content_brings_out_is_told_every_time() -> None:
+    more = "group near(source s, target t) { s -> t then far(s, t); }\n"
+    more += "group far(source s, target t) { s -> t.birthDate = s; }"
+    maps = library(map_text("src.value as v then near(v, tgt);", reads="Observation", more=more))
+    source = {"resourceType": "Observation", "valueQuantity": {"value": 1}}
+    for _ in range(2):
+        with pytest.raises(MappingError, match="a Quantity was given"):
+            maps.transform(URL, source)
+    assert maps.transform(URL, source | {"valueQuantity": None, "valueDateTime": "2020"})["birthDate"] == "2020"
+
+
+def test_a_long_chain_of_imports_is_loaded_and_a_circle_is_named() -> None:
+    def chain(last: str) -> dict[str, str]:
+        to = [f"urn:{n}" for n in range(1, 1200)] + [last]
+        group = "group g{n}(source s, target t) {{ s.a as a -> t.b = a; }}"
+        return {f"m{n}": f'map "urn:{n}" = "m{n}"\nimports "{url}"\n{group.format(n=n)}' for n, url in enumerate(to)}
+
+    maps = library(map_text(""), **chain(URL))
+    assert len(maps.imported("urn:0")) == 1200
+    with pytest.raises(MappingError, match=r"in a circle: m3 -> m4 -> .* -> m1199 -> m3"):
+        library(map_text(""), **chain("urn:3"))

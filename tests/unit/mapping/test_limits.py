@@ -5,7 +5,11 @@ from __future__ import annotations
 import pytest
 
 from fhir_service.mapping.errors import MappingLimit
+from fhir_service.mapping.library import MapLibrary
+from fhir_service.mapping.parser import parse_map
 from fhir_service.mapping.run import Limits
+from fhir_service.mapping.shapes import Shapes
+from fhir_service.terminology.concept_maps import ConceptMaps
 
 from .conftest import URL, library, map_text
 
@@ -47,7 +51,7 @@ def test_a_value_put_at_two_places_is_two_values(mapped) -> None:
 def test_a_value_that_is_put_into_itself_again_and_again_is_cut() -> None:
     rules = "src -> tgt.extension as e, e.url = 'u' then double(e, e);"
     more = "group double(source s, target t : Extension) { s -> t.extension = t, t.extension = t then double(s, t); }"
-    cut(rules, {}, more)
+    cut(rules, {}, more, values=20_000)
 
 
 def test_writing_below_an_extension_that_was_copied_leaves_the_source_as_it_is(mapped) -> None:
@@ -55,3 +59,14 @@ def test_writing_below_an_extension_that_was_copied_leaves_the_source_as_it_is(m
     rules = "src.birthDate as b -> tgt.birthDate = b as d then { src -> d.extension as e, e.url = 'b'; };"
     assert mapped(rules, source, reads="Patient")["_birthDate"] == {"extension": [{"url": "a"}, {"url": "b"}]}
     assert source["_birthDate"] == {"extension": [{"url": "a"}]}
+
+
+def test_groups_that_are_called_with_ever_more_combinations_of_types_are_cut_while_they_are_loaded() -> None:
+    kinds = ("Patient", "Person", "Group", "Device", "Basic", "Bundle", "Encounter", "Condition", "Procedure", "Media")
+    calls = " ".join(f"s -> create('{kind}') as n then many(s, n, a, b, c, d);" for kind in kinds)
+    groups = f"group many(source s, target a, target b, target c, target d, target e) {{ {calls} }}"
+    tree = parse_map(map_text("src -> tgt as p then many(src, p, p, p, p, p);", more=groups), "test")
+    own = MapLibrary({}, ConceptMaps({}), Shapes(), Limits(seconds=0.1))
+    with pytest.raises(MappingLimit) as caught:
+        own.with_maps([tree])
+    assert (caught.value.group, caught.value.problem[:36]) == ("many", "making the map ready took too long (")

@@ -238,7 +238,7 @@ CASE_REPORTS = st.builds(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(CASE_REPORTS)
 def test_whatever_the_facts_are_the_bundle_is_valid_and_points_at_nothing_outside(report: CaseReport) -> None:
     bundle = mapped(report)

@@ -24,7 +24,7 @@ from fhir_service.validation.structure import findings
 ROOT = Path(__file__).parents[3]
 CASES = ROOT.parent / "shared" / "conformance" / "hl7-mapping"
 FILES = [*sorted((ROOT / "mappings" / "structure-maps").glob("*.fml")), *sorted(CASES.glob("*.map"))]
-here = settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
+here = settings(deadline=None, max_examples=10, suppress_health_check=list(HealthCheck))
 
 
 def again(resource: dict[str, Any]) -> StructureMap:
