@@ -56,7 +56,7 @@ def test_cap_1_another_validator_finds_nothing_wrong_with_it() -> None:
 async def test_cap_1_normative_leaves_out_what_is_for_trial_use(idle_client: Client) -> None:
     (rest,) = (await idle_client.get("/fhir/metadata?mode=normative")).json()["rest"]
     assert [resource["type"] for resource in rest["resource"]] == [
-        *("CodeSystem", "Observation", "OperationDefinition", "Patient", "StructureDefinition", "ValueSet")
+        *("Bundle", "CodeSystem", "Observation", "OperationDefinition", "Patient", "StructureDefinition", "ValueSet")
     ]
     assert not any("conditionalCreate" in resource for resource in rest["resource"])
 
