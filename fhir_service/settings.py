@@ -20,6 +20,7 @@ from fhir_service.validation.layers import EVERY_TYPE, Layer, layers
 PREFIX = "FHIR_SERVICE_"
 SERVED_TYPES = (
     "AdverseEvent",
+    "Bundle",
     "CodeSystem",
     "ConceptMap",
     "Condition",

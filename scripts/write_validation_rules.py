@@ -1,12 +1,14 @@
-"""Write docs/conformance/validation-rules.md: every rule that has a case, and what breaks it.
+"""Write the catalogues of validation rules in docs/conformance: every rule that has a case, and what breaks it.
 
 python scripts/write_validation_rules.py
 """
 
 from __future__ import annotations
 
-from validation_rules import PAGE, page
+import case_report_rules
+import validation_rules
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), "utf-8")
-    print(PAGE)
+    for catalogue in (validation_rules, case_report_rules):
+        catalogue.PAGE.write_text(catalogue.page(), "utf-8")
+        print(catalogue.PAGE)

@@ -11,6 +11,7 @@ from fhir_service.api.interactions.patch import PATCH, PATCH_FOUND
 from fhir_service.api.interactions.process_bundle import BATCH, TRANSACTION
 from fhir_service.api.interactions.read import READ
 from fhir_service.api.interactions.search import SEARCHES
+from fhir_service.api.interactions.submit_bundle import BUNDLE_WRITES
 from fhir_service.api.interactions.update import UPDATE, UPDATE_FOUND
 from fhir_service.api.interactions.vread import VREAD
 from fhir_service.api.operations.everything import EVERYTHINGS
@@ -32,6 +33,7 @@ INTERACTIONS: tuple[Interaction, ...] = (
     TRANSACTION,
     BATCH,
     *SEARCHES,
+    *BUNDLE_WRITES,
     CREATE,
     READ,
     VREAD,

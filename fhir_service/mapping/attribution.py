@@ -24,15 +24,16 @@ def made_by(maps: MapLibrary, notes: Trace) -> dict[int, tuple[Artifact, ...]]:
     rules translate. The rule that only opens the resource is not counted: it says that there is one, not what it says.
     """
     translations = _translations(maps)
-    known: dict[int, frozenset[Artifact]] = {}
+    known: dict[frozenset[int], tuple[Artifact, ...]] = {}
     found: dict[int, tuple[Artifact, ...]] = {}
     for entry, places in enumerate(notes.places_by_item("entry", "resource")):
-        for place in places:
-            if id(place) not in known:
-                translated_by = translations.get((place.map_url, place.group, place.rule), ())
-                known[id(place)] = frozenset({structure_map(maps, place.map_url), *translated_by})
-        artifacts = set[Artifact]().union(*{known[id(place)] for place in places})
-        found[entry] = tuple(sorted(artifacts, key=_maps_first))
+        by = frozenset(places)
+        if by not in known:
+            artifacts = {structure_map(maps, url) for url in {place.map_url for place in places.values()}}
+            for place in places.values():
+                artifacts |= translations.get((place.map_url, place.group, place.rule), set())
+            known[by] = tuple(sorted(artifacts, key=_maps_first))
+        found[entry] = known[by]
     return found
 
 
@@ -74,7 +75,7 @@ def _translates_by(rule: Rule) -> Iterator[str]:
     for target in rule.target:
         if target.transform == "translate" and len(target.parameter) > 1:
             url = target.parameter[1]
-            if isinstance(url, Literal) and isinstance(url.value, str) and not url.value.startswith("#"):
+            if isinstance(url, Literal) and isinstance(url.value, str) and "#" not in url.value:
                 yield url.value
 
 

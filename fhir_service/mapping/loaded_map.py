@@ -55,9 +55,14 @@ class LoadedMap:
         return [(module, group) for module in (self, *self.imported) for group in module.tree.group]
 
     def concept_map(self, url: str) -> ConceptMap:
-        """Embedded (`#name`) or of the service. Raises UnknownConceptMap and BrokenConceptMap."""
-        if url.startswith("#") and url[1:] in self._contained:
-            return self._contained[url[1:]]
+        """Embedded here (`#name`) or in an imported map (`url of the map#name`), or of the service.
+
+        Raises UnknownConceptMap and BrokenConceptMap.
+        """
+        holder, _, name = url.partition("#")
+        for module in (self, *self.imported):
+            if name in module._contained and (holder or self.tree.url) == module.tree.url:
+                return module._contained[name]
         for known in self._concept_maps:
             with suppress(UnknownConceptMap):
                 return known.get(url)

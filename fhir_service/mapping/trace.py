@@ -5,7 +5,7 @@ A run notes every value as it is written; paths are only made when somebody read
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,8 +52,9 @@ class Trace:
         whole = TraceEntry(at.map_url, at.group, at.rule, at.position.line, "", name, *_shown(self._target))
         return (whole, *_entries(_lasting(self._written), sources, targets))
 
-    def places_by_item(self, key: str, part: str) -> list[Collection[Place]]:
-        """For each item of a list at the top of the output: the places of the rules that wrote below a part of it."""
+    def places_by_item(self, key: str, part: str) -> list[dict[int, Place]]:
+        """For each item of a list at the top of the output: the places of the rules that wrote below a part of it, by
+        their identity."""
         owner: dict[int, int] = {}
         items = self._target.get(key, ())
         for number, item in enumerate(items):
@@ -66,7 +67,7 @@ class Trace:
                 continue
             place = origin[0]
             found[at][id(place)] = place
-        return [places.values() for places in found]
+        return found
 
 
 def _own(node: Node, number: int, owner: dict[int, int]) -> bool:

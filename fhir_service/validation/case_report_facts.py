@@ -47,9 +47,10 @@ def _fact(place: Place) -> Fact:
             continue
         found: list[Any] = []
         for item in items_of(child, part, below(path, name)):
-            if not child.children and fits(child, item.value):
-                found.append(_exact(item.value))
-            elif child.children and _is_affirmed(item.value):
+            if not child.children:
+                if fits(child, item.value):
+                    found.append(_exact(item.value))
+            elif _is_affirmed(item.value):
                 fact = _fact(item)
                 inner.append(fact)
                 found.append(fact.value)

@@ -27,7 +27,7 @@ _ISSUE_CODES = {
     "primitive": "value",
     "code": "code-invalid",
 }
-_FEW = 25
+_FEW = 12
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -48,10 +48,8 @@ def structure_issues(report: Any, model: ModelElement, base: str = DEFAULT_BASE)
 
 
 def fits(element: ModelElement, value: Any) -> bool:
-    """Whether a value has the JSON type of the element: an object, or a value that is one of its primitive."""
-    if element.children:
-        return isinstance(value, Mapping)
-    return value is not None and primitive_fault(_property(element.type), value) is None
+    """Whether a value is one of the primitive that the element is."""
+    return primitive_fault(_property(element.type), value) is None
 
 
 def items_of(element: ModelElement, value: Any, path: str) -> list[Place]:
@@ -137,7 +135,7 @@ def _unknown_code(code: str, value_set: str, known: Mapping[str, str]) -> str:
     near = nearest(code, known)
     if near:
         text += f"; the nearest are {wording.listed([f'{one} ({known[one]})' if known[one] else one for one in near])}"
-    if len(known) <= _FEW:
+    if len(known) <= _FEW or not near:
         text += f"; allowed: {wording.listed(known)}"
     return f"{text}; use one that means the same"
 
@@ -160,7 +158,7 @@ def _names(element: ModelElement) -> Collection[str]:
 
 @cache
 def _codes(value_set: str, base: str) -> Mapping[str, str]:
-    """The codes of a value set with their displays."""
+    """The codes of a value set with their displays. Cached."""
     members = terminologies(base).value_sets.members(value_set)
     return {member.code: member.display or "" for member in members.values()}
 

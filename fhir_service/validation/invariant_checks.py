@@ -21,9 +21,14 @@ Element = dict[str, Any]
 class Scope:
     """The resource that an element stands in, and the one that contains it (or itself)."""
 
-    def __init__(self, resource: Element, root: Scope | None = None) -> None:
+    def __init__(self, resource: Element, around: Scope | None = None) -> None:
         self.resource = resource
-        self.root = root or self
+        self._around = around
+
+    @property
+    def root(self) -> Scope:
+        """Not kept: an object that refers to itself keeps its resource until the garbage is collected."""
+        return self._around or self
 
     @cached_property
     def contained_ids(self) -> frozenset[str]:
@@ -103,6 +108,30 @@ def _quantities_ordered(first: str, second: str) -> Check:
     return check
 
 
+def _coded_where_there(name: str, concept: str, system: str, *codes: str) -> Check:
+    """Where the element (or choice) is there, the concept has one of these codes."""
+
+    def check(element: Element, _scope: Scope) -> bool:
+        there = any(key.startswith((name, f"_{name}")) for key in element)
+        return not there or _has_code(element.get(concept), system, codes)
+
+    return check
+
+
+def _not_there_where_coded(name: str, concept: str, system: str, *codes: str) -> Check:
+    """The element is not there where the concept has one of these codes."""
+
+    def check(element: Element, _scope: Scope) -> bool:
+        return name not in element or not _has_code(element.get(concept), system, codes)
+
+    return check
+
+
+def _has_code(concept: Any, system: str, codes: tuple[str, ...]) -> bool:
+    codings = concept.get("coding", ()) if concept else ()
+    return any(coding.get("code") in codes and coding.get("system") == system for coding in codings)
+
+
 def _no_component_repeats_the_code(_key: str) -> Check:
     def check(element: Element, scope: Scope) -> bool | None:
         if not any(key[:5] == "value" or key[:6] == "_value" for key in element):
@@ -167,6 +196,8 @@ CHECKS: dict[str, Callable[..., Check]] = {
     "all-contained-are-used": _all_contained_are_used,
     "ordered": _ordered,
     "quantities-ordered": _quantities_ordered,
+    "coded-where-there": _coded_where_there,
+    "not-there-where-coded": _not_there_where_coded,
     "no-component-repeats-the-code": _no_component_repeats_the_code,
     "members-of": _members_of,
     "paths-below-the-first": _paths_below_the_first,

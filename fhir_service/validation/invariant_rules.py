@@ -6,7 +6,7 @@ What differs from HL7's, and better words for the frequent ones, stand in invari
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields, replace
 from functools import cache
 from importlib.resources import files
@@ -39,6 +39,8 @@ class Note(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     human: str = ""
     always: bool = False
     """It can break where none of `of` is there."""
+    keys_alone: bool = False
+    """Whether it is broken depends on which properties there are, not on their values."""
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -50,6 +52,7 @@ class Rule(msgspec.Struct, frozen=True):
     check: Check
     triggers: frozenset[str] | None = None
     in_contained: bool = True
+    keys_alone: bool = False
     about: tuple[str, ...] = ()
     """The elements that it reads, where the text does not say it."""
 
@@ -91,7 +94,7 @@ def _rule(entry: Invariant, place: str, holder: str) -> Rule:
     note = note_of(entry.key, place)
     about: tuple[str, ...] = ()
     if note.check:
-        triggers = None if note.always else frozenset(name.partition(".")[0] for name in note.of) or None
+        triggers = None if note.always else _keys({name.partition(".")[0] for name in note.of}, holder) or None
         check = CHECKS[note.check](*note.of)
     else:
         node = _plain(tree.parse_fhirpath(note.expression or entry.expression), place)
@@ -99,7 +102,8 @@ def _rule(entry: Invariant, place: str, holder: str) -> Rule:
         triggers = _triggers(node, holder, check)
         about = () if note.text or not holder else tuple(name for name in _heads(node) if name in _names(holder))
     text = note.text or entry.human
-    return Rule(entry.key, entry.severity, text, check, triggers, in_contained=not entry.best_practice, about=about)
+    asked = not entry.best_practice
+    return Rule(entry.key, entry.severity, text, check, triggers, asked, keys_alone=note.keys_alone, about=about)
 
 
 def _names(holder: str) -> set[str]:
@@ -136,7 +140,11 @@ def _triggers(node: tree.Node, holder: str, check: Check) -> frozenset[str] | No
     """The keys without any of which the invariant cannot break; None where it can break on an object without them."""
     if not holder or _reads_focus(node) or check({}, Scope({})) is False:
         return None
-    names = _heads(node)
+    return _keys(_heads(node), holder)
+
+
+def _keys(names: Collection[str], holder: str) -> frozenset[str]:
+    """The properties of elements of these names, each type of a choice and the `_` siblings included."""
     keys = [key for key, found in properties(holder).items() if key in names or found.name[:-3] in names]
     return frozenset(part for key in keys for part in (key, f"_{key}"))
 

@@ -12,7 +12,7 @@ from typing import Any
 from fhir_service.fhir.errors import Issue
 from fhir_service.validation.invariant_checks import Scope
 from fhir_service.validation.invariant_issues import Broken, issues_of
-from fhir_service.validation.invariant_programs import Look, Program, Step, program
+from fhir_service.validation.invariant_programs import Look, Plan, Program, Step, program
 
 MOST_FINDINGS = 1000
 MOST_OBJECTS = 1_000_000
@@ -42,9 +42,11 @@ def invariant_findings(resource: dict[str, Any], look: Look = EVERYTHING) -> lis
 class _Pass:
     """One look at everything that can break; what is still to be looked at is in a list, not on Python's stack."""
 
+    __slots__ = ("_look", "_seen", "broken", "waiting")
+
     def __init__(self, resource: dict[str, Any], look: Look) -> None:
         self.broken: list[Broken] = []
-        self.waiting: list[tuple[Program, Any, Scope]] = []
+        self.waiting: list[tuple[Plan, Any, Scope]] = []
         self._seen = 0
         self._look = look
         self._resource(resource, None)
@@ -52,46 +54,42 @@ class _Pass:
             self._go_down(*self.waiting.pop())
 
     def _resource(self, resource: dict[str, Any], around: Scope | None) -> None:
-        current, scope = program(resource["resourceType"], (), self._look), Scope(resource, around)
-        if current.has_rules:
-            self._ask(current, resource, scope)
-        if not current.keys.isdisjoint(resource):
-            self.waiting.append((current, resource, scope))
+        scope = Scope(resource, around)
+        plan = program(resource["resourceType"], (), self._look).plan(resource)
+        for rule in plan.rules:
+            if rule.check(resource, scope) is False and (rule.in_contained or around is None):
+                self.broken.append((rule, resource, ""))
+        if plan.below or plan.rarely:
+            self.waiting.append((plan, resource, scope))
 
-    def _ask(self, current: Program, element: dict[str, Any], scope: Scope) -> None:
-        for triggers, rules in current.guarded:
-            if triggers.isdisjoint(element):
-                continue
-            for rule in rules:
-                if rule.check(element, scope) is False:
-                    self.broken.append((rule, element, ""))
-        for rule in current.always:
-            if rule.check(element, scope) is False and (rule.in_contained or scope.root is scope):
-                self.broken.append((rule, element, ""))
-
-    def _go_down(self, current: Program, element: dict[str, Any], scope: Scope) -> None:
+    def _go_down(self, plan: Plan, element: dict[str, Any], scope: Scope) -> None:
         """Look at what is right below an object; what has more below it waits."""
-        steps = current.steps
         self._seen += 1
-        for key, value in element.items():
-            step = steps.get(key)
-            if step is None:
-                continue
-            items: Sequence[Any] = value if type(value) is list else (value,)
-            self._seen += len(items)
-            if (inner := step.program) is not None:
-                for item in items:
-                    if item is None:
-                        continue
-                    if inner.has_rules:
-                        self._ask(inner, item, scope)
-                    if not inner.keys.isdisjoint(item):
-                        self.waiting.append((inner, item, scope))
-            else:
-                self._rarely(step, key, items, element, scope)
+        for key, inner in plan.below:
+            value = element[key]
+            if type(value) is list:
+                self._seen += len(value)
+                for item in value:
+                    if item is not None and not inner.heeds.isdisjoint(item):
+                        self._look_at(inner, item, scope)
+            elif not inner.heeds.isdisjoint(value):
+                self._look_at(inner, value, scope)
+        for key, step in plan.rarely:
+            self._rarely(step, key, element, scope)
 
-    def _rarely(self, step: Step, key: str, items: Sequence[Any], element: dict[str, Any], scope: Scope) -> None:
+    def _look_at(self, kind: Program, element: dict[str, Any], scope: Scope) -> None:
+        plan = kind.plan(element)
+        for rule in plan.rules:
+            if rule.check(element, scope) is False:
+                self.broken.append((rule, element, ""))
+        if plan.below or plan.rarely:
+            self.waiting.append((plan, element, scope))
+
+    def _rarely(self, step: Step, key: str, element: dict[str, Any], scope: Scope) -> None:
         """Nested resources, of which only contained ones belong to the one around them; and primitives with rules."""
+        value = element[key]
+        items: Sequence[Any] = value if type(value) is list else (value,)
+        self._seen += len(items)
         if step.is_resource:
             for item in items:
                 self._resource(item, scope if key == "contained" else None)

@@ -26,7 +26,8 @@ def resource_findings(resource: object, *, warnings: bool = True, text: bytes = 
     found = findings(resource)
     if not isinstance(resource, dict) or any(issue.rule != NARRATIVE for issue in found):
         return found
-    look = Look(warnings, extensions=not text or b"xtension" in text or b"\\" in text)
+    unsure = not text or b"\\" in text
+    look = Look(warnings, unsure or b"xtension" in text, unsure or (b"#" in text and b'"#' in text))
     return found + invariant_findings(resource, look) + bundle_findings(resource)
 
 

@@ -14,6 +14,7 @@ from fhir_service.definitions.profiles import r4_profiles
 from fhir_service.fhir.errors import Issue
 from fhir_service.terminology.code_systems import code_system
 from fhir_service.terminology.terminologies import Terminologies, terminologies
+from fhir_service.validation.case_reports import MODEL, case_report_findings, is_case_report
 from fhir_service.validation.codes import code_findings
 from fhir_service.validation.profiles import wording
 from fhir_service.validation.profiles.bindings import BoundCodes
@@ -36,6 +37,7 @@ class Conformance:
 
     def __init__(self, base: str = DEFAULT_BASE, sent: Mapping[str, dict[str, Any]] | None = None) -> None:
         sent = sent or {}
+        self._base = base
         own = catalogue(base).artifacts(Kind.PROFILE)
         self._registry = ProfileRegistry(_of_type("StructureDefinition", sent), own, r4_profiles())
         self._implied = ImpliedProfiles(self._registry)
@@ -78,6 +80,12 @@ class Conformance:
             return [Issue("error", "structure", text, (sent[:80],))]
         return []
 
+    def case_report_issues(self, value: Any, profile: str = "") -> list[Issue] | None:
+        """What is wrong with a case report in logical-model JSON; None where it is not meant as one: the model is not
+        the profile asked for, or none is and it has not the lists of one."""
+        asked = profile.partition("|")[0] == self._base + MODEL
+        return case_report_findings(value, self._base) if asked or (not profile and is_case_report(value)) else None
+
     def not_begun(self, profile: str) -> list[Issue]:
         """What to say of a profile where the structure of the resource is wrong."""
         if not profile:
@@ -101,8 +109,11 @@ def _of_type(resource_type: str, sent: Mapping[str, dict[str, Any]]) -> dict[str
 
 def all_issues(resource: Any, conformance: Conformance, profiles: str | Sequence[str] = ()) -> list[Issue]:
     """Everything that is wrong with a resource; where its structure is right, also by the profiles asked for, by those
-    it names, by the definitions of its extensions and by the code systems of its codes."""
+    it names, by the definitions of its extensions and by the code systems of its codes. A case report is held against
+    the logical model."""
     asked = [profiles] if isinstance(profiles, str) else profiles
+    if (told := conformance.case_report_issues(resource, next(iter(asked), ""))) is not None:
+        return told
     found = resource_findings(resource)
     if not is_valid(resource):
         return found + [issue for profile in asked for issue in conformance.not_begun(profile)]

@@ -14,6 +14,8 @@ from fhir_service.workflows.rewrite_links import with_links
 
 _HISTORY = "/_history/"
 _URNS = ("urn:uuid:", "urn:oid:")
+_CLOSED = "Bundle"
+"""The links in a Bundle that is itself an entry lead to its own entries (R4 bundle.html#references)."""
 
 
 @dataclass(slots=True)
@@ -33,6 +35,8 @@ class Linker:
 
     def linked(self, entry: PlannedEntry) -> PlannedEntry:
         """The entry with its links as they are in the store; its bytes stay where there is nothing to change."""
+        if entry.type == _CLOSED:
+            return entry
         root = self._root(entry)
         if not root and not any(word in entry.text for word in (b"urn:", b"?", b"\\", *self._root_words())):
             return entry  # most resources hold nothing that could be such a link
@@ -90,7 +94,7 @@ def refuse_dead_ends(plan: BundlePlan, types: Collection[str], *, searches: bool
 
 def references_of(entry: PlannedEntry) -> list[str]:
     """References that may not stay as they are: to a `urn:`, or by a search."""
-    if not any(word in entry.text for word in (b"urn:", b"?", b"\\")):
+    if entry.type == _CLOSED or not any(word in entry.text for word in (b"urn:", b"?", b"\\")):
         return []
     found = references_in(entry.resource)
     return [reference for reference in found if reference.startswith(_URNS) or is_conditional(reference)]

@@ -17,12 +17,14 @@ from fhir_service.workflows.conditional import create_unless_found, delete_found
 from fhir_service.workflows.link_bundle import name_created, refuse_dead_ends, refuse_doubles
 from fhir_service.workflows.patch_resource import patch_found_resource, patch_resource
 from fhir_service.workflows.plan_bundle import BundlePlan, PlannedEntry, entry_patch, plan_bundle
+from fhir_service.workflows.submission_bundle import CheckedBundle, SubmittedBundle
+from fhir_service.workflows.submitted_entries import submitted_entries
 from fhir_service.workflows.transact_bundle import naming_entry, transact_bundle
 from fhir_service.workflows.write_checks import R4_ALONE, WriteChecks
 
 Reader = Callable[[PlannedEntry], Awaitable[ResponseEntry]]
 """Answers a GET or HEAD entry; raises FhirError."""
-Result = Outcome | ResponseEntry | FhirError | None
+Result = Outcome | ResponseEntry | SubmittedBundle | FhirError | None
 """None: a conditional delete found nothing."""
 
 
@@ -37,7 +39,8 @@ class ProcessedBundle:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """What a Bundle is sent to: the types it serves below `base`, how it reads searches and answers reads."""
+    """What a Bundle is sent to: the types it serves below `base`, how it reads searches and answers reads, and what it
+    holds submissions against."""
 
     types: Collection[str]
     base: str
@@ -48,27 +51,36 @@ class Server:
 
 async def process_bundle(repository: Repository, raw: bytes, server: Server, access: Access) -> ProcessedBundle:
     """Do what a Bundle asks for. A transaction raises what is wrong with any entry, and then has changed nothing."""
-    plan = await server.checks.run(len(raw), lambda: _checked_plan(raw, server))
+    plan, submissions = await server.checks.run(len(raw), lambda: _checked_plan(raw, server))
     await refuse_missing_targets(plan, server.checks, repository, access)
     if plan.type == "transaction" and plan.issues:
         raise refusal("the transaction is not valid", plan.all_issues())
     deletions = frozenset(n for n, entry in plan.entries.items() if entry.method == "DELETE")
     if plan.type == "transaction":
-        return ProcessedBundle("transaction", await _transaction(repository, plan, server, access), deletions)
-    results = [await _batch_entry(repository, plan, n, server, access) for n in range(plan.size)]
-    return ProcessedBundle("batch", results, deletions)
+        results = await _transaction(repository, plan, server, access)
+    else:
+        refused = {n for n, one in submissions.items() if one.is_refused}
+        results = [
+            None if n in refused else await _batch_entry(repository, plan, n, server, access) for n in range(plan.size)
+        ]
+    for number, checked in submissions.items():
+        outcome = results[number]
+        if outcome is None or isinstance(outcome, Outcome):
+            results[number] = SubmittedBundle(checked, outcome)
+    return ProcessedBundle(plan.type, results, deletions)
 
 
-def _checked_plan(raw: bytes, server: Server) -> BundlePlan:
+def _checked_plan(raw: bytes, server: Server) -> tuple[BundlePlan, dict[int, CheckedBundle]]:
     plan = plan_bundle(raw, server.types, server.base, server.condition, server.checks)
     refuse_unfit(plan, server.checks)
+    submissions = submitted_entries(plan, raw, server.checks)
     refuse_dead_ends(plan, server.types, searches=plan.type == "transaction")
     if plan.type == "transaction":
         name_created(plan)
         refuse_doubles(plan, {n: entry.target for n, entry in plan.entries.items() if not entry.condition})
         if plan.issues:
             raise refusal("the transaction is not valid", plan.all_issues())
-    return plan
+    return plan, submissions
 
 
 async def _transaction(repository: Repository, plan: BundlePlan, server: Server, access: Access) -> list[Result]:

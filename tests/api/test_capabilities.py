@@ -176,7 +176,7 @@ async def test_cap_2_conditions_includes_and_history_are_those_of_the_rows(idle_
 def test_cap_2_includes_and_conditions_are_stated_once_rows_have_them() -> None:
     """Rows that no module has to have yet: what is stated follows from them alone."""
     search = next(row for row in INTERACTIONS if row.code == "search-type")
-    create = next(row for row in INTERACTIONS if row.code == "create")
+    create = next(row for row in INTERACTIONS if row.code == "create" and row.path == "{type}")
     rows = (
         replace(search, parameters=("_include", "_revinclude")),
         replace(create, headers=("If-None-Exist",)),

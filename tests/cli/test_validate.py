@@ -134,3 +134,22 @@ def test_a_profile_that_is_sent_along_is_asked_about(run, tmp_path: Path) -> Non
     assert b"Patient.name" in done.stdout
     assert run("validate", "patient.json", "--profile", "urn:named").returncode == 1, "a profile that is not known"
     assert run("validate", "patient.json", "--definitions", "named.json").returncode == 0
+
+
+def test_a_case_report_is_held_against_the_logical_model(run, tmp_path) -> None:
+    case = {"number": 1, "id": "1/patient", "age": {"id": "1/age", "value": 172, "unit": "a"}, "sx": {"code": "male"}}
+    (tmp_path / "case.json").write_text(json.dumps({"case": [case]}))
+    done = run("validate", "case.json")
+    assert done.returncode == 1
+    rules = {issue["details"]["coding"][0]["code"]: issue for issue in json.loads(done.stdout)["issue"]}
+    assert rules.keys() == {"case-report.unknown-element", "case-report.age-range"}
+    assert rules["case-report.age-range"]["expression"] == ["case[0].age.value"]
+    assert "did you mean sex?" in rules["case-report.unknown-element"]["diagnostics"]
+
+
+def test_asked_by_the_url_of_the_logical_model_anything_is_held_against_it(run, tmp_path) -> None:
+    (tmp_path / "patient.json").write_text(PATIENT)
+    model = "https://vertebral-augmentation.example.org/fhir/StructureDefinition/case-report"
+    done = run("validate", "patient.json", "--profile", model)
+    assert done.returncode == 1
+    assert b"case-report.unknown-element" in done.stdout

@@ -11,6 +11,10 @@ from fhir_service.workflows.accept_resource import create_resource
 
 
 async def create(call: Call) -> Answer:
+    return await created(call, await call.resource_body())
+
+
+async def created(call: Call, text: bytes) -> Answer:
     """With If-None-Exist only where its search finds nothing: one that it finds is told with 200, and left as it is. A
     search in the URL, as some clients send it, means the same; to pass it over would make doubles."""
     search = call.header(b"if-none-exist")
@@ -18,7 +22,6 @@ async def create(call: Call) -> Answer:
     if not conditional and any(name not in PRESENTATION for name, _ in call.parameters):
         search, conditional = call.query, True
     unless = call.condition(call.type, search) if conditional else None
-    text = await call.resource_body()
     outcome = await create_resource(call.repository, call.type, text, call.access, unless=unless, checks=call.checks)
     return await written_answer(call, outcome)
 

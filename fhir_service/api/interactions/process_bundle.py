@@ -9,6 +9,7 @@ from typing import Literal
 from fhir_service.api.answer import Answer
 from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
+from fhir_service.api.interactions.submit_bundle import outcome_of, status_of
 from fhir_service.api.written import location, outcome_text, written_outcome
 from fhir_service.fhir.bundles import ResponseEntry, response_bundle
 from fhir_service.fhir.errors import FhirError, Issue, UnsupportedParameter
@@ -18,6 +19,7 @@ from fhir_service.fhir.outcomes import outcome_bytes
 from fhir_service.storage.repository import Outcome
 from fhir_service.workflows.plan_bundle import PlannedEntry
 from fhir_service.workflows.process_bundle import Result, Server, process_bundle
+from fhir_service.workflows.submission_bundle import SubmittedBundle
 
 
 async def answer_bundle(call: Call) -> Answer:
@@ -40,6 +42,8 @@ async def answer_bundle(call: Call) -> Answer:
 async def _response(call: Call, result: Result, *, deletes: bool) -> ResponseEntry:
     if isinstance(result, ResponseEntry):
         return result
+    if isinstance(result, SubmittedBundle):
+        return _submitted(call, result)
     if isinstance(result, FhirError):
         return ResponseEntry(_status(result.status), outcome=outcome_bytes(result.issues))
     if result is None:
@@ -63,6 +67,16 @@ async def _written(call: Call, outcome: Outcome, *, deletes: bool) -> ResponseEn
         return entry
     stored = await call.repository.vread(outcome.type, outcome.id, outcome.version, call.access)
     return entry._replace(text=stored.text, full_url=f"{call.base}/{outcome.type}/{outcome.id}")
+
+
+def _submitted(call: Call, result: SubmittedBundle) -> ResponseEntry:
+    entry = ResponseEntry(_status(status_of(result)), outcome=outcome_of(call, result))
+    if result.outcome is None:
+        return entry
+    stored = result.outcome
+    return entry._replace(
+        location=location(call, stored), etag=etag(stored.version), last_modified=instant_of(stored.last_updated)
+    )
 
 
 async def _outcome(call: Call, outcome: Outcome, *, deletes: bool) -> bytes:

@@ -14,8 +14,12 @@ from fhir_service.workflows.accept_resource import update_resource, update_where
 
 
 async def update(call: Call) -> Answer:
+    return await updated(call, await call.resource_body())
+
+
+async def updated(call: Call, text: bytes) -> Answer:
+    """The answer to an update with that text."""
     if_match = required_version(call.header(b"if-match"))
-    text = await call.resource_body()
     outcome = await update_resource(
         call.repository,
         call.type,

@@ -7,11 +7,13 @@ from dataclasses import replace
 from fhir_service.api.answer import Answer
 from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
+from fhir_service.api.interactions.submit_bundle import validated_submission
 from fhir_service.api.operation_input import PRESENTATION, Input, is_parameters
 from fhir_service.fhir.outcomes import outcome_bytes
 from fhir_service.fhir.parameters import Parameter, Parameters, query_parameters
 from fhir_service.workflows.accept_parameters import accept_parameters
 from fhir_service.workflows.accept_resource import in_thread_if_large
+from fhir_service.workflows.submission_bundle import PROFILE as SUBMISSION
 from fhir_service.workflows.validate_resource import validate_resource
 
 INPUTS = (
@@ -24,6 +26,8 @@ INPUTS = (
 
 async def validate(call: Call) -> Answer:
     given = await _inputs(call)
+    if call.type == "Bundle" and given.text("profile").partition("|")[0] == SUBMISSION and "mode" not in given:
+        return Answer(body=await validated_submission(call, given.resource("resource")))
     issues = await validate_resource(
         call.repository,
         call.type,

@@ -8,7 +8,7 @@ from typing import Protocol
 from fhir_service.terminology.errors import BrokenDefinition, NotExpandable, UnknownTerminology
 from fhir_service.terminology.value_sets import ValueSets
 from fhir_service.validation.profiles import wording
-from fhir_service.validation.profiles.element_definitions import BindingRule
+from fhir_service.validation.profiles.element_rules import BindingRule
 from fhir_service.validation.profiles.instances import Item
 from fhir_service.validation.profiles.runs import Run
 

@@ -1,11 +1,21 @@
-"""ElementDefinitions as far as they can be checked, read from JSON of any shape (R4 elementdefinition.html)."""
+"""StructureDefinitions read from JSON of any shape into what they say about elements."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from fhir_service.validation.profiles.element_rules import (
+    BindingRule,
+    Definition,
+    Discriminator,
+    ElementRule,
+    InvariantRule,
+    SlicingRule,
+    TypedValue,
+    TypeRule,
+)
 from fhir_service.validation.profiles.errors import BrokenProfile
 
 _MAX_VALUE_SET = "http://hl7.org/fhir/StructureDefinition/elementdefinition-maxValueSet"
@@ -20,73 +30,7 @@ _ORDERED = frozenset(
     ["Date", "DateTime", "Instant", "Time", "Decimal", "Integer", "PositiveInt", "UnsignedInt", "Quantity"]
 )
 """The types R4 lets minValue[x] and maxValue[x] have."""
-
-
-@dataclass(frozen=True, slots=True)
-class TypeRule:
-    """A type that a value may have; it meets one of `profiles`, what it points at one of `target_profiles`."""
-
-    code: str
-    profiles: tuple[str, ...] = ()
-    target_profiles: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class BindingRule:
-    strength: str
-    value_set: str
-
-
-@dataclass(frozen=True, slots=True)
-class InvariantRule:
-    key: str
-    severity: str
-    human: str
-    expression: str
-    source: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Discriminator:
-    type: str
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class SlicingRule:
-    discriminators: tuple[Discriminator, ...]
-    ordered: bool = False
-    rules: str = "open"
-
-
-@dataclass(frozen=True, slots=True)
-class TypedValue:
-    """A value with its FHIR type, as `fixedCode` names it."""
-
-    type: str
-    value: Any
-
-
-@dataclass(frozen=True, slots=True)
-class ElementRule:
-    """One ElementDefinition; what it does not say is None or empty."""
-
-    id: str
-    path: str
-    slice_name: str = ""
-    min: int | None = None
-    max: str = ""
-    types: tuple[TypeRule, ...] = ()
-    fixed: TypedValue | None = None
-    pattern: TypedValue | None = None
-    least: TypedValue | None = None
-    most: TypedValue | None = None
-    max_length: int | None = None
-    bindings: tuple[BindingRule, ...] = ()
-    invariants: tuple[InvariantRule, ...] = ()
-    slicing: SlicingRule | None = None
-    must_support: bool = False
-    modifier: bool | None = None
+MOST_ELEMENTS = 25_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,25 +77,6 @@ class _Reader:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """A StructureDefinition as far as it is checked. `elements` are those of the differential, else of the snapshot."""
-
-    url: str
-    type: str
-    base: str
-    elements: tuple[ElementRule, ...]
-    whole: bool = False
-    """The elements are a snapshot: they say what the base says too."""
-    kind: str = ""
-    version: str = ""
-    contexts: tuple[tuple[str, str], ...] = ()
-    """Where an extension may be used: type and expression of each."""
-    modifies: bool | None = None
-    """Whether an extension changes the meaning of what carries it; None where nothing is said."""
-    snapshot: tuple[ElementRule, ...] = field(default=(), repr=False)
-
-
 def read_definition(resource: Mapping[str, Any]) -> Definition:
     """A StructureDefinition. Raises BrokenProfile, with the element, where it has another shape."""
     url = resource.get("url")
@@ -169,6 +94,7 @@ def read_definition(resource: Mapping[str, Any]) -> Definition:
         kind=reader.text("kind"),
         version=reader.text("version"),
         contexts=contexts,
+        context_invariants=reader.texts("contextInvariant"),
         modifies=next((entry.modifier for entry in differential or snapshot if entry.path == "Extension"), None),
         snapshot=snapshot,
     )
@@ -176,7 +102,10 @@ def read_definition(resource: Mapping[str, Any]) -> Definition:
 
 def _elements(reader: _Reader, name: str) -> tuple[ElementRule, ...]:
     part = reader.inner(name)
-    return tuple(_element(entry) for entry in part.items("element")) if part else ()
+    elements = part.items("element") if part else []
+    if len(elements) > MOST_ELEMENTS:
+        raise BrokenProfile(f"{reader.place}.{name} has more than {MOST_ELEMENTS:,} elements")
+    return tuple(map(_element, elements))
 
 
 def _element(reader: _Reader) -> ElementRule:

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from fhir_service.definitions.elements import Property, is_a, properties, resource_types
-from fhir_service.fhir.fhirpath import FhirPathError, evaluate
+from fhir_service.fhir.fhirpath import evaluate
+from fhir_service.fhir.nodes import ContentFault
 from fhir_service.validation.profiles import wording
+from fhir_service.validation.profiles.constraints import context_invariant_holds
 from fhir_service.validation.profiles.errors import BrokenProfile, UnknownProfile
 from fhir_service.validation.profiles.instances import Item
 from fhir_service.validation.profiles.runs import Run
@@ -67,6 +69,10 @@ def _check(extension: dict[str, Any], where: str, place: _Place, run: Run, *, mo
     if definition.contexts and not any(_fits(kind, expression, place, run) for kind, expression in definition.contexts):
         text = wording.wrong_context(url, place.path, [expression for _, expression in definition.contexts])
         run.found("error", "structure", text, where, "profile.extension-context")
+    for written in definition.context_invariants:
+        if not context_invariant_holds(written, Item(place.value, None, place.type, ""), extension, run):
+            text = wording.broken_context_invariant(url, place.path, written)
+            run.found("error", "invariant", text, where, "profile.extension-context")
     if definition.modifies is not None and definition.modifies != modifies:
         text = wording.wrong_modifier(url, modifies=definition.modifies)
         run.found("error", "structure", text, where, "profile.extension-modifier")
@@ -103,7 +109,7 @@ def _selected(expression: str, place: _Place, run: Run) -> bool:
     """Whether FHIRPath from the resource leads to the element; yes where that cannot be told."""
     try:
         found = evaluate(expression, run.resource)
-    except (FhirPathError, RecursionError, ArithmeticError):
+    except (ContentFault, RecursionError, ArithmeticError):
         return True
     return any(item is place.value for item in found) or not any(isinstance(item, dict) for item in found)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from fhir_service.fhir.errors import Issue
+from fhir_service.fhir.fhirpath_budget import until
 from fhir_service.fhir.references import restful_url
 from fhir_service.validation.profiles import wording
 from fhir_service.validation.profiles.bindings import BoundCodes, Terminology
@@ -116,7 +117,8 @@ def _against(resource: Any, url: str, where: str, run: Run) -> None:
 
 def _within_limits(run: Run, work: Callable[[], None]) -> list[Issue]:
     try:
-        work()
+        with until(run.budget.deadline):
+            work()
     except Enough as why:
         run.issues.append(Issue("error", "too-costly", wording.stopped(str(why)), (), "profile.stopped"))
     except RecursionError:

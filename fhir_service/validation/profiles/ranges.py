@@ -9,7 +9,7 @@ from typing import Any
 
 from fhir_service.search.dates import date_range
 from fhir_service.search.units import UCUM, conversion
-from fhir_service.validation.profiles.element_definitions import TypedValue
+from fhir_service.validation.profiles.element_rules import TypedValue
 
 _MONTHS = {"a": 12, "mo": 1}
 _SECONDS = {"wk": 604_800, "d": 86_400, "h": 3_600, "min": 60, "s": 1}

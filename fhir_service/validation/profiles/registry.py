@@ -8,7 +8,8 @@ from typing import Any, TypeVar, cast
 
 from fhir_service.definitions.elements import types
 from fhir_service.validation.profiles.compiler import CompiledProfile, compiled_profile
-from fhir_service.validation.profiles.element_definitions import Definition, read_definition
+from fhir_service.validation.profiles.element_definitions import read_definition
+from fhir_service.validation.profiles.element_rules import Definition
 from fhir_service.validation.profiles.errors import BrokenProfile, UnknownProfile
 from fhir_service.validation.profiles.trees import Node, core_type, laid_over, root
 

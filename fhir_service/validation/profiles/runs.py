@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from fhir_service.fhir.errors import Issue
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 MOST_FINDINGS = 500
 MOST_STEPS = 500_000
 """Elements, slices and discriminators looked at."""
+MOST_SECONDS = 5.0
+"""By the clock, FHIRPath included."""
+_BETWEEN_LOOKS_AT_THE_CLOCK = 2000
 
 
 class Mismatch(Exception):
@@ -23,17 +27,28 @@ class Mismatch(Exception):
 
 
 class Enough(Exception):
-    """MOST_FINDINGS or MOST_STEPS; what is left was not looked at."""
+    """MOST_FINDINGS, MOST_STEPS or MOST_SECONDS; what is left was not looked at."""
 
 
 @dataclass(slots=True)
 class Budget:
     steps: int = MOST_STEPS
+    deadline: float = field(default_factory=lambda: monotonic() + MOST_SECONDS)
+    next_look: int = MOST_STEPS - _BETWEEN_LOOKS_AT_THE_CLOCK
 
     def spend(self, steps: int = 1) -> None:
+        """Raises Enough."""
         self.steps -= steps
-        if self.steps < 0:
-            raise Enough(f"it takes more than {MOST_STEPS:,} steps")
+        if self.steps < self.next_look:
+            if self.steps < 0:
+                raise Enough(f"it takes more than {MOST_STEPS:,} steps")
+            self.next_look = self.steps - _BETWEEN_LOOKS_AT_THE_CLOCK
+            self.look_at_clock()
+
+    def look_at_clock(self) -> None:
+        """Raises Enough."""
+        if monotonic() > self.deadline:
+            raise Enough(f"it takes more than {MOST_SECONDS:g} seconds")
 
 
 @dataclass(slots=True)
@@ -54,7 +69,13 @@ class Run:
     asked: dict[tuple[int, str], bool] = field(default_factory=dict)
     """Whether a value (by identity) conforms to a profile, as far as it is known; true while it is being found out."""
     said: set[str] = field(default_factory=set)
+    unable: set[str] = field(default_factory=set)
+    """Expressions that could not be run, or took too long; they are not run again."""
     _size: list[int] = field(default_factory=list)
+
+    def look_at_clock(self) -> None:
+        """Raises Enough where the time is over."""
+        self.budget.look_at_clock()
 
     def size(self) -> int:
         """How many values the resource has, all levels counted."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from fhir_service.validation.profiles import wording
 from fhir_service.validation.profiles.discriminators import Compiling, Match, extension_urls, matcher
-from fhir_service.validation.profiles.element_definitions import Discriminator, SlicingRule
+from fhir_service.validation.profiles.element_rules import Discriminator, SlicingRule
 from fhir_service.validation.profiles.instances import Item
 from fhir_service.validation.profiles.runs import Run
 from fhir_service.validation.profiles.trees import Node

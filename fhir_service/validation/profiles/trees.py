@@ -11,7 +11,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 
 from fhir_service.definitions.elements import UnknownElement, children, is_primitive, properties, resource_types, types
-from fhir_service.validation.profiles.element_definitions import (
+from fhir_service.validation.profiles.element_rules import (
     BindingRule,
     Definition,
     Discriminator,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from fhir_service.validation.profiles import wording
 from fhir_service.validation.profiles.bindings import binding_check
-from fhir_service.validation.profiles.element_definitions import TypedValue
+from fhir_service.validation.profiles.element_rules import TypedValue
 from fhir_service.validation.profiles.instances import Item
 from fhir_service.validation.profiles.matching import has_pattern, is_fixed
 from fhir_service.validation.profiles.ranges import keeps

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from fhir_service.fhir.errors import Issue
-from fhir_service.validation.profiles.element_definitions import BindingRule, InvariantRule, TypedValue
+from fhir_service.validation.profiles.element_rules import BindingRule, InvariantRule, TypedValue
 from fhir_service.validation.wording import listed, perhaps, quoted
 
 _MOST = 300
@@ -170,6 +170,10 @@ def no_extension(url: str) -> str:
 
 def wrong_context(url: str, path: str, allowed: Collection[str]) -> str:
     return f"the extension {url[:200]} may not stand on {path[:100]}; allowed on: {listed(allowed)}"
+
+
+def broken_context_invariant(url: str, path: str, written: str) -> str:
+    return f"the extension {url[:200]} may stand on {path[:100]} only where this is true: {written[:300]}"
 
 
 def wrong_modifier(url: str, *, modifies: bool) -> str:

@@ -6,6 +6,10 @@ from decimal import Decimal
 
 import pytest
 
+from fhir_service.mapping.errors import MappingError
+
+from .conftest import URL, library, map_text
+
 LEVELS = "https://example.org/ConceptMap/levels"
 L1 = {"system": "http://snomed.info/sct", "code": "66794005", "display": "L1"}
 
@@ -192,3 +196,14 @@ def test_a_transform_that_cannot_work_is_refused_at_load(refused, transform, pro
     error = refused(f"src.x as x -> tgt.gender = {transform};")
     assert problem in error.problem
     assert error.line == 4
+
+
+def test_a_concept_map_that_an_imported_map_holds_is_named_with_the_url_of_that_map() -> None:
+    concept_map = 'conceptmap "#sex" { prefix s = "urn:s"  prefix t = "urn:t"  s:f - t:female }'
+    codes = f'map "urn:codes" = "codes"\n{concept_map}\ngroup none(source a, target b) {{ a -> b; }}'
+    rules = "src.x as x -> tgt.gender = translate(x, '{0}', 'code');"
+    importing = map_text(rules.format("urn:codes#sex")).replace("group", 'imports "urn:codes"\ngroup', 1)
+    assert library(importing, codes=codes).transform(URL, {"x": "f"})["gender"] == "female"
+    for text in (importing.replace('imports "urn:codes"', ""), importing.replace("urn:codes#sex", "#sex")):
+        with pytest.raises(MappingError, match="there is no ConceptMap"):
+            library(text, codes=codes)

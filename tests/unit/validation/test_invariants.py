@@ -35,9 +35,8 @@ def programs(*types: str) -> Iterator[Program]:
 
 
 def keys_of(found: Program) -> set[str]:
-    guarded = [rule.key for _, rules in found.guarded for rule in rules]
     of_primitives = [rule.key for step in found.steps.values() for rule in step.rules]
-    return {rule.key for rule in found.always} | {*guarded, *of_primitives}
+    return {*(rule.key for rule in found.rules), *of_primitives}
 
 
 @pytest.mark.parametrize("case", cases(), ids=lambda case: case.rule)

@@ -8,6 +8,7 @@ import pytest
 
 from fhir_service.fhir.errors import Issue
 from fhir_service.terminology.terminologies import terminologies
+from fhir_service.validation.profiles import constraints, runs
 from fhir_service.validation.profiles.findings import extension_findings, profile_findings
 from fhir_service.validation.profiles.registry import ProfileRegistry
 
@@ -126,10 +127,7 @@ def test_ten_thousand_slices_of_many_items_stop_at_a_limit() -> None:
 @pytest.mark.parametrize(
     "expression",
     [
-        "matches('^(a+)+$')",
-        "$this.matches('(a|a)*b*c*d*e*$')",
         "matches('(')",
-        "matches($this)",
         "name.(",
         "%nothing",
         "1 + 'x'",
@@ -140,6 +138,30 @@ def test_an_invariant_that_cannot_be_run_is_no_verdict(expression: str) -> None:
     patient = {"resourceType": "Patient", "language": "a" * 60 + "!"}
     (issue,) = issues(patient, profile({"path": "Patient.language", "constraint": [rule]}))
     assert (issue.severity, issue.rule) == ("information", "x-1")
+
+
+@pytest.mark.parametrize("pattern", ["^(a+)+$", "^(a|aa)+$", "^(a|a)*b*c*d*e*$", "(.*a){25}$"])
+def test_a_pattern_that_could_run_for_ages_is_answered(pattern: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constraints, "PATTERN_SECONDS", 0.05)
+    rule = {"key": "x-1", "severity": "error", "human": "x", "expression": f"given.all(matches('{pattern}'))"}
+    patient = {"resourceType": "Patient", "name": [{"given": ["a" * 60 + "!"]}] * 100}
+    found = issues(patient, profile({"path": "Patient.name", "constraint": [rule]}))
+    cut = [issue for issue in found if issue.severity == "information"]
+    assert len(cut) == 1 or len(found) == 100, "broken in each place, or said once not to be checked"
+
+
+def test_expressions_of_a_profile_end_with_the_time_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "MOST_SECONDS", 0.0)
+    rules = [{"key": f"x-{at}", "expression": f"descendants().count() > {at}"} for at in range(9)]
+    found = issues(
+        {"resourceType": "Patient", "name": [{"text": "x"}] * 9000}, profile({"path": "Patient", "constraint": rules})
+    )
+    assert (found[-1].severity, found[-1].rule) == ("error", "profile.stopped")
+
+
+def test_a_definition_of_more_elements_than_anyone_writes_is_refused() -> None:
+    found = issues({"resourceType": "Patient"}, profile(*[{"path": "Patient.name"}] * 30_000))
+    assert [(issue.severity, issue.rule) for issue in found] == [("error", "profile.broken")]
 
 
 def test_iterations_within_one_another_are_not_begun_on_much_content() -> None:

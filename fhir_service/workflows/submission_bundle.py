@@ -1,0 +1,158 @@
+"""A Bundle that claims to be a submission to the registry (HL7's guide CREDS 1.0.0, profile CREDSSubmission): checked,
+and stored as it came.
+
+Its identifier, else the record id of a sender, is one resource here: sent again it becomes the next version of that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Any
+
+from fhir_service.fhir.access import Access
+from fhir_service.fhir.errors import Issue, MalformedContent
+from fhir_service.mapping.identity import resource_id
+from fhir_service.storage.repository import Change, Create, Outcome, Repository, Update
+from fhir_service.validation.json_text import read_json
+from fhir_service.workflows.accept_resource import identity_issues
+from fhir_service.workflows.check_conformance import Conformance, all_issues
+
+PROFILE = "http://hl7.org/fhir/us/registry-protocols/StructureDefinition/CREDSSubmission"
+ROOT = "Bundle"
+ACCEPTED = "submission.accepted"
+_FAILED = ("error", "fatal")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedBundle:
+    """`id` is the record id of the sender, `key` the id under which it is stored, empty where the store gives one."""
+
+    id: str
+    key: str
+    issues: tuple[Issue, ...]
+    unreadable: bool = False
+
+    @property
+    def is_refused(self) -> bool:
+        return any(issue.severity in _FAILED for issue in self.issues)
+
+
+@dataclass(frozen=True, slots=True)
+class SubmittedBundle:
+    """What became of one; no outcome where it was refused or only checked."""
+
+    submission: CheckedBundle
+    outcome: Outcome | None = None
+
+    @property
+    def issues(self) -> tuple[Issue, ...]:
+        """The findings, and that it was accepted where it was."""
+        if self.outcome is None:
+            return self.submission.issues
+        stored = f"accepted: Bundle/{self.outcome.id} is {self.outcome.action}; its version is {self.outcome.version}"
+        return (*self.submission.issues, Issue("information", "informational", stored, (ROOT,), ACCEPTED))
+
+
+def is_submission(resource: Any) -> bool:
+    """Whether a value is a Bundle that claims the profile, in whatever version."""
+    if not isinstance(resource, Mapping) or resource.get("resourceType") != ROOT:
+        return False
+    meta = resource.get("meta")
+    claimed = meta.get("profile") if isinstance(meta, Mapping) else None
+    return isinstance(claimed, list) and any(str(url).partition("|")[0] == PROFILE for url in claimed)
+
+
+def is_submission_text(text: bytes) -> bool:
+    """The same of a text; one that cannot be read is none."""
+    if PROFILE.rpartition("/")[2].encode() not in text:
+        return False
+    try:
+        return is_submission(read_json(text))
+    except MalformedContent:
+        return False
+
+
+def check_bundle_text(text: bytes, conformance: Conformance, wanted_id: str | None = None) -> CheckedBundle:
+    """As `check_bundle`, of a text that may be anything; the id of the URL is `wanted_id`, where it has one."""
+    try:
+        bundle = read_json(text)
+    except MalformedContent as error:
+        return CheckedBundle(sha256(text).hexdigest(), "", error.issues, unreadable=True)
+    checked = check_bundle(bundle, conformance)
+    own = identity_issues(bundle, ROOT, wanted_id)
+    return replace(checked, issues=(*own, *checked.issues)) if own else checked
+
+
+def check_bundle(bundle: Any, conformance: Conformance) -> CheckedBundle:
+    """Everything that is found about a submission: its structure, the rules of R4, the profile, and ours."""
+    issues = all_issues(bundle, conformance, PROFILE)
+    told: dict[tuple[Any, ...], Issue] = {(one.rule, one.expression, one.text): one for one in issues}
+    found = list(told.values())
+    readable = isinstance(bundle, dict)
+    if readable and not any(issue.severity in _FAILED for issue in found):
+        found += _our_issues(bundle)
+    record, key = _identity(bundle) if readable else ("", "")
+    return CheckedBundle(record, key, tuple(found))
+
+
+def change_of(checked: CheckedBundle, text: bytes) -> Change:
+    """The write that stores an accepted one; one that is stored already in these words makes no new version."""
+    return Update(ROOT, checked.key, text, if_changed=True) if checked.key else Create(ROOT, text)
+
+
+async def submit_bundle(
+    repository: Repository, checked: CheckedBundle, text: bytes, access: Access, *, change: Change | None = None
+) -> SubmittedBundle:
+    """Store one, unless it is refused. Raises what the write does."""
+    if checked.is_refused:
+        return SubmittedBundle(checked)
+    (outcome,) = await repository.commit([change or change_of(checked, text)], access)
+    return SubmittedBundle(checked, outcome)
+
+
+def _identity(bundle: Mapping[str, Any]) -> tuple[str, str]:
+    """Record id and key. Two senders may count alike: without an identifier the endpoint of the sender tells them
+    apart."""
+    identifier = bundle.get("identifier")
+    stated = identifier if isinstance(identifier, Mapping) else {}
+    value, record = stated.get("value"), bundle.get("id")
+    if isinstance(value, str) and value:
+        name = f"{stated.get('system', '')}|{value}"
+        return str(record or value), resource_id("submission", name)
+    endpoint = _endpoint(bundle)
+    if isinstance(record, str) and endpoint:
+        return record, resource_id("submission", f"{endpoint}#{record}")
+    return str(record or "(none)"), ""
+
+
+def _endpoint(bundle: Mapping[str, Any]) -> str:
+    header = next(_resources(bundle), {})
+    source = header.get("source")
+    return str(source.get("endpoint", "")) if isinstance(source, Mapping) else ""
+
+
+def _resources(bundle: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    entries = bundle.get("entry")
+    for entry in entries if isinstance(entries, list) else []:
+        resource = entry.get("resource") if isinstance(entry, Mapping) else None
+        if isinstance(resource, Mapping):
+            yield resource
+
+
+def _our_issues(bundle: Mapping[str, Any]) -> Iterator[Issue]:
+    """What the guide asks for in words: a record id, and that all of it is about the one patient."""
+    if "value" not in bundle.get("identifier", {}) and "id" not in bundle:
+        text = "the submission has neither id nor identifier: sent once more with a correction, it would be another one"
+        yield Issue("warning", "business-rule", text, (ROOT,), "submission.no-identifier")
+    addresses = {bundle["entry"][1].get("fullUrl", ""), f"Patient/{bundle['entry'][1]['resource'].get('id', '')}"}
+    for number, entry in enumerate(bundle["entry"]):
+        resource = entry.get("resource", {})
+        for element in ("subject", "patient"):
+            reference = resource.get(element)
+            target = reference.get("reference") if isinstance(reference, Mapping) else None
+            if target is not None and target not in addresses:
+                place = f"Bundle.entry[{number}].resource.{element}"
+                text = f"'{target}' is not the patient of the submission, who is the second entry"
+                yield Issue("error", "business-rule", text, (place,), "submission.other-patient")

@@ -1,0 +1,155 @@
+"""Submissions as Bundles (HL7's guide CREDS 1.0.0): one, many, updated, only validated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+from api_client import Client
+from submission_bundles import many, submission
+
+from fhir_service.workflows.check_conformance import conformance
+from fhir_service.workflows.submission_bundle import PROFILE
+
+OUTCOME = "http://hl7.org/fhir/us/registry-protocols/StructureDefinition/CREDSOperationOutcome"
+
+
+def wrong(record: str = "bad-1") -> dict[str, Any]:
+    """One whose patient US Core does not take."""
+    bundle = submission(record)
+    del bundle["entry"][1]["resource"]["gender"]
+    return bundle
+
+
+def told(outcome: dict[str, Any]) -> tuple[str, list[tuple[str, str]]]:
+    """Id of the submission, and severity and place of each finding but those about narratives, which data have none;
+    the outcome conforms to the guide."""
+    assert conformance().profile_issues(outcome, OUTCOME) == []
+    first, *found = outcome["issue"]
+    told = [issue for issue in found if issue["details"]["coding"][0]["code"] != "dom-6"]
+    return first["diagnostics"], [(issue["severity"], issue["expression"][0]) for issue in told]
+
+
+async def stored(client: Client) -> int:
+    return int((await client.get("/fhir/Bundle?_summary=count")).json()["total"])
+
+
+async def test_a_submission_is_stored_as_it_came_and_answered_with_its_outcome(client: Client) -> None:
+    answered = await client.post("/fhir/Bundle", json=submission())
+    assert answered.status_code == 201, answered.text
+    assert told(answered.json()) == ("sub-1", [("information", "Bundle")])
+    kept = (await client.get(answered.headers["location"])).json()
+    assert kept["entry"] == submission()["entry"]
+
+
+async def test_sent_again_it_is_the_same_bundle_and_corrected_its_next_version(client: Client) -> None:
+    first = await client.post("/fhir/Bundle", json=submission())
+    again = await client.post("/fhir/Bundle", json=submission())
+    assert again.status_code == 200
+    assert again.headers["location"] == first.headers["location"]
+    corrected = await client.post("/fhir/Bundle", json=submission(patient={"gender": "male"}))
+    assert corrected.status_code == 200
+    assert corrected.headers["location"].endswith("/_history/2")
+    assert await stored(client) == 1
+
+
+async def test_two_senders_may_number_alike(client: Client) -> None:
+    other = submission()
+    other["entry"][0]["resource"]["source"]["endpoint"] = "https://site2.example.org/fhir"
+    assert (await client.post("/fhir/Bundle", json=submission())).status_code == 201
+    assert (await client.post("/fhir/Bundle", json=other)).status_code == 201
+    assert await stored(client) == 2
+
+
+async def test_a_submission_that_misses_a_rule_of_the_guide_changes_nothing(idle_client: Client) -> None:
+    answered = await idle_client.post("/fhir/Bundle", json=wrong())
+    assert answered.status_code == 422
+    record, found = told(answered.json())
+    assert record == "bad-1"
+    assert ("error", "Bundle.entry[1].resource") in found or ("error", "Bundle.entry[1].resource.gender") in found
+    assert await stored(idle_client) == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"type": "document"},
+        {"entry": submission()["entry"][:1]},
+        {"entry": submission()["entry"][::-1]},
+        {"total": 3},
+    ],
+    ids=["another type", "nobody", "another order", "a total"],
+)
+async def test_what_the_profile_or_r4_forbids_is_refused(idle_client: Client, change: dict[str, Any]) -> None:
+    answered = await idle_client.post("/fhir/Bundle", json=submission(**change))
+    assert answered.status_code == 422, answered.text
+    assert any(severity == "error" for severity, _ in told(answered.json())[1])
+
+
+async def test_data_about_somebody_else_are_refused(idle_client: Client) -> None:
+    bundle = submission()
+    bundle["entry"][2]["resource"]["subject"]["reference"] = "Patient/somebody-else"
+    answered = await idle_client.post("/fhir/Bundle", json=bundle)
+    assert told(answered.json())[1] == [("error", "Bundle.entry[2].resource.subject")]
+
+
+async def test_only_validated_it_is_answered_the_same_way_and_not_stored(idle_client: Client) -> None:
+    address = f"/fhir/Bundle/$validate?profile={PROFILE}"
+    right = await idle_client.post(address, json=submission())
+    assert right.status_code == 200
+    assert told(right.json()) == ("sub-1", [("information", "Bundle")])
+    bad = await idle_client.post(address, json=wrong())
+    assert bad.status_code == 200
+    assert any(severity == "error" for severity, _ in told(bad.json())[1])
+    assert await stored(idle_client) == 0
+
+
+async def test_of_a_batch_only_the_bad_ones_are_rejected(client: Client) -> None:
+    answered = await client.post("/fhir", json=many("batch", submission("a"), wrong("b"), submission("c")))
+    assert answered.status_code == 200, answered.text
+    responses = [entry["response"] for entry in answered.json()["entry"]]
+    assert [response["status"][:3] for response in responses] == ["201", "422", "201"]
+    assert [told(response["outcome"])[0] for response in responses] == ["a", "b", "c"]
+    assert await stored(client) == 2
+
+
+async def test_of_a_transaction_one_bad_one_rejects_all(client: Client) -> None:
+    answered = await client.post("/fhir", json=many("transaction", submission("a"), wrong("b")))
+    assert answered.status_code in (400, 422)
+    places = [issue["expression"][0] for issue in answered.json()["issue"]]
+    assert all(place.startswith("Bundle.entry[1].resource.entry[1].resource") for place in places)
+    assert await stored(client) == 0
+
+
+async def test_a_transaction_of_good_ones_is_stored_whole_with_an_outcome_for_each(client: Client) -> None:
+    answered = await client.post("/fhir", json=many("transaction", submission("a"), submission("b")))
+    assert answered.status_code == 200, answered.text
+    responses = [entry["response"] for entry in answered.json()["entry"]]
+    assert [response["status"][:3] for response in responses] == ["201", "201"]
+    assert [told(response["outcome"])[0] for response in responses] == ["a", "b"]
+    again = await client.post("/fhir", json=many("transaction", submission("a"), submission("c")))
+    assert [entry["response"]["status"][:3] for entry in again.json()["entry"]] == ["200", "201"]
+    assert await stored(client) == 3
+
+
+async def test_an_update_is_checked_as_well(client: Client) -> None:
+    answered = await client.put("/fhir/Bundle/sub-1", json=submission())
+    assert answered.status_code == 201
+    assert told(answered.json())[0] == "sub-1"
+    refused: httpx.Response = await client.put("/fhir/Bundle/bad-1", json=wrong())
+    assert refused.status_code == 422
+    assert (await client.get("/fhir/Bundle/bad-1")).status_code == 404
+
+
+async def test_a_bundle_that_claims_nothing_is_stored_like_any_resource(client: Client) -> None:
+    plain = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": {"resourceType": "Patient"}}]}
+    answered = await client.post("/fhir/Bundle", json=plain)
+    assert answered.status_code == 201
+    assert answered.json()["resourceType"] == "Bundle"
+
+
+async def test_cut_off_content_is_refused_as_malformed(idle_client: Client) -> None:
+    text = b'{"resourceType": "Bundle", "meta": {"profile": ["%b"' % PROFILE.encode()
+    answered = await idle_client.post("/fhir/Bundle", content=text)
+    assert answered.status_code == 400
