@@ -322,7 +322,9 @@ def validate(
     try:
         question = Question(settings.base, profile, read_definitions(definitions or ()), must_support=must_support)
         Conformance(question.base, question.definitions)
-    except (FhirError, OSError) as error:
+    except OSError as error:
+        _stop(f"{error.filename}: it cannot be read ({error.strerror})")
+    except FhirError as error:
         _stop(str(error))
     found, tally, stopped = list(named_files(files)), Tally(), False
     results = judge_all(texts_of(found, max_bytes=settings.max_body_bytes), question, workers)

@@ -86,6 +86,8 @@ def test_what_cannot_be_read_is_told_the_rest_is_validated_and_the_exit_code_is_
     assert "the gzip data is damaged or cut off" in told
     assert b"3 could not be validated" in done.stderr
     assert b"Traceback" not in done.stderr
+    named = run("validate", "patient.json", "--definitions", "empty")
+    assert (named.returncode, named.stderr) == (2, b"empty: it cannot be read (Is a directory)\n")
 
 
 def test_every_core_gives_the_same_findings_in_the_same_order(run, tmp_path) -> None:
