@@ -86,6 +86,8 @@ def test_what_cannot_be_read_is_told_the_rest_is_validated_and_the_exit_code_is_
     assert "the gzip data is damaged or cut off" in told
     assert b"3 could not be validated" in done.stderr
     assert b"Traceback" not in done.stderr
+    named = run("validate", "patient.json", "--definitions", "empty")
+    assert (named.returncode, named.stderr) == (2, b"empty: it cannot be read (Is a directory)\n")
 
 
 def test_every_core_gives_the_same_findings_in_the_same_order(run, tmp_path) -> None:
@@ -134,6 +136,23 @@ def test_a_profile_that_is_sent_along_is_asked_about(run, tmp_path: Path) -> Non
     assert b"Patient.name" in done.stdout
     assert run("validate", "patient.json", "--profile", "urn:named").returncode == 1, "a profile that is not known"
     assert run("validate", "patient.json", "--definitions", "named.json").returncode == 0
+
+
+def test_what_a_profile_wants_supported_is_told_on_request(run, tmp_path: Path) -> None:
+    element = {"path": "Patient.birthDate", "mustSupport": True}
+    profile = {
+        "resourceType": "StructureDefinition",
+        "url": "urn:wanted",
+        "type": "Patient",
+        "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Patient",
+        "differential": {"element": [element]},
+    }
+    (tmp_path / "profile.json").write_text(json.dumps(profile))
+    (tmp_path / "patient.json").write_text(PATIENT)
+    asked = ("validate", "patient.json", "--definitions", "profile.json", "--profile", "urn:wanted")
+    assert b"must-support" not in run(*asked).stdout
+    done = run(*asked, "--must-support")
+    assert (done.returncode, done.stdout.count(b"profile.must-support")) == (0, 1)
 
 
 def test_a_case_report_is_held_against_the_logical_model(run, tmp_path) -> None:
