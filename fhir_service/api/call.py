@@ -23,6 +23,7 @@ from fhir_service.storage.repository import Key, Repository
 from fhir_service.terminology.terminologies import Terminologies, terminologies
 from fhir_service.workflows.accept_resource import in_thread_if_large
 from fhir_service.workflows.check_conformance import Conformance, conformance
+from fhir_service.workflows.stored_conformance import ConformanceCache, StoredConformance
 from fhir_service.workflows.stored_definitions import DefinitionCache, StoredDefinitions
 from fhir_service.workflows.stored_maps import MapCache
 from fhir_service.workflows.stored_terminology import StoredTerminology
@@ -57,6 +58,7 @@ class Service:
         """The definitions of the service itself that its store holds."""
         self.definition_cache = DefinitionCache()
         self.map_cache = MapCache()
+        self.conformance_cache = ConformanceCache()
         self.transforms = TransformQueue(settings.max_transforms, settings.max_transform_seconds)
 
     @property
@@ -129,6 +131,12 @@ class Call:
     def stored_terminology(self) -> StoredTerminology:
         """Our terminologies, and what of those that clients have stored it is asked to find."""
         return StoredTerminology(self.definitions, self.service.terminology)
+
+    def stored_conformance(self) -> StoredConformance:
+        """What resources are held against, and what of the definitions that clients have stored they name."""
+        service = self.service
+        cache = service.conformance_cache
+        return StoredConformance(self.definitions, self.stored_terminology(), service.conformance, cache)
 
     @cached_property
     def checks(self) -> WriteChecks:

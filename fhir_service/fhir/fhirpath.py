@@ -35,16 +35,19 @@ def _shown(text: str) -> str:
 class Expression:
     """A compiled expression. `variables` are names with their index in the environment of a call."""
 
-    __slots__ = ("_closure", "_holds", "_variables", "node", "text")
+    __slots__ = ("_closure", "_holds", "_variables", "is_foreign", "node", "text")
 
     def __init__(self, text: str, node: tree.Node, variables: Mapping[str, int]) -> None:
         self.text = text
         self.node = node
         self._variables = variables
         self._holds: Predicate | None = None
+        self.is_foreign = False
+        """Whether fhirpathpy runs it, which knows the types of whole resources only."""
         try:
             self._closure = build(node, variables)
         except Unsupported:
+            self.is_foreign = True
             self._closure = self._foreign(variables)
         except RecursionError as error:
             raise FhirPathError(f"{_shown(text)}: nested too deeply") from error

@@ -34,6 +34,8 @@ class Sight:
     shapes: Shapes
     variables: Mapping[str, Variable]
     this: Shape | None
+    by_key: bool = False
+    """Whether a choice is to be written as the keys that it can have."""
 
     def variable(self, name: str) -> Shape | None:
         """The shape of a variable; None where only content decides it."""

@@ -80,6 +80,10 @@ class MapLibrary:
             self._add(name, parse_map(given, name) if isinstance(given, str) else given)
         self._load(tuple(self._modules.values()))
 
+    def knows_structure(self, url: str) -> bool:
+        """Whether there is a type, logical model or profile of that canonical URL."""
+        return self._interpreter.shapes.by_url(url) is not None
+
     def with_maps(
         self,
         trees: Iterable[StructureMap],

@@ -188,23 +188,36 @@ class GroupBuilder:
             raise Fault(f"there is no variable {unknown[0]} here; known are {', '.join(slots) or 'none'}")
         text, node = self._with_types(expression.text, expression.node, scope)
         shape = infer(self._sight(scope), node)
-        return compile_node(text, node, slots), shape
+        return self._compiled(expression.text, text, node, scope), shape
 
     def _choice(self, expression: syntax.Expression, scope: Scope) -> tuple[Expression, Slot] | None:
         found = choice_at(self._sight(scope), expression.node)
         if found is None:
             return None
         around, slot = found
-        text = self._with_types(fhirpath_text(around), around, scope)[0]
-        return compile_node(text, parse_fhirpath(text), scope.slots()), slot
+        text, _ = self._with_types(fhirpath_text(around), around, scope)
+        return self._compiled(expression.text, text, parse_fhirpath(text), scope), slot
+
+    def _compiled(self, told: str, text: str, node: Node, scope: Scope) -> Expression:
+        """`told` is how an error names it."""
+        compiled = compile_node(text, node, scope.slots())
+        if compiled.is_foreign:
+            keys = fhirpath_text(with_types(replace(self._whole_sight(scope), by_key=True), node))
+            compiled = compile_node(keys, parse_fhirpath(keys), scope.slots())
+        compiled.text = told
+        return compiled
 
     def _with_types(self, text: str, node: Node, scope: Scope) -> tuple[str, Node]:
         """The expression with its type tests answered as far as the types are known, and what is left of its text."""
         if not tests_types(node):
             return text, node
-        known = {name: replace(variable, lenient=False) for name, variable in scope.variables().items()}
-        text = fhirpath_text(with_types(Sight(self.shapes, known, scope.this.shape if scope.this else None), node))
+        text = fhirpath_text(with_types(self._whole_sight(scope), node))
         return text, parse_fhirpath(text)
+
+    def _whole_sight(self, scope: Scope) -> Sight:
+        """With the types that content has decided, too."""
+        known = {name: replace(variable, lenient=False) for name, variable in scope.variables().items()}
+        return Sight(self.shapes, known, scope.this.shape if scope.this else None)
 
     def _sight(self, scope: Scope) -> Sight:
         this = scope.this.shape if scope.this is not None and not scope.this.lenient else None

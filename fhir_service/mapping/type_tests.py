@@ -32,8 +32,10 @@ def with_types(sight: Sight, node: tree.Node) -> tree.Node:
             return _test(sight, replace(node, of=of), of, specifier, keeps=name != "is")
         case tree.Call():
             return _call(sight, node)
-        case tree.Member(of=tree.Node() as around) | tree.Unary(of=around):
-            return replace(node, of=with_types(sight, around))
+        case tree.Member():
+            return _member(sight, node if node.of is None else replace(node, of=with_types(sight, node.of)))
+        case tree.Unary():
+            return replace(node, of=with_types(sight, node.of))
     return _operation(sight, node)
 
 
@@ -43,6 +45,18 @@ def _operation(sight: Sight, node: tree.Node) -> tree.Node:
     if isinstance(node, tree.Binary):
         return replace(node, left=with_types(sight, node.left), right=with_types(sight, node.right))
     return node
+
+
+def _member(sight: Sight, node: tree.Member) -> tree.Node:
+    entries = _choice(sight, node) if sight.by_key else ()
+    if not entries:
+        return node
+    at, this = node.start, tree.This(node.start)
+    first, *others = (tree.Member(at, this, entry.key) for entry in entries)
+    found: tree.Node = first
+    for key in others:
+        found = tree.Call(at, found, "combine", (key,))
+    return tree.Call(at, node.of or this, "select", (found,))
 
 
 def _call(sight: Sight, node: tree.Call) -> tree.Node:

@@ -6,6 +6,7 @@ Which kinds an element may refer to is said in the logical model by the extensio
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 
 from fhir_service.fhir.errors import Issue
@@ -14,6 +15,8 @@ from fhir_service.validation.case_report_model import ModelElement
 from fhir_service.validation.case_report_structure import Place, below, items_of, nearest
 
 ANY = "*"
+_MOST_COMPARED = 500
+"""Ids among which the nearest is looked for."""
 _ID = "id"
 
 
@@ -49,15 +52,19 @@ def _wrong(entry: _Said, facts: Mapping[str, _Said]) -> str:
     wanted, fact, shown = entry.element.refers_to, facts.get(entry.value), wording.quoted(entry.value)
     kinds = wording.listed([kind for kind in wanted if kind != ANY] or ["fact"])
     if fact is None:
-        of_kind = {one: said.path for one, said in facts.items() if ANY in wanted or said.holder in wanted}
-        near = nearest(entry.value, of_kind) or list(of_kind)[:3]
-        there = f"ids of a {kinds} that are there: {wording.listed(near)}" if near else f"there is no {kinds}"
-        return f"there is no fact with the id {shown}; {there}"
+        return f"there is no fact with the id {shown}; {_near(entry.value, facts, wanted, kinds)}"
     if ANY not in wanted and fact.holder not in wanted:
         return f"{shown} is a {fact.holder}; {entry.element.name} names the id of a {kinds}"
     if entry.case and fact.case != entry.case:
         return f"{shown} is a fact of another patient; name one of the same case"
     return ""
+
+
+def _near(value: str, facts: Mapping[str, _Said], wanted: tuple[str, ...], kinds: str) -> str:
+    some = islice(facts.items(), _MOST_COMPARED)
+    of_kind = {one: said.path for one, said in some if ANY in wanted or said.holder in wanted}
+    near = nearest(value, of_kind) or list(of_kind)[:3]
+    return f"ids of a {kinds} that are there: {wording.listed(near)}" if near else f"name the id of a {kinds}"
 
 
 def _said(place: Place, case: str) -> Iterator[_Said]:

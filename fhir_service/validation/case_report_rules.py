@@ -1,8 +1,8 @@
 """The clinical rules of the logical model, run on a case report: `constraint` of its ElementDefinitions.
 
-A rule is FHIRPath on the affirmed part of a fact (case_report_facts). Broken is what gives false; empty is not known,
-and no finding. `%resource` is the report, `%facts` the case around, `%context` the fact with the rule; other names are
-variables that the model defines.
+A rule is FHIRPath on the affirmed part of a fact (case_report_facts) that gives true or false, whatever is not known:
+`$this.where(what is wrong).empty()`. `%resource` is the report, `%facts` the case around, `%context` the fact with the
+rule; other names are variables that the model defines.
 """
 
 from __future__ import annotations
@@ -122,14 +122,13 @@ def _elements(model: ModelElement) -> Iterator[ModelElement]:
 
 
 def _is_broken(holds: Expression, value: Any, env: Environment) -> bool:
-    """Only what is known to be false; what cannot be compared is not known."""
+    """What cannot be compared is not known, and breaks nothing."""
     try:
-        found = holds(value, env)
+        return not holds.holds(value, env)
     except TooCostly:
         raise
     except ContentFault:
         return False
-    return found == [False]
 
 
 def _issue(compiled: _Compiled, fact: Fact, env: Environment) -> Issue:

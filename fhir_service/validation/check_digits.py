@@ -98,7 +98,7 @@ def _loinc(code: str) -> FormFault | None:
     if found is None:
         if _LOINC_PART.fullmatch(code):
             return None
-        return FormFault("code.form", "is no LOINC code: that is a number, '-' and a check digit, for instance 718-7")
+        return FormFault("code.form", "is no LOINC code: that is a number with '-' and a check digit behind it")
     if int(found[2]) != (digit := mod_10_digit(found[1])):
         text = f"is no LOINC code: its check digit is wrong, that of {found[1]} is {digit}; look the code up again"
         return FormFault("code.check-digit", text)

@@ -20,6 +20,8 @@ MOST_FINDINGS = 1000
 BINDING = "code.binding"
 _EXTENSIBLE = "extensible"
 _FEW = 20
+_MOST_COMPARISONS = 50
+"""Of a code with all of a value set, to name the nearest; each takes some milliseconds."""
 
 
 def code_findings(resource: Mapping[str, Any], terminology: Terminologies) -> list[Issue]:
@@ -43,6 +45,7 @@ class _Look:
         self._judge = CodeJudge(terminology)
         self._terminology = terminology
         self._said: set[str] = set()
+        self._comparisons = 0
         self._members: dict[str, Members | None] = {}
 
     def at(self, coded: Placed) -> None:
@@ -82,8 +85,17 @@ class _Look:
         what = listed([quoted(one.code) for one in written])
         text = f"{what} is not in the value set {value_set}, which {coded.name} takes its codes from where one fits"
         self.issues.append(
-            Issue("warning", "code-invalid", text + _hint(written[0].code, held), (coded.place.expression,), BINDING)
+            Issue(
+                "warning", "code-invalid", text + self._hint(written[0].code, held), (coded.place.expression,), BINDING
+            )
         )
+
+    def _hint(self, code: str, members: Members) -> str:
+        codes = [code for _, code in members]
+        if len(codes) <= _FEW:
+            return f"; it has {listed(codes)}"
+        self._comparisons += 1
+        return (perhaps(code, codes) if self._comparisons <= _MOST_COMPARISONS else "") or "; look there first"
 
     def _held(self, value_set: str) -> Members | None:
         if value_set not in self._members:
@@ -112,8 +124,3 @@ def _is_member(written: Written, members: Members, *, bare: bool) -> bool:
     if bare:
         return any(code == written.code for _, code in members)
     return (written.system, written.code) in members
-
-
-def _hint(code: str, members: Members) -> str:
-    codes = [code for _, code in members]
-    return f"; it has {listed(codes)}" if len(codes) <= _FEW else perhaps(code, codes) or "; look there first"

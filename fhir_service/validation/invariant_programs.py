@@ -47,20 +47,23 @@ class Look(NamedTuple):
     anchors: bool = True
 
 
-class Plan(NamedTuple):
-    """What to do with an object that has certain keys: the rules that can break, the objects below, and whatever else
-    is below (nested resources, primitives with rules)."""
-
-    rules: tuple[Rule, ...]
-    below: tuple[tuple[str, Program], ...]
-    rarely: tuple[tuple[str, Step], ...]
-
-
 class _Everything:
     """Of what no object is free."""
 
     def isdisjoint(self, _: object) -> bool:
         return False
+
+
+Heeded = frozenset[str] | _Everything
+
+
+class Plan(NamedTuple):
+    """What to do with an object that has certain keys: the rules that can break, the objects below, and whatever else
+    is below (nested resources, primitives with rules)."""
+
+    rules: tuple[Rule, ...]
+    below: tuple[tuple[str, Heeded, Program], ...]
+    rarely: tuple[tuple[str, Step], ...]
 
 
 class Program:
@@ -86,12 +89,12 @@ class Program:
         steps = [(key, self.steps[key]) for key in element if key in self.steps]
         return Plan(
             tuple(rule for rule in self.rules if _can_break(rule, element)),
-            tuple((key, step.program) for key, step in steps if step.program is not None),
+            tuple((key, step.program.heeds, step.program) for key, step in steps if step.program is not None),
             tuple((key, step) for key, step in steps if step.program is None),
         )
 
     @cached_property
-    def heeds(self) -> frozenset[str] | _Everything:
+    def heeds(self) -> Heeded:
         """The keys without any of which there is nothing to do."""
         found = set(self.steps)
         for rule in self.rules:

@@ -65,14 +65,14 @@ class _Pass:
     def _go_down(self, plan: Plan, element: dict[str, Any], scope: Scope) -> None:
         """Look at what is right below an object; what has more below it waits."""
         self._seen += 1
-        for key, inner in plan.below:
+        for key, heeds, inner in plan.below:
             value = element[key]
             if type(value) is list:
                 self._seen += len(value)
                 for item in value:
-                    if item is not None and not inner.heeds.isdisjoint(item):
+                    if item is not None and not heeds.isdisjoint(item):
                         self._look_at(inner, item, scope)
-            elif not inner.heeds.isdisjoint(value):
+            elif not heeds.isdisjoint(value):
                 self._look_at(inner, value, scope)
         for key, step in plan.rarely:
             self._rarely(step, key, element, scope)

@@ -119,15 +119,16 @@ class _Known:
 
 
 def _links_of(resource: Mapping[str, Any], place: Place | None, known: _Known | None, full_url: str) -> Iterator[_Link]:
+    contained: dict[int, dict[str, Any]] = {}
     for placed in placed_values(resource, place):
         text = placed.value.get("reference") if placed.kind == "Reference" else None
-        if isinstance(text, str):
-            yield _Link(placed, text, _target(placed.resource, text, known, full_url))
-
-
-def _target(resource: Mapping[str, Any], text: str, known: _Known | None, full_url: str) -> Mapping[str, Any] | None:
-    if text == "#":
-        return resource
-    if text.startswith("#"):
-        return next((one for one in resource.get("contained", ()) if one.get("id") == text[1:]), None)
-    return known.target(text, full_url) if known is not None else None
+        if not isinstance(text, str):
+            continue
+        holder = placed.resource
+        if text.startswith("#") and id(holder) not in contained:
+            contained[id(holder)] = {f"#{one.get('id')}": one for one in reversed(holder.get("contained", ()))}
+        if text.startswith("#"):
+            target = holder if text == "#" else contained[id(holder)].get(text)
+        else:
+            target = known.target(text, full_url) if known is not None else None
+        yield _Link(placed, text, target)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 from fhir_service.fhir.errors import FhirError, Issue, MalformedContent, UnprocessableContent
 from fhir_service.validation.bundles import bundle_findings
 from fhir_service.validation.invariant_programs import Look
@@ -12,6 +14,8 @@ from fhir_service.validation.structure import findings
 
 _BEYOND_R4 = ("profile.", "code.", "reference.")
 """How the rules of the later layers begin."""
+
+_LOOKS = {look: Look(*look) for look in product((True, False), repeat=3)}
 
 
 def resource_findings(resource: object, *, warnings: bool = True, text: bytes = b"") -> list[Issue]:
@@ -27,7 +31,7 @@ def resource_findings(resource: object, *, warnings: bool = True, text: bytes = 
     if not isinstance(resource, dict) or any(issue.rule != NARRATIVE for issue in found):
         return found
     unsure = not text or b"\\" in text
-    look = Look(warnings, unsure or b"xtension" in text, unsure or (b"#" in text and b'"#' in text))
+    look = _LOOKS[warnings, unsure or b"xtension" in text, unsure or (b"#" in text and b'"#' in text)]
     return found + invariant_findings(resource, look) + bundle_findings(resource)
 
 

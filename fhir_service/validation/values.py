@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from functools import cache
 from math import isfinite
 from typing import Any
 
@@ -14,6 +13,7 @@ import msgspec
 from fhir_service.definitions.codes import required_codes
 from fhir_service.definitions.elements import Primitive, Property, primitives
 from fhir_service.validation import wording
+from fhir_service.validation.schema_validators import matches
 
 _RELATIVE = re.compile(r"([A-Za-z]+)[/?]")
 _TYPE_NAME = re.compile(r"(?:http://hl7\.org/fhir/StructureDefinition/)?([A-Za-z]+)")
@@ -76,17 +76,12 @@ def _fits(form: Primitive, value: Any) -> bool:
         return False
     if isinstance(value, str):
         short_enough = form.max_length is None or len(value) <= form.max_length
-        return short_enough and _pattern(form.pattern).fullmatch(value) is not None and _is_unicode(value)
+        return short_enough and _is_unicode(value) and matches(form.pattern, value)
     if isinstance(value, int) and form.json == "integer":
         return (form.minimum is None or value >= form.minimum) and (form.maximum is None or value <= form.maximum)
     if isinstance(value, Decimal):
         return value.is_finite()
     return not isinstance(value, float) or isfinite(value)
-
-
-@cache
-def _pattern(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern)
 
 
 def _is_unicode(value: str) -> bool:

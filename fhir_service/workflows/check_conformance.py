@@ -3,7 +3,8 @@ code systems its codes are of."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from copy import copy
 from functools import cache
 from typing import Any
 
@@ -12,7 +13,7 @@ from fhir_service.definitions.elements import is_a, types
 from fhir_service.definitions.profiles import r4_profiles
 from fhir_service.fhir.errors import Issue
 from fhir_service.terminology.code_systems import code_system
-from fhir_service.terminology.terminologies import terminologies
+from fhir_service.terminology.terminologies import Terminologies, terminologies
 from fhir_service.validation.case_reports import MODEL, case_report_findings, is_case_report
 from fhir_service.validation.codes import code_findings
 from fhir_service.validation.profiles import wording
@@ -31,11 +32,15 @@ class Conformance:
     """The StructureDefinitions of `mappings/`, HL7's, and those `sent` along, with the codes they are bound to.
 
     `sent` are resources of any type by canonical URL; StructureDefinitions, ValueSets and CodeSystems count. Raises
-    BrokenArtifact, UnknownArtifact where `mappings/` cannot be read.
+    BrokenArtifact, UnknownArtifact where `mappings/` cannot be read. `must_support`: what a profile marks so and is not
+    there is told, as information.
     """
 
-    def __init__(self, base: str = DEFAULT_BASE, sent: Mapping[str, dict[str, Any]] | None = None) -> None:
+    def __init__(
+        self, base: str = DEFAULT_BASE, sent: Mapping[str, dict[str, Any]] | None = None, *, must_support: bool = False
+    ) -> None:
         sent = sent or {}
+        self._must_support = must_support
         self._base = base
         own = catalogue(base).artifacts(Kind.PROFILE)
         self._registry = ProfileRegistry(_of_type("StructureDefinition", sent), own, r4_profiles())
@@ -45,10 +50,23 @@ class Conformance:
         self._terminology = known.beside(code_systems, value_sets) if sent else known
         self._codes = BoundCodes(self._terminology)
 
+    def with_definitions(self, definitions: Mapping[str, dict[str, Any]], terminology: Terminologies) -> Conformance:
+        """A copy that knows these StructureDefinitions too, behind its own, with another terminology."""
+        other = copy(self)
+        other._registry = self._registry.before(definitions)
+        other._terminology, other._codes = terminology, BoundCodes(terminology)
+        return other
+
+    def knows(self, profile: str) -> bool:
+        """Whether there is a definition of that canonical URL, the types of R4 included."""
+        return bool(_type_named(profile)) or self._registry.knows(profile)
+
     def issues(self, resource: Any, profile: str = "") -> list[Issue]:
         """What is wrong with a resource that is right in its structure; `profile` is the one it has to conform to."""
         found = self.profile_issues(resource, profile) if profile else []
-        found += stated_profile_findings(resource, self._registry, self._codes, self._implied)
+        found += stated_profile_findings(
+            resource, self._registry, self._codes, self._implied, must_support=self._must_support
+        )
         return found + extension_findings(resource, self._registry, self._codes)
 
     def code_issues(self, resource: Any) -> list[Issue]:
@@ -61,7 +79,7 @@ class Conformance:
         not known here is an error, since nothing was checked against it."""
         name = _type_named(profile)
         if not name:
-            return profile_findings(resource, profile, self._registry, self._codes)
+            return profile_findings(resource, profile, self._registry, self._codes, must_support=self._must_support)
         sent = resource.get("resourceType") if isinstance(resource, dict) else None
         if isinstance(sent, str) and not is_a(sent, name):
             text = f"the resource is a {sent[:80]}, the profile is of {name}"
@@ -95,16 +113,19 @@ def _of_type(resource_type: str, sent: Mapping[str, dict[str, Any]]) -> dict[str
     return {url: entry for url, entry in sent.items() if entry.get("resourceType") == resource_type}
 
 
-def all_issues(resource: Any, conformance: Conformance, profile: str = "") -> list[Issue]:
-    """Everything that is wrong with a resource; where its structure is right, also by the profile asked for, by those
+def all_issues(resource: Any, conformance: Conformance, profiles: str | Sequence[str] = ()) -> list[Issue]:
+    """Everything that is wrong with a resource; where its structure is right, also by the profiles asked for, by those
     it names, by the definitions of its extensions and by the code systems of its codes. A case report is held against
     the logical model."""
-    if (told := conformance.case_report_issues(resource, profile)) is not None:
+    asked = [profiles] if isinstance(profiles, str) else profiles
+    if (told := conformance.case_report_issues(resource, next(iter(asked), ""))) is not None:
         return told
     found = resource_findings(resource)
     if not is_valid(resource):
-        return found + conformance.not_begun(profile)
-    return found + conformance.issues(resource, profile) + conformance.code_issues(resource)
+        return found + [issue for profile in asked for issue in conformance.not_begun(profile)]
+    for profile in asked:
+        found += conformance.profile_issues(resource, profile) if profile else []
+    return found + conformance.issues(resource) + conformance.code_issues(resource)
 
 
 @cache

@@ -17,6 +17,7 @@ from fhir_service.reports.report import Report
 from fhir_service.storage.repository import Change, Delete, Key, Outcome, Repository, Update
 from fhir_service.validation.resource_findings import resource_errors
 from fhir_service.workflows.map_report import MappedReport
+from fhir_service.workflows.publish_definitions import SOURCE as DEFINITIONS
 from fhir_service.workflows.rewrite_links import with_links
 
 ATTEMPTS = 5
@@ -45,7 +46,7 @@ async def load_report(
     """Store what `mapped` holds and delete what the same source made before and makes no longer, in one transaction.
 
     Raises UnprocessableContent where a mapped resource is not valid R4, or where the same text is loaded under another
-    source, which would tell of the same patients twice; then nothing is stored.
+    source, which would tell of the same patients twice, or under the name of the definitions; then nothing is stored.
     """
     resources = stored_form(mapped.bundle)
     refuse_invalid(resources)
@@ -112,6 +113,10 @@ def refuse_invalid(resources: Mapping[Key, dict[str, Any]]) -> None:
 
 
 async def _refuse_other_source(repository: Repository, report: Report) -> None:
+    if report.source_key == DEFINITIONS:
+        raise UnprocessableContent(
+            f"'{DEFINITIONS}' is the name of the service's own definitions; name the source otherwise"
+        )
     others = [key for key in await repository.sources_of(report.sha256) if key != report.source_key]
     if others:
         raise UnprocessableContent(f"the same text is loaded as '{others[0]}'; unload that first")

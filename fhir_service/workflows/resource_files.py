@@ -39,7 +39,9 @@ def named_files(names: Iterable[str]) -> Iterator[str | ResourceText]:
     below it, every .json, .xml, .ndjson and .jsonl file, also with .gz; of a pattern whatever fits."""
     for name in names:
         path = Path(name)
-        if name == STDIN or path.is_file():
+        if not name:
+            yield _unread(name, "a file has a name")
+        elif name == STDIN or path.is_file():
             yield name
         elif path.is_dir():
             found = sorted(str(inner) for inner in path.rglob("*") if _is_read(inner))

@@ -113,10 +113,13 @@ class StoredMaps:
         keys: list[VersionKey | None] = [one.key for one in drawn_in]
         keys += [one.version_key for one in concept_maps.values()]
         known = frozenset(key for key in keys if key is not None) if None not in keys else None
+        structures = await self._structures(one.tree for one in drawn_in)
+        keys += [one.version_key for one in structures.values()]
         resources = {url: one.resource for url, one in concept_maps.items()}
+        models = {url: one.resource for url, one in structures.items()}
         trees = [one.tree for one in drawn_in]
         return await asyncio.to_thread(
-            self._cache.library, known, lambda: self._own.with_maps(trees, ConceptMaps(resources))
+            self._cache.library, known, lambda: self._own.with_maps(trees, ConceptMaps(resources), models)
         )
 
     async def _with_imports(self, maps: Sequence[MapAtHand]) -> list[MapAtHand]:
@@ -157,6 +160,13 @@ class StoredMaps:
             if stored is not None:
                 found[url] = stored
         return found
+
+    async def _structures(self, trees: Iterable[StructureMap]) -> dict[str, Definition]:
+        """The stored logical models and profiles that the maps use and the service does not have."""
+        named = {entry.url for tree in trees for entry in tree.structure}
+        unknown = [url.partition("|")[0] for url in named if not self._own.knows_structure(url)]
+        found = await self._definitions.with_urls("StructureDefinition", unknown)
+        return {url: versions[0] for url, versions in found.items() if versions}
 
     async def _at_hand(self, definition: Definition) -> MapAtHand:
         tree = await in_thread_if_large(definition.size, lambda: self._cache.tree(definition))

@@ -17,7 +17,7 @@ from fhir_service.search.reference_values import normal_reference
 from fhir_service.terminology.code_systems import CodeSystem
 from fhir_service.terminology.terminologies import Terminologies
 from fhir_service.workflows.accept_resource import in_thread_if_large
-from fhir_service.workflows.stored_definitions import Definition, StoredDefinitions, newest_first
+from fhir_service.workflows.stored_definitions import Definition, StoredDefinitions, VersionKey, newest_first
 
 _MOST_STEPS = 20
 _MEMBERSHIP = re.compile(r":(in|not-in)$")
@@ -37,6 +37,8 @@ class StoredTerminology:
         self._value_sets: dict[str, dict[str, Any]] = {}
         self._looked_up: set[tuple[str, str]] = set()
         self.size = 0
+        self.keys: set[VersionKey | None] = set()
+        """The versions that were found."""
 
     @property
     def terminologies(self) -> Terminologies:
@@ -133,6 +135,7 @@ class StoredTerminology:
 
     def _keep(self, one: Definition) -> None:
         self.size += one.size
+        self.keys.add(one.version_key)
 
 
 def _parts(resource: Resource) -> Iterator[Resource]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fhir_service.fhir.access import OPEN
 from fhir_service.fhir.errors import NotFound
 from fhir_service.storage.repository import Delete, Repository
+from fhir_service.workflows.publish_definitions import SOURCE as DEFINITIONS
 
 
 async def unload_report(repository: Repository, source_key: str, *, erase: bool) -> tuple[str, ...]:
@@ -14,7 +15,7 @@ async def unload_report(repository: Repository, source_key: str, *, erase: bool)
     was never loaded, and EditConflict where it is loaded at the same moment.
     """
     made = await repository.resources_of(source_key, ever=erase)
-    if not made:
+    if not made or source_key == DEFINITIONS:
         raise NotFound(f"no report with the source '{source_key}' is loaded")
     if erase:
         return tuple(f"{kind}/{resource_id}" for kind, resource_id in await repository.erase_report(source_key, OPEN))

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fhir_service.fhir.access import Access
 from fhir_service.fhir.errors import Gone, InvalidParameter, Issue, MalformedContent, NotFound, UnsupportedParameter
 from fhir_service.fhir.parameters import Parameters
 from fhir_service.storage.repository import Repository
 from fhir_service.validation.json_text import read_json
+from fhir_service.validation.references import missing_targets, store_references
+from fhir_service.validation.structure import is_valid
 from fhir_service.workflows.accept_resource import identity_issues, in_thread_if_large
-from fhir_service.workflows.check_conformance import Conformance, all_issues
+from fhir_service.workflows.check_conformance import all_issues
+from fhir_service.workflows.stored_conformance import StoredConformance
+from fhir_service.workflows.write_checks import MissingTarget, WriteChecks, there
 
 _MODES = ("create", "update", "delete", "profile")
 _OF_AN_INSTANCE = frozenset({"update", "delete"})
-_INPUTS = ("resource", "mode", "profile")
+_INPUTS = ("resource", "mode", "profile", "references")
+_MOST_PROFILES = 20
 
 
 async def validate_resource(
@@ -22,14 +29,17 @@ async def validate_resource(
     inputs: Parameters,
     access: Access,
     *,
-    conformance: Conformance,
+    conformance: StoredConformance,
+    checks: WriteChecks,
 ) -> list[Issue]:
-    """Everything that speaks against a resource, or against deleting one; without an error it would be accepted.
+    """Everything that speaks against a resource, or against deleting one; without an error it would be accepted. All
+    layers are looked at, whatever `checks` says of writes.
 
     `resource_id` is empty where the URL names a type only. Raises InvalidParameter where it is not said what to
     validate; NotFound, Gone where that is a stored resource that is not there.
     """
-    mode, profile = inputs.text("mode"), inputs.text("profile")
+    mode, profiles = inputs.text("mode"), _profiles(inputs)
+    missing_target = _missing_target(inputs, checks)
     _refuse(inputs, mode, resource_id)
     if mode == "delete":
         return await _absence(repository, resource_type, resource_id, access)
@@ -39,25 +49,43 @@ async def validate_resource(
     if not text:
         wanted = "only mode=delete, and mode=profile for a stored one, can do without"
         raise InvalidParameter(f"there is no resource to validate; {wanted}", expression=(inputs.place("resource"),))
-    wanted_id = resource_id if mode == "update" else None
-    issues = await in_thread_if_large(
-        len(text), lambda: content_issues(text, resource_type, wanted_id, profile, conformance)
-    )
+    try:
+        resource = await in_thread_if_large(len(text), lambda: read_json(text))
+    except MalformedContent as error:
+        return list(error.issues)
+    issues = identity_issues(resource, resource_type, resource_id if mode == "update" else None)
+    known = await conformance.for_resource(resource, profiles)
+    issues += await asyncio.to_thread(all_issues, resource, known, profiles)
+    if missing_target != "off" and is_valid(resource):
+        asked = await asyncio.to_thread(store_references, resource, checks.base)
+        issues += missing_targets(asked, await there(repository, asked, access), missing_target)
     if mode == "create" and resource_id:
         issues += await _presence(repository, resource_type, resource_id, access)
     return issues
 
 
-def content_issues(
-    text: bytes, resource_type: str, resource_id: str | None, profile: str, conformance: Conformance
-) -> list[Issue]:
-    """What is wrong with a resource by itself: its JSON, its structure, its identity; where these are right, its
-    extensions, the profiles it names and the one asked for."""
-    try:
-        resource = read_json(text)
-    except MalformedContent as error:
-        return list(error.issues)
-    return identity_issues(resource, resource_type, resource_id) + all_issues(resource, conformance, profile)
+def _profiles(inputs: Parameters) -> list[str]:
+    """Raises InvalidParameter."""
+    found = inputs.values("profile")
+    for value in found:
+        if not isinstance(value, str):
+            raise InvalidParameter("profile has to be a text", expression=(inputs.place("profile"),))
+    if len(found) > _MOST_PROFILES:
+        text = f"at most {_MOST_PROFILES} profiles can be asked for at once"
+        raise InvalidParameter(text, expression=(inputs.place("profile"),))
+    return [value for value in found if value]
+
+
+def _missing_target(inputs: Parameters, checks: WriteChecks) -> MissingTarget:
+    """What a reference to nothing in the store is. Raises InvalidParameter."""
+    match inputs.text("references"):
+        case "":
+            return checks.missing_target
+        case "off" | "warning" | "error" as stated:
+            return stated
+        case other:
+            text = f"references is '{other[:80]}'; it has to be off, warning, error or left out"
+            raise InvalidParameter(text, expression=(inputs.place("references"),))
 
 
 def _refuse(inputs: Parameters, mode: str, resource_id: str) -> None:

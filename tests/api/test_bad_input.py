@@ -257,3 +257,17 @@ async def test_many_bad_requests_at_once_leave_the_good_ones_alone(client: Clien
     answers = await asyncio.gather(*bad, *good)
     assert [answer.status_code for answer in answers] == [400] * 20 + [201] * 20
     assert {answer.headers["location"].startswith(BASE) for answer in answers[20:]} == {True}
+
+
+async def test_others_are_answered_while_a_large_resource_is_validated(idle_client: Client) -> None:
+    """The findings are limited, and only the thread that makes them is busy."""
+    large = json.dumps(patient(name=[{"family": number} for number in range(150_000)]))
+    validating = asyncio.create_task(idle_client.post("/fhir/Patient/$validate", content=large))
+    answered = 0
+    while not validating.done():
+        assert (await idle_client.get("/fhir/Patient?_summary=count")).status_code == 200
+        answered += 1
+    found = (await validating).json()["issue"]
+    assert answered > 1
+    assert len(found) == 1001
+    assert "only the first 1,000 findings are listed" in found[-1]["diagnostics"]

@@ -395,3 +395,32 @@ async def test_a_small_content_with_a_large_answer_does_not_hold_up_the_others(
     monkeypatch.setattr(operation, "encode", told)
     assert (await sent(idle_client, GENDER)).status_code == 200
     assert [thread is threading.main_thread() for thread in written_by] == [False]
+
+
+async def test_a_logical_model_that_a_client_stored_is_known_to_its_maps(client: Client) -> None:
+    url = "http://example.org/StructureDefinition/Visit"
+    elements = [{"path": "Visit"}, {"path": "Visit.sex", "max": "1", "type": [{"code": "string"}]}]
+    model = {
+        "resourceType": "StructureDefinition",
+        "id": "visit",
+        "url": url,
+        "name": "Visit",
+        "status": "active",
+        "kind": "logical",
+        "abstract": False,
+        "type": "Visit",
+        "derivation": "specialization",
+        "baseDefinition": f"{FHIR}/Element",
+        "differential": {"element": [{"id": entry["path"], "min": 0, "max": "*", **entry} for entry in elements]},
+    }
+    text = (
+        f'map "{URL}" = "PatientToVisit"\nuses "{FHIR}/Patient" alias Patient as source\n'
+        f'uses "{url}" alias Visit as target\n'
+        'group Main(source patient : Patient, target visit : Visit) { patient.gender as g -> visit.sex = g "sex"; }'
+    )
+    assert (await sent(client, text)).status_code == 422
+    stored = await client.put("/fhir/StructureDefinition/visit", json=model)
+    assert stored.status_code == 201, stored.text
+    answer = await sent(client, text)
+    assert answer.status_code == 200, answer.text
+    assert "female" in answer.text

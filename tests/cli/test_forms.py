@@ -11,6 +11,7 @@ from golden_cases import CASES
 from fhir_service.fhir.json_text import encode
 
 CASE = CASES["every-kind-of-fact"]
+EXAMPLE = Path(__file__).parents[2] / "docs" / "howto" / "form.json"
 
 
 def test_a_form_is_mapped_and_loaded_once(run, tmp_path: Path) -> None:
@@ -21,6 +22,17 @@ def test_a_form_is_mapped_and_loaded_once(run, tmp_path: Path) -> None:
     assert b"1 report loaded" in run("load", "form.json").stderr
     assert b" 0 created, 0 updated, 0 deleted" in run("load", "form.json").stderr
     assert b"resources deleted" in run("unload", "form.json").stderr
+
+
+def test_the_form_of_the_howto_says_what_it_looks_like_it_says(run) -> None:
+    done = run("map", "--form", EXAMPLE)
+    assert (done.returncode, done.stderr) == (0, b"")
+    resources = [entry["resource"] for entry in json.loads(done.stdout)["entry"]]
+    (event,) = (one for one in resources if one["resourceType"] == "AdverseEvent")
+    assert event["outcome"]["coding"][0]["code"] == "resolved"
+    assert "pulmonary-cement-embolism" in {coding["code"] for coding in event["event"]["coding"]}
+    assert {one["performedDateTime"] for one in resources if one["resourceType"] == "Procedure"} == {"2024-02"}
+    assert [one["valueQuantity"]["value"] for one in resources if one["resourceType"] == "Observation"] == [71, 3.5]
 
 
 def test_what_does_not_fit_is_told_with_its_place_and_nothing_is_printed(run, tmp_path: Path) -> None:

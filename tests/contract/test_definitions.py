@@ -7,15 +7,18 @@ import json
 from pathlib import Path
 
 import pytest
-from changed_maps import remapping
+from changed_maps import loaded, remapping
+from sample_reports import KYPHOPLASTY
 
 from fhir_service.definitions.catalogue import DEFAULT_BASE, BrokenArtifact, Catalogue, catalogue
 from fhir_service.fhir.access import OPEN, Access
-from fhir_service.fhir.errors import ComesWithService, Gone, NotFound
+from fhir_service.fhir.errors import ComesWithService, Gone, NotFound, UnprocessableContent
+from fhir_service.reports.report import Report, Source
 from fhir_service.storage.repository import Create, Delete, Repository, Update, open_repository
 from fhir_service.validation.structure import findings
-from fhir_service.workflows.publish_definitions import definitions_of, publish
+from fhir_service.workflows.publish_definitions import SOURCE, definitions_of, publish
 from fhir_service.workflows.remap_reports import remap_reports
+from fhir_service.workflows.unload_report import unload_report
 
 COLOURS = ("CodeSystem", "colour")
 SHAPES = ("CodeSystem", "shape")
@@ -131,3 +134,15 @@ def test_two_files_that_would_be_one_resource_are_named(root: Path) -> None:
 async def test_definitions_are_no_report_that_is_mapped_anew(repository: Repository) -> None:
     await publish(repository, definitions_of(catalogue()))
     assert [one async for one in remap_reports(repository, (), remapping())] == []
+
+
+async def test_no_report_takes_the_name_of_the_definitions_and_none_are_unloaded(
+    repository: Repository, root: Path
+) -> None:
+    await publish(repository, definitions_of(Catalogue(root)))
+    with pytest.raises(UnprocessableContent, match="own definitions"):
+        await loaded(repository, Report(text=KYPHOPLASTY, source=Source(name=SOURCE)))
+    for erase in (False, True):
+        with pytest.raises(NotFound):
+            await unload_report(repository, SOURCE, erase=erase)
+    assert [await version(repository, key) for key in (COLOURS, SHAPES)] == [1, 1]

@@ -28,7 +28,9 @@ def is_valid(bundle: dict[str, Any]) -> bool:
 def test_what_the_maps_write_conforms(case: GoldenCase) -> None:
     bundle = read_json(encode_bundle(case.expected))
     found = all_issues(bundle, conformance(), f"{OURS}case-report-bundle")
-    assert {issue.rule for issue in found} <= {"dom-6"}
+    assert {issue.rule for issue in found} <= {"dom-6", "code.binding"}
+    bound = [issue.text for issue in found if issue.rule == "code.binding"]
+    assert all("Condition.category takes its codes from" in text for text in bound)  # whose role in the case is ours
 
 
 @cache

@@ -19,7 +19,8 @@ from fhir_service.workflows.validate_resource import validate_resource
 INPUTS = (
     Input("resource", "Resource", "What is to be validated, if it is not the body itself"),
     Input("mode", "Code", "`create`, `update`, `delete` or `profile`: what is meant to be done with it"),
-    Input("profile", "Uri", "Canonical URL of the profile it has to conform to"),
+    Input("profile", "Uri", "Canonical URL of a profile it has to conform to", repeats=True),
+    Input("references", "Code", "`off`, `warning` or `error`: what a reference to nothing in this store is"),
 )
 
 
@@ -28,7 +29,13 @@ async def validate(call: Call) -> Answer:
     if call.type == "Bundle" and given.text("profile").partition("|")[0] == SUBMISSION and "mode" not in given:
         return Answer(body=await validated_submission(call, given.resource("resource")))
     issues = await validate_resource(
-        call.repository, call.type, call.id, given, call.access, conformance=call.service.conformance
+        call.repository,
+        call.type,
+        call.id,
+        given,
+        call.access,
+        conformance=call.stored_conformance(),
+        checks=call.checks,
     )
     return Answer(body=outcome_bytes(issues))
 
@@ -66,6 +73,9 @@ VALIDATE = Interaction(
     body="resource",
     inputs=INPUTS,
     errors=(404, 413, 415),
+)
+VALIDATE_BUNDLE = replace(
+    VALIDATE, path="Bundle/$validate", summary="The same for a Bundle of any type: what is wrong with each entry"
 )
 VALIDATE_INSTANCE = replace(
     VALIDATE,

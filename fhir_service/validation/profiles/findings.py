@@ -47,11 +47,16 @@ def extension_findings(resource: Any, registry: ProfileRegistry, terminology: Te
 
 
 def stated_profile_findings(
-    resource: Any, registry: ProfileRegistry, terminology: Terminology | BoundCodes, implied: ImpliedProfiles
+    resource: Any,
+    registry: ProfileRegistry,
+    terminology: Terminology | BoundCodes,
+    implied: ImpliedProfiles,
+    *,
+    must_support: bool = False,
 ) -> list[Issue]:
     """A resource, and each resource nested in it, against the profiles that its `meta.profile` names, where one that is
     not known is a warning, and against those that its code calls for."""
-    run = new_run(resource, registry, terminology)
+    run = new_run(resource, registry, terminology, must_support=must_support)
 
     def work() -> None:
         for inner, where in _resources(resource):
@@ -135,16 +140,25 @@ def _type_of(resource: Any) -> str:
 def _targets(root: Any) -> Callable[[str, Any], Any]:
     """Where references lead within what was sent: contained resources, and the entries of a Bundle."""
     entries = _entries(root)
+    contained: dict[int, Mapping[str, Any]] = {}
 
     def target(reference: str, resource: Any) -> Any:
-        if reference.startswith("#"):
-            held = resource.get("contained") if isinstance(resource, dict) else None
-            contained = held if isinstance(held, list) else ()
-            inner = (entry for entry in contained if isinstance(entry, dict) and entry.get("id") == reference[1:])
-            return resource if reference == "#" else next(inner, None)
-        return entries.get(reference) if entries else None
+        if not reference.startswith("#"):
+            return entries.get(reference) if entries else None
+        if reference == "#":
+            return resource
+        if id(resource) not in contained:
+            contained[id(resource)] = _contained(resource)
+        return contained[id(resource)].get(reference)
 
     return target
+
+
+def _contained(resource: Any) -> Mapping[str, Any]:
+    """What a resource contains, by the reference to it; of two with one id the first."""
+    held = resource.get("contained") if isinstance(resource, dict) else None
+    items = [entry for entry in held if isinstance(entry, dict)] if isinstance(held, list) else []
+    return {f"#{entry['id']}": entry for entry in reversed(items) if isinstance(entry.get("id"), str)}
 
 
 def _entries(root: Any) -> Mapping[str, Any]:

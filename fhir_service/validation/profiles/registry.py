@@ -29,6 +29,10 @@ class ProfileRegistry:
         self._trees: dict[str, Node | BrokenProfile] = {}
         self._compiled: dict[str, CompiledProfile | BrokenProfile] = {}
 
+    def before(self, structure_definitions: Mapping[str, Mapping[str, Any]]) -> ProfileRegistry:
+        """Another one, that knows these too, behind its own."""
+        return ProfileRegistry(*self._resources.maps, structure_definitions)
+
     def knows(self, url: str) -> bool:
         """Whether there is a StructureDefinition of that URL; a `|version` has to be its own."""
         canonical, _, version = url.partition("|")

@@ -48,6 +48,19 @@ def test_a_test_of_a_type_is_answered_by_the_key_and_the_definitions(mapped, rul
     assert [note["text"] for note in found.get("note", ())] == texts
 
 
+def test_a_choice_is_seen_where_the_whole_of_fhirpath_is_needed(mapped) -> None:
+    times = [{"valueDateTime": "1990-01-01"}, {"valuePeriod": {"start": "1991", "end": "2001"}}, {"valueInteger": 5}]
+    source = {"resourceType": "Observation", "component": times}
+    for condition, count in (
+        ("value.as(dateTime) = @1990-01-01", 1),
+        ("value.end >= @2000", 1),
+        ("%c.value.start < @1990", 0),
+    ):
+        rule = f"src.component as c where {condition} -> tgt.note as n, n.text = 'x';"
+        found = mapped(rule, source, target="Observation", reads="Observation")
+        assert len(found.get("note", ())) == count, condition
+
+
 def test_what_a_choice_is_taken_as_picks_the_property_of_the_target(mapped) -> None:
     rule = "src.component as c -> tgt.component as d, d.value = (c.value as Quantity);"
     found = mapped(rule, OBSERVATION, target="Observation", reads="Observation")
