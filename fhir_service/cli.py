@@ -296,6 +296,9 @@ def validate(
         list[Path] | None,
         typer.Option(help="File with a StructureDefinition, ValueSet or CodeSystem, or a Bundle of such; repeatable."),
     ] = None,
+    must_support: Annotated[
+        bool, typer.Option("--must-support", help="Tell what a profile marks as must-support and is not there.")
+    ] = False,
     form: Annotated[
         FindingsForm, typer.Option("--format", help="A line for each finding, or an OperationOutcome each resource.")
     ] = FindingsForm.TEXT,
@@ -317,7 +320,7 @@ def validate(
 
     settings = _settings()
     try:
-        question = Question(settings.base, profile, read_definitions(definitions or ()))
+        question = Question(settings.base, profile, read_definitions(definitions or ()), must_support=must_support)
         Conformance(question.base, question.definitions)
     except OSError as error:
         _stop(f"{error.filename}: it cannot be read ({error.strerror})")

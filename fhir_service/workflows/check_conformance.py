@@ -32,11 +32,15 @@ class Conformance:
     """The StructureDefinitions of `mappings/`, HL7's, and those `sent` along, with the codes they are bound to.
 
     `sent` are resources of any type by canonical URL; StructureDefinitions, ValueSets and CodeSystems count. Raises
-    BrokenArtifact, UnknownArtifact where `mappings/` cannot be read.
+    BrokenArtifact, UnknownArtifact where `mappings/` cannot be read. `must_support`: what a profile marks so and is not
+    there is told, as information.
     """
 
-    def __init__(self, base: str = DEFAULT_BASE, sent: Mapping[str, dict[str, Any]] | None = None) -> None:
+    def __init__(
+        self, base: str = DEFAULT_BASE, sent: Mapping[str, dict[str, Any]] | None = None, *, must_support: bool = False
+    ) -> None:
         sent = sent or {}
+        self._must_support = must_support
         self._base = base
         own = catalogue(base).artifacts(Kind.PROFILE)
         self._registry = ProfileRegistry(_of_type("StructureDefinition", sent), own, r4_profiles())
@@ -60,7 +64,9 @@ class Conformance:
     def issues(self, resource: Any, profile: str = "") -> list[Issue]:
         """What is wrong with a resource that is right in its structure; `profile` is the one it has to conform to."""
         found = self.profile_issues(resource, profile) if profile else []
-        found += stated_profile_findings(resource, self._registry, self._codes, self._implied)
+        found += stated_profile_findings(
+            resource, self._registry, self._codes, self._implied, must_support=self._must_support
+        )
         return found + extension_findings(resource, self._registry, self._codes)
 
     def code_issues(self, resource: Any) -> list[Issue]:
@@ -73,7 +79,7 @@ class Conformance:
         not known here is an error, since nothing was checked against it."""
         name = _type_named(profile)
         if not name:
-            return profile_findings(resource, profile, self._registry, self._codes)
+            return profile_findings(resource, profile, self._registry, self._codes, must_support=self._must_support)
         sent = resource.get("resourceType") if isinstance(resource, dict) else None
         if isinstance(sent, str) and not is_a(sent, name):
             text = f"the resource is a {sent[:80]}, the profile is of {name}"

@@ -6,8 +6,8 @@ Nothing is stored and nothing looked up here. What is found is told where it sta
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
@@ -16,7 +16,7 @@ import msgspec
 from fhir_service import __version__
 from fhir_service.fhir.errors import FhirError, Issue, MalformedContent
 from fhir_service.fhir.json_text import encode, parse
-from fhir_service.mapping.fact_references import reference_faults
+from fhir_service.mapping.form_report import item_path
 from fhir_service.mapping.map_report import map_case_report_traced
 from fhir_service.reports.case_report import CaseReport, from_json
 from fhir_service.reports.decoding import UnreadableReportError, decode_report
@@ -24,7 +24,7 @@ from fhir_service.reports.reading import reading_of
 from fhir_service.reports.report import Report, Source
 from fhir_service.reports.source import InvalidSourceError, named_source
 from fhir_service.validation.json_text import read_json
-from fhir_service.validation.walk import MOST_FINDINGS
+from fhir_service.workflows.fact_issues import fact_issues, only_facts
 from fhir_service.workflows.map_form import map_form
 from fhir_service.workflows.map_report import MappedReport, map_report
 from fhir_service.workflows.mapped_findings import ROOT, mapped_findings
@@ -33,7 +33,7 @@ from fhir_service.workflows.submitted_document import stated_document
 FORM = "QuestionnaireResponse"
 _FAILED = ("error", "fatal")
 _AT = re.compile(r" - at `\$(.*)`$")
-_BESIDE_THE_FACTS = ("source", "extractor")
+"""Where msgspec says that it met the fault: the only shape it looks at is that of `source`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +50,32 @@ class CheckedSubmission:
 
     @property
     def is_refused(self) -> bool:
-        return any(issue.severity in _FAILED for issue in self.issues)
+        return _fails(self.issues)
 
 
 def check_case_report(sent: bytes, *, recorded: str, base: str) -> CheckedSubmission:
     """A CaseReport in the JSON of the logical model. `recorded` is the instant that Provenance would name."""
     try:
         content = read_json(sent)
-        facts, report, issues = _stated(content, sent)
     except MalformedContent as error:
         return _unreadable(sent, ROOT, error.issues)
+    facts = only_facts(content) if isinstance(content, Mapping) else content
+    issues = fact_issues(facts, base)
+    if not isinstance(content, Mapping):
+        return _unreadable(sent, ROOT, issues, unreadable=False)
+    try:
+        report, told = stated_document(content, sent.decode())
+        issues += told
+        if _fails(issues):
+            return CheckedSubmission(report.source_key, ROOT, tuple(issues))
+        stated = from_json(encode(facts))
     except msgspec.ValidationError as error:
-        return _unreadable(sent, ROOT, [_shape_issue(str(error))], unreadable=False)
-    if any(issue.severity in _FAILED for issue in issues):
-        return CheckedSubmission(report.source_key, ROOT, tuple(issues))
-    made = map_case_report_traced(facts, report, recorded=recorded, base=base)
-    issues += mapped_findings(made, facts)
-    mapped = MappedReport(made.bundle, reading_of(facts, report, __version__), ())
+        return _unreadable(sent, ROOT, [*issues, _shape_issue(str(error))], unreadable=False)
+    issues += _emptiness(stated, ROOT, "it states neither a case nor a figure about a group")
+    issues += _identity_warnings(report, ROOT) + _contradictions(stated)
+    made = map_case_report_traced(stated, report, recorded=recorded, base=base)
+    issues += mapped_findings(made, stated)
+    mapped = MappedReport(made.bundle, reading_of(stated, report, __version__), ())
     return CheckedSubmission(report.source_key, ROOT, tuple(issues), report, mapped)
 
 
@@ -77,6 +86,10 @@ def check_form(sent: bytes, *, recorded: str, base: str) -> CheckedSubmission:
     except FhirError as error:
         return _unreadable(sent, FORM, error.issues, unreadable=isinstance(error, MalformedContent))
     issues = _identity_warnings(form.report, FORM)
+    issues += [
+        replace(issue, expression=tuple(dict.fromkeys(item_path(at, form.facts) for at in issue.expression)))
+        for issue in fact_issues(only_facts(form.facts.content), base)
+    ]
     issues += _emptiness(form.mapped.reading.case_report, FORM, "its answers state neither a case nor a figure")
     return CheckedSubmission(form.report.source_key, FORM, tuple(issues), form.report, form.mapped)
 
@@ -90,39 +103,14 @@ def check_text(sent: bytes, source_name: str, *, recorded: str, base: str) -> Ch
         return _unreadable(sent, ROOT, [Issue("error", "structure", str(error), (ROOT,), "submission.unreadable")])
     mapped = map_report(report, recorded=recorded, base=base)
     facts = mapped.reading.case_report
-    issues = _identity_warnings(report, ROOT) + _contradictions(facts)
+    issues = fact_issues(parse(bytes(mapped.reading.facts)), base)
+    issues += _identity_warnings(report, ROOT) + _contradictions(facts)
     issues += _emptiness(facts, ROOT, " ".join(mapped.notes) or "nothing that the service understands was read in it")
     return CheckedSubmission(report.source_key, ROOT, tuple(issues), report, mapped)
 
 
-def _stated(content: Any, sent: bytes) -> tuple[CaseReport, Report, list[Issue]]:
-    """Raises msgspec.ValidationError where it has not the shape of the logical model."""
-    if not isinstance(content, Mapping):
-        raise msgspec.ValidationError("Expected `object`")
-    report, issues = stated_document(content, sent.decode())
-    stated = {name: value for name, value in content.items() if name not in _BESIDE_THE_FACTS}
-    facts = from_json(encode(stated))
-    issues += [
-        Issue("error", "structure", f"the logical model has no element '{path}'", (path,), "submission.unknown-element")
-        for path in _lost(stated, parse(encode(facts)), ROOT)
-    ]
-    issues += [
-        Issue("error", "value", fault.text, (fault.path,), "submission.reference")
-        for fault in reference_faults(stated)[:MOST_FINDINGS]
-    ]
-    issues += _emptiness(facts, ROOT, "it states neither a case nor a figure about a group")
-    return facts, report, issues + _identity_warnings(report, ROOT) + _contradictions(facts)
-
-
-def _lost(sent: Any, kept: Any, path: str) -> list[str]:
-    """Paths of what was sent and has no place in the logical model."""
-    if isinstance(sent, list):
-        pairs = zip(sent, kept if isinstance(kept, list) else [], strict=False)
-        return [lost for n, (one, same) in enumerate(pairs) for lost in _lost(one, same, f"{path}[{n}]")]
-    if not isinstance(sent, Mapping) or not isinstance(kept, Mapping):
-        return []
-    found = [f"{path}.{name}" for name in sent if name not in kept and sent[name] not in ([], "affirmed")]
-    return found + [lost for name in kept if name in sent for lost in _lost(sent[name], kept[name], f"{path}.{name}")]
+def _fails(issues: Iterable[Issue]) -> bool:
+    return any(issue.severity in _FAILED for issue in issues)
 
 
 def _emptiness(facts: CaseReport, root: str, why: str) -> list[Issue]:
@@ -150,7 +138,7 @@ def _contradictions(facts: CaseReport) -> list[Issue]:
 
 def _shape_issue(text: str) -> Issue:
     found = _AT.search(text)
-    place = f"{ROOT}{found[1]}" if found else ROOT
+    place = f"{ROOT}.source{found[1]}" if found else ROOT
     return Issue("error", "structure", _AT.sub("", text), (place,), "submission.structure")
 
 

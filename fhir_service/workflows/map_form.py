@@ -37,9 +37,10 @@ _ROOT = "QuestionnaireResponse"
 
 @dataclass(frozen=True, slots=True)
 class MappedForm:
-    """The response as a report, and what it makes."""
+    """The response as a report, what its answers state, and what that makes."""
 
     report: Report
+    facts: FormFacts
     mapped: MappedReport
 
 
@@ -59,7 +60,7 @@ def map_form(text: bytes, *, recorded: str, base: str) -> MappedForm:
     made = map_case_report_traced(facts.case_report, report, recorded=recorded, base=base)
     _refuse(_bundle_issues(made, facts), "what the form makes is not valid FHIR")
     reading = reading_of(facts.case_report, report, __version__)
-    return MappedForm(report, MappedReport(with_form(made.bundle, response, base), reading, ()))
+    return MappedForm(report, facts, MappedReport(with_form(made.bundle, response, base), reading, ()))
 
 
 def _refuse(issues: list[Issue], text: str) -> None:

@@ -27,11 +27,13 @@ _AHEAD = 3
 
 @dataclass(frozen=True)
 class Question:
-    """What each resource is asked: `profile` is the one it has to conform to, `definitions` go before those known."""
+    """What each resource is asked: `profile` is the one it has to conform to, `definitions` go before those known,
+    `must_support` tells what a profile marks so and is not there."""
 
     base: str
     profile: str = ""
     definitions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    must_support: bool = False
 
 
 class Judged(NamedTuple):
@@ -61,7 +63,7 @@ def judge_all(texts: Iterable[ResourceText], question: Question, workers: int = 
     pieces = _pieces(texts)
     first, second = next(pieces, []), next(pieces, None)
     if workers < 2 or second is None:
-        conformance = Conformance(question.base, question.definitions)
+        conformance = Conformance(question.base, question.definitions, must_support=question.must_support)
         for piece in chain([first], [second] if second else [], pieces):
             for text in piece:
                 yield _judged(text, conformance, question.profile)
@@ -115,7 +117,7 @@ def _begin(question: Question) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _Worker.question = question
-    _Worker.conformance = Conformance(question.base, question.definitions)
+    _Worker.conformance = Conformance(question.base, question.definitions, must_support=question.must_support)
 
 
 def _end_with_parent() -> None:

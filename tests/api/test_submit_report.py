@@ -188,6 +188,31 @@ async def test_a_reference_to_a_fact_that_nobody_told_of_is_refused(idle_client:
     assert any(at == "CaseReport.case[0].complication[0].suspect[0]" for _, at in rules(answered))
 
 
+async def test_a_code_that_is_not_mapped_is_refused_with_those_that_are_near(idle_client: Client) -> None:
+    sent = case_report()
+    sent["case"][0]["procedure"][0]["kind"]["code"] = "kyphoplasti"
+    answered = await submit(idle_client, sent)
+    assert answered.status_code == 422
+    (issue,) = (one for one in outcome(answered) if one["severity"] == "error")
+    assert issue["expression"] == ["CaseReport.case[0].procedure[0].kind.code"]
+    assert "kyphoplasty" in issue["diagnostics"]
+
+
+async def test_what_is_missing_is_told_apart_from_what_is_declared_unknown(idle_client: Client) -> None:
+    sent = case_report()
+    complication = sent["case"][0]["complication"][0]
+    complication.pop("outcome", None)
+    complication["onset"] = {"polarity": "unknown"}
+    answered = await submit(idle_client, sent, "?validate-only=true")
+    told = outcome(answered)[1:]
+    missing = [at for one in told if "are missing" in one["diagnostics"] for at in one["expression"]]
+    assert "CaseReport.case[0].complication[0].outcome" in missing
+    assert "CaseReport.case[0].complication[0].onset" not in missing
+    unknown = [one["diagnostics"] for one in told if "declared unknown" in one["diagnostics"]]
+    assert any(text.startswith("complication: 1 of") for text in unknown)
+    assert {one["severity"] for one in told} == {"information"}
+
+
 async def test_a_form_is_submitted_and_what_does_not_fit_is_told_at_its_item(client: Client) -> None:
     sent = filled(CASE.facts, CASE.report.source)
     path = ("case", "case.complication", "case.complication.suspect")

@@ -138,10 +138,27 @@ def test_a_profile_that_is_sent_along_is_asked_about(run, tmp_path: Path) -> Non
     assert run("validate", "patient.json", "--definitions", "named.json").returncode == 0
 
 
+def test_what_a_profile_wants_supported_is_told_on_request(run, tmp_path: Path) -> None:
+    element = {"path": "Patient.birthDate", "mustSupport": True}
+    profile = {
+        "resourceType": "StructureDefinition",
+        "url": "urn:wanted",
+        "type": "Patient",
+        "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Patient",
+        "differential": {"element": [element]},
+    }
+    (tmp_path / "profile.json").write_text(json.dumps(profile))
+    (tmp_path / "patient.json").write_text(PATIENT)
+    asked = ("validate", "patient.json", "--definitions", "profile.json", "--profile", "urn:wanted")
+    assert b"must-support" not in run(*asked).stdout
+    done = run(*asked, "--must-support")
+    assert (done.returncode, done.stdout.count(b"profile.must-support")) == (0, 1)
+
+
 def test_a_case_report_is_held_against_the_logical_model(run, tmp_path) -> None:
     case = {"number": 1, "id": "1/patient", "age": {"id": "1/age", "value": 172, "unit": "a"}, "sx": {"code": "male"}}
     (tmp_path / "case.json").write_text(json.dumps({"case": [case]}))
-    done = run("validate", "case.json")
+    done = run("validate", "case.json", "--format", "json")
     assert done.returncode == 1
     rules = {issue["details"]["coding"][0]["code"]: issue for issue in json.loads(done.stdout)["issue"]}
     assert rules.keys() == {"case-report.unknown-element", "case-report.age-range"}

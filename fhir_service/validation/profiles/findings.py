@@ -47,11 +47,16 @@ def extension_findings(resource: Any, registry: ProfileRegistry, terminology: Te
 
 
 def stated_profile_findings(
-    resource: Any, registry: ProfileRegistry, terminology: Terminology | BoundCodes, implied: ImpliedProfiles
+    resource: Any,
+    registry: ProfileRegistry,
+    terminology: Terminology | BoundCodes,
+    implied: ImpliedProfiles,
+    *,
+    must_support: bool = False,
 ) -> list[Issue]:
     """A resource, and each resource nested in it, against the profiles that its `meta.profile` names, where one that is
     not known is a warning, and against those that its code calls for."""
-    run = new_run(resource, registry, terminology)
+    run = new_run(resource, registry, terminology, must_support=must_support)
 
     def work() -> None:
         for inner, where in _resources(resource):
