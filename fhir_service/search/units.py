@@ -45,6 +45,11 @@ class _Listed(msgspec.Struct, frozen=True):
     units: dict[str, Conversion]
 
 
+def is_listed(code: str) -> bool:
+    """Whether it is one of those that HL7 lists as common, so that nothing has to be worked out."""
+    return code in _listed()
+
+
 @lru_cache(maxsize=4096)
 def conversion(code: str) -> Conversion | None:
     """How values of a UCUM code (case-sensitive) become base units; None for what is no UCUM unit, a mere annotation
