@@ -235,4 +235,4 @@ async def test_the_data_dictionary_of_the_registry_is_found_as_hl7s_guide_search
 ) -> None:
     profile = "http://hl7.org/fhir/us/registry-protocols/StructureDefinition/CREDSStructureDefinition"
     found = (await published_client.get(f"/fhir/StructureDefinition?kind=logical&_profile={profile}")).json()
-    assert [entry["resource"]["name"] for entry in found["entry"]] == ["CaseReport"]
+    assert "CaseReport" in [entry["resource"]["name"] for entry in found["entry"]]
