@@ -298,6 +298,7 @@ async def test_report_and_inputs_may_come_in_parameters(idle_client: Client) -> 
         (b'{"resourceType": "Patient"}', "", JSON, 400),
         (b'{"resourceType": "Parameters"}', "", JSON, 400),
         (b"x", "", {"content-type": "application/pdf"}, 415),
+        (b"word " * 200_000, "", TEXT, 413),
         (b"x", "", {**TEXT, "origin": "https://elsewhere.example.org"}, 403),
     ],
     ids=[

@@ -17,6 +17,7 @@ from fhir_service.fhir.errors import (
     Forbidden,
     InvalidParameter,
     MalformedContent,
+    TooLarge,
     UnsupportedMediaType,
     UnsupportedParameter,
 )
@@ -32,6 +33,8 @@ from fhir_service.workflows.submit_report import Submitted, submit_report
 
 TEXT = "text/plain"
 CASE_REPORT = "application/json"
+MOST_TEXT = 512 * 1024
+"""Bytes of a text; a report has some 50,000, and reading takes time in proportion."""
 _SIMPLE = (
     Input("validate-only", "Boolean", "`true` finds out what would be said; nothing is stored"),
     Input("source", "String", "DOI, PMID, URL or name of the report, where its text alone is sent"),
@@ -80,6 +83,8 @@ async def _checked(call: Call, sent: _Sent) -> CheckedSubmission:
         raise InvalidParameter(text, expression=(sent.inputs.place("source"),))
     recorded, base = now(), call.settings.base
     if sent.kind == TEXT:
+        if len(sent.content) > MOST_TEXT:
+            raise TooLarge(f"a text may have {MOST_TEXT:,} bytes; submit one report at a time")
         return await asyncio.to_thread(check_text, sent.content, source, recorded=recorded, base=base)
     check = check_form if sent.kind == FORM else check_case_report
     return await asyncio.to_thread(check, sent.content, recorded=recorded, base=base)
