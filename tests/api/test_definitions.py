@@ -228,3 +228,11 @@ async def test_what_a_served_store_holds_in_all_can_be_narrowed_to_the_cases(pub
     whole = (await published_client.get("/fhir?_summary=count")).json()["total"]
     cases = (await published_client.get("/fhir?_type=Patient,Observation&_summary=count")).json()["total"]
     assert whole > cases == 0
+
+
+async def test_the_data_dictionary_of_the_registry_is_found_as_hl7s_guide_searches_for_it(
+    published_client: Client,
+) -> None:
+    profile = "http://hl7.org/fhir/us/registry-protocols/StructureDefinition/CREDSStructureDefinition"
+    found = (await published_client.get(f"/fhir/StructureDefinition?kind=logical&_profile={profile}")).json()
+    assert "CaseReport" in [entry["resource"]["name"] for entry in found["entry"]]
