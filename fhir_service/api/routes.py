@@ -25,7 +25,7 @@ from fhir_service.api.operations.submit_report import SUBMIT_REPORT
 from fhir_service.api.operations.subsumes import SUBSUMPTIONS
 from fhir_service.api.operations.transform import TRANSFORMS
 from fhir_service.api.operations.translate import TRANSLATIONS
-from fhir_service.api.operations.validate import VALIDATE, VALIDATE_BUNDLE, VALIDATE_INSTANCE, VALIDATE_STORED
+from fhir_service.api.operations.validate import VALIDATE, VALIDATE_INSTANCE, VALIDATE_STORED
 from fhir_service.api.operations.validate_code import VALIDATIONS
 
 INTERACTIONS: tuple[Interaction, ...] = (
@@ -50,7 +50,6 @@ INTERACTIONS: tuple[Interaction, ...] = (
     *LASTNS,
     *RESEARCH_VIEWS,
     VALIDATE,
-    VALIDATE_BUNDLE,
     VALIDATE_INSTANCE,
     VALIDATE_STORED,
     META,

@@ -74,9 +74,6 @@ VALIDATE = Interaction(
     inputs=INPUTS,
     errors=(404, 413, 415),
 )
-VALIDATE_BUNDLE = replace(
-    VALIDATE, path="Bundle/$validate", summary="The same for a Bundle of any type: what is wrong with each entry"
-)
 VALIDATE_INSTANCE = replace(
     VALIDATE,
     path="{type}/{id}/$validate",
