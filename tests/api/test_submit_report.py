@@ -307,6 +307,7 @@ async def test_report_and_inputs_may_come_in_parameters(idle_client: Client) -> 
         "another resource",
         "no report",
         "a PDF",
+        "a book",
         "a foreign page",
     ],
 )
