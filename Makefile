@@ -48,6 +48,10 @@ check: install-dev ## Format, lint, types, import direction
 
 .PHONY: test
 test: check ## Every check and test, on SQLite and PostgreSQL (what CI runs)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup
+
+.PHONY: coverage
+coverage: install-dev ## The same tests, and the lines and branches that none of them reaches (half as long again)
 	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term
 
 .PHONY: format
