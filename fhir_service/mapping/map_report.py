@@ -88,11 +88,11 @@ def map_case_report_traced(
         done = maps.transform_traced(map_url, facts)
     bundle, makers = done.resource, made_by(maps, done.notes)
     made = [entry["resource"] for entry in bundle["entry"]]
-    run = structure_map(maps, map_url)
+    run, source_key = structure_map(maps, map_url), report.source_key  # known by its text, it is a hash of all of it
     bundle["entry"] += entries(
         provenance(
             resource,
-            source_key=report.source_key,
+            source_key=source_key,
             document=facts["source"]["id"],
             agent=facts["extractor"]["id"],
             structure_map=run,
@@ -121,11 +121,12 @@ def _references(bundle: dict[str, Any]) -> set[str]:
     waiting: list[Any] = [bundle]
     while waiting:
         node = waiting.pop()
-        if type(node) is list:
-            waiting += node
-        elif type(node) is dict:
-            waiting += node.values()
+        if type(node) is dict:
             target = node.get("reference")
             if type(target) is str and target.startswith(_URN):
                 found.add(target.removeprefix(_URN))
+        for value in node.values() if type(node) is dict else node:
+            kind = type(value)
+            if kind is dict or kind is list:
+                waiting.append(value)
     return found

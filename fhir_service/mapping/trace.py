@@ -63,10 +63,11 @@ class Trace:
         found: list[dict[int, Place]] = [{} for _ in items]
         for origin, node, _, _, value, _ in self._written:
             at = owner.get(id(node))
-            if at is None or origin is None or (isinstance(value, Node) and id(value) not in owner):
+            if at is None or origin is None:
                 continue
-            place = origin[0]
-            found[at][id(place)] = place
+            place, kind = origin[0], type(value)
+            if (kind is not Node and kind is not PrimitiveNode) or id(value) in owner:
+                found[at][id(place)] = place
         return found
 
 
@@ -79,7 +80,9 @@ def _own(node: Node, number: int, owner: dict[int, int]) -> bool:
             found = _own(value, number, owner) or found
         elif kind is list or kind is PinnedList:
             for item in value:
-                found = (_own(item, number, owner) if isinstance(item, Node) else item is not None) or found
+                kind = type(item)
+                is_node = kind is Node or kind is PrimitiveNode
+                found = (_own(item, number, owner) if is_node else item is not None) or found
         else:
             found = found or value is not None
     if found:
