@@ -31,7 +31,11 @@ DURATION = rf"{ABOUT}{AMOUNT}[\s-]?(?:full\s|whole\s|long\s)?{UNIT}"
 POSTOPERATIVE = r"post[- ]?(?:operative|procedur(?:e|al)|interventional)"
 _DAY = "day|week|month"
 _COUNT = r"(?:\d{1,3}(?![.,/]?\d)|" + WORD_NUMBER + ")"
-_OTHER_COUNT = r"(?!\sof\s(?:age|life|pregnancy|gestation|treatment|therapy|antibiotic|antituberc|hospital|admission|the\syear))"
+_OTHER_COUNT = (
+    r"(?!\sof\s(?:age|life|pregnancy|gestation|treatment|therapy|antibiotic|antituberc|hospital|admission|the\syear))"
+)
+
+
 @cache
 def patterns() -> SimpleNamespace:
     """The compiled expressions, by name."""
@@ -50,7 +54,8 @@ def patterns() -> SimpleNamespace:
             r"(?P<later>later|afterwards?|thereafter|subsequently|hence|on\b,?|out\b|down\sthe\s(?:line|road|track))|"
             r"(?P<past>ago|earlier|previously|before|prior)|"
             rf"(?P<post>{POSTOPERATIVE}(?:ly)?|"
-            r"post[- ]?(?:surgery|vertebroplasty|kyphoplasty|op(?:\b|eration)|PKP|PVP|BKP|intervention|injection|augmentation))|"
+            r"post[- ]?(?:surgery|vertebroplasty|kyphoplasty|op(?:\b|eration)|PKP|PVP|BKP|"
+            r"intervention|injection|augmentation))|"
             r"(?P<plain>after\b))"
         ),
         within=_compiled(
@@ -75,12 +80,13 @@ def patterns() -> SimpleNamespace:
             rf"(?:on\s)?(?:the\s)?(?P<nth2>{ORDINAL}|same|next|following)\s(?P<unit4>{_DAY})\s(?:after|following)\s{event})"
         ),
         counted_off=_compiled(
-            rf"\b(?:(?:in|during|by|from|since|towards?|at|until|around|before)\s(?:the\s)?(?P<at_end>end\sof\s(?:the\s)?)?"
-            rf"(?:(?:beginning|start|middle|course)\sof\s(?:the\s)?)?(?P<nth>{ORDINAL})\s"
-            rf"(?:{POSTOPERATIVE}\s|follow[ -]?up\s)?(?P<unit>day|week|month|year)\b|"
-            rf"(?:on|in|at|by|during|from|since|until|around|after)\s(?:the\s)?(?P<unit2>day|week|month|year)[\s-]"
-            rf"(?P<n>{_COUNT})\b|"
-            rf"(?P<unit3>day|week|month)\s(?P<n2>{_COUNT})(?=\s(?:{POSTOPERATIVE}|(?:after|following|post)\s{_renamed(event, 'n_')}))){_OTHER_COUNT}(?:\s(?:after|following|from|post|of)\s{event})?"
+            r"\b(?:(?:in|during|by|from|since|towards?|at|until|around|before)\s(?:the\s)?"
+            r"(?P<at_end>end\sof\s(?:the\s)?)?(?:(?:beginning|start|middle|course)\sof\s(?:the\s)?)?"
+            rf"(?P<nth>{ORDINAL})\s(?:{POSTOPERATIVE}\s|follow[ -]?up\s)?(?P<unit>day|week|month|year)\b|"
+            r"(?:on|in|at|by|during|from|since|until|around|after)\s(?:the\s)?(?P<unit2>day|week|month|year)[\s-]"
+            rf"(?P<n>{_COUNT})\b|(?P<unit3>day|week|month)\s(?P<n2>{_COUNT})"
+            rf"(?=\s(?:{POSTOPERATIVE}|(?:after|following|post)\s{_renamed(event, 'n_')})))"
+            rf"{_OTHER_COUNT}(?:\s(?:after|following|from|post|of)\s{event})?"
         ),
         next_day=_compiled(
             r"\b(?:(?:(?:on|by|until|of|in|during|over)\s)?(?:the\s)?(?:very\s)?(?:same\s)?(?P<which>next|following|same)\s"
