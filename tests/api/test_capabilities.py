@@ -232,7 +232,9 @@ def test_the_openapi_document_has_every_row_that_routes_with_fhir_json_and_its_e
         always = (400, 406, 414, 421, 431, 500, 503, *((413, 415) if row.body else ()))
         assert {str(status) for status in (*row.answers, *row.errors, *always)} <= set(responses)
         for status, response in responses.items():
-            if status not in ("204", "304"):
+            if status == "200" and row.ndjson:
+                assert set(response["content"]) == {"application/fhir+ndjson"}
+            elif status not in ("204", "304"):
                 assert set(response["content"]) == {"application/fhir+json", "application/fhir+xml"}
     operations = [operation for path in document["paths"].values() for operation in path.values()]
     assert len({operation["operationId"] for operation in operations}) == len(operations)
