@@ -28,8 +28,8 @@ _log = logging.getLogger(__name__)
 
 
 class Upload:
-    """One file, taken at the instant `begun`. `lines` it has, of which `done` have their outcome. Who reads these may do
-    so to the end, also when they are forgotten meanwhile."""
+    """One file, taken at the instant `begun`. `lines` it has, of which `done` have their outcome. Who reads these may
+    do so to the end, also when they are forgotten meanwhile."""
 
     def __init__(self, lines: int) -> None:
         self.id = str(uuid4())
