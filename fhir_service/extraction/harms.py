@@ -15,7 +15,7 @@ from fhir_service.reports.case_report import Polarity
 
 _CEMENT = re.compile(r"\b(?:cement|poly-?methyl-?\s?meth?acrylate|polymethylmetacrylate|PMMA)\b", re.IGNORECASE)
 _FOUND = re.compile(
-    r"\b(?:in|into|within|along|inside|through|to|at|toward|towards|reaching|extend\w*|seen|found|reveal\w*|show\w*|demonstrat\w*|lay|located|enter\w*|reach\w*|pass\w*|travel\w*|escap\w*|filled|filling|mass|fragments?|pieces|blocks|embol\w*)\b",
+    r"\b(?:in|into|within|along|inside|through|to|at|toward|towards|reaching|extend\w*|seen|found|reveal\w*|show\w*|demonstrat\w*|lay|located|enter\w*|reach\w*|pass\w*|travel\w*|escap\w*|filled|filling|mass|fragments?|pieces|blocks|embol\w*|pierc\w+|perforat\w+|transfix\w+|lodg\w+|occlud\w+|occup\w+|obstruct\w+|wedged|stuck|embedded|float\w*|visible|situated|spicule|needle|rod|thread|cast|casts|touching|beside|surround\w*)\b",
     re.IGNORECASE,
 )
 _MASS = re.compile(

@@ -23,6 +23,12 @@ _COLLECTIVE = re.compile(
 )
 
 
+_PATIENT_REPORTS = re.compile(
+    r"\b(?:she|he|patient|woman|man|lady|gentleman|wife|husband|family|daughter|son)\s(?:\w+ly\s|also\s|then\s|had\s|again\s)?$",
+    re.IGNORECASE,
+)
+
+
 @lru_cache(maxsize=4096)
 def _speaks(text: str, code: str) -> bool:
     return lexicon("narrative").has(text, code)
@@ -45,7 +51,15 @@ def own_case(text: str) -> bool:
 
 def of_others(text: str) -> bool:
     """Whether it tells what other authors saw."""
-    return _speaks(text, "others") and not own_case(text)
+    if not (_speaks(text, "others") or _author_reports(text)):
+        return False
+    return not own_case(text)
+
+
+def _author_reports(text: str) -> bool:
+    """ "Reported a": said of an author, unless the patient is the one who reports."""
+    hits = [hit for hit in lexicon("narrative").find_all(text) if hit.code == "reporting"]
+    return any(_PATIENT_REPORTS.search(text, 0, hit.start) is None for hit in hits)
 
 
 def general(text: str) -> bool:
