@@ -134,17 +134,17 @@ def _reaches(text: str) -> tuple[_Reach, ...]:
 
 
 def _forward(text: str, trigger: Hit, hits: list[Hit]) -> int:
-    end = len(text)
+    end = reading = len(text)
     clause = _CLAUSE_END.search(text, trigger.end)
     if clause:
-        end = clause.start()
+        end = reading = clause.start()
     for hit in hits:
         if hit.start >= trigger.end and hit.start < end and _ends(trigger, hit):
-            end = hit.start
+            end, reading = hit.start, hit.end
             break
     for comma in _LIST_COMMA.finditer(text, trigger.end, end):
         # After a comma a new clause has its own subject and verb; an item of a list has none.
-        clause = _FINITE.match(text, comma.end(), end)
+        clause = _FINITE.match(text, comma.end(), reading)
         if clause and not (comma[0].strip() == "," and _LISTED.search(clause[0])):
             end = comma.start()
             break

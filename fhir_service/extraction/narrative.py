@@ -25,7 +25,9 @@ _COLLECTIVE = re.compile(
 
 @lru_cache(maxsize=4096)
 def _speaks(text: str, code: str) -> bool:
-    return lexicon("narrative").has(text, code)
+    hits = lexicon("narrative").find_all(text)
+    own = [hit for hit in hits if hit.code == "own-words"]
+    return any(hit.code == code and not any(o.start <= hit.start and hit.end <= o.end for o in own) for hit in hits)
 
 
 def names_patient(text: str) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from fhir_service.extraction import (
+    cement_volumes,
     complications,
     conditions,
     demographics,
@@ -69,7 +70,7 @@ def read_case(document: Document, told: Told, everyone: Sequence[Course]) -> Cas
     follow_up = outcome.read_follow_up(course)
     core = _Core(
         procedures=facts,
-        observations=(*techniques.volumes(course, index), *((follow_up,) if follow_up else ())),
+        observations=(*cement_volumes.volumes(course, index), *((follow_up,) if follow_up else ())),
         harms=complications.read(course, facts, everyone),
         end=outcome.read_outcome(course),
     )
