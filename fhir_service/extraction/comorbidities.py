@@ -12,6 +12,7 @@ from fhir_service.extraction import context
 from fhir_service.extraction.condition_facts import condition
 from fhir_service.extraction.document import Section, Sentence
 from fhir_service.extraction.lexicon import lexicon
+from fhir_service.extraction.patterns import Pattern, compiled
 from fhir_service.extraction.timepoints import Operations
 from fhir_service.reports.case_report import Coded, ConditionFact, Polarity
 
@@ -20,24 +21,24 @@ _MANY_OF = (
     r"(?:things|substances)?[,:]?\s?(?:such\sas\s|including\s)?)?"
 )
 _ALLERGEN = rf"{_MANY_OF}(?P<{{}}>[a-z][\w-]*)"
-_ALLERGIC = re.compile(
+_ALLERGIC = compiled(
     rf"\ballerg(?:ic|y|ies)\s(?:to\s)?{_ALLERGEN.format('first')}"
     rf"(?:(?:,\s|\s(?:and|or)\s){_ALLERGEN.format('second')})?(?:(?:,\s|,?\s(?:and|or)\s){_ALLERGEN.format('third')})?",
     re.IGNORECASE,
 )
-_NOT_ALLERGEN = re.compile(r"\b(?:reaction|rhinitis|history|was|is|and|so|were)\b", re.IGNORECASE)
-_AFTER_PERSON = re.compile(
+_NOT_ALLERGEN = compiled(r"\b(?:reaction|rhinitis|history|was|is|and|so|were)\b", re.IGNORECASE)
+_AFTER_PERSON = compiled(
     r"(?:\s\([^)]*\))?,?\s(?:with|having|who\s(?:had|has|suffered\sfrom|was\ssuffering\sfrom|once\shad)|suffering\sfrom|known\s(?:for|to\shave)|affected\sby|was\sknown\sto\shave)\b",
     re.IGNORECASE,
 )
-_HISTORY_CUE = re.compile(
+_HISTORY_CUE = compiled(
     r"\b(?:underlying|known|comorbid\w*|co-morbid\w*|concomitant|co-?existing|pre-?existing|medical\shistory|history|diagnosed\swith|previous\sdiagnosis|prior\sdiagnosis|diagnos[ei]s\sof|(?:had|has)\sbeen\s(?:treated|diagnosed|receiving)|on\s(?:treatment|medication)\sfor|treated\sfor|suffer(?:s|ed|ing)\sfrom|once\shad|taking\s\w+\sfor)\b",
     re.IGNORECASE,
 )
 _CUE_REACH = 160
-_WAS = re.compile(r"\b(?:was|were)\b|:")
-_NEW_EVENT = re.compile(r"[.;]|\b(?:presented|came|underwent|developed|visited|complained|admitted)\b", re.IGNORECASE)
-_DENIAL = re.compile(
+_WAS = compiled(r"\b(?:was|were)\b|:")
+_NEW_EVENT = compiled(r"[.;]|\b(?:presented|came|underwent|developed|visited|complained|admitted)\b", re.IGNORECASE)
+_DENIAL = compiled(
     r"\b(?:den(?:y|ies|ied|ying)|no|not|never|without)\b[^,;.]*\b(?:treat\w*|medicat\w*|therapy|drugs?)\b[^,;.]*$",
     re.IGNORECASE,
 )
@@ -86,18 +87,18 @@ def _polarity(read: context.Context) -> Polarity:
 
 
 def _words(words: str) -> str:
-    return re.sub(r"^(?:cured|healed|treated|well controlled)\s", "", words, flags=re.IGNORECASE)
+    return compiled(r"^(?:cured|healed|treated|well controlled)\s", re.IGNORECASE).sub("", words)
 
 
 @cache
-def _class(name: str) -> re.Pattern[str]:
-    return re.compile(lexicon("conditions").pattern(name))
+def _class(name: str) -> Pattern:
+    return compiled(lexicon("conditions").pattern(name))
 
 
 def _with_modifiers(text: str, start: int, name: str) -> int:
     """Where the name begins with the modifiers right before it."""
     while True:
-        word = re.search(r"(?:\b[\w-]+\s)?\b[\w'-]+\s$", text[:start])
+        word = compiled(r"(?:\b[\w-]+\s)?\b[\w'-]+\s$").search(text[:start])
         if word is None:
             return start
         for candidate in (word.start(), word.start() + word[0].rstrip().rfind(" ") + 1):
@@ -131,7 +132,7 @@ def _is_cause(text: str, start: int) -> bool:
 
 def _has_numbers(text: str, end: int) -> bool:
     """`hypertension (190/90 mm Hg)` was measured, it is no disease of long standing."""
-    return re.match(r"\s?\((?:[^()]*?\s)?\d{2,3}", text[end:]) is not None
+    return compiled(r"\s?\((?:[^()]*?\s)?\d{2,3}").match(text[end:]) is not None
 
 
 def allergies(sentence: Sentence) -> Iterator[ConditionFact]:

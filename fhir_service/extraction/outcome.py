@@ -11,19 +11,18 @@ from fhir_service.extraction.course import NOWHERE, Course
 from fhir_service.extraction.document import Section, Sentence
 from fhir_service.extraction.lexicon import Hit, lexicon
 from fhir_service.extraction.narrative import collective, general, of_others
+from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.timeline import DAYS, Anchor, Duration, TimeMention, find_durations, find_times
 from fhir_service.reports.case_report import Coded, ObservationFact, Polarity, Relation
 
-_FOLLOW_UP = re.compile(
+_FOLLOW_UP = compiled(
     r"\bfollow(?:ed)?[\s-]*up\b|\bfollowed\sfor\b|\blast\s(?:visit|examination|review)\b", re.IGNORECASE
 )
-_WORSE = re.compile(
-    r"\b(?:returned|came\sback|recur\w*|restenosis|collaps\w*|worsen\w*|readmitted|new\s)", re.IGNORECASE
-)
-_SEEN = re.compile(r"\b(?:was\s(?:last\s)?(?:seen|examined|reviewed)|visits?|check-?ups?)\b", re.IGNORECASE)
+_WORSE = compiled(r"\b(?:returned|came\sback|recur\w*|restenosis|collaps\w*|worsen\w*|readmitted|new\s)", re.IGNORECASE)
+_SEEN = compiled(r"\b(?:was\s(?:last\s)?(?:seen|examined|reviewed)|visits?|check-?ups?)\b", re.IGNORECASE)
 _SHORTEST = Decimal(14)
 """Days: what is told within two weeks of an operation is its aftermath, not follow-up."""
-_SOME_GAIN = re.compile(
+_SOME_GAIN = compiled(
     r"\b(?:minimal|partial|slight|mild|residual|little|hardly|barely|incomplete|not\s(?:fully|completely)|with\s(?:support|a\s|assistance|help|aid|crutches))\w*",
     re.IGNORECASE,
 )
@@ -70,8 +69,8 @@ def _verdicts(sentence: Sentence) -> list[Verdict]:
 
 
 def _said(sentence: Sentence, hit: Hit) -> bool:
-    if hit.code == "fatal" and re.fullmatch(
-        r"autopsy|post-?\s?mortem", sentence.text[hit.start : hit.end], re.IGNORECASE
+    if hit.code == "fatal" and compiled(r"autopsy|post-?\s?mortem", re.IGNORECASE).fullmatch(
+        sentence.text[hit.start : hit.end]
     ):
         return True
     meant = context.read(sentence, hit.start, hit.end)
@@ -148,7 +147,7 @@ def _stated(sentences: Sequence[Sentence]) -> Found | None:
 
 
 def _of_something_else(text: str, duration: Duration) -> bool:
-    return re.match(r"[\s-]*(?:old|earlier|ago|before|prior|previously)", text[duration.end :]) is not None
+    return compiled(r"[\s-]*(?:old|earlier|ago|before|prior|previously)").match(text[duration.end :]) is not None
 
 
 def _told(course: Course) -> Found | None:
@@ -162,7 +161,7 @@ def _told(course: Course) -> Found | None:
                 best = _longer(best, sentence, (time.start, time.end), time.high or time.value, time.unit)
         if course.revision[0] < number < NOWHERE[0]:
             for duration in find_durations(sentence.text):
-                if re.search(r"\b(?:for|over)\s(?:the\s(?:next|following)\s)?$", sentence.text[: duration.start]):
+                if compiled(r"\b(?:for|over)\s(?:the\s(?:next|following)\s)?$").search(sentence.text[: duration.start]):
                     best = _longer(
                         best, sentence, (duration.start, duration.end), duration.high or duration.value, duration.unit
                     )
@@ -173,7 +172,7 @@ def _counts(sentence: Sentence, time: TimeMention) -> bool:
     """Whether a time after an operation is the time of the state told in its part of the sentence."""
     if time.relation is not Relation.AFTER or time.days is None or time.anchor is Anchor.PRESENT:
         return False
-    if time.unit == "d" and re.search(r"\bdischarged\b|\bleft\b", sentence.text):
+    if time.unit == "d" and compiled(r"\bdischarged\b|\bleft\b").search(sentence.text):
         return False
     start = sentence.text.rfind(";", 0, time.start) + 1
     end = sentence.text.find(";", time.end)

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 from fhir_service.extraction.lexicon import lexicon
 from fhir_service.extraction.numbers import NUMBER, ORDINAL
+from fhir_service.extraction.patterns import Pattern, compiled
 
 ABOUT = r"(?:(?:about|approximately|around|nearly|almost|roughly|within|some|only|just|exactly|ca\.)\s)*"
 UNIT = r"(?P<unit>seconds?|minutes?|mins?|hours?|hrs?|h|days?|weeks?|wks?|months?|mos?|years?|yrs?)\b"
@@ -33,7 +34,7 @@ def patterns() -> SimpleNamespace:
         rf"(?P<operation>{skipped}{words.pattern('operation')})|(?P<discharge>{words.pattern('discharge')}))"
     )
     return SimpleNamespace(
-        treatment=re.compile(words.pattern("treatment")),
+        treatment=compiled(words.pattern("treatment")),
         duration=_compiled(rf"\b{DURATION}"),
         later=_compiled(
             rf"\b{DURATION}\s?(?:(?:later\s)?(?P<after>after|following|post|since|from)\s{event}|"
@@ -84,8 +85,8 @@ def patterns() -> SimpleNamespace:
     )
 
 
-def _compiled(source: str) -> re.Pattern[str]:
-    return re.compile(source, re.IGNORECASE)
+def _compiled(source: str) -> Pattern:
+    return compiled(source, re.IGNORECASE)
 
 
 def _renamed(source: str, prefix: str) -> str:

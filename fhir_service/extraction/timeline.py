@@ -6,10 +6,11 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from functools import lru_cache
 
 from fhir_service.extraction.numbers import number_of, ordinal_of
+from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.time_patterns import patterns
+from fhir_service.extraction.words import once
 from fhir_service.reports.case_report import Relation, RelativeTime
 from fhir_service.reports.span import SourceSpan
 
@@ -96,7 +97,7 @@ class Duration:
     unit: str
 
 
-_TIME_WORD = re.compile(
+_TIME_WORD = compiled(
     r"second|min|hour|hr|\bh\b|day|week|wk|month|mo\b|mos\b|year|yr|after|dur|immediate|intra|once|throughout|course|time|end|"
     r"while|wak|morning|evening|night|POD",
     re.IGNORECASE,
@@ -117,7 +118,7 @@ def find_times(text: str) -> list[TimeMention]:
     return list(_times(text))
 
 
-@lru_cache(maxsize=8192)
+@once
 def _times(text: str) -> tuple[TimeMention, ...]:
     if not _TIME_WORD.search(text):
         return ()
@@ -156,7 +157,7 @@ def _relation(match: re.Match[str]) -> tuple[Relation, Anchor]:
         return Relation.BEFORE, Anchor.PRESENT
     if groups.get("later") or groups.get("plain"):
         return Relation.AFTER, Anchor.PREVIOUS
-    if re.search("plasty|PKP|PVP", groups.get("post") or "", re.IGNORECASE):
+    if compiled("plasty|PKP|PVP", re.IGNORECASE).search(groups.get("post") or ""):
         return Relation.AFTER, Anchor.PROCEDURE
     return Relation.AFTER, _anchor(groups, "")
 
@@ -228,7 +229,7 @@ def _at_once(text: str) -> list[TimeMention]:
 
 def _amount(match: re.Match[str]) -> tuple[Decimal | None, Decimal | None, Decimal | None, str]:
     groups = match.groupdict()
-    unit = UNITS[re.sub(r"s$", "", groups["unit"].lower())]
+    unit = UNITS[compiled(r"s$").sub("", groups["unit"].lower())]
     if unit == "s":  # told in minutes; "a few seconds" is at once
         seconds = groups["value"] or groups["low"]
         return (number_of(seconds) / 60, None, None, "min") if seconds else (Decimal(0), None, None, "h")
