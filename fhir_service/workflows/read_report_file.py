@@ -11,6 +11,7 @@ from fhir_service.reports.source import InvalidSourceError, source_from_json
 
 CITATION = "source.json"
 REPORT = "report.txt"
+_LARGEST_CITATION = 1_000_000
 FORM_SUFFIX = ".json"
 """A file of this suffix, named by itself, is a filled-in form."""
 
@@ -38,7 +39,20 @@ def read_report_file(path: Path, *, max_bytes: int, source: Source | None = None
     Raises UnreadableReportError for a file that is too large, empty, binary, in no encoding that can be told, or
     whose source.json cannot be read.
     """
-    return Report(text=decode_report(file_bytes(path, max_bytes)), source=source or _source_beside(path))
+    citation = citation_beside(path) if source is None else None
+    return report_in(file_bytes(path, max_bytes), citation, source)
+
+
+def report_in(content: bytes, citation: bytes | None = None, source: Source | None = None) -> Report:
+    """The Report that the bytes of a file hold. `citation` is its source.json, `source` overrides it.
+
+    Raises UnreadableReportError.
+    """
+    try:
+        cited = source or (Source() if citation is None else source_from_json(citation))
+    except InvalidSourceError as error:
+        raise UnreadableReportError(str(error)) from error
+    return Report(text=decode_report(content), source=cited)
 
 
 def file_bytes(path: Path, max_bytes: int) -> bytes:
@@ -53,15 +67,13 @@ def file_bytes(path: Path, max_bytes: int) -> bytes:
     return raw
 
 
-def _source_beside(path: Path) -> Source:
-    """A source.json speaks for the report.txt in its folder; another name has no citation."""
+def citation_beside(path: Path) -> bytes | None:
+    """A source.json speaks for the report.txt in its folder; another name has no citation.
+
+    Raises UnreadableReportError.
+    """
     citation = path.with_name(CITATION)
-    if path.name != REPORT or not citation.is_file():
-        return Source()
-    try:
-        return source_from_json(citation.read_bytes())
-    except InvalidSourceError as error:
-        raise UnreadableReportError(str(error)) from error
+    return file_bytes(citation, _LARGEST_CITATION) if path.name == REPORT and citation.is_file() else None
 
 
 def _hidden(path: Path) -> bool:
