@@ -119,7 +119,7 @@ def _number(words: str) -> int:
 
 def _numbered(patients: list[PatientText], number: int) -> PatientText:
     known = next((patient for patient in patients if patient.label == number), None)
-    if known is None and len(patients) >= number and patients[number - 1].label is None:
+    if known is None and 1 <= number <= len(patients) and patients[number - 1].label is None:
         known = patients[number - 1]
     if known is None:
         known = _new(patients)
