@@ -15,25 +15,26 @@ from fhir_service.extraction.levels import LevelMention, find_groups, find_level
 from fhir_service.extraction.lexicon import lexicon
 from fhir_service.extraction.narrative import general, of_others
 from fhir_service.extraction.numbers import NUMBER, number_of
+from fhir_service.extraction.patterns import compiled
 from fhir_service.reports.case_report import Coded, Level, ObservationFact, ProcedureFact
 
-VOLUME = re.compile(
+VOLUME = compiled(
     rf"(?<![\w.,-])(?P<n>(?:{NUMBER}\s?(?:,|;|and|&|/|\+|to|-|,\sand|or)\s?)*{NUMBER})\s?-?"
     r"(?P<unit>c\.\s?c\.|ccm?\b|ml\b|mL\b|cm3\b|cm³|cubic\s(?:cm|centimet(?:er|re)s?)\b|milliliters?\b|millilitres?\b)",
     re.IGNORECASE,
 )
-_ONE = re.compile(NUMBER, re.IGNORECASE)
-_RANGE = re.compile(rf"{NUMBER}\s?(?:to|-)\s?{NUMBER}", re.IGNORECASE)
-_AFTER = re.compile(r"\b(?:after|following|since|before|post)\s(?:[\w-]+\s){0,3}$", re.IGNORECASE)
-_INTO = re.compile(
+_ONE = compiled(NUMBER, re.IGNORECASE)
+_RANGE = compiled(rf"{NUMBER}\s?(?:to|-)\s?{NUMBER}", re.IGNORECASE)
+_AFTER = compiled(r"\b(?:after|following|since|before|post)\s(?:[\w-]+\s){0,3}$", re.IGNORECASE)
+_INTO = compiled(
     r"\s?(?:(?:of|was|were|being|went|going|had|gone|put|injected|introduced|instilled|placed|given|applied|filled|used)\s(?:\w+\s){0,3})*"
     r"(?:(?:into|in|at|for|to)\b|\()\s?(?:the\s)?(?:level\s|body\sof\s)?",
     re.IGNORECASE,
 )
-_TAKES = re.compile(
+_TAKES = compiled(
     r"[\s:(,]*(?:(?:was|had|were|received|took|got|accepted|filled|with|injected)\s)*(?:(?:about|only|some)\s)?"
 )
-_BREAK = re.compile(r"[,;:.]\s|\s(?:and|but|so|while)\s")
+_BREAK = compiled(r"[,;:.]\s|\s(?:and|but|so|while)\s")
 _LARGEST = Decimal(40)
 """Millilitres; what is more was never put into one spine."""
 _NEAR = 75

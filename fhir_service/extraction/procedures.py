@@ -17,18 +17,17 @@ from fhir_service.extraction.narrative import general, of_others
 from fhir_service.extraction.operation_times import operation_time
 from fhir_service.extraction.operations import Mention, mentions
 from fhir_service.extraction.patient_text import PatientText
+from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.timeline import find_times
 from fhir_service.reports.case_report import Coded, Level, Polarity, ProcedureFact, Relation
 
-_SURGERY = re.compile(r"\b(?:surgery|operation|surgical\s\w+|reoperation|intervention|decompression)\b", re.IGNORECASE)
-_NEXT_STEP = re.compile(r";|\bthen\b|\blater\b|\bafter\b|\bsubsequent|\bfollowed\b", re.IGNORECASE)
+_SURGERY = compiled(r"\b(?:surgery|operation|surgical\s\w+|reoperation|intervention|decompression)\b", re.IGNORECASE)
+_NEXT_STEP = compiled(r";|\bthen\b|\blater\b|\bafter\b|\bsubsequent|\bfollowed\b", re.IGNORECASE)
 _REFUSAL_REACH = 60
-_AUTOPSY = re.compile(
-    r"\b(?:autopsy|post-?\s?mortem|necropsy|transfusion|follow-?up|brace|to\b|consent)", re.IGNORECASE
-)
-_PAST = re.compile(r"\b(?:after|following|since|had)\s(?:[\w-]+\s){0,3}$", re.IGNORECASE)
-_PLUPERFECT = re.compile(r"\bhad\s(?:(?:already|once|previously|long)\s)?been\s\w+$", re.IGNORECASE)
-_STAGE = re.compile(r"\b(?:stage[d]?|additional|second|later|2nd)\b", re.IGNORECASE)
+_AUTOPSY = compiled(r"\b(?:autopsy|post-?\s?mortem|necropsy|transfusion|follow-?up|brace|to\b|consent)", re.IGNORECASE)
+_PAST = compiled(r"\b(?:after|following|since|had)\s(?:[\w-]+\s){0,3}$", re.IGNORECASE)
+_PLUPERFECT = compiled(r"\bhad\s(?:(?:already|once|previously|long)\s)?been\s\w+$", re.IGNORECASE)
+_STAGE = compiled(r"\b(?:stage[d]?|additional|second|later|2nd)\b", re.IGNORECASE)
 
 
 def read(patient: PatientText) -> tuple[Course, tuple[ProcedureFact, ...]]:
