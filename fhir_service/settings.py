@@ -90,6 +90,18 @@ class Settings(BaseSettings):
     max_transforms: int = Field(
         2, gt=0, description="Maps that `$transform` and `$extract` run at the same time; others wait."
     )
+    max_submissions: int = Field(
+        2, gt=0, description="Submissions to the registry that are checked and stored at the same time; others wait."
+    )
+    max_waiting_submissions: int = Field(
+        50, gt=0, description="Submissions that wait for their turn; one more is answered 503 at once."
+    )
+    max_submission_wait: float = Field(
+        20.0, gt=0, description="Longest wait of a submission for its turn, in seconds; then it is answered 503."
+    )
+    max_uploads: int = Field(
+        4, gt=0, description="Files that `$registryUpload` works through at the same time; one more is answered 503."
+    )
     validation: Annotated[tuple[str, ...], NoDecode] = Field(
         ("*=invariants",),
         description="How far a resource is validated before it is stored, by type, for instance "

@@ -13,20 +13,21 @@ from fhir_service.extraction.levels import LevelMention, find_groups, level_fact
 from fhir_service.extraction.narrative import general
 from fhir_service.extraction.operations import Mention, mentions
 from fhir_service.extraction.patient_text import PatientText
+from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.timeline import find_times
 from fhir_service.reports.case_report import Coded, Level, ProcedureFact, Relation
 
-REFUSED = re.compile(r"\b(?:refus|declin|reject|did\snot\s(?:want|consent\sto|agree\sto)|unwilling)\w*", re.IGNORECASE)
-_PERFORMED = re.compile(
+REFUSED = compiled(r"\b(?:refus|declin|reject|did\snot\s(?:want|consent\sto|agree\sto)|unwilling)\w*", re.IGNORECASE)
+_PERFORMED = compiled(
     r"\b(?:(?:during|after)\s(?:the\s|this\s)?(?:procedure|operation|intervention)|post-?operative\w*|cement|injected)\b",
     re.IGNORECASE,
 )
-_PUT_IN = re.compile(r"\b(?:injected|instilled|introduced)\s(?:in|into|at|through)\b", re.IGNORECASE)
-_NEW = re.compile(r"\b(?:new|subsequent\w*|later|required|another|then|adjacent)\b", re.IGNORECASE)
-_NOT_TREATED = re.compile(
+_PUT_IN = compiled(r"\b(?:injected|instilled|introduced)\s(?:in|into|at|through)\b", re.IGNORECASE)
+_NEW = compiled(r"\b(?:new|subsequent\w*|later|required|another|then|adjacent)\b", re.IGNORECASE)
+_NOT_TREATED = compiled(
     r"\b(?:new|adjacent|subsequent|(?<!year[ -])(?<!years[ -])old|healed|chronic|previous(?:ly)?|known)\b"
 )
-_CEMENT_USED = re.compile(
+_CEMENT_USED = compiled(
     r"\b(?:cement|polymethylmethacrylate|PMMA)\b(?!\s(?:(?:was|were)\s(?:then\s)?removed|remov|leak))", re.IGNORECASE
 )
 
@@ -200,6 +201,6 @@ def _listed_level(patient: PatientText) -> tuple[Level, ...]:
     """A terse case line: "75-year-old woman, T12, ..."."""
     for sentence, person in patient.people[:1]:
         for group in find_groups(sentence.text):
-            if re.fullmatch(r"[\s,;(]*(?:with\s|at\s)?", sentence.text[person.end : group.start]):
+            if compiled(r"[\s,;(]*(?:with\s|at\s)?").fullmatch(sentence.text[person.end : group.start]):
                 return level_facts(sentence, group.mentions, "procedures.index-level-listed")
     return ()

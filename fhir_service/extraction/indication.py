@@ -16,17 +16,18 @@ from fhir_service.extraction.binding import bind_to
 from fhir_service.extraction.document import Section, Sentence
 from fhir_service.extraction.levels import LevelMention, find_groups, find_levels, level_facts
 from fhir_service.extraction.lexicon import Hit, lexicon
+from fhir_service.extraction.patterns import Pattern, compiled
 from fhir_service.extraction.timepoints import Operations
 from fhir_service.reports.case_report import Coded, ConditionFact, Level, Polarity
 
-_FOR = re.compile(
+_FOR = compiled(
     r"\b(?:for|of|due\sto|because\sof|to\streat|treat|treating|under\s(?:the\s)?diagnosis\sof|diagnosis\sof|diagnosed\sas|owing\sto|with|secondary\sto|in)\s(?:the\s|an?\s|her\s|his\s|what\swas\s\w+\sas\s(?:an?\s)?|[\w-]+\s){0,3}$",
     re.IGNORECASE,
 )
 _NEW_REACH = 30
-_LEVEL_WORD = re.compile(r"(?:[CTLDS]h?-?\d{1,2}|\([^()]*\)|and|to|,)\s$")
+_LEVEL_WORD = compiled(r"(?:[CTLDS]h?-?\d{1,2}|\([^()]*\)|and|to|,)\s$")
 _SIGN_CODES = frozenset({"cleft", "height-loss", "signal-change", "instability"})
-_CAUSE = re.compile(
+_CAUSE = compiled(
     r"(?:\sof\s(?:the\s)?[\w-]+)?\s(?:d/t|due\sto|secondary\sto|caused\sby|resulting\sfrom|because\sof|following|after)\s"
     r"(?P<what>(?:(?!and\b|or\b|laminectomy\b|she\b|he\b|was\b|which\b|with\b)[\w-]+\s?){1,4})",
     re.IGNORECASE,
@@ -165,20 +166,23 @@ def _is_purpose(text: str, start: int) -> bool:
 
 
 @cache
-def _class(name: str) -> re.Pattern[str]:
-    return re.compile(lexicon("conditions").pattern(name))
+def _class(name: str) -> Pattern:
+    return compiled(lexicon("conditions").pattern(name))
 
 
 def _is_new(text: str, start: int, end: int) -> bool:
     if _class("new").search(text, max(0, start - _NEW_REACH), end):
         return True
-    return re.match(r"\s(?:of\s(?:a|an|the)\s)?(?:adjacent|neighbou?ring|new|adjacent-level)\b", text[end:]) is not None
+    return (
+        compiled(r"\s(?:of\s(?:a|an|the)\s)?(?:adjacent|neighbou?ring|new|adjacent-level)\b").match(text[end:])
+        is not None
+    )
 
 
 def _start(text: str, start: int) -> int:
     """Where the name of a fracture begins: its modifiers and the levels among them belong to it."""
     while True:
-        word = re.search(r"(?:\b[\w-]+\s)?[\w'-]+\s$", text[:start])
+        word = compiled(r"(?:\b[\w-]+\s)?[\w'-]+\s$").search(text[:start])
         if word is None:
             return start
         last = word.start() + word[0].rstrip().rfind(" ") + 1

@@ -15,12 +15,13 @@ from fhir_service.extraction.narrative import general, of_others
 from fhir_service.extraction.operation_times import operation_time
 from fhir_service.extraction.operations import Mention, mentions
 from fhir_service.extraction.patient_text import PatientText
+from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.timeline import find_times
 from fhir_service.reports.case_report import Coded, Level, Polarity, ProcedureFact, Relation
 
-_SURGERY = re.compile(r"\b(?:surgery|operation|surgical\s\w+|reoperation|intervention|decompression)\b", re.IGNORECASE)
-_NEXT_STEP = re.compile(r";|\bthen\b|\blater\b|\bafter\b|\bsubsequent|\bfollowed\b", re.IGNORECASE)
-_STAGE = re.compile(r"\b(?:stage[d]?|additional|second|later|2nd)\b", re.IGNORECASE)
+_SURGERY = compiled(r"\b(?:surgery|operation|surgical\s\w+|reoperation|intervention|decompression)\b", re.IGNORECASE)
+_NEXT_STEP = compiled(r";|\bthen\b|\blater\b|\bafter\b|\bsubsequent|\bfollowed\b", re.IGNORECASE)
+_STAGE = compiled(r"\b(?:stage[d]?|additional|second|later|2nd)\b", re.IGNORECASE)
 
 
 def read(patient: PatientText) -> tuple[Course, tuple[ProcedureFact, ...]]:

@@ -14,14 +14,15 @@ from fhir_service.extraction.levels import LevelGroup, find_groups, level_facts
 from fhir_service.extraction.lexicon import lexicon
 from fhir_service.extraction.narrative import general, of_others
 from fhir_service.extraction.numbers import NUMBER, number_of
+from fhir_service.extraction.patterns import compiled
 from fhir_service.reports.case_report import Cement, Coded, ObservationFact, Polarity, ProcedureFact
 
-VOLUME = re.compile(
+VOLUME = compiled(
     rf"(?<![\w.])(?P<n>{NUMBER})\s?(?P<unit>c\.\s?c\.|cc\b|ml\b|mL\b|cm3\b|cm³|milliliters?\b|millilitres?\b)",
     re.IGNORECASE,
 )
-_CEMENT = re.compile(r"\b(?:cement|polymethyl\s?methacrylate|PMMA|injected)\b", re.IGNORECASE)
-_OTHER_FLUID = re.compile(
+_CEMENT = compiled(r"\b(?:cement|polymethyl\s?methacrylate|PMMA|injected)\b", re.IGNORECASE)
+_OTHER_FLUID = compiled(
     r"\b(?:blood|saline|contrast|pus|fluid|lidocaine|bupivacaine|drain\w*|urine|h(?:a)?ematoma|leak\w*|ropivacaine|heparin|CSF|transfus\w+)\b",
     re.IGNORECASE,
 )
@@ -104,7 +105,8 @@ def _volumes(course: Course, sentence: Sentence, index: ProcedureFact) -> list[O
         own = [
             g
             for g in groups
-            if 0 <= g.start - match.end() < 30 and re.match(r"\s?(?:of\s(?:\w+\s){0,3})?(?:in|into|at|for|\()", right)
+            if 0 <= g.start - match.end() < 30
+            and compiled(r"\s?(?:of\s(?:\w+\s){0,3})?(?:in|into|at|for|\()").match(right)
         ]
         if own and len(matches) > 1 and "respectively" not in sentence.text:
             fact = msgspec.structs.replace(

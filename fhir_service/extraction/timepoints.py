@@ -13,11 +13,12 @@ from decimal import Decimal
 
 from fhir_service.extraction.document import Section, Sentence
 from fhir_service.extraction.lexicon import lexicon
+from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.timeline import Anchor, TimeMention, find_durations, find_times
 from fhir_service.reports.case_report import Polarity, ProcedureFact, Relation, RelativeTime
 
-_BRACKETED = re.compile(r"\((?:at\s|after\s)?([^()]{3,20})\)")
-_BARE = re.compile(r"\b(?:before|after)\b(?=\s(?:and|to)\s|\s?[,;.)])", re.IGNORECASE)
+_BRACKETED = compiled(r"\((?:at\s|after\s)?([^()]{3,20})\)")
+_BARE = compiled(r"\b(?:before|after)\b(?=\s(?:and|to)\s|\s?[,;.)])", re.IGNORECASE)
 """`9 before and 3 after`: of the operation that the sentence, or the one before it, told of."""
 
 

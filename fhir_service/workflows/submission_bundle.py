@@ -33,6 +33,7 @@ class CheckedBundle:
     key: str
     issues: tuple[Issue, ...]
     unreadable: bool = False
+    root: str = ROOT
 
     @property
     def is_refused(self) -> bool:
@@ -49,8 +50,11 @@ class SubmittedBundle:
     @property
     def issues(self) -> tuple[Issue, ...]:
         """The findings, and that it was accepted where it was."""
-        if self.outcome is None:
+        if self.submission.is_refused:
             return self.submission.issues
+        if self.outcome is None:
+            text = "it would be accepted; nothing was stored"
+            return (*self.submission.issues, Issue("information", "informational", text, (ROOT,), ACCEPTED))
         stored = f"accepted: Bundle/{self.outcome.id} is {self.outcome.action}; its version is {self.outcome.version}"
         return (*self.submission.issues, Issue("information", "informational", stored, (ROOT,), ACCEPTED))
 
