@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 
 from fhir_service.extraction.lexicon import Hit
+from fhir_service.extraction.patterns import compiled
 
-_CEMENT = re.compile(r"\b(?:cement|poly-?methyl-?\s?meth?acrylate|polymethylmetacrylate|PMMA)\b", re.IGNORECASE)
-_FLUID = re.compile(
+_CEMENT = compiled(r"\b(?:cement|poly-?methyl-?\s?meth?acrylate|polymethylmetacrylate|PMMA)\b", re.IGNORECASE)
+_FLUID = compiled(
     r"\b(?:contrast|medium|dye|CSF|cerebrospinal|spinal\sfluid|urine|blood|air|chyle|balloon)\b[^.;,]{0,25}$",
     re.IGNORECASE,
 )
-_FELL_TO = re.compile(r"\bto\s(?P<systolic>\d{2,3})\b")
+_FELL_TO = compiled(r"\bto\s(?P<systolic>\d{2,3})\b")
 _HYPOTENSIVE = 100
 """mm Hg: a systolic pressure that falls to this or more is not low."""
 _REACH = 45
-_NOT = re.compile(r"\b(?:not|never|no|nor|without|neither)\b", re.IGNORECASE)
+_NOT = compiled(r"\b(?:not|never|no|nor|without|neither)\b", re.IGNORECASE)
 _SAID_WITH_NOT = ("neurological-deficit", "death", "other", "finding")
 """ "Could not move the legs", "could not be saved": a harm told by what is not so."""
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 
 from fhir_service.extraction.harms import Harm
+from fhir_service.extraction.patterns import compiled
 
-_SIDE_BEHIND = re.compile(r"\s(?:on|of|in|at)\s(?:the\s|her\s|his\s)?(?P<side>right|left|both)\b", re.IGNORECASE)
+_SIDE_BEHIND = compiled(r"\s(?:on|of|in|at)\s(?:the\s|her\s|his\s)?(?P<side>right|left|both)\b", re.IGNORECASE)
 _SIDE_REACH = 25
-_JOIN = re.compile(r"[,;]\s|\s(?:and|or|also|plus|as\swell\sas)\s", re.IGNORECASE)
-_CHAMBER = re.compile(r"\s(?:atri|ventric|heart|coronary)", re.IGNORECASE)
-_INFARCT = re.compile(r"\binfarct\w*\s(?:of|in)\s(?:the\s)?$", re.IGNORECASE)
-_SIDE = re.compile(r"\b(?P<side>right|left|both|bilateral(?:ly)?)\b", re.IGNORECASE)
+_JOIN = compiled(r"[,;]\s|\s(?:and|or|also|plus|as\swell\sas)\s", re.IGNORECASE)
+_CHAMBER = compiled(r"\s(?:atri|ventric|heart|coronary)", re.IGNORECASE)
+_INFARCT = compiled(r"\binfarct\w*\s(?:of|in)\s(?:the\s)?$", re.IGNORECASE)
+_SIDE = compiled(r"\b(?P<side>right|left|both|bilateral(?:ly)?)\b", re.IGNORECASE)
 
 
 def side_of(harm: Harm) -> tuple[str, int, int] | None:

@@ -12,29 +12,30 @@ from fhir_service.extraction.document import Sentence
 from fhir_service.extraction.false_harms import denied_inside, is_no_harm
 from fhir_service.extraction.levels import LevelMention
 from fhir_service.extraction.lexicon import Hit, lexicon
+from fhir_service.extraction.patterns import compiled
 from fhir_service.reports.case_report import Polarity
 
-_CEMENT = re.compile(r"\b(?:cement|poly-?methyl-?\s?meth?acrylate|polymethylmetacrylate|PMMA)\b", re.IGNORECASE)
-_FOUND = re.compile(
+_CEMENT = compiled(r"\b(?:cement|poly-?methyl-?\s?meth?acrylate|polymethylmetacrylate|PMMA)\b", re.IGNORECASE)
+_FOUND = compiled(
     r"\b(?:in|into|within|along|inside|through|to|at|toward|towards|reaching|extend\w*|seen|found|reveal\w*|show\w*|demonstrat\w*|lay|located|enter\w*|reach\w*|pass\w*|travel\w*|escap\w*|filled|filling|mass|fragments?|pieces|blocks|embol\w*|pierc\w+|perforat\w+|transfix\w+|lodg\w+|occlud\w+|occup\w+|obstruct\w+|wedged|stuck|embedded|float\w*|visible|situated|spicule|needle|rod|thread|cast|casts|touching|beside|surround\w*)\b",
     re.IGNORECASE,
 )
-_MASS = re.compile(
+_MASS = compiled(
     r"\b(?:mass|filling\sdefect|foreign\sbody|density|densities|opacit\w+|thrombus|material|fragment|linear\s\w+|object)\b",
     re.IGNORECASE,
 )
-_PUT_IN = re.compile(r"\b(?:inject\w*|filled\swith|introduced|placed|inserted)\b", re.IGNORECASE)
-_NOT_BY_CEMENT = re.compile(
+_PUT_IN = compiled(r"\b(?:inject\w*|filled\swith|introduced|placed|inserted)\b", re.IGNORECASE)
+_NOT_BY_CEMENT = compiled(
     r"\b(?:tuberculosis|oedema|edema|artery\sdisease|disease|function|hypertension|metast\w+|nodule|wedge|resection|surgery|bypass|lobe\sresection|embolectomy|rhythm|output|arrest|failure|rehabilitation|fibrosis)\b",
     re.IGNORECASE,
 )
-_NEW_WORD = re.compile(
+_NEW_WORD = compiled(
     r"\b(?:new|newly|subsequent|fresh|further|another|additional|adjacent|secondary)\b[^.;,]{0,30}$", re.IGNORECASE
 )
-_ROUTE = re.compile(r"\b(?:through|via|along)\s(?:the\s)?(?:\w+\s)?$", re.IGNORECASE)
-_SCREW = re.compile(r"\bscrews?\b|\brods?\b|\bhardware\b|\bimplants?\b|\bmetallic\b|\bcage\b", re.IGNORECASE)
-_AFTER_DEATH = re.compile(r"autopsy|post-?\s?mortem", re.IGNORECASE)
-_SAME_LEVEL = re.compile(
+_ROUTE = compiled(r"\b(?:through|via|along)\s(?:the\s)?(?:\w+\s)?$", re.IGNORECASE)
+_SCREW = compiled(r"\bscrews?\b|\brods?\b|\bhardware\b|\bimplants?\b|\bmetallic\b|\bcage\b", re.IGNORECASE)
+_AFTER_DEATH = compiled(r"autopsy|post-?\s?mortem", re.IGNORECASE)
+_SAME_LEVEL = compiled(
     r"[^.;]{0,25}?\b(?:at|over|along|on)\s(?:the\s|this\s|that\s|these\s)?(?:very\s)?same\s(?:levels?|segments?|heights?)\b"
 )
 _NOWHERE = ("hypotension", "allergic-reaction", "death")
@@ -134,7 +135,7 @@ def _cement_harms(sentence: Sentence, hits: Sequence[Hit], sites: Sequence[Hit],
         event = _event_of(text, site, events, cement)
         if (
             event is None
-            or re.match(r"\s(?:level|height)\b", text[site.end :])
+            or compiled(r"\s(?:level|height)\b").match(text[site.end :])
             or _NOT_BY_CEMENT.match(text[site.end : site.end + 20].strip())
         ):
             continue
@@ -202,7 +203,7 @@ def _apart(text: str, site: Hit, event: Hit) -> int:
 
 def _same_clause(text: str, one: Hit, other: Hit) -> bool:
     between = text[min(one.end, other.end) : max(one.start, other.start)]
-    return len(between) < 170 and not re.search(r";|:\s", between)
+    return len(between) < 170 and not compiled(r";|:\s").search(between)
 
 
 def _code(text: str, site: Hit, *, embolic: bool) -> str | None:

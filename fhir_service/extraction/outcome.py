@@ -11,10 +11,11 @@ from fhir_service.extraction.course import NOWHERE, Course
 from fhir_service.extraction.document import Section, Sentence
 from fhir_service.extraction.lexicon import Hit, lexicon
 from fhir_service.extraction.narrative import collective, general, of_others
+from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.timeline import TimeMention, find_times
 from fhir_service.reports.case_report import Coded, ComplicationFact, Polarity, Relation
 
-_SOME_GAIN = re.compile(
+_SOME_GAIN = compiled(
     r"\b(?:minimal|partial|slight|mild|residual|little|hardly|barely|incomplete|not\s(?:fully|completely)|with\s(?:support|a\s|assistance|help|aid|crutches))\w*",
     re.IGNORECASE,
 )
@@ -77,8 +78,8 @@ def verdicts_of(sentence: Sentence, *, suffered: bool = True) -> list[Verdict]:
 
 
 def _said(sentence: Sentence, hit: Hit) -> bool:
-    if hit.code == "fatal" and re.fullmatch(
-        r"autopsy|post-?\s?mortem", sentence.text[hit.start : hit.end], re.IGNORECASE
+    if hit.code == "fatal" and compiled(r"autopsy|post-?\s?mortem", re.IGNORECASE).fullmatch(
+        sentence.text[hit.start : hit.end]
     ):
         return True
     if hit.term["late"] and not any(_is_late(time) for time in find_times(sentence.text)):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from fhir_service.extraction import (
+    cement_volumes,
     complications,
     conditions,
     demographics,
@@ -69,7 +70,7 @@ def read_case(document: Document, told: Told, everyone: Sequence[Course]) -> Cas
     followed = follow_up.read_follow_up(course, harms)
     core = _Core(
         procedures=facts,
-        observations=(*techniques.volumes(course, index), *((followed,) if followed else ())),
+        observations=(*cement_volumes.volumes(course, index), *((followed,) if followed else ())),
         harms=harms,
         end=outcome.read_outcome(course, harms),
     )
