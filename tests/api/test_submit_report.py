@@ -353,3 +353,12 @@ async def test_the_same_report_submitted_many_times_at_once_is_stored_once(clien
     answers = await asyncio.gather(*(submit(client, case_report()) for _ in range(4)))
     assert {answered.status_code for answered in answers} <= {200, 201}
     assert (await counts(client))["Patient"] == 1
+
+
+async def test_of_the_same_text_under_two_sources_at_once_one_is_refused(client: Client) -> None:
+    sent = (submit(client, KYPHOPLASTY.encode(), f"?source=name-{number}", TEXT) for number in range(3))
+    answers = await asyncio.gather(*sent)
+    assert sorted(answered.status_code for answered in answers) == [201, 422, 422]
+    refused = [answered for answered in answers if answered.status_code == 422]
+    assert all([rule for rule, _ in rules(answered)] == ["submission.same-text"] for answered in refused)
+    assert (await counts(client))["DocumentReference"] == 1
