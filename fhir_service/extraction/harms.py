@@ -11,38 +11,39 @@ from fhir_service.extraction.binding import Bound, bind
 from fhir_service.extraction.document import Sentence
 from fhir_service.extraction.levels import LevelMention
 from fhir_service.extraction.lexicon import Hit, lexicon
+from fhir_service.extraction.patterns import compiled
 from fhir_service.reports.case_report import Polarity
 
-_CEMENT = re.compile(r"\b(?:cement|poly-?methyl-?\s?meth?acrylate|polymethylmetacrylate|PMMA)\b", re.IGNORECASE)
-_FOUND = re.compile(
+_CEMENT = compiled(r"\b(?:cement|poly-?methyl-?\s?meth?acrylate|polymethylmetacrylate|PMMA)\b", re.IGNORECASE)
+_FOUND = compiled(
     r"\b(?:in|into|within|along|inside|through|to|at|toward|towards|reaching|extend\w*|seen|found|reveal\w*|show\w*|demonstrat\w*|lay|located|enter\w*|reach\w*|pass\w*|travel\w*|escap\w*|filled|filling|mass|fragments?|pieces|blocks|embol\w*)\b",
     re.IGNORECASE,
 )
-_MASS = re.compile(
+_MASS = compiled(
     r"\b(?:mass|filling\sdefect|foreign\sbody|density|densities|opacit\w+|thrombus|material|fragment|linear\s\w+|object)\b",
     re.IGNORECASE,
 )
-_PUT_IN = re.compile(r"\b(?:inject\w*|filled\swith|introduced|placed|inserted)\b", re.IGNORECASE)
-_NOT_BY_CEMENT = re.compile(
+_PUT_IN = compiled(r"\b(?:inject\w*|filled\swith|introduced|placed|inserted)\b", re.IGNORECASE)
+_NOT_BY_CEMENT = compiled(
     r"\b(?:tuberculosis|oedema|edema|artery\sdisease|disease|function|hypertension|metast\w+|nodule|wedge|resection|surgery|bypass|lobe\sresection|embolectomy|rhythm|output|arrest|failure|rehabilitation|fibrosis)\b",
     re.IGNORECASE,
 )
-_NEW_WORD = re.compile(
+_NEW_WORD = compiled(
     r"\b(?:new|newly|subsequent|fresh|further|another|additional|adjacent|secondary)\b[^.;,]{0,30}$", re.IGNORECASE
 )
-_ROUTE = re.compile(r"\b(?:through|via|along)\s(?:the\s)?(?:\w+\s)?$", re.IGNORECASE)
-_SCREW = re.compile(r"\bscrews?\b|\brods?\b|\bhardware\b|\bimplants?\b|\bmetallic\b|\bcage\b", re.IGNORECASE)
-_AFTER_DEATH = re.compile(r"autopsy|post-?\s?mortem", re.IGNORECASE)
-_FLUID = re.compile(
+_ROUTE = compiled(r"\b(?:through|via|along)\s(?:the\s)?(?:\w+\s)?$", re.IGNORECASE)
+_SCREW = compiled(r"\bscrews?\b|\brods?\b|\bhardware\b|\bimplants?\b|\bmetallic\b|\bcage\b", re.IGNORECASE)
+_AFTER_DEATH = compiled(r"autopsy|post-?\s?mortem", re.IGNORECASE)
+_FLUID = compiled(
     r"\b(?:contrast|medium|dye|CSF|cerebrospinal|spinal\sfluid|urine|blood|air|chyle|balloon)\b[^.;,]{0,25}$",
     re.IGNORECASE,
 )
-_SIDE_BEHIND = re.compile(r"\s(?:on|of|in|at)\s(?:the\s|her\s|his\s)?(?P<side>right|left|both)\b", re.IGNORECASE)
+_SIDE_BEHIND = compiled(r"\s(?:on|of|in|at)\s(?:the\s|her\s|his\s)?(?P<side>right|left|both)\b", re.IGNORECASE)
 _SIDE_REACH = 25
-_JOIN = re.compile(r"[,;]\s|\s(?:and|or|also|plus|as\swell\sas)\s", re.IGNORECASE)
-_CHAMBER = re.compile(r"\s(?:atri|ventric|heart|coronary)", re.IGNORECASE)
-_INFARCT = re.compile(r"\binfarct\w*\s(?:of|in)\s(?:the\s)?$", re.IGNORECASE)
-_SIDE = re.compile(r"\b(?P<side>right|left|both|bilateral(?:ly)?)\b", re.IGNORECASE)
+_JOIN = compiled(r"[,;]\s|\s(?:and|or|also|plus|as\swell\sas)\s", re.IGNORECASE)
+_CHAMBER = compiled(r"\s(?:atri|ventric|heart|coronary)", re.IGNORECASE)
+_INFARCT = compiled(r"\binfarct\w*\s(?:of|in)\s(?:the\s)?$", re.IGNORECASE)
+_SIDE = compiled(r"\b(?P<side>right|left|both|bilateral(?:ly)?)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def _cement_harms(sentence: Sentence, hits: Sequence[Hit], sites: Sequence[Hit],
         event = _event_of(text, site, events, cement)
         if (
             event is None
-            or re.match(r"\s(?:level|height)\b", text[site.end :])
+            or compiled(r"\s(?:level|height)\b").match(text[site.end :])
             or _NOT_BY_CEMENT.match(text[site.end : site.end + 20].strip())
         ):
             continue
@@ -192,7 +193,7 @@ def _event_of(text: str, site: Hit, events: Sequence[Hit], cement: Sequence[Hit]
 
 def _same_clause(text: str, one: Hit, other: Hit) -> bool:
     between = text[min(one.end, other.end) : max(one.start, other.start)]
-    return len(between) < 170 and not re.search(r";|:\s", between)
+    return len(between) < 170 and not compiled(r";|:\s").search(between)
 
 
 def _code(text: str, site: Hit, *, embolic: bool) -> str | None:

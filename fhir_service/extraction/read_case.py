@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from fhir_service.extraction import (
+    cement_volumes,
     complications,
     conditions,
     demographics,
     findings,
+    follow_up,
     measurements,
     outcome,
     remarks,
@@ -66,11 +68,12 @@ def read_case(document: Document, told: Told, everyone: Sequence[Course]) -> Cas
         raise ValueError("the patient is told in no running text")
     facts = techniques.with_techniques(course, told.procedures)
     index = next(fact for fact in facts if fact.role == "index")
-    follow_up = outcome.read_follow_up(course)
+    harms = complications.read(course, facts, everyone)
+    followed = follow_up.read_follow_up(course, harms)
     core = _Core(
         procedures=facts,
-        observations=(*techniques.volumes(course, index), *((follow_up,) if follow_up else ())),
-        harms=complications.read(course, facts, everyone),
+        observations=(*cement_volumes.volumes(course, index), *((followed,) if followed else ())),
+        harms=harms,
         end=outcome.read_outcome(course),
     )
     if patient.column is not None:

@@ -66,6 +66,12 @@ class Conformance:
         other._terminology, other._codes = terminology, BoundCodes(terminology)
         return other
 
+    def telling_must_support(self) -> Conformance:
+        """A copy that tells what a profile marks must-support and is not there, as information."""
+        other = copy(self)
+        other._must_support = True
+        return other
+
     def knows(self, profile: str) -> bool:
         """Whether there is a definition of that canonical URL, the types of R4 included."""
         return bool(_type_named(profile)) or self._registry.knows(profile)
