@@ -22,10 +22,10 @@ def load(
 ) -> None:
     """Map, check and store reports. Loading the same again changes nothing.
 
-    In a folder every .txt file is a report; a `source.json` beside a `report.txt` is its citation. A .json file that is
-    named itself is a filled-in form (QuestionnaireResponse). A report loaded again with another text or map replaces
-    what it made before, also what somebody has changed since; what it no longer yields is deleted, and the difference
-    is printed. A bad file does not stop the others; it is listed at the end.
+    In a folder every .txt, .html and .pdf file is a report; a `source.json` beside a `report.txt` is its citation. A
+    .json file that is named itself is a filled-in form (QuestionnaireResponse). A report loaded again with another text
+    or map replaces what it made before, also what somebody has changed since; what it no longer yields is deleted, and
+    the difference is printed. A bad file does not stop the others; it is listed at the end.
     """
     from fhir_service.workflows.load_reports import LoadedReports, files_of, load_reports
     from fhir_service.workflows.publish_definitions import publish_definitions
@@ -35,7 +35,7 @@ def load(
     files = files_of(paths, result)
 
     async def work(repository: Repository) -> None:
-        await publish_definitions(repository, settings.base)
+        await publish_definitions(repository, settings.base, settings.registry_contact)
         with progress_bar() as progress:
             tracked = progress.track(files, description="Loading reports")
             await load_reports(repository, tracked, result, base=settings.base, max_bytes=settings.max_report_bytes)

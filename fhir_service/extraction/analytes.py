@@ -15,25 +15,26 @@ from functools import cache, lru_cache
 from itertools import pairwise
 
 from fhir_service.extraction.lexicon import Hit, lexicon
+from fhir_service.extraction.patterns import Pattern, compiled
 from fhir_service.extraction.quantities import Quantity
 from fhir_service.extraction.reference_ranges import Reference, split
 
-_WORDS = re.compile(r"[^\s,:=()\[\]]+")
-_BREAK = re.compile(r"[;]|\.\s")
-_FOLLOWS = re.compile(
+_WORDS = compiled(r"[^\s,:=()\[\]]+")
+_BREAK = compiled(r"[;]|\.\s")
+_FOLLOWS = compiled(
     r"\s?(?:points?\s)?(?:(?:in|on|by|for|of|as|from|with)\s)?"
     r"(?:(?:the|a|an|her|his|pain|per|total|scale|according to|using)\s){0,3}\(?",
     re.IGNORECASE,
 )
-_INSERTION = re.compile(r",\s[^,;()]{3,90},\s(?=(?:was|were|is|of|had|rose|fell)\b)")
-_GRADED = re.compile(r"\bgrades?\s(?:of\s)?$", re.IGNORECASE)
-_JOINED_NAMES = re.compile(
+_INSERTION = compiled(r",\s[^,;()]{3,90},\s(?=(?:was|were|is|of|had|rose|fell)\b)")
+_GRADED = compiled(r"\bgrades?\s(?:of\s)?$", re.IGNORECASE)
+_JOINED_NAMES = compiled(
     r"\s?(?:,|\band\b|\bor\b|&|\bas well as\b|\)|\(|\bscores?\b|\blevels?\b|\bthe\b|\bboth\b|\s)*", re.IGNORECASE
 )
-_JOINED_VALUES = re.compile(r"[\s,]*(?:\band\b|\bor\b|&|,)[\s,]*", re.IGNORECASE)
-_LABELLED = re.compile(r"(?P<word>[^\W\d]+)\s?[=:]\s?$")
+_JOINED_VALUES = compiled(r"[\s,]*(?:\band\b|\bor\b|&|,)[\s,]*", re.IGNORECASE)
+_LABELLED = compiled(r"(?P<word>[^\W\d]+)\s?[=:]\s?$")
 """`BUN = 32, Ph = 4.1`: the number is that of the word before the sign."""
-_CHANGE = re.compile(r"\s?to\s?")
+_CHANGE = compiled(r"\s?to\s?")
 _TARGET_REACH = 45
 _GRADES = 5
 _COMMON_UNITS = 4
@@ -72,7 +73,7 @@ def _names(text: str) -> list[Hit]:
     """Names in order; a name followed by its abbreviation in brackets is one."""
     found: list[Hit] = []
     for hit in lexicon("measurements").find(text):
-        if found and found[-1].code == hit.code and re.fullmatch(r"\s?[(,]?\s?", text[found[-1].end : hit.start]):
+        if found and found[-1].code == hit.code and compiled(r"\s?[(,]?\s?").fullmatch(text[found[-1].end : hit.start]):
             found[-1] = Hit(_stricter(found[-1], hit).term, found[-1].start, hit.end)
         else:
             found.append(hit)
@@ -89,7 +90,7 @@ def _with_shared_units(text: str, numbers: list[Quantity]) -> list[Quantity]:
     for place, (one, other) in enumerate(pairwise(numbers)):
         alone = one.unit is None and (one.second is None) == (other.second is None)
         measured = other.unit is not None and other.unit.kind is None
-        if alone and measured and re.fullmatch(r"\s?to\s?", text[one.end : other.start]):
+        if alone and measured and compiled(r"\s?to\s?").fullmatch(text[one.end : other.start]):
             shared[place] = replace(one, unit=other.unit)
     return shared
 
@@ -100,7 +101,7 @@ class _Assignment:
         self.names = names
         self.numbers = _with_shared_units(text, numbers)
         self.references = references
-        self.target = re.compile(lexicon("measurements").pattern("target"))
+        self.target = compiled(lexicon("measurements").pattern("target"))
         self.taken: dict[int, Hit] = {}
         self.closed: set[int] = set()
 
@@ -192,7 +193,7 @@ class _Assignment:
         reference = self._reference_of(one)
         if reference is not None:
             end = reference.end
-        gap = re.sub(r"[)\]]", "", self.text[end : self.numbers[other].start])
+        gap = compiled(r"[)\]]").sub("", self.text[end : self.numbers[other].start])
         return _JOINED_VALUES.fullmatch(gap) is not None
 
     # one by one ---------------------------------------------------------------------------------------------------
@@ -325,8 +326,8 @@ class _Assignment:
 
 
 @cache
-def _bridges() -> re.Pattern[str]:
-    return re.compile(lexicon("measurements").pattern("bridge"))
+def _bridges() -> Pattern:
+    return compiled(lexicon("measurements").pattern("bridge"))
 
 
 @lru_cache(maxsize=4096)

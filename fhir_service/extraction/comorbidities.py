@@ -13,6 +13,7 @@ from fhir_service.extraction.condition_facts import condition
 from fhir_service.extraction.document import Section, Sentence
 from fhir_service.extraction.histories import cued, introduced
 from fhir_service.extraction.lexicon import Hit, lexicon
+from fhir_service.extraction.patterns import Pattern, compiled
 from fhir_service.extraction.timepoints import Operations
 from fhir_service.extraction.unnamed_diseases import unnamed_diseases
 from fhir_service.reports.case_report import Coded, ConditionFact, Polarity
@@ -22,17 +23,17 @@ _MANY_OF = (
     r"(?:things|substances)?[,:]?\s?(?:such\sas\s|including\s)?)?"
 )
 _ALLERGEN = rf"{_MANY_OF}(?P<{{}}>[a-z][\w-]*)"
-_ALLERGIC = re.compile(
+_ALLERGIC = compiled(
     rf"\ballerg(?:ic(?:\sto)?|(?:y|ies)\s(?:to|against))\s{_ALLERGEN.format('first')}"
     rf"(?:(?:,\s|\s(?:and|or)\s){_ALLERGEN.format('second')})?(?:(?:,\s|,?\s(?:and|or)\s){_ALLERGEN.format('third')})?",
     re.IGNORECASE,
 )
-_NOT_ALLERGEN = re.compile(
+_NOT_ALLERGEN = compiled(
     r"\b(?:reaction|rhinitis|dermatitis|asthma|contact|skin|response|shock|cause|origin|event|history|was|is|and|so|were|be|show|develop|occur|appear|itself|any|bone|cement|the|this|it|its|methyl\w*|poly\w*|pmma|acryl\w*)\b",
     re.IGNORECASE,
 )
 """What the augmentation itself brings, and verbs ("one expects allergy to show at once")."""
-_DENIAL = re.compile(
+_DENIAL = compiled(
     r"\b(?:den(?:y|ies|ied|ying)|no|not|never|without)\b[^,;.]*\b(?:treat\w*|medicat\w*|therapy|drugs?)\b[^,;.]*$"
     r"|\bnon[\s-]$",
     re.IGNORECASE,
@@ -91,18 +92,18 @@ def _polarity(read: context.Context) -> Polarity:
 
 
 def _words(words: str) -> str:
-    return re.sub(r"^(?:cured|healed|treated|well controlled)\s", "", words, flags=re.IGNORECASE)
+    return compiled(r"^(?:cured|healed|treated|well controlled)\s", re.IGNORECASE).sub("", words)
 
 
 @cache
-def _class(name: str) -> re.Pattern[str]:
-    return re.compile(lexicon("diseases").pattern(name))
+def _class(name: str) -> Pattern:
+    return compiled(lexicon("diseases").pattern(name))
 
 
 def _with_modifiers(text: str, start: int) -> int:
     """Where the name begins with the modifiers right before it."""
     while True:
-        word = re.search(r"(?:\b[\w-]+\s)?\b[\w'-]+\s$", text[:start])
+        word = compiled(r"(?:\b[\w-]+\s)?\b[\w'-]+\s$").search(text[:start])
         if word is None:
             return start
         for candidate in (word.start(), word.start() + word[0].rstrip().rfind(" ") + 1):
@@ -121,7 +122,7 @@ def _is_cause(text: str, start: int) -> bool:
 
 def _has_numbers(text: str, end: int) -> bool:
     """`hypertension (190/90 mm Hg)` was measured, it is no disease of long standing."""
-    return re.match(r"\s?\((?:[^()]*?\s)?\d{2,3}\s?(?:/|mm)", text[end:]) is not None
+    return compiled(r"\s?\((?:[^()]*?\s)?\d{2,3}\s?(?:/|mm)").match(text[end:]) is not None
 
 
 def allergies(sentence: Sentence) -> Iterator[ConditionFact]:

@@ -10,9 +10,11 @@ import msgspec
 from fhir_service.extraction.binding import bind
 from fhir_service.extraction.course import Clock, Course
 from fhir_service.extraction.document import Section
-from fhir_service.extraction.harms import Harm, find_harms, side_of
+from fhir_service.extraction.harm_sides import side_of
+from fhir_service.extraction.harms import Harm, find_harms
 from fhir_service.extraction.levels import level_facts
 from fhir_service.extraction.narrative import general
+from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.timeline import Anchor, TimeMention, find_times
 from fhir_service.reports.case_report import (
     Coded,
@@ -41,23 +43,23 @@ INHERITS_PRESENTATION = (
 )
 """Harms that cause a complaint: they date from the first complaint, not from the image that shows them."""
 _TIMELESS = ("spinal-cord-compression", "cement-leakage-paravertebral", "death")
-_CAUSE = re.compile(
+_CAUSE = compiled(
     r"\b(?:caused\sby|due\sto|because\sof|resulting\sfrom|resulted\sfrom|secondary\sto|as\sa\sresult\sof|attributed\sto|owing\sto|gave\srise\sto)\s[^.;,()]{3,80}",
     re.IGNORECASE,
 )
-_LASTING = re.compile(
+_LASTING = compiled(
     r"\b(?:reliev\w+|remain\w*|unchanged|improv\w+|recover\w*|persist\w*|resolv\w+|as\sbefore|hardly|disappear\w*)\b",
     re.IGNORECASE,
 )
-_DISC_LEVELS = re.compile(
+_DISC_LEVELS = compiled(
     r"\b(?:disc\sspace|collapse|destruct|erosion|signal|endplate|abscess|edema|oedema)", re.IGNORECASE
 )
 
 
-_BY_SOMETHING_ELSE = re.compile(
+_BY_SOMETHING_ELSE = compiled(
     r"\b(?!cement|procedure|surg|operation|leak|\w*plasty)[a-z]+[\s-]induced\b", re.IGNORECASE
 )
-_FATAL_CAUSE = re.compile(
+_FATAL_CAUSE = compiled(
     r"\b(?:of|from|due\sto|because\sof|owing\sto)\s(?:an?\s|the\s|her\s|his\s)?(?:[a-z-]+\s){0,3}?"
     r"(?:ha?emorrhage|embol(?:ism|us|i)|infection|sepsis|failure|arrest|pneumonia|shock|infarction|stroke|disease)\b",
     re.IGNORECASE,
@@ -68,7 +70,7 @@ def _end_with_cause(harm: Harm) -> int:
     """Where the words of a harm end; those of a death hold what it was of, as far as its clause says it."""
     if harm.code != "death":
         return harm.end
-    clause = re.compile(r"[;.](?:\s|$)").search(harm.sentence.text, harm.end)
+    clause = compiled(r"[;.](?:\s|$)").search(harm.sentence.text, harm.end)
     cause = _FATAL_CAUSE.search(harm.sentence.text, harm.end, clause.start() if clause else len(harm.sentence.text))
     return cause.end() if cause else harm.end
 
@@ -205,7 +207,8 @@ class FactBuilder:
         behind = [
             t
             for t in times
-            if t.start >= harm.start and not re.search(r";|,\s(?:and|but)\s", harm.sentence.text[harm.end : t.start])
+            if t.start >= harm.start
+            and not compiled(r";|,\s(?:and|but)\s").search(harm.sentence.text[harm.end : t.start])
         ]
         chosen = before[-1] if before else behind[0] if behind else None
         if chosen is None or self.course.place(harm.sentence, 0) is None:

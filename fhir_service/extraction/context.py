@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 
 from fhir_service.extraction.document import Passage, Section, Sentence
 from fhir_service.extraction.lexicon import Hit, lexicon
+from fhir_service.extraction.patterns import compiled
+from fhir_service.extraction.words import once
 from fhir_service.reports.case_report import Polarity
 
-_CLAUSE_END = re.compile(r"[;:]|\.\s|(?<!\d)\s?-\s(?!\d)")
-_LIST_COMMA = re.compile(r",\s+(?:(?:and|or|nor)\s+)?")
-_FINITE = re.compile(
+_CLAUSE_END = compiled(r"[;:]|\.\s|(?<!\d)\s?-\s(?!\d)")
+_LIST_COMMA = compiled(r",\s+(?:(?:and|or|nor)\s+)?")
+_FINITE = compiled(
     r"(?:\S+\s+){0,6}?(?:was|were|is|are|had|has|have|did|became|developed|showed|remained|improved|underwent)\b",
     re.IGNORECASE,
 )
-_LISTED = re.compile(r"\b(?:and|or|nor)\b")
+_LISTED = compiled(r"\b(?:and|or|nor)\b")
 """`no leakage, embolism or pneumothorax was found`: the verb is that of the whole list."""
-_QUESTION = re.compile(r"\s?\(?\?")
-_WORD = re.compile(r"[^\s,;:.()]+")
+_QUESTION = compiled(r"\s?\(?\?")
+_WORD = compiled(r"[^\s,;:.()]+")
 _CELL_WORDS = 3
 
 
@@ -114,7 +115,7 @@ def denials(sentence: Passage) -> list[tuple[tuple[int, int], tuple[int, int]]]:
     return [(reach.trigger, (reach.start, reach.end)) for reach in _reaches(sentence.text) if reach.code == "negated"]
 
 
-@lru_cache(maxsize=2048)
+@once
 def _reaches(text: str) -> tuple[_Reach, ...]:
     hits = lexicon("context").find(text)
     stops = [hit for hit in hits if hit.code == "stop"]
@@ -134,18 +135,19 @@ def _reaches(text: str) -> tuple[_Reach, ...]:
 
 
 def _forward(text: str, trigger: Hit, hits: list[Hit]) -> int:
-    end = len(text)
+    end = reading = len(text)
     clause = _CLAUSE_END.search(text, trigger.end)
     if clause:
-        end = clause.start()
+        end = reading = clause.start()
     for hit in hits:
         if hit.start >= trigger.end and hit.start < end and _ends(trigger, hit):
-            end = hit.start
+            end, reading = hit.start, hit.end
             break
     for comma in _LIST_COMMA.finditer(text, trigger.end, end):
         # After a comma a new clause has its own subject and verb; an item of a list has none.
-        clause = _FINITE.match(text, comma.end(), end)
-        if clause and not (comma[0].strip() == "," and _LISTED.search(clause[0])):
+        clause = _FINITE.match(text, comma.end(), reading)
+        alternative = comma[0].split()[-1] in ("or", "nor")
+        if clause and not alternative and not (comma[0].strip() == "," and _LISTED.search(clause[0])):
             end = comma.start()
             break
     if text[trigger.start : trigger.end].lower().endswith("not"):
@@ -157,7 +159,7 @@ def _forward(text: str, trigger: Hit, hits: list[Hit]) -> int:
 
 def _before_contrast(text: str, start: int, end: int) -> int:
     comma = text.find(",", start, end)
-    if comma < 0 or re.search(r"\b(?:or|nor)\b", text[comma:end]):
+    if comma < 0 or compiled(r"\b(?:or|nor)\b").search(text[comma:end]):
         return end
     return comma
 
@@ -188,7 +190,7 @@ def _backward(text: str, trigger: Hit, stops: list[Hit]) -> int:
     for stop in stops:
         if stop.end <= trigger.start and stop.end > start and stop.term.code == "stop" and _divides(text, stop):
             start = stop.end
-    for joint in re.finditer(r",\s(?:and|but|so|while)\s", text[: trigger.start]):
+    for joint in compiled(r",\s(?:and|but|so|while)\s").finditer(text[: trigger.start]):
         # "She was afebrile, and cultures were negative": a clause with its own verb ends before the conjunction.
         if joint.end() > start and _FINITE.search(text, start, joint.start()):
             start = joint.end()

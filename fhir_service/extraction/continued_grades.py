@@ -6,10 +6,11 @@ import re
 from decimal import Decimal
 
 from fhir_service.extraction.document import Sentence
+from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.timepoints import Operations, relative_time, timepoints
 from fhir_service.reports.case_report import Coded, ObservationFact
 
-_IT = re.compile(
+_IT = compiled(
     r"\b(?:it|this)\s(?:was|is|had|has|became|rose|improved|increased|fell|dropped|recovered|remained|returned|reached)\b"
     r"[^.;,\d]{0,40}?(?P<grade>(?P<value>[0-5])\s?/\s?5)(?!\d)",
     re.IGNORECASE,

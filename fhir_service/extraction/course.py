@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
@@ -12,6 +11,7 @@ from fhir_service.extraction.document import Sentence
 from fhir_service.extraction.lexicon import lexicon
 from fhir_service.extraction.narrative import general
 from fhir_service.extraction.patient_text import PatientText
+from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.timeline import Anchor, TimeMention, find_times
 from fhir_service.reports.case_report import Polarity, Relation
 
@@ -19,8 +19,8 @@ Place = tuple[int, int]
 """Number of the sentence among the patient's leading ones, and position in it."""
 NOWHERE: Place = (10**9, 0)
 
-_NOT_SO = re.compile(r"\b(?:not|not\sbeen|never)\s$")
-_CLAUSE = re.compile(r"[;:]|,\s(?:and|but|despite|although|while|with)\b|\bdespite\b|\balthough\b|\bbut\b")
+_NOT_SO = compiled(r"\b(?:not|not\sbeen|never)\s$")
+_CLAUSE = compiled(r"[;:]|,\s(?:and|but|despite|although|while|with)\b|\bdespite\b|\balthough\b|\bbut\b")
 
 
 def _presents(sentence: Sentence) -> bool:

@@ -5,7 +5,6 @@ The words are data: `mappings/lexicons/follow-up.toml`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
@@ -15,6 +14,7 @@ from fhir_service.extraction.document import Sentence
 from fhir_service.extraction.lexicon import Hit, lexicon
 from fhir_service.extraction.narrative import general, of_others
 from fhir_service.extraction.outcome import is_own, verdicts_of
+from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.timeline import DAYS, Anchor, Duration, TimeMention, find_durations, find_times
 from fhir_service.reports.case_report import Coded, ComplicationFact, ObservationFact, Polarity, Relation
 
@@ -24,9 +24,9 @@ _SHORTEST = Decimal(14)
 """Days: what is told within two weeks of an operation is its aftermath, not follow-up."""
 _REACH = 40
 """Characters between "follow-up" and the amount of time it lasted."""
-_GOES_ON = re.compile(r"\b(?:for|over)\s(?:the\s(?:next|following)\s)?$")
-_NOT_SO_LONG = re.compile(r"[\s-]*(?:old|earlier|ago|before|prior|previously)")
-_STATES = frozenset({"recovered", "improved", "remaining", "unchanged"})
+_GOES_ON = compiled(r"\b(?:for|over)\s(?:the\s(?:next|following)\s)?$")
+_NOT_SO_LONG = compiled(r"[\s-]*(?:old|earlier|ago|before|prior|previously)")
+_STATES = frozenset({"recovered", "improved", "residue", "remaining", "unchanged"})
 
 
 def read_follow_up(course: Course, harms: Sequence[ComplicationFact]) -> ObservationFact | None:

@@ -7,25 +7,26 @@ The words are data: `mappings/lexicons/history.toml`.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from fhir_service.extraction.lexicon import Hit, lexicon
+from fhir_service.extraction.patterns import compiled
+from fhir_service.extraction.words import once
 
 _CUE_REACH = 200
 _BEHIND_REACH = 120
-_STOP = re.compile(r"[;]|\.\s")
-_LIST_BEHIND = re.compile(
+_STOP = compiled(r"[;]|\.\s")
+_LIST_BEHIND = compiled(
     r"(?:\s?\([^()]*\))?(?:,?\s(?:and|or|as well as)\s[^.;]*|,\s[^.;]*|\s(?:was|were|is|are)\s)?\s?"
 )
-_AFTER_PERSON = re.compile(
+_AFTER_PERSON = compiled(
     r"(?:\s\([^)]*\))?,?\s(?:(?:of|aged)\s)?(?:\d{1,3}(?:\s(?:y|yrs?|years?|y/o)(?:\s(?:old|of age))?)?\.?,?\s)?"
 )
-_AGE = re.compile(r"\b\d{1,3}[\s-](?:y|yr|year|y/o)s?(?:[\s-]old)?\b|\baged\s\d{1,3}\b", re.IGNORECASE)
-_FINITE = re.compile(
+_AGE = compiled(r"\b\d{1,3}[\s-](?:y|yr|year|y/o)s?(?:[\s-]old)?\b|\baged\s\d{1,3}\b", re.IGNORECASE)
+_FINITE = compiled(
     r"\b(?:was|were|is|are|had|has|have|did|became|got|went|took|complains?|shows?|needs?|fell|lost|felt)\b",
     re.IGNORECASE,
 )
-_WAS = re.compile(r"\b(?:was|were)\b|:")
+_WAS = compiled(r"\b(?:was|were)\b|:")
 
 
 def introduced(text: str, start: int) -> bool:
@@ -87,12 +88,12 @@ def _lead(text: str, found: tuple[Hit, ...], person: int) -> int | None:
     return max(ends, default=None)
 
 
-@lru_cache(maxsize=2048)
+@once
 def _found(text: str) -> tuple[Hit, ...]:
     return tuple(lexicon("history").find_all(text))
 
 
-@lru_cache(maxsize=2048)
+@once
 def _persons(text: str) -> tuple[int, ...]:
     """Where the words for a person, or a person's age, end."""
     ends = {hit.end for hit in lexicon("people").find_all(text)}

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from fhir_service.extraction.document import Document, Section, Sentence, joined
+from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.quantities import Quantity, quantities, unit_behind
 from fhir_service.extraction.repeated_measurements import compared
 from fhir_service.extraction.table_grid import Part, Value, is_reference, values
@@ -14,8 +15,8 @@ from fhir_service.extraction.timeline import find_durations
 from fhir_service.extraction.timepoints import Operations, relative_time, timepoints
 from fhir_service.reports.case_report import Coded, ObservationFact, Relation, RelativeTime
 
-_MARKS = re.compile(r"[\s*†‡§↑↓HL()]*")
-_DAY = re.compile(r"(?:day|d)\s?(?P<n>\d{1,3})", re.IGNORECASE)
+_MARKS = compiled(r"[\s*†‡§↑↓HL()]*")
+_DAY = compiled(r"(?:day|d)\s?(?P<n>\d{1,3})", re.IGNORECASE)
 _RULE = "laboratory_table"
 
 _Bounds = tuple[Decimal | None, Decimal | None]

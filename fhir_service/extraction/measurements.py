@@ -20,6 +20,7 @@ from fhir_service.extraction.measured_places import side_of, site_of
 from fhir_service.extraction.measured_times import Times
 from fhir_service.extraction.muscle_table import table_pairs
 from fhir_service.extraction.narrative import of_others
+from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.quantities import Quantity
 from fhir_service.extraction.reference_ranges import Reference
 from fhir_service.extraction.repeated_measurements import compared, merged, with_known_ranges
@@ -27,10 +28,10 @@ from fhir_service.extraction.timepoints import Operations
 from fhir_service.reports.case_report import Coded, ObservationFact, ProcedureFact
 from fhir_service.reports.span import SourceSpan
 
-_PAIR_OF_SIDES = re.compile(
+_PAIR_OF_SIDES = compiled(
     r"\(?\b(?P<first>right|left|R|L|rt|lt)\s?/\s?(?P<second>right|left|R|L|rt|lt)\b\)?", re.IGNORECASE
 )
-_GRADE_WORD = re.compile(r"\bgrade\s$", re.IGNORECASE)
+_GRADE_WORD = compiled(r"\bgrade\s$", re.IGNORECASE)
 _LONGEST_SPAN = 70
 _SITED = frozenset({"t-score"})
 """Codes whose value is of one site of the body."""
@@ -135,7 +136,7 @@ def _fact(
 
 
 def _name(text: str, name: Hit) -> str:
-    return re.sub(r"\s?[(,]\s?", " ", text[name.start : name.end]).strip()
+    return compiled(r"\s?[(,]\s?").sub(" ", text[name.start : name.end]).strip()
 
 
 def _interpretation(quantity: Quantity, reference: Reference | None) -> Coded | None:

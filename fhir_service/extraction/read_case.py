@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from fhir_service.extraction import (
+    cement_volumes,
     complications,
     conditions,
     demographics,
@@ -29,8 +30,6 @@ from fhir_service.reports.case_report import Case, Coded, ComplicationFact, Obse
 
 read_row = table_cases.row_procedures
 _DEATH = "death"
-_FELT = frozenset({"neurological-deficit", "radiculopathy"})
-"""Harms that are what a patient feels or cannot do; the others are seen on images or measured."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +70,9 @@ def read_case(document: Document, told: Told, everyone: Sequence[Course]) -> Cas
     followed = follow_up.read_follow_up(course, harms)
     core = _Core(
         procedures=facts,
-        observations=(*techniques.volumes(course, index), *((followed,) if followed else ())),
+        observations=(*cement_volumes.volumes(course, index), *((followed,) if followed else ())),
         harms=harms,
-        end=outcome.read_outcome(course),
+        end=outcome.read_outcome(course, harms),
     )
     if patient.column is not None:
         core = _with_column(patient.number, patient.column, core)
@@ -147,7 +146,7 @@ def _with_outcome(harms: Sequence[ComplicationFact], end: Coded | None) -> tuple
     if end is None:
         return tuple(harms)
     deadly = [harm for harm in harms if harm.kind.code == _DEATH]
-    felt = [harm for harm in harms if harm.kind.code in _FELT]
+    felt = [harm for harm in harms if harm.kind.code in outcome.FELT]
     if end.code == "fatal":
         meant = deadly or harms
     elif end.code == "recovering":

@@ -11,12 +11,13 @@ from functools import cache
 
 from fhir_service.extraction.document import Cell, Table
 from fhir_service.extraction.lexicon import Hit, lexicon
+from fhir_service.extraction.patterns import Pattern, compiled
 from fhir_service.extraction.quantities import quantities, unit_behind
 
 _LONGEST_CELL = 60
 _LEAST_VALUES = 4
-_NAME_END = re.compile(r"$|[\s,:;(\[/]")
-_GROUPS = re.compile(r"±|\b(?:mean|median|patients|groups?|p[ -]value|n\s?=|total number|cases)\b", re.IGNORECASE)
+_NAME_END = compiled(r"$|[\s,:;(\[/]")
+_GROUPS = compiled(r"±|\b(?:mean|median|patients|groups?|p[ -]value|n\s?=|total number|cases)\b", re.IGNORECASE)
 """Words of a table about many patients."""
 
 
@@ -69,8 +70,8 @@ def is_reference(heading: str) -> bool:
 
 
 @cache
-def _reference() -> re.Pattern[str]:
-    return re.compile(lexicon("measurements").pattern("reference"))
+def _reference() -> Pattern:
+    return compiled(lexicon("measurements").pattern("reference"))
 
 
 def _names_down(cells: Sequence[Cell]) -> list[Value]:

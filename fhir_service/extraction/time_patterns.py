@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 from fhir_service.extraction.lexicon import lexicon
 from fhir_service.extraction.numbers import NUMBER, ORDINAL, WORD_NUMBER
+from fhir_service.extraction.patterns import Pattern, compiled
 from fhir_service.extraction.times import Anchor
 
 ABOUT = (
@@ -46,7 +47,7 @@ def patterns() -> SimpleNamespace:
         rf"(?P<operation>{skipped}{words.pattern('operation')})|(?P<discharge>{words.pattern('discharge')}))"
     )
     return SimpleNamespace(
-        treatment=re.compile(words.pattern("treatment")),
+        treatment=compiled(words.pattern("treatment")),
         duration=_compiled(rf"\b{DURATION}"),
         later=_compiled(
             rf"\b{DURATION}(?:\s\([^()]{{2,20}}\))?\s?(?:(?:later\s|out\s)?(?P<after>after|following|post|since|from)\s{event}|"
@@ -121,7 +122,7 @@ def patterns() -> SimpleNamespace:
     )
 
 
-def _around_durations() -> dict[str, re.Pattern[str]]:
+def _around_durations() -> dict[str, Pattern]:
     """What makes an amount of time a time after something: the words before it and behind it."""
     words = lexicon("time-events")
     visit = words.pattern("visit")
@@ -156,8 +157,8 @@ def anchor_of(groups: Mapping[str, str | None], prefix: str) -> Anchor:
     return Anchor.TREATMENT if operation and patterns().treatment.search(operation) else Anchor.SURGERY
 
 
-def _compiled(source: str) -> re.Pattern[str]:
-    return re.compile(source, re.IGNORECASE)
+def _compiled(source: str) -> Pattern:
+    return compiled(source, re.IGNORECASE)
 
 
 def _renamed(source: str, prefix: str) -> str:

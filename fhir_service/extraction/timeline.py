@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from functools import lru_cache
 
 from fhir_service.extraction.numbered_times import numbered_times
 from fhir_service.extraction.numbers import number_of
+from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.time_patterns import anchor_of, patterns
 from fhir_service.extraction.times import DAYS, UNITS, Anchor, Duration, TimeMention
 from fhir_service.extraction.visit_times import visit_times
+from fhir_service.extraction.words import once
 from fhir_service.reports.case_report import Relation
 
 __all__ = ["DAYS", "Anchor", "Duration", "TimeMention", "find_durations", "find_times"]
 
-_TIME_WORD = re.compile(
+_TIME_WORD = compiled(
     r"second|min|hour|hr|\bh\b|day|week|wk|month|mo\b|mos\b|year|yr|after|dur|immediate|intra|once|throughout|course|time|end|"
     r"while|wak|morning|evening|night|POD|emerg|table|recovery|PACU|cement|inject|fill|final|complet",
     re.IGNORECASE,
@@ -40,7 +41,7 @@ def find_times(text: str) -> list[TimeMention]:
     return list(_times(text))
 
 
-@lru_cache(maxsize=8192)
+@once
 def _times(text: str) -> tuple[TimeMention, ...]:
     if not _TIME_WORD.search(text):
         return ()
@@ -89,7 +90,7 @@ def _relation(match: re.Match[str]) -> tuple[Relation, Anchor]:
         return Relation.BEFORE, Anchor.PRESENT
     if groups.get("later") or groups.get("plain"):
         return Relation.AFTER, Anchor.PREVIOUS
-    if re.search("plasty|PKP|PVP", groups.get("post") or "", re.IGNORECASE):
+    if compiled("plasty|PKP|PVP", re.IGNORECASE).search(groups.get("post") or ""):
         return Relation.AFTER, Anchor.PROCEDURE
     return Relation.AFTER, anchor_of(groups, "")
 
@@ -129,7 +130,7 @@ def _at_once(text: str) -> list[TimeMention]:
 
 def _amount(match: re.Match[str]) -> tuple[Decimal | None, Decimal | None, Decimal | None, str]:
     groups = match.groupdict()
-    unit = UNITS[re.sub(r"s$", "", groups["unit"].lower())]
+    unit = UNITS[compiled(r"s$").sub("", groups["unit"].lower())]
     value, low, high = _number(groups)
     if unit == "fortnight":
         value, low, high = (None if amount is None else amount * 2 for amount in (value, low, high))

@@ -16,10 +16,11 @@ from fhir_service.extraction.condition_facts import condition
 from fhir_service.extraction.document import Section, Sentence
 from fhir_service.extraction.histories import lists
 from fhir_service.extraction.lexicon import lexicon
+from fhir_service.extraction.patterns import Pattern, compiled
 from fhir_service.reports.case_report import ConditionFact, Polarity
 
-_ITEM = re.compile(r"[^,;:()]+?(?=,|;|:|\(|\)|\sand\s|\sor\s|\sas\swell\sas\s|\splus\s|\.?$)")
-_ARTICLE = re.compile(
+_ITEM = compiled(r"[^,;:()]+?(?=,|;|:|\(|\)|\sand\s|\sor\s|\sas\swell\sas\s|\splus\s|\.?$)")
+_ARTICLE = compiled(
     r"[\s.]*(?:(?:and|or|of|an?|the|also|as well as|plus|was|were|is|are|included|includes|including|comprised|for|with"
     r"|from|her|his|some)\s)*",
     re.IGNORECASE,
@@ -56,5 +57,5 @@ def _is_disease(words: str) -> bool:
 
 
 @cache
-def _pattern(name: str) -> re.Pattern[str]:
-    return re.compile(lexicon("diseases").pattern(name))
+def _pattern(name: str) -> Pattern:
+    return compiled(lexicon("diseases").pattern(name))

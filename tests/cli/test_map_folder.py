@@ -17,7 +17,7 @@ INSTANT = "2026-01-31T12:00:00Z"
 def write_reports(folder: Path, count: int) -> None:
     folder.mkdir()
     for number in range(count):
-        (folder / f"{number:03}.txt").write_text(KYPHOPLASTY.replace("71-year", f"{40 + number % 50}-year"))
+        (folder / f"{number:03}.txt").write_text(f"Case {number}.\n\n{KYPHOPLASTY}")
         (folder / f"{number:03}").mkdir()
         (folder / f"{number:03}" / "report.txt").write_text(f"Report {number}.\n\n{KYPHOPLASTY}")
 
