@@ -77,10 +77,12 @@ def read_case(document: Document, told: Told, everyone: Sequence[Course]) -> Cas
     if patient.column is not None:
         core = _with_column(patient.number, patient.column, core)
     core = replace(core, harms=_with_outcome(core.harms, core.end))
-    return _case(document, patient, core, patient.sentences)
+    return _case(document, patient, core, patient.sentences, alone=len(everyone) == 1)
 
 
-def _case(document: Document, patient: PatientText, core: _Core, sentences: tuple[Sentence, ...]) -> Case:
+def _case(
+    document: Document, patient: PatientText, core: _Core, sentences: tuple[Sentence, ...], *, alone: bool = False
+) -> Case:
     number, facts = patient.number, core.procedures
     dead = core.end is not None and core.end.code == "fatal"
     case = Case(
@@ -94,7 +96,7 @@ def _case(document: Document, patient: PatientText, core: _Core, sentences: tupl
         condition=tuple(conditions.read(sentences, number, facts)),
         observation=(
             *core.observations,
-            *measurements.read(document, sentences, number, facts),
+            *measurements.read(document, sentences, number, facts, alone=alone),
             *findings.read(document, sentences, number, facts),
         ),
         complication=with_seriousness(core.harms, facts),
