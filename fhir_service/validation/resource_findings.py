@@ -10,6 +10,7 @@ from fhir_service.validation.invariant_programs import Look
 from fhir_service.validation.invariants import invariant_findings
 from fhir_service.validation.json_text import read_json
 from fhir_service.validation.narratives import NARRATIVE
+from fhir_service.validation.plainly_right import is_plainly_right
 from fhir_service.validation.structure import findings
 
 _BEYOND_R4 = ("profile.", "code.", "reference.")
@@ -27,6 +28,8 @@ def resource_findings(resource: object, *, warnings: bool = True, text: bytes = 
             resource = read_json(text)
         except MalformedContent as error:
             return list(error.issues)
+    if is_plainly_right(resource, text) and not warnings:
+        return []
     found = findings(resource)
     if not isinstance(resource, dict) or any(issue.rule != NARRATIVE for issue in found):
         return found
