@@ -28,9 +28,7 @@ def resource_findings(resource: object, *, warnings: bool = True, text: bytes = 
             resource = read_json(text)
         except MalformedContent as error:
             return list(error.issues)
-    if is_plainly_right(resource, text) and not warnings:
-        return []
-    found = findings(resource)
+    found = [] if is_plainly_right(resource, text) else findings(resource)
     if not isinstance(resource, dict) or any(issue.rule != NARRATIVE for issue in found):
         return found
     unsure = not text or b"\\" in text
@@ -40,6 +38,8 @@ def resource_findings(resource: object, *, warnings: bool = True, text: bytes = 
 
 def resource_errors(resource: object, text: bytes = b"") -> list[Issue]:
     """Those that speak against storing it."""
+    if is_plainly_right(resource, text):
+        return []
     found = resource_findings(resource, warnings=False, text=text)
     return [issue for issue in found if issue.severity in ("error", "fatal")]
 
