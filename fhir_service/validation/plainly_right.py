@@ -1,7 +1,7 @@
 """A first look at a resource: is it plainly right, structure and invariants at once? No is no verdict.
 
-Resources of one source have few shapes. For each shape of each kind of object, a row of questions is made of the element
-catalogue, a question for each value; what breaks a rule by its keys alone has no row. So most resources need one walk
+Resources of one source have few shapes. For each shape of each kind of object, a row of questions is made of the
+element catalogue, one for each value; what breaks a rule by its keys alone has no row. So most resources need one walk
 and little else. Whatever is not plain (nested resources, references into a resource itself, odd values) is left to the
 layers, which say what is wrong.
 """
