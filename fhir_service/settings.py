@@ -59,6 +59,11 @@ class Settings(BaseSettings):
         "https://vertebral-augmentation.example.org/fhir",
         description="Canonical base of our own code systems, profiles and identifiers.",
     )
+    registry_contact: str = Field(
+        "",
+        description="Email address of whoever keeps the registry: whom the data dictionary (`StructureDefinition/"
+        "case-report`) names to ask; empty: a placeholder that nobody reads.",
+    )
     public_base_url: str = Field(
         "",
         description="FHIR base that links and Location show, such as `https://registry.example.org/fhir`; empty: what "
@@ -89,6 +94,18 @@ class Settings(BaseSettings):
     )
     max_transforms: int = Field(
         2, gt=0, description="Maps that `$transform` and `$extract` run at the same time; others wait."
+    )
+    max_submissions: int = Field(
+        2, gt=0, description="Submissions to the registry that are checked and stored at the same time; others wait."
+    )
+    max_waiting_submissions: int = Field(
+        50, gt=0, description="Submissions that wait for their turn; one more is answered 503 at once."
+    )
+    max_submission_wait: float = Field(
+        20.0, gt=0, description="Longest wait of a submission for its turn, in seconds; then it is answered 503."
+    )
+    max_uploads: int = Field(
+        4, gt=0, description="Files that `$registryUpload` works through at the same time; one more is answered 503."
     )
     validation: Annotated[tuple[str, ...], NoDecode] = Field(
         ("*=invariants",),

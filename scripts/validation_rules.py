@@ -14,16 +14,15 @@ from fhir_service.validation.resource_findings import resource_findings
 ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT / "tests"))
 
-from invariant_cases import CODE_CASES, Case, cases, code_and_reference_findings  # noqa: E402  # a folder of tests, not on the path
+from invariant_cases import CODE_CASES, OTHER_CASES, Case, cases, code_and_reference_findings  # noqa: E402  # a folder of tests, not on the path
 
 PAGE = ROOT / "docs" / "conformance" / "validation-rules.md"
 _HEAD = """# The rules a resource is checked against, beyond its structure
 
-Made by `make rules` of `invariant_cases.toml` and `code_cases.toml` in `tests/unit/validation/`; do not edit it. For
-each rule: whether it refuses a resource (error) or is only told (warning, information), what a finding says, HL7's own
-sentence where it is an invariant of R4, and what breaks it. These are the rules of the types of case reports, of Bundle
-and of data types; all other invariants of R4 are checked too, in HL7's words. `code.…` and `reference.…` are looked at
-by `$validate`, and in writes where the settings say so (`docs/howto/validate.md`).
+Made by `make rules` of the cases in `tests/unit/validation/*_cases*.toml`; do not edit it. For each rule: whether it
+refuses a resource (error) or is only told (warning, information), what a finding says, HL7's own sentence where it is
+an invariant of R4, and what breaks it: what is put into a resource that has only what R4 requires. `code.…` and
+`reference.…` are looked at by `$validate`, and in writes where the settings say so (`docs/howto/validate.md`).
 
 | rule | severity | what a finding says | in R4 | what breaks it |
 |---|---|---|---|---|
@@ -33,14 +32,14 @@ by `$validate`, and in writes where the settings say so (`docs/howto/validate.md
 def page() -> str:
     """The page as it should be."""
     human = {entry.key: entry.human for stated in invariants().values() for entry in stated}
-    every = sorted((*cases(), *cases(CODE_CASES)), key=lambda case: case.rule)
+    every = sorted((*cases(), *cases(OTHER_CASES), *cases(CODE_CASES)), key=lambda case: case.name)
     return _HEAD + "".join(_row(case, human.get(case.rule, "")) for case in every)
 
 
 def _row(case: Case, human: str) -> str:
     found = resource_findings(case.bad) + code_and_reference_findings(case.bad)
     issue = next(issue for issue in found if issue.rule == case.rule)
-    cells = (f"`{case.rule}`", issue.severity, issue.text, human, f"`{_json(case.shown)}`")
+    cells = (f"`{case.name}`", issue.severity, issue.text, human, f"`{_json(case.shown)}`")
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from starlette.types import Receive, Scope, Send
@@ -31,3 +33,24 @@ class Answer:
             headers.append((b"content-length", b"%d" % len(self.body)))
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else self.body})
+
+
+@dataclass(frozen=True, slots=True)
+class StreamedAnswer:
+    """An answer that is sent piece by piece, as its pieces come. What is raised before the first one is answered as any
+    other error."""
+
+    pieces: AsyncGenerator[bytes]
+    media_type: str
+    headers: Headers = ()
+    status: int = 200
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  # ASGI's signature
+        headers = [*self.headers, VARY, (b"content-type", self.media_type.encode())]
+        async with aclosing(self.pieces) as pieces:
+            piece = b"" if scope["method"] == "HEAD" else await anext(pieces, b"")
+            await send({"type": "http.response.start", "status": self.status, "headers": headers})
+            while piece:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+                piece = await anext(pieces, b"")
+            await send({"type": "http.response.body", "body": b""})

@@ -37,12 +37,14 @@ def create_app(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         if repository is not None:
             yield
+            await service.uploads.close()
             return
         service.open_repository = await open_repository(settings.database_url, base=settings.own_address)
         try:
-            service.fixed = await publish_definitions(service.repository, settings.base)
+            service.fixed = await publish_definitions(service.repository, settings.base, settings.registry_contact)
             yield
         finally:
+            await service.uploads.close()
             opened, service.open_repository = service.open_repository, None
             await opened.close()
 

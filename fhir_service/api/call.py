@@ -27,7 +27,8 @@ from fhir_service.workflows.stored_conformance import ConformanceCache, StoredCo
 from fhir_service.workflows.stored_definitions import DefinitionCache, StoredDefinitions
 from fhir_service.workflows.stored_maps import MapCache
 from fhir_service.workflows.stored_terminology import StoredTerminology
-from fhir_service.workflows.transform_content import TransformQueue
+from fhir_service.workflows.uploads import Uploads
+from fhir_service.workflows.work_queue import WorkQueue
 from fhir_service.workflows.write_checks import WriteChecks
 
 if TYPE_CHECKING:
@@ -59,7 +60,15 @@ class Service:
         self.definition_cache = DefinitionCache()
         self.map_cache = MapCache()
         self.conformance_cache = ConformanceCache()
-        self.transforms = TransformQueue(settings.max_transforms, settings.max_transform_seconds)
+        self.transforms = WorkQueue("maps", settings.max_transforms, settings.max_transform_seconds)
+        self.submissions = WorkQueue(
+            "submissions",
+            settings.max_submissions,
+            settings.max_submission_wait,
+            waiting=settings.max_waiting_submissions,
+        )
+        self.files = WorkQueue("files of submissions", settings.max_uploads, settings.max_submission_wait, waiting=0)
+        self.uploads = Uploads(self.files)
 
     @property
     def access(self) -> Access:

@@ -14,6 +14,7 @@ from fhir_service.fhir.errors import InvalidParameter, NotAcceptable, Unsupporte
 
 FHIR_JSON = "application/fhir+json"
 FHIR_XML = "application/fhir+xml"
+NDJSON = "application/fhir+ndjson"
 FORM = "application/x-www-form-urlencoded"
 
 Syntax = Literal["json", "xml"]
@@ -29,6 +30,8 @@ _TYPES: dict[str, Syntax] = {
     "application/xml+fhir": "xml",
 }
 _WORDS: dict[str, Syntax] = {"json": "json", "xml": "xml"}
+_NDJSON = frozenset({NDJSON, "application/fhir-ndjson", "application/ndjson", "application/x-ndjson", "ndjson"})
+"""How lines of JSON are called: by HL7, in a diagram of HL7's registry guide, and by others."""
 _BROWSER = "text/html"
 _R4 = frozenset({"4.0", "4.0.0", "4.0.1"})
 _BOTH = f"this server speaks {FHIR_JSON} and {FHIR_XML} (fhirVersion=4.0)"
@@ -89,6 +92,20 @@ def body_syntax(content_type: str) -> Syntax:
     if not media.is_r4:
         raise UnsupportedMediaType("the body has to be of fhirVersion 4.0")
     return _TYPES[media.name]
+
+
+def is_ndjson(content_type: str) -> bool:
+    """Whether a body or a file is announced as lines of JSON."""
+    return media_type(content_type).name in _NDJSON
+
+
+def wants_ndjson(accept: str, query: str) -> bool:
+    """Whether lines of JSON are among what a client takes."""
+    named = dict(parse_qsl(query, errors="replace")).get("_format")
+    if named:
+        return media_type(named.strip().replace(" ", "+")).name in _NDJSON
+    ranges = [media_type(part) for part in accept.split(",")]
+    return any(range_.name in _NDJSON and quality(range_.parameters) > 0 for range_ in ranges)
 
 
 def require_form(content_type: str) -> None:

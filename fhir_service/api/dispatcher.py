@@ -11,11 +11,11 @@ from urllib.parse import unquote
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fhir_service.api.call import Call, Service
-from fhir_service.api.content_negotiation import PLAIN, format_of, wanted_format
+from fhir_service.api.content_negotiation import PLAIN, Format, format_of, wanted_format, wants_ndjson
 from fhir_service.api.error_responses import NotAllowed
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.presentation import asked_subset, in_format, in_part
-from fhir_service.fhir.errors import NotFound, UnknownType
+from fhir_service.fhir.errors import NotAcceptable, NotFound, UnknownType
 from fhir_service.fhir.references import ID
 
 Key = tuple[str, ...]
@@ -39,7 +39,7 @@ class FhirDispatcher:
             return
         accept = b",".join([value for name, value in scope["headers"] if name == b"accept"]).decode("latin-1")
         query = scope["query_string"].decode("latin-1")
-        wanted = wanted_format(accept, query)
+        wanted = self._wanted_format(scope, accept, query)
         call = Call(
             service=self._service,
             base=self._base(scope),
@@ -62,8 +62,8 @@ class FhirDispatcher:
 
         Raises UnknownType, NotFound, MethodNotSupported, InvalidParameter, and what the interaction raises.
         """
-        segments = path.strip("/").split("/") if path.strip("/") else []
-        interaction = self._find("GET" if call.method == "HEAD" else call.method, segments)
+        segments = _segments(path)
+        interaction = self._find(call.method, segments)
         parts = dict(zip(interaction.path.split("/"), segments, strict=False))
         call.type = segments[0] if segments and segments[0][:1].isupper() else ""
         call.id = _id(parts.get("{id}", ""))
@@ -80,11 +80,22 @@ class FhirDispatcher:
         path, _, call.query = url.partition("?")
         return await self.answer(call, unquote(path))
 
+    def _wanted_format(self, scope: Scope, accept: str, query: str) -> Format:
+        """Raises NotAcceptable, unless the client takes lines of JSON and they are what there is."""
+        try:
+            return wanted_format(accept, query)
+        except NotAcceptable:
+            row = self._find(scope["method"], _segments(scope["path"][len(self._prefix) :]))
+            if row.ndjson and wants_ndjson(accept, query):
+                return PLAIN
+            raise
+
     def _find(self, method: str, segments: list[str]) -> Interaction:
         found = [row for row in self._table.get(self._key(segments), ()) if self._serves(row, segments)]
         if not found:
             raise self._nothing_at(segments)
         by_method = {row.method: row for row in reversed(found)}
+        method = "GET" if method == "HEAD" else method
         if method not in by_method:
             allowed = list(dict.fromkeys(row.method for row in found))
             raise NotAllowed(method, (*allowed, "HEAD") if "GET" in allowed else tuple(allowed))
@@ -115,6 +126,10 @@ class FhirDispatcher:
             return configured
         host = next((value for name, value in scope["headers"] if name == b"host"), b"localhost").decode("latin-1")
         return f"{scope['scheme']}://{host}{self._prefix}"
+
+
+def _segments(path: str) -> list[str]:
+    return path.strip("/").split("/") if path.strip("/") else []
 
 
 def _begins_with_type(segments: list[str]) -> bool:

@@ -16,7 +16,7 @@ from fhir_service.api.call import Call
 from fhir_service.api.operation_input import Input
 
 Handler = Callable[[Call], Awaitable[ASGIApp]]
-Body = Literal["", "resource", "bundle", "form", "patch", "parameters", "report"]
+Body = Literal["", "resource", "bundle", "form", "patch", "parameters", "report", "file"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +28,7 @@ class Interaction:
     the default base. `types` limits a row to some of the types that are served; a type that the path spells out need
     not be served otherwise. `parameters` and `headers` name what the OpenAPI document lists, `inputs` are those of an
     operation; `answers` are the statuses of success, `errors` those of failure beyond the ones that every row can give.
+    With `ndjson` what is answered with 200 are lines of JSON.
     """
 
     code: str
@@ -43,6 +44,7 @@ class Interaction:
     headers: tuple[str, ...] = ()
     answers: tuple[int, ...] = (200,)
     errors: tuple[int, ...] = ()
+    ndjson: bool = False
 
     @property
     def key(self) -> tuple[str, ...]:

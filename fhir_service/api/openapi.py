@@ -13,7 +13,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from fhir_service.api.content_negotiation import FHIR_JSON, FHIR_XML, FORM
+from fhir_service.api.content_negotiation import FHIR_JSON, FHIR_XML, FORM, NDJSON
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.operation_input import Input
 from fhir_service.search.offered import search_parameters
@@ -35,6 +35,7 @@ _BODIES: dict[str, dict[str, str]] = {
     "patch": {JSON_PATCH: "JsonPatch", MERGE_PATCH: "MergePatch", XML_PATCH: "XmlPatch"}
     | dict.fromkeys(_FHIR, "Parameters"),
     "report": {"application/json": "CaseReport", "text/plain": "Text"} | dict.fromkeys(_FHIR, "Resource"),
+    "file": {NDJSON: "Lines"} | dict.fromkeys(_FHIR, "Parameters"),
 }
 _OF_ALL = ("_format", "_pretty")
 _OF_A_READ = ("_summary", "_elements")
@@ -85,10 +86,12 @@ _HEADERS = {
     "If-None-Exist": "Search such as `identifier=x`; where it finds one resource none is made",
     "If-None-Match": "ETag of the version you have; 304 where it is still the one. On a write `*`: only if it is new",
     "If-Modified-Since": "Date of the version you have; 304 where there is no newer one",
-    "Prefer": "`return=minimal`, `return=representation` or `return=OperationOutcome`; `handling=strict`",
+    "Prefer": "`return=minimal`, `return=representation` or `return=OperationOutcome`; `handling=strict`; "
+    "`respond-async` where an operation says so",
 }
 _TEXTS = {
     200: "Done",
+    202: "Taken; what is under way is told at `Content-Location`",
     201: "Created; `Location` has the address of the version",
     204: "Done, nothing to show",
     304: "Not modified",
@@ -132,7 +135,7 @@ def _operation(row: Interaction, types: list[str], name: str) -> Schema:
         "summary": row.summary,
         "operationId": name,
         "parameters": [*_path_parameters(row, types), *_query_parameters(row, types), *_header_parameters(row)],
-        "responses": {str(status): _response(status) for status in sorted(_statuses(row))},
+        "responses": {str(status): _response(status, row) for status in sorted(_statuses(row))},
     }
     if row.body:
         content = {media_type: _content(media_type, schema) for media_type, schema in _BODIES[row.body].items()}
@@ -165,7 +168,7 @@ def _query_parameters(row: Interaction, types: list[str]) -> list[Schema]:
     described = {name: _PARAMETERS[name] for name in row.parameters}
     if row.code == "search-type" and not row.body:
         described |= {name: found for name, found in _search_parameters(types).items() if name not in described}
-    if row.method == "GET" or row.body == "report":
+    if row.method == "GET" or row.body in ("report", "file"):
         described |= {entry.name: _input(entry) for entry in row.inputs if entry.simple}
     described |= {name: _PARAMETERS[name] for name in (*_OF_A_READ, *_OF_ALL) if row.method == "GET" or name in _OF_ALL}
     return [
@@ -198,8 +201,10 @@ def _header_parameters(row: Interaction) -> list[Schema]:
     ]
 
 
-def _response(status: int) -> Schema:
+def _response(status: int, row: Interaction) -> Schema:
     response: Schema = {"description": _TEXTS.get(status, HTTPStatus(status).phrase)}
+    if row.ndjson and status == 200:
+        return response | {"content": {NDJSON: {"schema": _reference("Lines")}}}
     if status not in (204, 304):
         schema = "OperationOutcome" if status >= 400 else "Resource"
         response["content"] = {media_type: _content(media_type, schema) for media_type in _FHIR}
@@ -234,6 +239,7 @@ def _schemas() -> Schema:
         "XmlPatch": {"type": "string", "description": "XML Patch (RFC 5261)"},
         "MergePatch": {"type": "object", "description": "JSON Merge Patch (RFC 7396)"},
         "CaseReport": {"type": "object", "description": "The logical model: StructureDefinition/case-report"},
+        "Lines": {"type": "string", "description": "A JSON object a line"},
         "Text": {"type": "string", "description": "A report as it is printed"},
         "Xml": {"type": "string", "description": "A resource in XML (http://hl7.org/fhir/R4/xml.html)"},
         "Form": {"type": "object", "additionalProperties": {"type": "string"}},

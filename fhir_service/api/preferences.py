@@ -15,6 +15,8 @@ class Preferences(NamedTuple):
 
     returned: str = ""
     strict: bool = False
+    asynchronous: bool = False
+    """Not to wait for the answer (RFC 7240 respond-async)."""
 
 
 _RETURNED = {form.lower(): form for form in ("minimal", "representation", "OperationOutcome")}
@@ -28,7 +30,7 @@ def preferences(header: str) -> Preferences:
         name, _, value = part.partition("=")
         found.setdefault(name.strip().lower(), value.strip().strip('"').lower())
     returned = _RETURNED.get(found.get("return", ""), "")
-    return Preferences(returned, strict=found.get("handling") == "strict")
+    return Preferences(returned, strict=found.get("handling") == "strict", asynchronous="respond-async" in found)
 
 
 def refused_if_strict(wanted: Preferences, ignored: Sequence[Issue]) -> None:

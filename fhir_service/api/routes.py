@@ -13,6 +13,7 @@ from fhir_service.api.interactions.read import READ
 from fhir_service.api.interactions.search import SEARCHES
 from fhir_service.api.interactions.submit_bundle import BUNDLE_WRITES
 from fhir_service.api.interactions.update import UPDATE, UPDATE_FOUND
+from fhir_service.api.interactions.uploads import UPLOADS
 from fhir_service.api.interactions.vread import VREAD
 from fhir_service.api.operations.everything import EVERYTHINGS
 from fhir_service.api.operations.expand import EXPANSIONS
@@ -20,6 +21,7 @@ from fhir_service.api.operations.extract import EXTRACT
 from fhir_service.api.operations.lastn import LASTNS
 from fhir_service.api.operations.lookup import LOOKUPS
 from fhir_service.api.operations.meta import META, META_ADD, META_DELETE
+from fhir_service.api.operations.registry_upload import REGISTRY_UPLOAD
 from fhir_service.api.operations.research_view import RESEARCH_VIEWS
 from fhir_service.api.operations.submit_report import SUBMIT_REPORT
 from fhir_service.api.operations.subsumes import SUBSUMPTIONS
@@ -63,4 +65,6 @@ INTERACTIONS: tuple[Interaction, ...] = (
     *TRANSFORMS,
     EXTRACT,
     SUBMIT_REPORT,
+    REGISTRY_UPLOAD,
+    *UPLOADS,
 )

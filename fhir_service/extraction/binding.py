@@ -8,30 +8,31 @@ from dataclasses import dataclass
 
 from fhir_service.extraction.levels import LevelGroup, LevelMention, find_groups
 from fhir_service.extraction.lexicon import Hit, lexicon
+from fhir_service.extraction.patterns import compiled
 
-_SUBJECT = re.compile(
+_SUBJECT = compiled(
     r"[\s)]*(?:,[^,;.]{0,40},)?\s*(?:bodies|vertebra[el]?|level|levels)?[\s)]*(?:had|has|was|were|received|underwent|showed|then|also|again|refractured|collapsed|needed|required)\b",
     re.IGNORECASE,
 )
-_OPENS_CLAUSE = re.compile(
+_OPENS_CLAUSE = compiled(
     r"(?:^|[.;:]\s|,\s(?:and\s|but\s|while\s|where\s)?|\band\s|\bthen\s|\bwhere(?:as)?\s|\(|\bthat\s|\bwhose\s)(?:the\s|an?\s|only\s)?$",
     re.IGNORECASE,
 )
-_PREPOSITION = re.compile(
+_PREPOSITION = compiled(
     r"\b(?:at|of|in|from|on|to|for|over|level|levels|between|through|involving|below|above|into|affecting)\s(?:the\s|both\s|level\s|levels\s)*$",
     re.IGNORECASE,
 )
-_NOT_PLACE = re.compile(
+_NOT_PLACE = compiled(
     r"\b(?:below|above|beneath|distal\sto|caudal\sto|down\sto)\s(?:the\s|level\s|of\s)*$", re.IGNORECASE
 )
-_PREMODIFIER = re.compile(
+_PREMODIFIER = compiled(
     r"[\s-]*(?:(?:level|vertebral|vertebra|body|acute|osteoporotic|compression|burst|traumatic|pathologic(?:al)?|old|new|single|severe|right|left|posterior|anterior|total|wide|spine|spinal|disc|space|percutaneous|balloon|transpedicular|bilateral|received|underwent|had|surgical|intertransverse|[-\w]*al|[-\w]*ic|[-\w]*ous)[\s-]*){0,4}(?:\(\w+\)\s)?",
     re.IGNORECASE,
 )
-_BREAK = re.compile(
+_BREAK = compiled(
     r"[;.]|,\s(?:and|but|which|while)\s(?:she|he|the\spatient|we|it|they)\b|\bbut\b|\bwhereas\b|\bwhile\b"
 )
-_COORDINATED = re.compile(
+_COORDINATED = compiled(
     r"\s*(?:\(\w+\))?\s*,?\s*(?:and|or|with|plus|\+|/|,|as\swell\sas|&|or\sin)?\s*(?:(?!at\b|of\b|from\b|on\b|in\b|to\b|followed\b|then\b|after\b|was\b|were\b|underwent\b|the\b|through\b|via\b|by\b)[\w-]+\s){0,4}(?:of\s(?!the\slevel)(?:[\w-]+\s){0,3})?$",
     re.IGNORECASE,
 )
@@ -53,9 +54,18 @@ class Bound:
         return tuple(found)
 
 
+NOTHING = Bound((), {})
+
+
 def bind(text: str, extra: Sequence[Hit] = ()) -> Bound:
     """Give every level of a sentence to a head; a level that belongs to none is given to none."""
     return bind_to(text, [*lexicon("procedures").find(text), *lexicon("complications").find(text), *extra])
+
+
+def with_others(text: str, hits: Sequence[Hit]) -> list[Hit]:
+    """These heads, and the operations and harms of the sentence that do not overlap them."""
+    others = [*lexicon("procedures").find(text), *lexicon("complications").find(text)]
+    return [*hits, *(o for o in others if not any(o.start < hit.end and hit.start < o.end for hit in hits))]
 
 
 def bind_to(text: str, hits: Sequence[Hit]) -> Bound:
@@ -122,7 +132,7 @@ def _goes_before(text: str, group: LevelGroup, head: Hit, *, has_previous: bool)
     if not prepositional and _PREMODIFIER.fullmatch(text, group.end, head.start):
         return True
     subject = _OPENS_CLAUSE.search(before) is not None and _SUBJECT.match(behind) is not None
-    return subject and not re.search(r"[;.]", text[group.end : head.start])
+    return subject and not compiled(r"[;.]").search(text[group.end : head.start])
 
 
 def _previous(text: str, group: LevelGroup, heads: Sequence[Hit]) -> int | None:
@@ -150,12 +160,12 @@ def _share(text: str, heads: Sequence[Hit], given: dict[int, list[LevelMention]]
         levels = given.get(place)
         if levels and place in after and place + 1 not in given and second.term["group"] == first.term["group"]:
             behind = text[levels[-1].end : second.start] if levels[-1].end <= second.start else None
-            if behind is not None and re.fullmatch(r"\s*(?:level\s)?with\s(?:[\w-]+\s){0,3}", behind):
+            if behind is not None and compiled(r"\s*(?:level\s)?with\s(?:[\w-]+\s){0,3}").fullmatch(behind):
                 given[place + 1] = list(levels)
         elif (
             levels
             and place not in after
             and place + 1 not in given
-            and re.fullmatch(r"\s(?:and|with)\s(?:[\w-]+\s){0,1}", between)
+            and compiled(r"\s(?:and|with)\s(?:[\w-]+\s){0,1}").fullmatch(between)
         ):
             given[place + 1] = list(levels)

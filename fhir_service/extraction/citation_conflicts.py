@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from fhir_service.extraction.conflict import Conflict
 from fhir_service.extraction.document import Document, Section, joined
 from fhir_service.extraction.numbers import WORD_NUMBER, number_of
+from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.quantities import number
 from fhir_service.reports.span import SourceSpan
 
-_CITED = re.compile(
+_CITED = compiled(
     r"(?P<author>[A-Z][\w'-]+)\s+et\.?\s+al\.?,?\s*(?:\(?(?P<year>(?:19|20)\d\d)\)?,?\s*)?\[(?P<number>\d{1,3})\]"
 )
-_INCLUDING_OWN = re.compile(
+_INCLUDING_OWN = compiled(
     rf"\b(?P<n>\d{{1,3}}|{WORD_NUMBER})\s(?:\w+\s){{0,3}}?(?:patients|cases)\b[^.\[]{{0,80}}?\bincluding\s(?:the\s|our\s)?(?:present|own|current|this|our)\s(?:case|patient|one)\s*"
     r"\[(?P<refs>\d[\d,\s-]*)\]",
     re.IGNORECASE,
@@ -77,7 +78,7 @@ def _of_text(document: Document) -> Iterator[_Citation]:
 def _works(document: Document, author: str) -> int:
     """How many entries of the reference list begin with this author."""
     return sum(
-        re.match(rf"(?:\[?\d+[\].]?\s*)?{re.escape(author)}\b", sentence.text) is not None
+        compiled(rf"(?:\[?\d+[\].]?\s*)?{re.escape(author)}\b").match(sentence.text) is not None
         for sentence in document.of(Section.REFERENCES)
     )
 

@@ -13,32 +13,33 @@ from fhir_service.extraction.cohort_numbers import words
 from fhir_service.extraction.cohort_words import clean, item
 from fhir_service.extraction.document import Sentence
 from fhir_service.extraction.narrative import names_patient
+from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.quantities import Quantity, quantities
 from fhir_service.reports.case_report import Coded, GroupStatement
 
-_RANGED = re.compile(
+_RANGED = compiled(
     r"\b(?:rang(?:ed|es|ing)|occurred|varied|varies|developed|appeared|noted|between|interval\b[^.;]{0,50}\bwas|onset\b[^.;]{0,30}\bwas)\b[^.;]{0,40}$",
     re.IGNORECASE,
 )
-_MANY = re.compile(
+_MANY = compiled(
     r"\b(?:patients|cases|ages|women|men|radiculopathy|symptoms|they|their|studies|literature)\b", re.IGNORECASE
 )
 _MEAN_REACH = 70
-_AGES = re.compile(r"\s(?:old|of\sage)\b")
+_AGES = compiled(r"\s(?:old|of\sage)\b")
 
 
 def means(sentence: Sentence) -> Iterator[GroupStatement]:
     """Every mean a sentence states; of a change, the one before and the one after."""
     text = sentence.text
-    for match in re.finditer(words("mean"), text):
+    for match in compiled(words("mean")).finditer(text):
         near = [q for q in quantities(text) if match.end() <= q.start < match.end() + _MEAN_REACH and q.second is None]
-        near = [q for q in near if not re.search(r"[.;,]\s", text[match.end() : q.start])]
+        near = [q for q in near if not compiled(r"[.;,]\s").search(text[match.end() : q.start])]
         for quantity in near[: 2 if near and _is_change(text, near) else 1]:
             yield _measured(sentence, quantity, match.start(), mean=quantity.value)
 
 
 def _is_change(text: str, near: Sequence[Quantity]) -> bool:
-    return len(near) > 1 and re.fullmatch(r"\s?to\s?", text[near[0].end : near[1].start]) is not None
+    return len(near) > 1 and compiled(r"\s?to\s?").fullmatch(text[near[0].end : near[1].start]) is not None
 
 
 def ranges(sentence: Sentence, memory: Memory) -> Iterator[GroupStatement]:
@@ -59,7 +60,7 @@ def _spans_of_time(text: str) -> Iterator[Quantity]:
         if quantity.high is not None and quantity.unit is not None and quantity.unit.kind == "time":
             yield quantity
         elif quantity.unit is None and following is not None and following.unit is not None:
-            joint = re.fullmatch(r"\s?(?:to|and|-)\s?", text[quantity.end : following.start])
+            joint = compiled(r"\s?(?:to|and|-)\s?").fullmatch(text[quantity.end : following.start])
             if joint and following.unit.kind == "time" and quantity.value < following.value:
                 yield replace(quantity, end=following.end, high=following.value, unit=following.unit)
 

@@ -11,13 +11,14 @@ from functools import cache
 from fhir_service.extraction.analytes import readings
 from fhir_service.extraction.lexicon import lexicon
 from fhir_service.extraction.numbers import ORDINAL, WORD_NUMBER, number_of, ordinal_of
+from fhir_service.extraction.patterns import Pattern, compiled
 from fhir_service.extraction.quantities import Quantity, number, quantities
 
 _N = rf"(?:\d{{1,3}}(?:,\d{{3}})+|\d{{1,6}}|{WORD_NUMBER})"
-_JOINT = re.compile(r"\s?(?:to|-|and)\s?")
-_SPREAD = re.compile(r"\b(?:rang\w+|var(?:y|ies|ied)|between|anywhere|reported\sin)\b[^.;]{0,30}$", re.IGNORECASE)
-_FRACTION = re.compile(r"\s?[(\[]\s?(?P<n>\d{1,6})\s?/\s?(?P<of>\d{1,6})\b")
-_AT_MOST = re.compile(r"\b(?:up\sto|as\smuch\sas|as\shigh\sas|at\smost)\s$", re.IGNORECASE)
+_JOINT = compiled(r"\s?(?:to|-|and)\s?")
+_SPREAD = compiled(r"\b(?:rang\w+|var(?:y|ies|ied)|between|anywhere|reported\sin)\b[^.;]{0,30}$", re.IGNORECASE)
+_FRACTION = compiled(r"\s?[(\[]\s?(?P<n>\d{1,6})\s?/\s?(?P<of>\d{1,6})\b")
+_AT_MOST = compiled(r"\b(?:up\sto|as\smuch\sas|as\shigh\sas|at\smost)\s$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -67,19 +68,19 @@ def words(name: str) -> str:
 
 @dataclass(frozen=True)
 class _Patterns:
-    counted: re.Pattern[str]
+    counted: Pattern
     """`four out of 251 patients`, `the other 247 patients`."""
-    among: re.Pattern[str]
+    among: Pattern
     """`2 cases among 1,500 procedures`."""
-    bare: re.Pattern[str]
+    bare: Pattern
     """`four of 251`."""
-    elliptic: tuple[re.Pattern[str], ...]
+    elliptic: tuple[Pattern, ...]
     """`and one died`, `complete in three;`, `only four with a deficit`: the noun is left out."""
-    rest: re.Pattern[str]
-    last: re.Pattern[str]
+    rest: Pattern
+    last: Pattern
     """`the fourth died`: the last one of four."""
-    none: re.Pattern[str]
-    whole: re.Pattern[str]
+    none: Pattern
+    whole: Pattern
     """`Of 251 patients ..., four developed`: what follows is a part of them."""
 
 
@@ -90,33 +91,33 @@ def _patterns() -> _Patterns:
     adjectives = r"(?:(?!(?:of|and|or|in|the|with|to|out|years?|weeks?|months?|days?|hours?)\b)[\w-]+\s){0,3}?"
     free = r"(?<![\w.,/%-])"
     return _Patterns(
-        counted=re.compile(
+        counted=compiled(
             rf"(?P<lead>(?:{words('everyone')}|{words('rest')}|{words('definite')})\s)?{free}(?P<n>{_N})\s?"
             rf"(?:{total}\s|/\s?(?P<slash>\d{{1,6}})\s)?(?P<noun>{adjectives}{people})",
             re.IGNORECASE,
         ),
-        among=re.compile(
+        among=compiled(
             rf"{free}(?P<n>{_N})\s(?P<noun>{adjectives}{people})\s(?:among|out\sof|of|in)\s(?:the\s|our\s|a\stotal\sof\s)?(?P<of>{_N})\s"
             r"(?:[\w-]+\s){0,2}?(?:procedures|patients|operations|vertebrae|levels|vertebroplasties|kyphoplasties|cases)\b",
             re.IGNORECASE,
         ),
-        bare=re.compile(
+        bare=compiled(
             rf"{free}(?P<n>{_N})\s{total}\b(?!\s?(?:%|weeks?|months?|days?|years?|hours?|mm|cm|ml|points?))",
             re.IGNORECASE,
         ),
         elliptic=(
-            re.compile(rf"(?:(?<=\sand\s)|(?<=,\s)|(?<=\()|(?<=;\s))(?P<n>{_N})\s{verb}", re.IGNORECASE),
-            re.compile(rf"\bin\s(?P<n>{_N})(?=\s?[;,.(]|\sof\sthem)", re.IGNORECASE),
-            re.compile(rf"\b(?P<n>{_N})\sof\sthem\b", re.IGNORECASE),
-            re.compile(rf"{free}(?P<n>{_N})\s(?=\(\d+(?:\.\d+)?\s?%\))", re.IGNORECASE),
-            re.compile(rf"\b(?:only|just|merely)\s(?P<n>{_N})(?=\s(?:with|of\sthem|had|were|was)\b)", re.IGNORECASE),
+            compiled(rf"(?:(?<=\sand\s)|(?<=,\s)|(?<=\()|(?<=;\s))(?P<n>{_N})\s{verb}", re.IGNORECASE),
+            compiled(rf"\bin\s(?P<n>{_N})(?=\s?[;,.(]|\sof\sthem)", re.IGNORECASE),
+            compiled(rf"\b(?P<n>{_N})\sof\sthem\b", re.IGNORECASE),
+            compiled(rf"{free}(?P<n>{_N})\s(?=\(\d+(?:\.\d+)?\s?%\))", re.IGNORECASE),
+            compiled(rf"\b(?:only|just|merely)\s(?P<n>{_N})(?=\s(?:with|of\sthem|had|were|was)\b)", re.IGNORECASE),
         ),
-        rest=re.compile(rf"\bthe\s(?:other|remaining)\s(?P<n>{_N})(?=\s?[.;,]|\s{verb})", re.IGNORECASE),
-        last=re.compile(rf"\bthe\s(?P<nth>{ORDINAL})\s(?:one\s|patient\s)?{verb}", re.IGNORECASE),
-        none=re.compile(
+        rest=compiled(rf"\bthe\s(?:other|remaining)\s(?P<n>{_N})(?=\s?[.;,]|\s{verb})", re.IGNORECASE),
+        last=compiled(rf"\bthe\s(?P<nth>{ORDINAL})\s(?:one\s|patient\s)?{verb}", re.IGNORECASE),
+        none=compiled(
             r"\b(?:no|none\sof\sthe(?:m|se)?)\s(?P<noun>(?:[\w-]+\s)?(?:patients?|cases?|subjects?))\b", re.IGNORECASE
         ),
-        whole=re.compile(
+        whole=compiled(
             rf"(?:^|[;:]\s|\bthat\s)(?:of|among)\s(?:the\s|our\s|these\s)?(?P<n>{_N})\s{adjectives}{people}",
             re.IGNORECASE,
         ),
@@ -142,7 +143,7 @@ def _with_noun(text: str, patterns: _Patterns) -> Iterator[Count]:
         lead = (match["lead"] or "").strip().lower()
         whole = match["of"] or match["slash"]
         value, of = _number(match["n"]), _number(whole) if whole else None
-        each = value == 1 and of is not None and re.search(r"\b(?:every|each)\s$", text[: match.start("n")])
+        each = value == 1 and of is not None and compiled(r"\b(?:every|each)\s$").search(text[: match.start("n")])
         yield Count(
             match.start("lead") if match["lead"] else match.start("n"),
             match.end(),
@@ -172,7 +173,7 @@ def _without_noun(text: str, patterns: _Patterns) -> Iterator[Count]:
 
 
 def _is(lead: str, name: str) -> bool:
-    return bool(lead) and re.fullmatch(words(name), lead) is not None
+    return bool(lead) and compiled(words(name)).fullmatch(lead) is not None
 
 
 def _number(printed: str) -> Decimal:
@@ -182,7 +183,7 @@ def _number(printed: str) -> Decimal:
 def shares(text: str) -> list[Share]:
     """The percentages of a sentence that are shares of people; none of a measurement, a confidence or a size."""
     printed = [q for q in quantities(text) if q.second is None]
-    if not any(_is_percent(q) for q in printed) or re.search(words("not_share"), text):
+    if not any(_is_percent(q) for q in printed) or compiled(words("not_share")).search(text):
         return []
     measured = {reading.quantity.start for reading in readings(text)}
     found: list[Share] = []

@@ -23,12 +23,13 @@ from fhir_service.extraction.context import is_prose
 from fhir_service.extraction.document import Document, Section, Sentence
 from fhir_service.extraction.narrative import names_patient
 from fhir_service.extraction.numbers import WORD_NUMBER
+from fhir_service.extraction.patterns import Pattern, compiled
 from fhir_service.extraction.quantities import quantities
 from fhir_service.reports.case_report import Coded, GroupStatement
 
 _SKIPPED = frozenset({Section.TITLE, Section.REFERENCES, Section.TABLE, Section.COMMENT})
-_BESIDE = re.compile(r"[\s,(]*(?:or|i\.e\.|that\sis|=|corresponding\sto|accounting\sfor)?[\s,(]*", re.IGNORECASE)
-_OF_WHOM = re.compile(r"%\s?\)?\s(?:of|in|among)\b")
+_BESIDE = compiled(r"[\s,(]*(?:or|i\.e\.|that\sis|=|corresponding\sto|accounting\sfor)?[\s,(]*", re.IGNORECASE)
+_OF_WHOM = compiled(r"%\s?\)?\s(?:of|in|among)\b")
 _PASSAGE = 2
 """Paragraphs a group told of stays in mind."""
 
@@ -86,8 +87,8 @@ def _with_whole(fact: GroupStatement, sentence: Sentence, people: Sequence[Count
 
 
 @cache
-def _numbered_words() -> re.Pattern[str]:
-    return re.compile(rf"\d|\b{WORD_NUMBER}\b|\b(?:no|none|all|both)\b", re.IGNORECASE)
+def _numbered_words() -> Pattern:
+    return compiled(rf"\d|\b{WORD_NUMBER}\b|\b(?:no|none|all|both)\b", re.IGNORECASE)
 
 
 def _percentages(
@@ -128,7 +129,7 @@ def _beside(text: str, share: Share, people: Sequence[Count]) -> Count | None:
         if _BESIDE.fullmatch(gap):
             return count
         closed = text[share.start - 1 : share.start] == "("
-        if closed and len(gap) < 70 and not re.search(r"[,;()]", gap[:-1]) and not count.everyone:
+        if closed and len(gap) < 70 and not compiled(r"[,;()]").search(gap[:-1]) and not count.everyone:
             return count
         return None
     return None
@@ -163,7 +164,7 @@ def agrees(percent: Decimal, numerator: Decimal, denominator: Decimal) -> bool:
 
 def _counted(sentence: Sentence, people: Sequence[Count], memory: Memory, used: set[int]) -> Iterator[GroupStatement]:
     text = sentence.text
-    if re.search(words("own"), text):
+    if compiled(words("own")).search(text):
         people = [count for count in people if count.of is not None]
     people = [resolved(count, sentence, memory) for count in people]
     wholes = parts_of(people, sentence, memory)

@@ -11,8 +11,11 @@ import msgspec
 from fhir_service.extraction import context
 from fhir_service.extraction.condition_facts import condition
 from fhir_service.extraction.document import Section, Sentence
-from fhir_service.extraction.lexicon import lexicon
+from fhir_service.extraction.histories import cued, introduced
+from fhir_service.extraction.lexicon import Hit, lexicon
+from fhir_service.extraction.patterns import Pattern, compiled
 from fhir_service.extraction.timepoints import Operations
+from fhir_service.extraction.unnamed_diseases import unnamed_diseases
 from fhir_service.reports.case_report import Coded, ConditionFact, Polarity
 
 _MANY_OF = (
@@ -20,25 +23,19 @@ _MANY_OF = (
     r"(?:things|substances)?[,:]?\s?(?:such\sas\s|including\s)?)?"
 )
 _ALLERGEN = rf"{_MANY_OF}(?P<{{}}>[a-z][\w-]*)"
-_ALLERGIC = re.compile(
-    rf"\ballerg(?:ic|y|ies)\s(?:to\s)?{_ALLERGEN.format('first')}"
+_ALLERGIC = compiled(
+    rf"\ballerg(?:ic(?:\sto)?|(?:y|ies)\s(?:to|against))\s{_ALLERGEN.format('first')}"
     rf"(?:(?:,\s|\s(?:and|or)\s){_ALLERGEN.format('second')})?(?:(?:,\s|,?\s(?:and|or)\s){_ALLERGEN.format('third')})?",
     re.IGNORECASE,
 )
-_NOT_ALLERGEN = re.compile(r"\b(?:reaction|rhinitis|history|was|is|and|so|were)\b", re.IGNORECASE)
-_AFTER_PERSON = re.compile(
-    r"(?:\s\([^)]*\))?,?\s(?:with|having|who\s(?:had|has|suffered\sfrom|was\ssuffering\sfrom|once\shad)|suffering\sfrom|known\s(?:for|to\shave)|affected\sby|was\sknown\sto\shave)\b",
+_NOT_ALLERGEN = compiled(
+    r"\b(?:reaction|rhinitis|dermatitis|asthma|contact|skin|response|shock|cause|origin|event|history|was|is|and|so|were|be|show|develop|occur|appear|itself|any|bone|cement|the|this|it|its|methyl\w*|poly\w*|pmma|acryl\w*)\b",
     re.IGNORECASE,
 )
-_HISTORY_CUE = re.compile(
-    r"\b(?:underlying|known|comorbid\w*|co-morbid\w*|concomitant|co-?existing|pre-?existing|medical\shistory|history|diagnosed\swith|previous\sdiagnosis|prior\sdiagnosis|diagnos[ei]s\sof|(?:had|has)\sbeen\s(?:treated|diagnosed|receiving)|on\s(?:treatment|medication)\sfor|treated\sfor|suffer(?:s|ed|ing)\sfrom|once\shad|taking\s\w+\sfor)\b",
-    re.IGNORECASE,
-)
-_CUE_REACH = 160
-_WAS = re.compile(r"\b(?:was|were)\b|:")
-_NEW_EVENT = re.compile(r"[.;]|\b(?:presented|came|underwent|developed|visited|complained|admitted)\b", re.IGNORECASE)
-_DENIAL = re.compile(
-    r"\b(?:den(?:y|ies|ied|ying)|no|not|never|without)\b[^,;.]*\b(?:treat\w*|medicat\w*|therapy|drugs?)\b[^,;.]*$",
+"""What the augmentation itself brings, and verbs ("one expects allergy to show at once")."""
+_DENIAL = compiled(
+    r"\b(?:den(?:y|ies|ied|ying)|no|not|never|without)\b[^,;.]*\b(?:treat\w*|medicat\w*|therapy|drugs?)\b[^,;.]*$"
+    r"|\bnon[\s-]$",
     re.IGNORECASE,
 )
 
@@ -46,36 +43,45 @@ _DENIAL = re.compile(
 def diseases(sentence: Sentence, operations: Operations) -> Iterator[ConditionFact]:
     """The comorbidities a sentence gives to the patient; denied ones are refuted, cured ones resolved."""
     text = sentence.text
-    for hit in lexicon("conditions").find(text):
-        if hit.term["group"] not in ("chronic", "other"):
-            continue
-        start = _with_modifiers(text, hit.start, "disease_modifier")
-        read = context.read(sentence, hit.start, hit.end)
-        if read.mentioned or read.unknown or read.family or _is_cause(text, start) or _has_numbers(text, hit.end):
-            continue
-        if _denied_before(text, hit.start):
-            continue
-        if read.others and sentence.section not in (Section.CASE, Section.COMMENT):
-            continue
-        before_index = not operations.told(operations.index, sentence, hit.start)
-        introduced = read.historical or read.resolved or _introduced(text, start)
-        cued = introduced or (before_index and _cued(text, start))
-        if not (cued or (hit.term["group"] == "chronic" and before_index and sentence.section is Section.CASE)):
-            continue
-        fact = condition(
-            sentence,
-            (start, hit.end),
-            role="comorbidity",
-            words=_words(text[start : hit.end]),
-            rule="history" if read.historical else "disease",
-        )
-        cured = read.resolved or text[start : hit.start].lower().startswith(("cured", "healed"))
-        status = Coded(code="resolved") if cured else None
-        yield msgspec.structs.replace(fact, polarity=_polarity(read), clinical_status=status)
+    named: list[tuple[int, int]] = []
+    for hit in lexicon("diseases").find(text):
+        start = _with_modifiers(text, hit.start)
+        named.append((start, hit.end))
+        fact = _disease(sentence, hit, start, operations)
+        if fact is not None:
+            yield fact
+    yield from unnamed_diseases(sentence, named)
+
+
+def _disease(sentence: Sentence, hit: Hit, start: int, operations: Operations) -> ConditionFact | None:
+    text = sentence.text
+    read = context.read(sentence, hit.start, hit.end)
+    if read.mentioned or read.unknown or read.family or _is_cause(text, start) or _has_numbers(text, hit.end):
+        return None
+    if _denied_before(text, hit.start):
+        return None
+    if read.others and sentence.section not in (Section.CASE, Section.COMMENT):
+        return None
+    before_index = not operations.told(operations.index, sentence, hit.start)
+    historical = read.historical or read.resolved
+    told = historical or introduced(text, start) or cued(text, start, hit.end, anywhere=not before_index)
+    standing = hit.term["group"] in ("chronic", "person") and before_index and sentence.section is Section.CASE
+    if not (told or standing):
+        return None
+    fact = condition(
+        sentence,
+        (start, hit.end),
+        role="comorbidity",
+        words=hit.term["text"] or _words(text[start : hit.end]),
+        rule="history" if historical else "disease" if told else "standing-disease",
+    )
+    cured = read.resolved or text[start : hit.start].lower().startswith(("cured", "healed"))
+    status = Coded(code="resolved") if cured else None
+    return msgspec.structs.replace(fact, polarity=_polarity(read), clinical_status=status)
 
 
 def _denied_before(text: str, start: int) -> bool:
-    """`denied treatment for osteoporosis` says nothing of osteoporosis itself."""
+    """`denied treatment for osteoporosis` says nothing of osteoporosis itself; `non-diabetic` says that it is none."""
     return _DENIAL.search(text, max(0, start - 80), start) is not None
 
 
@@ -86,41 +92,26 @@ def _polarity(read: context.Context) -> Polarity:
 
 
 def _words(words: str) -> str:
-    return re.sub(r"^(?:cured|healed|treated|well controlled)\s", "", words, flags=re.IGNORECASE)
+    return compiled(r"^(?:cured|healed|treated|well controlled)\s", re.IGNORECASE).sub("", words)
 
 
 @cache
-def _class(name: str) -> re.Pattern[str]:
-    return re.compile(lexicon("conditions").pattern(name))
+def _class(name: str) -> Pattern:
+    return compiled(lexicon("diseases").pattern(name))
 
 
-def _with_modifiers(text: str, start: int, name: str) -> int:
+def _with_modifiers(text: str, start: int) -> int:
     """Where the name begins with the modifiers right before it."""
     while True:
-        word = re.search(r"(?:\b[\w-]+\s)?\b[\w'-]+\s$", text[:start])
+        word = compiled(r"(?:\b[\w-]+\s)?\b[\w'-]+\s$").search(text[:start])
         if word is None:
             return start
         for candidate in (word.start(), word.start() + word[0].rstrip().rfind(" ") + 1):
-            if _class(name).fullmatch(text[candidate : start - 1]):
+            if _class("modifier").fullmatch(text[candidate : start - 1]):
                 start = candidate
                 break
         else:
             return start
-
-
-def _introduced(text: str, start: int) -> bool:
-    """`a man with atrial fibrillation and multiple myeloma`: in the list the person is introduced with."""
-    for person in _class("person").finditer(text, 0, start):
-        intro = _AFTER_PERSON.match(text, person.end())
-        if intro and not _NEW_EVENT.search(text, intro.end(), start) and not _WAS.search(text, intro.end(), start):
-            return True
-    return False
-
-
-def _cued(text: str, start: int) -> bool:
-    """Words of history that lead the list in which the disease stands."""
-    cues = list(_HISTORY_CUE.finditer(text, max(0, start - _CUE_REACH), start))
-    return bool(cues) and not _NEW_EVENT.search(text, cues[-1].end(), start)
 
 
 def _is_cause(text: str, start: int) -> bool:
@@ -131,7 +122,7 @@ def _is_cause(text: str, start: int) -> bool:
 
 def _has_numbers(text: str, end: int) -> bool:
     """`hypertension (190/90 mm Hg)` was measured, it is no disease of long standing."""
-    return re.match(r"\s?\((?:[^()]*?\s)?\d{2,3}", text[end:]) is not None
+    return compiled(r"\s?\((?:[^()]*?\s)?\d{2,3}\s?(?:/|mm)").match(text[end:]) is not None
 
 
 def allergies(sentence: Sentence) -> Iterator[ConditionFact]:

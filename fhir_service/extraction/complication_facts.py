@@ -10,9 +10,11 @@ import msgspec
 from fhir_service.extraction.binding import bind
 from fhir_service.extraction.course import Clock, Course
 from fhir_service.extraction.document import Section
-from fhir_service.extraction.harms import Harm, find_harms, side_of
+from fhir_service.extraction.harm_sides import side_of
+from fhir_service.extraction.harms import Harm, find_harms
 from fhir_service.extraction.levels import level_facts
 from fhir_service.extraction.narrative import general
+from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.timeline import Anchor, TimeMention, find_times
 from fhir_service.reports.case_report import (
     Coded,
@@ -40,24 +42,27 @@ INHERITS_PRESENTATION = (
     "retropulsed-fragment",
 )
 """Harms that cause a complaint: they date from the first complaint, not from the image that shows them."""
-_TIMELESS = ("spinal-cord-compression", "cement-leakage-paravertebral", "death")
-_CAUSE = re.compile(
+_DATED_BY_COMPLAINT = (*INHERITS_PRESENTATION, "spinal-cord-compression")
+_BESIDE = "cement-leakage-paravertebral"
+"""Cement beside the vertebra is the cause of a complaint only where nothing else is told that could be."""
+_DEATH = "death"
+_CAUSE = compiled(
     r"\b(?:caused\sby|due\sto|because\sof|resulting\sfrom|resulted\sfrom|secondary\sto|as\sa\sresult\sof|attributed\sto|owing\sto|gave\srise\sto)\s[^.;,()]{3,80}",
     re.IGNORECASE,
 )
-_LASTING = re.compile(
+_LASTING = compiled(
     r"\b(?:reliev\w+|remain\w*|unchanged|improv\w+|recover\w*|persist\w*|resolv\w+|as\sbefore|hardly|disappear\w*)\b",
     re.IGNORECASE,
 )
-_DISC_LEVELS = re.compile(
+_DISC_LEVELS = compiled(
     r"\b(?:disc\sspace|collapse|destruct|erosion|signal|endplate|abscess|edema|oedema)", re.IGNORECASE
 )
 
 
-_BY_SOMETHING_ELSE = re.compile(
+_BY_SOMETHING_ELSE = compiled(
     r"\b(?!cement|procedure|surg|operation|leak|\w*plasty)[a-z]+[\s-]induced\b", re.IGNORECASE
 )
-_FATAL_CAUSE = re.compile(
+_FATAL_CAUSE = compiled(
     r"\b(?:of|from|due\sto|because\sof|owing\sto)\s(?:an?\s|the\s|her\s|his\s)?(?:[a-z-]+\s){0,3}?"
     r"(?:ha?emorrhage|embol(?:ism|us|i)|infection|sepsis|failure|arrest|pneumonia|shock|infarction|stroke|disease)\b",
     re.IGNORECASE,
@@ -68,7 +73,7 @@ def _end_with_cause(harm: Harm) -> int:
     """Where the words of a harm end; those of a death hold what it was of, as far as its clause says it."""
     if harm.code != "death":
         return harm.end
-    clause = re.compile(r"[;.](?:\s|$)").search(harm.sentence.text, harm.end)
+    clause = compiled(r"[;.](?:\s|$)").search(harm.sentence.text, harm.end)
     cause = _FATAL_CAUSE.search(harm.sentence.text, harm.end, clause.start() if clause else len(harm.sentence.text))
     return cause.end() if cause else harm.end
 
@@ -82,11 +87,13 @@ class FactBuilder:
         procedures: Sequence[ProcedureFact],
         index: Sequence[ProcedureFact],
         treated: frozenset[str],
+        codes: frozenset[str],
     ) -> None:
         self.course = course
         self.procedures = procedures
         self.index = index
         self.treated = treated
+        self.codes = codes
 
     def fact(self, number: int, group: Sequence[Harm]) -> ComplicationFact:
         first = group[0]
@@ -165,16 +172,19 @@ class FactBuilder:
         return ()
 
     def _onset(self, group: Sequence[Harm]) -> RelativeTime | None:
+        code = group[0].code
+        inherits = code in _DATED_BY_COMPLAINT or (code == _BESIDE and self.codes <= {_BESIDE, "other"})
         for harm in group:
             time = self._own_time(harm)
-            if time is not None and not self._presented_earlier(group[0].code, time):
+            if time is not None and not self._presented_earlier(time, inherits=inherits):
                 return time.relative(
                     self._event(harm), harm.sentence.span(time.start, time.end), "complications.onset-stated"
                 )
-        code = group[0].code
-        if code in _TIMELESS:
+            if time is None and not inherits and code not in (_BESIDE, _DEATH) and (clock := self._clock(harm)):
+                return self._from_clock(clock)
+        if code in (_BESIDE, _DEATH) and not inherits:
             return None
-        clock = self._presentation(group[0]) if code in INHERITS_PRESENTATION else None
+        clock = self._presentation(group[0]) if inherits else None
         clock = clock or next((c for harm in group if (c := self._clock(harm)) is not None), None)
         return None if clock is None else self._from_clock(clock)
 
@@ -186,10 +196,10 @@ class FactBuilder:
         summary = place is not None and place[0] == self.course.index[0]
         return None if place is not None and told is not None and place < told and not summary else first
 
-    def _presented_earlier(self, code: str, time: TimeMention) -> bool:
+    def _presented_earlier(self, time: TimeMention, *, inherits: bool) -> bool:
         """Cement out of place dates from the first complaint, not from the image that shows it."""
         first = self.course.presenting
-        if code not in INHERITS_PRESENTATION or first is None or first.time.days is None:
+        if not inherits or first is None or first.time.days is None:
             return False
         return time.days is None or first.time.days < time.days
 
@@ -205,7 +215,8 @@ class FactBuilder:
         behind = [
             t
             for t in times
-            if t.start >= harm.start and not re.search(r";|,\s(?:and|but)\s", harm.sentence.text[harm.end : t.start])
+            if t.start >= harm.start
+            and not compiled(r";|,\s(?:and|but)\s").search(harm.sentence.text[harm.end : t.start])
         ]
         chosen = before[-1] if before else behind[0] if behind else None
         if chosen is None or self.course.place(harm.sentence, 0) is None:
@@ -243,7 +254,7 @@ class FactBuilder:
             value=clock.value,
             low=clock.low,
             high=clock.high,
-            unit=time.unit if clock.value is not None or clock.low is not None else None,
+            unit=clock.unit if clock.value is not None or clock.low is not None else None,
             span=(clock.sentence.span(time.start, time.end),),
             rule="complications.onset-of-presentation",
         )

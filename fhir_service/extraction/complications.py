@@ -13,21 +13,22 @@ from fhir_service.extraction.harms import Harm, find_harms, masses
 from fhir_service.extraction.levels import neighbours
 from fhir_service.extraction.lexicon import lexicon
 from fhir_service.extraction.narrative import collective, general, names_patient, of_others
+from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.timeline import Anchor, find_times
 from fhir_service.reports.case_report import ComplicationFact, Polarity, ProcedureFact, Relation
 
 _SHARED = ("radiculopathy", "adjacent-fracture", "refracture", "infection", *INHERITS_PRESENTATION)
-_TREATED = re.compile(
+_TREATED = compiled(
     r"\b(?:medication|treatment|therapy|drugs?|chemotherapy|antibiotics?)\s(?:against|for)\s(?:the\s)?(?:\w+\s)?$",
     re.IGNORECASE,
 )
-_BEGUN = re.compile(r"\b(?:begun|started|given|initiated|administered|prescribed)\b", re.IGNORECASE)
-_HISTORY = re.compile(
+_BEGUN = compiled(r"\b(?:begun|started|given|initiated|administered|prescribed)\b", re.IGNORECASE)
+_HISTORY = compiled(
     r"\b(?:history\sof|previous|prior|once\shad|past|known|underlying|pre-?existing|pre-?operative(?:ly)?|before)\b[^.;,]{0,40}$",
     re.IGNORECASE,
 )
-_ELSEWHERE = re.compile(r"\b(?:pulmonary|miliary|lung)\s$", re.IGNORECASE)
-_FEARED = re.compile(
+_ELSEWHERE = compiled(r"\b(?:pulmonary|miliary|lung)\s$", re.IGNORECASE)
+_FEARED = compiled(
     r"\b(?:fear\w*|scared|afraid|terrified|worr\w+|prevent\w*|avoid\w*|to\sexclude|will\sget|in\sorder\sto)\b[^.;]{0,40}$",
     re.IGNORECASE,
 )
@@ -42,7 +43,7 @@ def read(
         return ()
     treated = frozenset(level.code for fact in index for level in fact.level)
     harms = _settled([*_told(course, treated), *_shared(course, everyone)])
-    builder = FactBuilder(course, procedures, index, treated)
+    builder = FactBuilder(course, procedures, index, treated, frozenset(harm.code for harm in harms))
     groups = _grouped(harms)
     return tuple(builder.fact(number, group) for number, group in enumerate(groups, 1))
 
@@ -51,9 +52,11 @@ def _told(course: Course, treated: frozenset[str]) -> list[Harm]:
     """Harms told of this patient after the augmentation, in the leading sentences first, then where told again."""
     found: list[Harm] = []
     for number, sentence in enumerate(course.patient.case):
-        if general(sentence.text) or number < course.index[0]:
+        if general(sentence.text) or number < course.begins:
             continue
         for harm in find_harms(sentence):
+            if number < course.index[0] and not _opens(course, sentence, harm):
+                continue
             if number == course.index[0] and harm.start < course.index[1] and not _after_in_sentence(sentence, harm):
                 continue
             found += _accepted(harm, treated)
@@ -61,6 +64,12 @@ def _told(course: Course, treated: frozenset[str]) -> list[Harm]:
     known = {harm.code for harm in found if harm.sentence.section is not Section.CAPTION}
     found = [harm for harm in found if harm.code in known]  # a caption illustrates, it does not add
     return _with_masses(course, found)
+
+
+def _opens(course: Course, sentence: Sentence, harm: Harm) -> bool:
+    """Whether a harm told before the augmentation came after it: the telling looks back, or the sentence counts from
+    the augmentation."""
+    return harm.code not in ("fracture", "finding") and course.clock(sentence) is not None
 
 
 def _retold(sentence: Sentence) -> bool:
@@ -124,7 +133,7 @@ def _fracture_code(harm: Harm, treated: frozenset[str]) -> str | None:
     if harm.levels and treated and not harm.codes.isdisjoint(treated):
         return None
     beside = bool(harm.levels and treated and harm.codes & neighbours(treated, 1))
-    near_word = re.search(r"\badjacent\b", harm.sentence.text) is not None and bool(harm.levels)
+    near_word = compiled(r"\badjacent\b").search(harm.sentence.text) is not None and bool(harm.levels)
     return "adjacent-fracture" if beside or (harm.new and harm.levels) or near_word else None
 
 
@@ -156,7 +165,7 @@ def _shared(course: Course, everyone: Sequence[Course]) -> list[Harm]:
     own: list[Harm] = []
     for sentence in course.patient.together:
         for harm in find_harms(sentence):
-            adjacent = harm.code == "fracture" and re.search(r"\badjacent\b", sentence.text)
+            adjacent = harm.code == "fracture" and compiled(r"\badjacent\b").search(sentence.text)
             settled = _recoded(harm, "adjacent-fracture") if adjacent else harm
             if settled.polarity is Polarity.AFFIRMED and settled.code in _SHARED:
                 own.append(settled)

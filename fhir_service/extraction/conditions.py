@@ -5,7 +5,6 @@ Complications are read elsewhere. A fear or a question makes no Condition.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
@@ -17,11 +16,12 @@ from fhir_service.extraction.document import Section, Sentence
 from fhir_service.extraction.indication import indications
 from fhir_service.extraction.lexicon import Hit, lexicon
 from fhir_service.extraction.narrative import general
+from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.timepoints import Operations, relative_time, timepoints
 from fhir_service.reports.case_report import Coded, ConditionFact, Polarity, ProcedureFact
 
 _SIDE_REACH = 25
-_CLAUSE = re.compile(r"[;.:]\s|,?\s(?:but|yet|although|while|whereas|then)\s|,\sand\s")
+_CLAUSE = compiled(r"[;.:]\s|,?\s(?:but|yet|although|while|whereas|then)\s|,\sand\s")
 
 
 def read(
@@ -87,7 +87,7 @@ def _verdict(text: str, symptom: Hit) -> str | None:
 
 def _side(text: str, hit: Hit) -> Coded | None:
     """A side inside the words, right before them, or in the limb named right behind them."""
-    end = re.compile(r"[,;.]|\sand\s").search(text, hit.end, hit.end + _SIDE_REACH)
+    end = compiled(r"[,;.]|\sand\s").search(text, hit.end, hit.end + _SIDE_REACH)
     near = text[max(0, hit.start - 7) : end.start() if end else hit.end + _SIDE_REACH]
     sides = {found.code for found in lexicon("sites").find(near) if found.term["kind"] == "side"}
     return Coded(code=sides.pop()) if len(sides) == 1 else None

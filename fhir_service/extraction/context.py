@@ -8,23 +8,26 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 
 from fhir_service.extraction.document import Passage, Section, Sentence
 from fhir_service.extraction.lexicon import Hit, lexicon
+from fhir_service.extraction.patterns import compiled
+from fhir_service.extraction.words import once
 from fhir_service.reports.case_report import Polarity
 
-_CLAUSE_END = re.compile(r"[;:]|\.\s|(?<!\d)\s?-\s(?!\d)")
-_LIST_COMMA = re.compile(r",\s+(?:(?:and|or|nor)\s+)?")
-_FINITE = re.compile(
+_CLAUSE_END = compiled(r"[;:]|\.\s|(?<!\d)\s?-\s(?!\d)")
+_LIST_COMMA = compiled(r",\s+(?:(?:and|or|nor)\s+)?")
+_FINITE = compiled(
     r"(?:\S+\s+){0,6}?(?:was|were|is|are|had|has|have|did|became|developed|showed|remained|improved|underwent)\b",
     re.IGNORECASE,
 )
-_LISTED = re.compile(r"\b(?:and|or|nor)\b")
+_LISTED = compiled(r"\b(?:and|or|nor)\b")
 """`no leakage, embolism or pneumothorax was found`: the verb is that of the whole list."""
-_QUESTION = re.compile(r"\s?\(?\?")
-_WORD = re.compile(r"[^\s,;:.()]+")
+_QUESTION = compiled(r"\s?\(?\?")
+_WORD = compiled(r"[^\s,;:.()]+")
 _CELL_WORDS = 3
+_LAST_WORDS = 3
+"""How many words before it a denial reaches that has none behind it."""
 
 
 LONGEST_SENTENCE = 3000
@@ -114,7 +117,7 @@ def denials(sentence: Passage) -> list[tuple[tuple[int, int], tuple[int, int]]]:
     return [(reach.trigger, (reach.start, reach.end)) for reach in _reaches(sentence.text) if reach.code == "negated"]
 
 
-@lru_cache(maxsize=2048)
+@once
 def _reaches(text: str) -> tuple[_Reach, ...]:
     hits = lexicon("context").find(text)
     stops = [hit for hit in hits if hit.code == "stop"]
@@ -126,6 +129,8 @@ def _reaches(text: str) -> tuple[_Reach, ...]:
             start, end = 0, len(text)
         elif hit.term["side"] == "after":
             start, end = hit.end, _forward(text, hit, hits)
+            if hit.code == "negated" and not text[start:end].strip(" .,"):  # "Haematoma excluded."
+                start, end = _backward(text, hit, stops, _LAST_WORDS), hit.start
         else:
             start, end = _backward(text, hit, stops), hit.start
         if end > start:
@@ -134,18 +139,19 @@ def _reaches(text: str) -> tuple[_Reach, ...]:
 
 
 def _forward(text: str, trigger: Hit, hits: list[Hit]) -> int:
-    end = len(text)
+    end = reading = len(text)
     clause = _CLAUSE_END.search(text, trigger.end)
     if clause:
-        end = clause.start()
+        end = reading = clause.start()
     for hit in hits:
         if hit.start >= trigger.end and hit.start < end and _ends(trigger, hit):
-            end = hit.start
+            end, reading = hit.start, hit.end
             break
     for comma in _LIST_COMMA.finditer(text, trigger.end, end):
         # After a comma a new clause has its own subject and verb; an item of a list has none.
-        clause = _FINITE.match(text, comma.end(), end)
-        if clause and not (comma[0].strip() == "," and _LISTED.search(clause[0])):
+        clause = _FINITE.match(text, comma.end(), reading)
+        alternative = comma[0].split()[-1] in ("or", "nor")
+        if clause and not alternative and not (comma[0].strip() == "," and _LISTED.search(clause[0])):
             end = comma.start()
             break
     if text[trigger.start : trigger.end].lower().endswith("not"):
@@ -157,7 +163,7 @@ def _forward(text: str, trigger: Hit, hits: list[Hit]) -> int:
 
 def _before_contrast(text: str, start: int, end: int) -> int:
     comma = text.find(",", start, end)
-    if comma < 0 or re.search(r"\b(?:or|nor)\b", text[comma:end]):
+    if comma < 0 or compiled(r"\b(?:or|nor)\b").search(text[comma:end]):
         return end
     return comma
 
@@ -181,21 +187,21 @@ def _closing_bracket(text: str, start: int, end: int) -> int:
     return end
 
 
-def _backward(text: str, trigger: Hit, stops: list[Hit]) -> int:
+def _backward(text: str, trigger: Hit, stops: list[Hit], reach: int | None = None) -> int:
     start = 0
     for clause in _CLAUSE_END.finditer(text, 0, trigger.start):
         start = clause.end()
     for stop in stops:
         if stop.end <= trigger.start and stop.end > start and stop.term.code == "stop" and _divides(text, stop):
             start = stop.end
-    for joint in re.finditer(r",\s(?:and|but|so|while)\s", text[: trigger.start]):
+    for joint in compiled(r",\s(?:and|but|so|while)\s").finditer(text[: trigger.start]):
         # "She was afebrile, and cultures were negative": a clause with its own verb ends before the conjunction.
         if joint.end() > start and _FINITE.search(text, start, joint.start()):
             start = joint.end()
     opening = text.rfind("(", start, trigger.start)
     if opening != -1 and ")" not in text[opening : trigger.start]:
         start = opening + 1
-    reach = trigger.term["reach"]
+    reach = reach or trigger.term["reach"]
     if reach is None:
         return start
     words = list(_WORD.finditer(text, start, trigger.start))

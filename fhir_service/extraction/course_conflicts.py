@@ -12,29 +12,30 @@ from fhir_service.extraction.document import Document, Section, Sentence
 from fhir_service.extraction.levels import ORDER, find_levels
 from fhir_service.extraction.lexicon import Hit, lexicon
 from fhir_service.extraction.numbers import WORD_NUMBER
+from fhir_service.extraction.patterns import Pattern, compiled
 from fhir_service.extraction.timeline import DAYS, Anchor, find_durations, find_times
 from fhir_service.reports.case_report import CaseReport, Polarity, Relation
 from fhir_service.reports.span import SourceSpan
 
-_CORD = re.compile(r"\bspinal\scord\b(?:\s[^\s.;:,()]+){0,8}?\s(?:at|of)\s(?:the\s)?(?:level\sof\s)?$", re.IGNORECASE)
+_CORD = compiled(r"\bspinal\scord\b(?:\s[^\s.;:,()]+){0,8}?\s(?:at|of)\s(?:the\s)?(?:level\sof\s)?$", re.IGNORECASE)
 _CONUS_ENDS = ORDER.index("L3")
-_IMMEDIATE = re.compile(
+_IMMEDIATE = compiled(
     rf"\bimmediate(?:ly)?\spost-?operative(?:ly)?\s(?:[\w-]+\s){{1,3}}?(?P<n>\d+|{WORD_NUMBER})\s(?:days?|weeks?|months?)\s(?:after|following)\s(?:the\s)?(?:surgery|operation|procedure)\b",
     re.IGNORECASE,
 )
-_INTERVAL = re.compile(
+_INTERVAL = compiled(
     r"\binterval\sbetween\s(?:the\s)?(?:[\w-]+\s){1,4}?and\s(?:the\s)?(?:[\w-]+\s){0,3}?(?:surgery|operation|decompression)\b",
     re.IGNORECASE,
 )
-_AS_OURS = re.compile(
+_AS_OURS = compiled(
     r"\bas\s(?:it\swas\s)?(?:done\s)?(?:in|with)\s(?:our|the\spresent|this)\s(?:own\s)?(?:case|patient)\b",
     re.IGNORECASE,
 )
 
 
 @cache
-def _class(name: str) -> re.Pattern[str]:
-    return re.compile(lexicon("contradictions").pattern(name))
+def _class(name: str) -> Pattern:
+    return compiled(lexicon("contradictions").pattern(name))
 
 
 def read(document: Document, case_report: CaseReport) -> Iterator[Conflict]:
@@ -106,10 +107,9 @@ def _arrival(sentence: Sentence) -> Iterator[tuple[int, SourceSpan]]:
     verb = _class("arrival").search(sentence.text)
     for mention in find_times(sentence.text) if verb else ():
         counted = mention.relation is Relation.AFTER and mention.days is not None and mention.days >= 1
-        named = mention.anchor in (Anchor.PROCEDURE, Anchor.SURGERY) or re.match(
-            r"\s(?:after|following)\s(?:the\s)?(?:VP|PVP|PKP|KP|vertebroplasty|kyphoplasty)\b",
-            sentence.text[mention.end :],
-        )
+        named = mention.anchor in (Anchor.PROCEDURE, Anchor.SURGERY) or compiled(
+            r"\s(?:after|following)\s(?:the\s)?(?:VP|PVP|PKP|KP|vertebroplasty|kyphoplasty)\b"
+        ).match(sentence.text[mention.end :])
         if verb and counted and named and mention.days is not None:
             start, end = min(verb.start(), mention.start), max(verb.end(), mention.end)
             yield int(mention.days), sentence.span(start, end)
@@ -145,7 +145,7 @@ def _certain_and_possible(document: Document) -> Iterator[Conflict]:
 
 
 def _fractures(sentence: Sentence) -> list[Hit]:
-    return [hit for hit in lexicon("conditions").find(sentence.text) if hit.term["group"] == "fracture"]
+    return [hit for hit in lexicon("indications").find(sentence.text) if hit.term["group"] == "fracture"]
 
 
 def _not_as_in_our_case(document: Document) -> Iterator[Conflict]:

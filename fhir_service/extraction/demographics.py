@@ -9,18 +9,19 @@ from fhir_service.extraction import table_cases
 from fhir_service.extraction.document import Document, Section, Sentence
 from fhir_service.extraction.narrative import of_others
 from fhir_service.extraction.patient_text import PatientText
+from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.people import Person
 from fhir_service.reports.case_report import Age, Coded
 from fhir_service.reports.span import SourceSpan
 
-_SHE = re.compile(r"\b(?:she|her|hers|herself)\b", re.IGNORECASE)
-_HE = re.compile(r"\b(?:he|his|him|himself)\b", re.IGNORECASE)
-_OF_SELF = re.compile(
+_SHE = compiled(r"\b(?:she|her|hers|herself)\b", re.IGNORECASE)
+_HE = compiled(r"\b(?:he|his|him|himself)\b", re.IGNORECASE)
+_OF_SELF = compiled(
     r"\b(?:someone|somebody|a\s(?:person|woman|man|lady|girl|wife|mother))\b[^.;!?]{0,60}?\b(?P<pronoun>her|his|she|he)\b",
     re.IGNORECASE,
 )
-_MESH = re.compile(r"^\s*(?:MeSH|Key\s?words?)\b", re.IGNORECASE)
-_MESH_SEX = re.compile(r"(?<=[;:,])\s*(?P<sex>Female|Male)\s*(?=[;,.]|$)")
+_MESH = compiled(r"^\s*(?:MeSH|Key\s?words?)\b", re.IGNORECASE)
+_MESH_SEX = compiled(r"(?<=[;:,])\s*(?P<sex>Female|Male)\s*(?=[;,.]|$)")
 
 
 def read_age(patient: PatientText) -> Age | None:

@@ -10,20 +10,19 @@ from fhir_service.extraction.document import Sentence
 from fhir_service.extraction.finding_facts import LEADING, fact, of_others, trimmed
 from fhir_service.extraction.lexicon import lexicon
 from fhir_service.extraction.normality import subject_start
+from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.timepoints import Operations
 from fhir_service.reports.case_report import ObservationFact
 
-_COORDINATOR = re.compile(r",\s(?:(?:and|or|nor)\s)?|\s(?:and|or|nor)\s", re.IGNORECASE)
-_OF = re.compile(
-    r"\sof\s(?:the\s|any\s|bone\s)?[\w-]+(?:\s(?:cord|root|nerve|body|wall|canal|failure))?", re.IGNORECASE
-)
-_PRONOUN = re.compile(r"\b(?:she|he|it|they|we|patient|who|this|there)\b", re.IGNORECASE)
+_COORDINATOR = compiled(r",\s(?:(?:and|or|nor)\s)?|\s(?:and|or|nor)\s", re.IGNORECASE)
+_OF = compiled(r"\sof\s(?:the\s|any\s|bone\s)?[\w-]+(?:\s(?:cord|root|nerve|body|wall|canal|failure))?", re.IGNORECASE)
+_PRONOUN = compiled(r"\b(?:she|he|it|they|we|patient|who|this|there)\b", re.IGNORECASE)
 _STATES = frozenset({"symptom-free", "inability", "ability", "restored", "removed"})
-_WITHOUT_EFFECT = re.compile(
+_WITHOUT_EFFECT = compiled(
     r"\b(?:alter|improv|reliev|chang|affect|influenc|reduc|help|eas|cur|stop)\w*\s(?:neither|not)\b", re.IGNORECASE
 )
 """`altered neither the pain nor ...` says that the pain was there and stayed."""
-_DENIES = re.compile(
+_DENIES = compiled(
     r"\b(?:denie[sd]|denying)\s(?P<what>[^.;,()]{5,80}?)(?=\s(?:but|and\s(?:had|was|she|he))\b|[.;,()]|$)",
     re.IGNORECASE,
 )

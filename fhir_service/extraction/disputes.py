@@ -11,15 +11,16 @@ from fhir_service.extraction.cohort_numbers import counts
 from fhir_service.extraction.conflict import Conflict
 from fhir_service.extraction.document import Cell, Document, Section, Sentence
 from fhir_service.extraction.lexicon import lexicon
+from fhir_service.extraction.patterns import Pattern, compiled
 
-_NOT_ABOUT = re.compile(
+_NOT_ABOUT = compiled(
     r"\bthere\s(?:was|were)\s(?:absolutely\s)?no\s[\w-]+\s(?:at\sall\s)?in\s(?:these|those|either\sof\sthese|this)\s(?:studies|trials|study|trial)\b",
     re.IGNORECASE,
 )
-_STUDIES = re.compile(r"(?:[\w-]+\s){2,4}(?:trials|studies|trial|study)\b", re.IGNORECASE)
-_ABBREVIATION = re.compile(r"(?P<short>[A-Z]{2,5})\s?(?:=|:)?\s?(?P<first>[a-z][a-z-]+)\s(?P<last>[a-z-]+)")
-_CAPITALS = re.compile(r"\b[A-Z]{2,5}\b")
-_CITED = re.compile(r"\bet\sal\b|\[\d")
+_STUDIES = compiled(r"(?:[\w-]+\s){2,4}(?:trials|studies|trial|study)\b", re.IGNORECASE)
+_ABBREVIATION = compiled(r"(?P<short>[A-Z]{2,5})\s?(?:=|:)?\s?(?P<first>[a-z][a-z-]+)\s(?P<last>[a-z-]+)")
+_CAPITALS = compiled(r"\b[A-Z]{2,5}\b")
+_CITED = compiled(r"\bet\sal\b|\[\d")
 _SHOWN = 6
 """Places of one phrase that a contradiction shows."""
 # fmt: off
@@ -30,13 +31,13 @@ _COMMON = frozenset({
 })
 # fmt: on
 _ANSWER_REACH = 3
-_PAIR = re.compile(r"\b(?=(?P<first>[A-Za-z][a-z-]+)\s(?P<last>[a-z]+)\b)")
+_PAIR = compiled(r"\b(?=(?P<first>[A-Za-z][a-z-]+)\s(?P<last>[a-z]+)\b)")
 _STEM = 5
 
 
 @cache
-def _class(name: str) -> re.Pattern[str]:
-    return re.compile(lexicon("contradictions").pattern(name))
+def _class(name: str) -> Pattern:
+    return compiled(lexicon("contradictions").pattern(name))
 
 
 def read(document: Document) -> Iterator[Conflict]:
@@ -90,7 +91,7 @@ def _told_of_others(document: Document) -> dict[str, Sentence]:
 def _pairs(text: str) -> list[str]:
     """Neighbouring words, three at a time, that carry meaning."""
     lower = text.lower()
-    words = list(re.finditer(r"[a-z][a-z-]*", lower))
+    words = list(compiled(r"[a-z][a-z-]*").finditer(lower))
     found = []
     for first, second, third in zip(words, words[1:], words[2:], strict=False):
         meaning = [w for w in (first[0], second[0], third[0]) if len(w) > 3 and w not in _COMMON]

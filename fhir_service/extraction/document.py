@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from fhir_service.extraction.layout import Block, Section, read_blocks
 from fhir_service.extraction.normalising import Normalised, normalise
 from fhir_service.extraction.sentences import sentence_bounds
+from fhir_service.extraction.words import Words
 from fhir_service.reports.span import SourceSpan
 
 _CELL_BREAK = re.compile(r"\t+|\s*\|\s*| {3,}")
@@ -110,7 +111,7 @@ def _sentences(text: str, block: Block, paragraph: int, count: int) -> list[Sent
             source=source,
             first=first,
             last=last,
-            text=source.text[first:last],
+            text=Words(source.text[first:last]),
             section=block.section,
             index=count + number,
             paragraph=paragraph,
@@ -144,7 +145,7 @@ def joined(text: str, cells: Sequence[Cell], section: Section) -> Sentence:
 
 def _whole(source: Normalised, section: Section) -> Sentence:
     return Sentence(
-        source=source, first=0, last=len(source.text), text=source.text, section=section, index=-1, paragraph=-1
+        source=source, first=0, last=len(source.text), text=Words(source.text), section=section, index=-1, paragraph=-1
     )
 
 

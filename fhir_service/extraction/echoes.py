@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from fhir_service.extraction.document import Document, Section
 from fhir_service.extraction.narrative import names_patient, of_others, own_case, speaks_of_all
 from fhir_service.extraction.patient_text import PatientText, somebody_else
+from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.people import find_people
 
-_FIGURE = re.compile(r"\bFigs?\.?\s?(\d{1,2})|\bFigures?\s(\d{1,2})", re.IGNORECASE)
+_FIGURE = compiled(r"\bFigs?\.?\s?(\d{1,2})|\bFigures?\s(\d{1,2})", re.IGNORECASE)
 
 
 def add_echoes(document: Document, patients: list[PatientText]) -> None:

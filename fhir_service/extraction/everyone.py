@@ -8,11 +8,12 @@ from functools import lru_cache
 from fhir_service.extraction import context
 from fhir_service.extraction.document import Document, Section, Sentence
 from fhir_service.extraction.numbers import WORD_NUMBER, number_of
+from fhir_service.extraction.patterns import compiled
 
-_ALL = re.compile(
+_ALL = compiled(
     rf"\ball\s(?:of\s)?(?:the\s|our\s|these\s)?(?P<n>{WORD_NUMBER}|\d{{1,2}})\s(?:patients|cases)\b", re.IGNORECASE
 )
-_SINGLE = re.compile(r"\b(?:she|he|her|his|one|another|(?:the|this|our)\s(?:\w+\s)?(?:patient|case))\b", re.IGNORECASE)
+_SINGLE = compiled(r"\b(?:she|he|her|his|one|another|(?:the|this|our)\s(?:\w+\s)?(?:patient|case))\b", re.IGNORECASE)
 
 
 @lru_cache(maxsize=8)

@@ -8,10 +8,11 @@ from functools import cache
 from fhir_service.extraction import context
 from fhir_service.extraction.document import Section, Sentence
 from fhir_service.extraction.lexicon import lexicon
+from fhir_service.extraction.patterns import Pattern, compiled
 from fhir_service.extraction.timepoints import Operations, relative_time, timepoints
 from fhir_service.reports.case_report import Coded, ObservationFact, Polarity, RelativeTime
 
-LEADING = re.compile(
+LEADING = compiled(
     r"(?:(?:any|a|an|the|further|other|another|either|such|more|evidence\sof|signs?\sof|episodes?\sof|indication\sof|having|had|has|history\sof|that|was|were|ever|also|is|are|been|and|or|nor|all|both|causing|developing|showing|experiencing|suffering|requiring|having|given|receiving|there|time|her|his|their)\s)+",
     re.IGNORECASE,
 )
@@ -51,8 +52,8 @@ def _time(sentence: Sentence, head: tuple[int, int], operations: Operations) -> 
 
 
 @cache
-def _modality() -> re.Pattern[str]:
-    return re.compile(lexicon("findings").pattern("modality"))
+def _modality() -> Pattern:
+    return compiled(lexicon("findings").pattern("modality"))
 
 
 def _method(sentence: Sentence, before: int) -> Coded | None:

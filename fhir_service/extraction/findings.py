@@ -21,11 +21,12 @@ from fhir_service.extraction.levels import level_facts
 from fhir_service.extraction.lexicon import Hit, lexicon
 from fhir_service.extraction.narrative import general
 from fhir_service.extraction.normality import normal, preserved
+from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.timepoints import Operations
 from fhir_service.reports.case_report import ObservationFact, Polarity, ProcedureFact, Relation
 
-_OF_THE_OPERATION = re.compile(r"\b(?:leak|extravasat|violation|perforat|dural tear|injury)", re.IGNORECASE)
-_CONDITIONAL = re.compile(
+_OF_THE_OPERATION = compiled(r"\b(?:leak|extravasat|violation|perforat|dural tear|injury)", re.IGNORECASE)
+_CONDITIONAL = compiled(
     r"\b(?:where|if|when|whenever|in\scases?\sof)\b[^.]*\b(?:may|can|could|should|must|might)\b", re.IGNORECASE
 )
 

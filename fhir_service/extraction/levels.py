@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from fhir_service.extraction.document import Passage
 from fhir_service.extraction.numbers import ORDINAL, ordinal_of
+from fhir_service.extraction.patterns import compiled
+from fhir_service.extraction.words import once
 from fhir_service.reports.case_report import Level
 
 SIZES = {"C": 7, "T": 12, "L": 5, "S": 5}
@@ -25,11 +27,11 @@ _NOT_LEVEL = (
     r"hyper|hypo|relax|FLAIR|phase|-score))"
 )
 _JOIN = r"\s?(?:-|/|\bto\b|\bthrough\b|\bthru\b|~)\s?"
-_WRITTEN = re.compile(
+_WRITTEN = compiled(
     rf"(?<![\w.])(?<![Vv]itamin )(?P<a>{_NAMED}){_NOT_LEVEL}"
     rf"(?:(?P<join>{_JOIN})(?P<b>{_NAMED}|\d{{1,2}})(?![\d%]|[.,]\d)(?!{_JOIN}\d))?"
 )
-_RUN_TOGETHER = re.compile(
+_RUN_TOGETHER = compiled(
     r"(?<![\w.])(?P<region>[LTS])(?P<digits>[1-9]{2}|(?:8|9)(?:9|10)|1011|1112)(?![\d\w]|[.,]\d|\s?%)"
 )
 _AFTER_REGION = (
@@ -38,17 +40,17 @@ _AFTER_REGION = (
 )
 _REGION_NAME = r"(?P<region>cervical|thoracic|dorsal|lumbar|sacral)"
 _LIST = r"(?:\s?(?:,|and|&|or|to|through|-)(?:\s?and)?\s?)"
-_ORDINAL_FIRST = re.compile(
+_ORDINAL_FIRST = compiled(
     rf"(?<![-\w])(?P<list>(?:{ORDINAL}|\d{{1,2}}(?={_LIST}))(?:{_LIST}(?:the\s)?{ORDINAL})*)\s+"
     rf"(?:\([TLCS]\d{{1,2}}(?:\s?(?:,|and)\s?[TLCS]\d{{1,2}})*\)\s+)?{_REGION_NAME}\b{_AFTER_REGION}",
     re.IGNORECASE,
 )
-_REGION_FIRST = re.compile(
+_REGION_FIRST = compiled(
     rf"\b{_REGION_NAME}\s+(?:vertebra[el]?\s+|vertebral\s+bod(?:y|ies)\s+|spine\s+|levels?\s+|segments?\s+|number\s+)?"
     rf"(?P<list>\d{{1,2}}(?:{_LIST}\d{{1,2}})*)(?![\d%]|[.,]\d|\s?(?:mm|cm|ml|cc|weeks?|months?|years?|days?|patients|cases|hours?)\b)",
     re.IGNORECASE,
 )
-_SEPARATOR = re.compile(
+_SEPARATOR = compiled(
     r"\s?(?:,|;|and|&|\+|or|as well as|plus|,\s?and)?\s?(?:then\s|the\s|also\s|at\s|of\s|in\s|and\s)*", re.IGNORECASE
 )
 
@@ -63,7 +65,7 @@ class LevelMention:
 
     def of_root(self, text: str) -> bool:
         """Whether it names a nerve root, dermatome or myotome, not a vertebra."""
-        return re.match(r"[\s-]*(?:nerve|root|dermatome|myotome|radicul)", text[self.end :]) is not None
+        return compiled(r"[\s-]*(?:nerve|root|dermatome|myotome|radicul)").match(text[self.end :]) is not None
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,8 @@ class LevelGroup:
         return tuple(dict.fromkeys(code for mention in self.mentions for code in mention.codes))
 
 
-def find_levels(text: str) -> list[LevelMention]:
+@once
+def find_levels(text: str) -> tuple[LevelMention, ...]:
     """Every mention of a level in a normalised text, in order, without overlaps."""
     found: list[LevelMention] = []
     for match in _WRITTEN.finditer(text):
@@ -106,10 +109,11 @@ def find_levels(text: str) -> list[LevelMention]:
     for mention in found:
         if not kept or mention.start >= kept[-1].end:
             kept.append(mention)
-    return kept
+    return tuple(kept)
 
 
-def find_groups(text: str) -> list[LevelGroup]:
+@once
+def find_groups(text: str) -> tuple[LevelGroup, ...]:
     """Mentions joined into the lists they are printed in."""
     groups: list[list[LevelMention]] = []
     for mention in find_levels(text):
@@ -117,7 +121,7 @@ def find_groups(text: str) -> list[LevelGroup]:
             groups[-1].append(mention)
         else:
             groups.append([mention])
-    return [LevelGroup(tuple(group)) for group in groups]
+    return tuple(LevelGroup(tuple(group)) for group in groups)
 
 
 def level_facts(passage: Passage, mentions: Iterable[LevelMention], rule: str) -> tuple[Level, ...]:
@@ -161,7 +165,7 @@ def _written(match: re.Match[str]) -> tuple[str, ...]:
 
 
 def _token(words: str, region: str | None) -> str | None:
-    match = re.fullmatch(r"(Th|TH|[CTDLS])?[-. ]?(\d{1,2})", words)
+    match = compiled(r"(Th|TH|[CTDLS])?[-. ]?(\d{1,2})").fullmatch(words)
     if match is None:
         return None
     name = _REGION[match[1].lower()] if match[1] else region
@@ -184,10 +188,10 @@ def _listed(words: str, region: str) -> tuple[str, ...]:
     codes: list[str] = []
     joined_by = ""
     for part in parts:
-        plain = re.sub(r"^(?:and|the)\s+", "", part.strip(), flags=re.IGNORECASE)
+        plain = compiled(r"^(?:and|the)\s+", re.IGNORECASE).sub("", part.strip())
         if plain.lower() in ("to", "through", "-"):
             joined_by = "-"
-        elif re.match(r"\d|[a-z]", plain, re.IGNORECASE) and plain.lower() not in ("and", "or", "the"):
+        elif compiled(r"\d|[a-z]", re.IGNORECASE).match(plain) and plain.lower() not in ("and", "or", "the"):
             try:
                 code = _code(region, ordinal_of(plain))
             except ValueError:

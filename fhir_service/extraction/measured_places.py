@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from fhir_service.extraction.analytes import Reading, readings
 from fhir_service.extraction.lexicon import Hit, lexicon
+from fhir_service.extraction.patterns import compiled
 
-_PART_END = re.compile(r"\s(?:and|but|while|whereas)\s|[,;.(]\s?(?!right|left|\d)|\sto\s(?=\d)")
+_PART_END = compiled(r"\s(?:and|but|while|whereas)\s|[,;.(]\s?(?!right|left|\d)|\sto\s(?=\d)")
 
 
 def neighbourhood(text: str, reading: Reading, found: Sequence[Reading]) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -26,7 +26,7 @@ def neighbourhood(text: str, reading: Reading, found: Sequence[Reading]) -> tupl
 
 def _part_end(text: str, start: int, end: int) -> int:
     """Where the words about a number end: behind brackets that follow it at once, else at the next joint."""
-    brackets = re.compile(r"\s?\([^()]*\)").match(text, start, end)
+    brackets = compiled(r"\s?\([^()]*\)").match(text, start, end)
     if brackets:
         return brackets.end()
     cut = _PART_END.search(text, start, end)

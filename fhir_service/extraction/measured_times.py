@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from fhir_service.extraction.analytes import Reading
 from fhir_service.extraction.document import Sentence
 from fhir_service.extraction.measured_places import neighbourhood
+from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.timepoints import Operations, Timepoint, relative_time, timepoints
 from fhir_service.reports.case_report import RelativeTime
 
@@ -47,11 +47,11 @@ class Times:
 
     def _is_start(self, reading: Reading) -> bool:
         """The first value of `from 12 to 8`: it was before the second, and nothing says of what else."""
-        return re.search(r"\bfrom\s$", self._before(reading)) is not None
+        return compiled(r"\bfrom\s$").search(self._before(reading)) is not None
 
     def _is_end(self, reading: Reading) -> bool:
         """The second value of `from 9 before surgery to 3`."""
-        return re.search(r"\bto\s$", self._before(reading)) is not None
+        return compiled(r"\bto\s$").search(self._before(reading)) is not None
 
     def _before(self, reading: Reading) -> str:
         """The text before the number, or before its name where the two stand together (`from VAS 9`)."""

@@ -12,11 +12,15 @@ import msgspec
 
 from fhir_service.extraction.analytes import Reading, readings, with_value
 from fhir_service.extraction.context import is_prose
+from fhir_service.extraction.continued_grades import ContinuedGrades
 from fhir_service.extraction.document import Document, Section, Sentence
+from fhir_service.extraction.laboratory_table import table_values
 from fhir_service.extraction.lexicon import Hit
 from fhir_service.extraction.measured_places import side_of, site_of
 from fhir_service.extraction.measured_times import Times
 from fhir_service.extraction.muscle_table import table_pairs
+from fhir_service.extraction.narrative import of_others
+from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.quantities import Quantity
 from fhir_service.extraction.reference_ranges import Reference
 from fhir_service.extraction.repeated_measurements import compared, merged, with_known_ranges
@@ -24,29 +28,40 @@ from fhir_service.extraction.timepoints import Operations
 from fhir_service.reports.case_report import Coded, ObservationFact, ProcedureFact
 from fhir_service.reports.span import SourceSpan
 
-_PAIR_OF_SIDES = re.compile(
+_PAIR_OF_SIDES = compiled(
     r"\(?\b(?P<first>right|left|R|L|rt|lt)\s?/\s?(?P<second>right|left|R|L|rt|lt)\b\)?", re.IGNORECASE
 )
-_GRADE_WORD = re.compile(r"\bgrade\s$", re.IGNORECASE)
+_GRADE_WORD = compiled(r"\bgrade\s$", re.IGNORECASE)
 _LONGEST_SPAN = 70
 _SITED = frozenset({"t-score"})
 """Codes whose value is of one site of the body."""
 
 
 def read(
-    document: Document, sentences: Sequence[Sentence], case_number: int, procedures: Sequence[ProcedureFact]
+    document: Document,
+    sentences: Sequence[Sentence],
+    case_number: int,
+    procedures: Sequence[ProcedureFact],
+    *,
+    alone: bool = False,
 ) -> tuple[ObservationFact, ...]:
-    """The measurements that a patient's sentences state, each once, with every place that states it."""
+    """The measurements that a patient's sentences state, each once, with every place that states it; of a patient who
+    is `alone` in the report, those of its tables too."""
     operations = Operations(procedures, sentences)
+    grades = ContinuedGrades(operations)
     found: list[tuple[Section, ObservationFact]] = []
     for sentence in sentences:
         if sentence.section in (Section.REFERENCES, Section.TITLE) or not is_prose(sentence):
             continue
+        if sentence.section is not Section.TABLE and of_others(sentence.text):
+            continue
         if sentence.section is Section.TABLE:
             facts = table_pairs(document, sentence, operations)
         else:
-            facts = _of_sentence(sentence, operations)
+            facts = grades.read(sentence, _of_sentence(sentence, operations))
         found += [(sentence.section, fact) for fact in facts]
+    if alone:
+        found += [(Section.TABLE, fact) for fact in table_values(document, operations)]
     return _numbered(with_known_ranges(merged(found)), case_number)
 
 
@@ -121,7 +136,7 @@ def _fact(
 
 
 def _name(text: str, name: Hit) -> str:
-    return re.sub(r"\s?[(,]\s?", " ", text[name.start : name.end]).strip()
+    return compiled(r"\s?[(,]\s?").sub(" ", text[name.start : name.end]).strip()
 
 
 def _interpretation(quantity: Quantity, reference: Reference | None) -> Coded | None:

@@ -7,11 +7,12 @@ from decimal import Decimal
 
 from fhir_service.extraction.document import Document, Sentence
 from fhir_service.extraction.lexicon import lexicon
+from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.timepoints import Operations
 from fhir_service.reports.case_report import Coded, ObservationFact, Relation, RelativeTime
 
-_PAIR = re.compile(r"(?<![\w./])(?P<first>[0-5])\s?/\s?(?P<second>[0-5])(?![\w./])")
-_SIDES = re.compile(r"\(\s?(?P<first>right|left|R|L)\s?/\s?(?P<second>right|left|R|L)\s?\)", re.IGNORECASE)
+_PAIR = compiled(r"(?<![\w./])(?P<first>[0-5])\s?/\s?(?P<second>[0-5])(?![\w./])")
+_SIDES = compiled(r"\(\s?(?P<first>right|left|R|L)\s?/\s?(?P<second>right|left|R|L)\s?\)", re.IGNORECASE)
 
 
 def table_pairs(document: Document, row: Sentence, operations: Operations) -> list[ObservationFact]:

@@ -6,16 +6,17 @@ The words are data: `mappings/lexicons/narrative.toml`.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from fhir_service.extraction.lexicon import lexicon
+from fhir_service.extraction.patterns import compiled
+from fhir_service.extraction.words import once
 
 _NUMBERS = {
     word: number
     for number, word in enumerate(("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"), 2)
 }
 _NUMBER = "(?:" + "|".join(_NUMBERS) + r"|\d{1,3})"
-_COLLECTIVE = re.compile(
+_COLLECTIVE = compiled(
     rf"\b(?:(?P<all>all|both|each|every)\s(?:of\s(?:the|our|these)\s)?(?:the\s|our\s|these\s)?(?P<n>{_NUMBER})?\s?(?:patients|cases)|"
     rf"(?P<n2>{_NUMBER})\s(?:out\sof\s\d+\s)?(?:\w+\s){{0,2}}?(?:patients|cases)|"
     r"(?:one|another)\s(?:of\s(?:the|our|them)\s)?patient\s(?:died|had|was)|these\spatients)\b",
@@ -23,38 +24,42 @@ _COLLECTIVE = re.compile(
 )
 
 
-@lru_cache(maxsize=4096)
-def _speaks(text: str, code: str) -> bool:
-    return lexicon("narrative").has(text, code)
+@once
+def _told(text: str) -> frozenset[str]:
+    """The codes of the words a sentence holds, without those that mean something else in the patient's own words."""
+    hits = lexicon("narrative").find_all(text)
+    own = [hit for hit in hits if hit.code == "own-words"]
+    return frozenset(h.code for h in hits if not any(o.start <= h.start and h.end <= o.end for o in own if o is not h))
 
 
 def names_patient(text: str) -> bool:
     """Whether a pronoun or "the patient" points at somebody the report tells of."""
-    return _speaks(text, "patient")
+    return "patient" in _told(text)
 
 
 def tells_of_patient(text: str) -> bool:
     """Whether it tells in the past tense what happened to one patient, who need not have been introduced."""
-    return (own_case(text) or _speaks(text, "told")) and not of_others(text) and not collective(text)
+    return (own_case(text) or "told" in _told(text)) and not of_others(text) and not collective(text)
 
 
 def own_case(text: str) -> bool:
     """Whether a sentence outside the case section says that it speaks of the reported case."""
-    return _speaks(text, "own")
+    return "own" in _told(text)
 
 
 def of_others(text: str) -> bool:
     """Whether it tells what other authors saw."""
-    return _speaks(text, "others") and not own_case(text)
+    told = _told(text)
+    return "others" in told and "own" not in told
 
 
 def general(text: str) -> bool:
     """Whether it speaks of the procedure or of patients at large."""
-    if own_case(text):
-        return False
-    return of_others(text) or (_speaks(text, "general") and not names_patient(text))
+    told = _told(text)
+    return "own" not in told and ("others" in told or ("general" in told and "patient" not in told))
 
 
+@once
 def collective(text: str) -> bool:
     """Whether it speaks of several patients together."""
     return _COLLECTIVE.search(text) is not None

@@ -10,30 +10,31 @@ from fhir_service.extraction import context
 from fhir_service.extraction.document import Sentence
 from fhir_service.extraction.finding_facts import fact, of_others, trimmed
 from fhir_service.extraction.lexicon import lexicon
+from fhir_service.extraction.patterns import Pattern, compiled
 from fhir_service.extraction.timepoints import Operations
 from fhir_service.reports.case_report import ObservationFact, Polarity
 
-_NORMAL = re.compile(
+_NORMAL = compiled(
     r"\b(?:(?:was|were|is|are|remained|stayed|appeared|proved|being|found)\s(?:all\s|both\s|also\s|entirely\s|completely\s|otherwise\s|quite\s|to\sbe\s|still\s|again\s)*"
     r"(?P<state>normal|unremarkable|intact|preserved|unaffected|within\s(?:the\s)?normal\s(?:limits?|range)|negative|clear|undisturbed|unimpaired|uneventful)|(?:gave|showed|had|yielded)\s(?P<gave>normal|negative|unremarkable)\s(?:results?|findings?|values?)|(?P<worked>(?:worked|functioned)\snormally))\b",
     re.IGNORECASE,
 )
-_RULED_OUT = re.compile(
+_RULED_OUT = compiled(
     r"\b(?:to|in\sorder\sto)\s(?:rule\sout|exclude)\s(?:an?\s|any\s|the\s)?(?P<what>(?:[\w-]+\s?){1,4}?)(?=\s?(?:was|were|gave|proved|had|,|\())",
     re.IGNORECASE,
 )
-_SUBJECT_START = re.compile(
+_SUBJECT_START = compiled(
     r"(?:^|[;:.]\s|,\s(?:but|and|while)\s|\bbut\s|\bthat\s|\bwhile\s|\bwhereas\s|\band\s(?=her\s|his\s|the\s)|\balthough\s)",
     re.IGNORECASE,
 )
-_NEW_SUBJECT = re.compile(r",?\sand\s(?=\S)|,\s")
-_VERB = re.compile(r"\b(?:was|were|is|are|had|has|showed|revealed|remained|detected|found|noted|did)\b", re.IGNORECASE)
-_PRESERVED = re.compile(r"\b(?P<state>preserved|intact|normal)\s(?P<what>(?:[\w-]+\s){0,2}?[\w-]+)\b", re.IGNORECASE)
+_NEW_SUBJECT = compiled(r",?\sand\s(?=\S)|,\s")
+_VERB = compiled(r"\b(?:was|were|is|are|had|has|showed|revealed|remained|detected|found|noted|did)\b", re.IGNORECASE)
+_PRESERVED = compiled(r"\b(?P<state>preserved|intact|normal)\s(?P<what>(?:[\w-]+\s){0,2}?[\w-]+)\b", re.IGNORECASE)
 
 
 @cache
-def _subject() -> re.Pattern[str]:
-    return re.compile(lexicon("findings").pattern("subject"))
+def _subject() -> Pattern:
+    return compiled(lexicon("findings").pattern("subject"))
 
 
 def normal(sentence: Sentence, operations: Operations) -> Iterator[ObservationFact]:
@@ -63,7 +64,7 @@ def preserved(sentence: Sentence, operations: Operations) -> Iterator[Observatio
     text = sentence.text
     for match in _PRESERVED.finditer(text):
         named = _subject().search(match["what"])
-        if re.search(r"\bwithin\s(?:the\s)?$", text[: match.start()]):
+        if compiled(r"\bwithin\s(?:the\s)?$").search(text[: match.start()]):
             continue
         if named is None or context.polarity(sentence, *match.span()) is not Polarity.AFFIRMED:
             continue

@@ -13,6 +13,7 @@ from fhir_service.extraction.document import Sentence
 from fhir_service.extraction.levels import LevelMention
 from fhir_service.extraction.lexicon import Hit, lexicon
 from fhir_service.extraction.narrative import general
+from fhir_service.extraction.patterns import compiled
 from fhir_service.reports.case_report import Polarity
 from fhir_service.reports.span import SourceSpan
 
@@ -20,30 +21,30 @@ _BEFORE_NOUN = (
     r"(?:the\s|this\s|her\s|his\s|my\s|an?\s|initial\s|earlier\s|prior\s|previous\s|first\s|undergoing\s|percutaneous\s|balloon\s|"
     r"[TL]\d+\s)*$"
 )
-_ANCHOR = re.compile(
+_ANCHOR = compiled(
     r"\b(?:after|following|since|before|prior\sto|during|post|until|preceding|of\sthe\sprior|from\sthe\s(?:earlier|prior|previous|first)|"
     r"complication\sof|complicating|due\sto|at\sthe\stime\sof|resulting\sfrom)\s" + _BEFORE_NOUN,
     re.IGNORECASE,
 )
-_AGAIN = re.compile(
+_AGAIN = compiled(
     r"\b(?:repeat(?:ed)?|second|again|another|additional|further|re-?do|revision)[\s-]*(?:[\w-]+\s){0,2}$",
     re.IGNORECASE,
 )
-_REPEATED = re.compile(
+_REPEATED = compiled(
     r"\s(?:was|were)\s(?:then\s)?(?:repeated|done\sagain|performed\sagain)\b|\sagain\b|\sas\swell\b", re.IGNORECASE
 )
-_EARLIER = re.compile(
+_EARLIER = compiled(
     r"\b(?:previous|prior|earlier|history\sof|past|former|had\s(?:already\s|previously\s)?(?:undergone|had|received))\s(?:[\w-]+\s){0,3}$",
     re.IGNORECASE,
 )
-_DEVICE = re.compile(
+_DEVICE = compiled(
     r"\b(?:position|loosening|failure|segments?|site|construct|alignment|presence)\s(?:of|in|within|with)\s(?:the\s|her\s|his\s)?(?:\w+\s)?$",
     re.IGNORECASE,
 )
-_STATE = re.compile(
+_STATE = compiled(
     r"\s(?:was|is|were|had)\s(?:solid|achieved|complete|evident|occurred|confirmed|intact|stable)\b", re.IGNORECASE
 )
-_CLAUSE_START = re.compile(r";|\.\s|,\s(?:and|but)\s(?:she|he|the|it|we)\b|\bbut\b")
+_CLAUSE_START = compiled(r";|\.\s|,\s(?:and|but)\s(?:she|he|the|it|we)\b|\bbut\b")
 
 
 @dataclass(frozen=True)

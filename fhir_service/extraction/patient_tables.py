@@ -9,22 +9,23 @@ from decimal import Decimal
 
 from fhir_service.extraction.document import Cell, Document, Section, Sentence, Table, joined
 from fhir_service.extraction.levels import find_groups, find_levels
+from fhir_service.extraction.patterns import compiled
 
-_ROW = re.compile(
+_ROW = compiled(
     r"^(?:(?:Case\s|Patient\s|No\.?\s)?\d{1,2}\.?\s+)?(?:[A-Z][\w'-]+(?:\s+(?:et\s+al\.?|and\s+[A-Z]\w+))?,?\s*(?:\(?(?:19|20)\d\d\)?)?\s*(?:\[\d+\])?\s+)?"
     r"(?P<age>\d{1,3})\s*(?:years?|yrs?|y)?\s*[/,]?\s+?(?P<sex>F|M|female|male|woman|man|Female|Male)\b"
 )
-_ROW_SEX_FIRST = re.compile(
+_ROW_SEX_FIRST = compiled(
     r"^(?:(?:Case\s|Patient\s|No\.?\s)?\d{1,2}\.?\s+)?(?P<sex>F|M|female|male|Female|Male)\s*[/,]?\s*(?P<age>\d{2,3})\b"
 )
-_AUTHOR = re.compile(r"\bet\s+al\b|^\(?(?:19|20)\d\d\)?|\[\d{1,3}\]\s*$")
-_NAME = re.compile(r"^[A-Z][\w'-]+(?:\s+(?:and|&)\s+[A-Z][\w'-]+)?$")
-_LITERATURE = re.compile(
+_AUTHOR = compiled(r"\bet\s+al\b|^\(?(?:19|20)\d\d\)?|\[\d{1,3}\]\s*$")
+_NAME = compiled(r"^[A-Z][\w'-]+(?:\s+(?:and|&)\s+[A-Z][\w'-]+)?$")
+_LITERATURE = compiled(
     r"literature|reported|previous|review|published|series of|summary of (?:the )?cases", re.IGNORECASE
 )
-_OWN_ROW = re.compile(r"\b(?:present|our|current|this)\s(?:case|study|report|patient)\b", re.IGNORECASE)
-_LEGEND = re.compile(r"\w\s?=\s?\w.*,.*=|^(?:Abbreviations|Note)\b|^\*")
-_HEADER = re.compile(r"(?:Case|Patient|Pt\.?|CASE|PATIENT)\s*(?:No\.?\s*)?(\d{1,2})\b")
+_OWN_ROW = compiled(r"\b(?:present|our|current|this)\s(?:case|study|report|patient)\b", re.IGNORECASE)
+_LEGEND = compiled(r"\w\s?=\s?\w.*,.*=|^(?:Abbreviations|Note)\b|^\*")
+_HEADER = compiled(r"(?:Case|Patient|Pt\.?|CASE|PATIENT)\s*(?:No\.?\s*)?(\d{1,2})\b")
 _SEX = {"f": "female", "female": "female", "woman": "female", "m": "male", "male": "male", "man": "male"}
 
 
@@ -50,7 +51,9 @@ class Column:
 
     def part(self, pattern: str) -> tuple[Cell, int, int] | None:
         """The cell, and where in it, of the first row whose label matches."""
-        return next(((c, a, b) for label, c, a, b in self.parts if re.search(pattern, label, re.IGNORECASE)), None)
+        return next(
+            ((c, a, b) for label, c, a, b in self.parts if compiled(pattern, re.IGNORECASE).search(label)), None
+        )
 
 
 def rows(document: Document) -> list[Row]:
@@ -94,10 +97,10 @@ def _row(sentence: Sentence, table: Table, offset: int, literature: bool) -> Row
     return None
 
 
-_IN_ROW = re.compile(
+_IN_ROW = compiled(
     r"(?<![\w(\[/.])(?P<age>\d{1,3})\s*(?:years?|yrs?|y)?\s*[/,]?\s*(?P<sex>F|M|female|male|woman|man|Female|Male)\b"
 )
-_IN_ROW_SEX_FIRST = re.compile(r"\b(?P<sex>F|M|female|male|Female|Male)\s*[/,]?\s*(?P<age>\d{2,3})\b")
+_IN_ROW_SEX_FIRST = compiled(r"\b(?P<sex>F|M|female|male|Female|Male)\s*[/,]?\s*(?P<age>\d{2,3})\b")
 
 
 def _line_text(line: Sequence[Cell]) -> str:
@@ -115,7 +118,7 @@ def _with_author(lines: Sequence[Sequence[Cell]], number: int) -> int:
         first -= 1
     if (
         first > 0
-        and re.match(r"(?:et\s+al|\(?(?:19|20)\d\d)", _line_text(lines[first]))
+        and compiled(r"(?:et\s+al|\(?(?:19|20)\d\d)").match(_line_text(lines[first]))
         and _NAME.match(_line_text(lines[first - 1]))
     ):
         first -= 1
@@ -155,8 +158,8 @@ def _columns(header: list[int], lines: Sequence[Sequence[Cell]]) -> list[Column]
 
 
 def _spans(pattern: str) -> Callable[[str], list[tuple[int, int]]]:
-    compiled = re.compile(pattern, re.IGNORECASE)
-    return lambda text: [match.span() for match in compiled.finditer(text)]
+    expression = compiled(pattern, re.IGNORECASE)
+    return lambda text: [match.span() for match in expression.finditer(text)]
 
 
 _TYPES: tuple[Callable[[str], list[tuple[int, int]]], ...] = (

@@ -16,20 +16,22 @@ from fhir_service.extraction.narrative import (
 from fhir_service.extraction.numbers import ORDINAL, ordinal_of
 from fhir_service.extraction.patient_tables import Column, Row
 from fhir_service.extraction.patient_text import PatientText, somebody_else
+from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.people import Person, find_people
 
-_NUMBERED = re.compile(
-    r"(?:In\s|For\s|The\s)?(?:[Cc]ase|[Pp]atient|CASE|PATIENT)\s*(?:[Nn]o\.?\s*|[Nn]umber\s|#)?(?P<n>\d{1,2}|[IVX]{1,4}|[A-H])\b"
+_NUMBERED = compiled(
+    r"(?:In\s|For\s|The\s)?(?:(?:[Cc]linical\s|[Ii]llustrative\s|[Ee]xample\s)?[Cc]ase|[Pp]atient|CASE|PATIENT|Observation|OBSERVATION|Notification|"
+    r"Subject|Vignette|Example|Record|Report(?=\s\d))\s*(?:[Nn]o\.?\s*|[Nn]umber\s|#)?(?P<n>\d{1,2}|[IVX]{1,4}|[A-H])\b"
     r"(?!\s?(?:patients|cases|\d))"
 )
-_ORDINAL_CASE = re.compile(
+_ORDINAL_CASE = compiled(
     rf"^(?:The|Our|In\sthe|In\sour|A)\s(?P<n>{ORDINAL})\s(?:patient|case|woman|man)\b|^(?P<other>The\sother|Another|A\sfurther|One\sother)\s(?:patient|case|woman|man)\b",
     re.IGNORECASE,
 )
-_FIRST_PERSON = re.compile(
+_FIRST_PERSON = compiled(
     r"\b(?:I|i)\s(?:have\s|just\s|recently\s|also\s)*(?:had|have|underwent|got|received)\b|\bmy\s(?:\w+\s){0,2}(?:surgery|kyphoplasty|vertebroplasty|back|spine|pain)",
 )
-_AUGMENTED = re.compile(r"plasty\b|plasties\b|\b(?:PKP|PVP|BKP|VP|KP)\b|\bcement", re.IGNORECASE)
+_AUGMENTED = compiled(r"plasty\b|plasties\b|\b(?:PKP|PVP|BKP|VP|KP)\b|\bcement", re.IGNORECASE)
 _ELSEWHERE = (Section.BACKGROUND, Section.DISCUSSION, Section.CONCLUSION, Section.OTHER)
 """Where a case is told when no heading says that it is one."""
 _ROMAN = {"I": 1, "II": 2, "III": 3, "IV": 4, "V": 5, "VI": 6, "VII": 7, "VIII": 8, "IX": 9, "X": 10}
@@ -101,7 +103,7 @@ def _heading_number(sentence: Sentence) -> int | None:
 
 
 def _sentence_number(sentence: Sentence, patients: Sequence[PatientText]) -> int | None:
-    match = _NUMBERED.match(re.sub(r"^[A-Z][\w ]{3,25}:\s", "", sentence.text))
+    match = _NUMBERED.match(compiled(r"^[A-Z][\w ]{3,25}:\s").sub("", sentence.text))
     if match:
         return _number(match["n"])
     match = _ORDINAL_CASE.match(sentence.text)
@@ -118,7 +120,7 @@ def _number(words: str) -> int:
 
 def _numbered(patients: list[PatientText], number: int) -> PatientText:
     known = next((patient for patient in patients if patient.label == number), None)
-    if known is None and len(patients) >= number and patients[number - 1].label is None:
+    if known is None and 1 <= number <= len(patients) and patients[number - 1].label is None:
         known = patients[number - 1]
     if known is None:
         known = _new(patients)

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from fhir_service.extraction.lexicon import Hit, lexicon
 from fhir_service.extraction.numbers import WORD_NUMBER, number_of
+from fhir_service.extraction.patterns import compiled
 
 _N = rf"(?:\d{{1,3}}|{WORD_NUMBER})"
 _UNIT = r"(?P<unit>years?|yrs?|y|months?|mo)"
@@ -30,34 +31,38 @@ _ARIANS = {
     "nonagenarian": 90,
     "centenarian": 100,
 }
-_OLD = re.compile(rf"\b(?P<n>{_N})[\s-]?{_UNIT}\.?[\s-]?(?:old|o\b|of\sage)", re.IGNORECASE)
-_SLASHED = re.compile(r"\b(?P<n>\d{1,3})\s?y(?:/o|o)?\b|\b(?P<n2>\d{1,3})\s?yo\b", re.IGNORECASE)
-_AGED = re.compile(
+_OLD = compiled(rf"\b(?P<n>{_N})[\s-]?{_UNIT}\.?[\s-]?(?:old|o\b|of\sage)", re.IGNORECASE)
+_SLASHED = compiled(r"\b(?P<n>\d{1,3})\s?y(?:/o|o)?\b|\b(?P<n2>\d{1,3})\s?yo\b", re.IGNORECASE)
+_AGED = compiled(
     rf"\b(?:aged|age(?:d|\s(?:of|was|is))?|at\s(?:the\s)?age(?:\sof)?)[\s:]+(?P<n>{_N})\b(?:\s?{_UNIT}\b)?|"
     r"\b(?:who|she|he|patient),?\s(?:is|was)\s(?P<n2>\d{2,3})(?=,|\.|\sand\s|\syears\b(?!\s(?:after|before|later)))",
     re.IGNORECASE,
 )
-_OF_YEARS = re.compile(
+_OF_YEARS = compiled(
     rf"\b(?:of|,)\s(?P<n>{_N})\s{_UNIT}\b(?!\s(?:after|before|ago|earlier|later|prior|previous|of\s(?!age)|duration|history))",
     re.IGNORECASE,
 )
-_BARE = re.compile(
-    r"(?:(?<=,\s)|(?<=\sof\s))(?P<n>\d{2,3})(?=,|\)|\s(?:who|with|was|had|came|presented|in|developed)\b)"
+_BARE = compiled(
+    r"(?:(?<=,\s)|(?<=\sof\s))(?P<n>\d{2,3})"
+    r"(?=,|\)|;|\.?$|\.\s|\s(?:who|with|was|had|has|is|came|presented|in|developed|underwent|received|suffer\w+|treated|admitted)\b)"
 )
-_DECADE = re.compile(
+_DECADE = compiled(
     rf"\bin\s(?:his|her|their)\s(?:early\s|mid[\s-]?|late\s)?(?P<n>[2-9]0)'?s\b|\bin\s(?:his|her)\s(?:early\s|mid[\s-]?|late\s)?(?P<word>{'|'.join(_DECADES)})\b",
     re.IGNORECASE,
 )
-_ARIAN = re.compile("|".join(_ARIANS), re.IGNORECASE)
-_SEX_AGE = re.compile(
+_ARIAN = compiled("|".join(_ARIANS), re.IGNORECASE)
+_SEX_AGE = compiled(
     r"(?<![\w/])(?:(?P<sex>[FM])\s?[/,]\s?(?P<n>\d{1,3})|(?P<n2>\d{1,3})\s?[/,]?\s?(?P<sex2>[FM]))(?![\w/])"
 )
-_NOT_AGE = re.compile(
+_NOT_AGE = compiled(
     r"\.\d|\s*(?:(?:to|-|and)\s?\d|follow|period|history|survival|interval|weeks?|gestation|course|later|ago|after|before|duration)",
     re.IGNORECASE,
 )
-_OF_MANY = re.compile(
+_OF_MANY = compiled(
     r"\b(?:mean|median|average|patients|women|men|females|males|range[ds]?)\b[^.;)]{0,12}$", re.IGNORECASE
+)
+_SAID_OF = compiled(
+    r"[\s,(]*(?:(?:concerned|in\squestion|herself|himself|described|presented|reported\shere)\b[\s,(]*)?(?:of\s)?"
 )
 _REACH = 45
 
@@ -85,9 +90,12 @@ class Person:
 
 def find_people(text: str) -> list[Person]:
     """Persons introduced by age, or by age and sex; where no age stands, by a noun with an indefinite article."""
-    nouns = [hit for hit in lexicon("people").find(text) if hit.term.words[0] != "=F" or hit.end - hit.start > 1]
+    hits = lexicon("people").find(text)
+    nouns = [hit for hit in hits if hit.code != "relative"]
     found: list[Person] = []
-    for age in _ages(text):
+    for age in _ages(text, nouns):
+        if _of_relative(text, hits, age):
+            continue
         noun = _noun_near(text, nouns, age)
         if noun is None:
             if age.age_at is not None and _stands_alone(text, age):
@@ -123,7 +131,7 @@ def find_people(text: str) -> list[Person]:
     return found
 
 
-def _ages(text: str) -> list[Person]:
+def _ages(text: str, nouns: Sequence[Hit]) -> list[Person]:
     found: list[Person] = []
     for pattern in (_OLD, _AGED, _SLASHED, _OF_YEARS, _BARE):
         for match in pattern.finditer(text):
@@ -131,7 +139,7 @@ def _ages(text: str) -> list[Person]:
             person = _numeric(text, match, groups.get("n") or groups.get("n2") or "", groups.get("unit"))
             if person is None or any(p.start < person.end and person.start < p.end for p in found):
                 continue
-            if pattern not in (_OF_YEARS, _BARE) or _after_noun(text, match.start()):
+            if pattern not in (_OF_YEARS, _BARE) or _after_noun(text, nouns, match.start()):
                 found.append(person)
     for match in _DECADE.finditer(text):
         low = int(match["n"]) if match["n"] else _DECADES[match["word"].lower()]
@@ -172,7 +180,7 @@ def _noun_near(text: str, nouns: Sequence[Hit], age: Person) -> Hit | None:
     before = [
         hit
         for hit in nouns
-        if 0 <= age.start - hit.end <= 25 and not re.search(r"[;:]|\.\s+[A-Z][a-z]{2}", text[hit.end : age.start])
+        if 0 <= age.start - hit.end <= 25 and not compiled(r"[;:]|\.\s+[A-Z][a-z]{2}").search(text[hit.end : age.start])
     ]
     if not before:
         return None
@@ -180,34 +188,37 @@ def _noun_near(text: str, nouns: Sequence[Hit], age: Person) -> Hit | None:
 
 
 def _one_phrase(between: str) -> bool:
-    return not re.search(r"[.;:()]|,.*,|\b(?:was|were|had|has|underwent|who|with|whose|and\sa)\b", between)
+    return not compiled(r"[.;:()]|,.*,|\b(?:was|were|had|has|underwent|who|with|whose|and\sa)\b").search(between)
 
 
-def _after_noun(text: str, position: int) -> bool:
-    """ "a man of 29 years", "a woman, 71, ...": the noun stands just before."""
+def _after_noun(text: str, nouns: Sequence[Hit], position: int) -> bool:
+    """ "a man of 29 years", "a woman, 71, ...", "the lady concerned, 76": the noun stands just before."""
+    return any(hit.end <= position and _SAID_OF.fullmatch(text, hit.end, position) for hit in nouns)
+
+
+def _of_relative(text: str, hits: Sequence[Hit], age: Person) -> bool:
+    """ "Her sister, aged 85, ...": the age of somebody who is no patient."""
+    before = [hit for hit in hits if hit.end <= age.start]
     return (
-        re.search(
-            r"\b(?:wom[ae]n|m[ae]n|females?|males?|lady|gentleman|girl|boy|patient)\b[\s,(]*(?:of\s)?$",
-            text[max(0, position - 14) : position],
-            re.IGNORECASE,
-        )
-        is not None
+        bool(before)
+        and before[-1].code == "relative"
+        and not compiled(r"[.;:]").search(text, before[-1].end, age.start)
     )
 
 
 def _stands_alone(text: str, age: Person) -> bool:
     """ "The 64-year-old", "aged 64", "an octogenarian": an age with no noun still introduces somebody."""
     if age.sex is not None:
-        return re.search(r"\($|^$|[(,]\s*$", text[: age.start]) is not None
+        return compiled(r"\($|^$|[(,]\s*$").search(text[: age.start]) is not None
     return (
-        re.search(r"\b(?:the|an?|this|our|i am|i'm|was|in|,)\s*$", text[: age.start], re.IGNORECASE) is not None
+        compiled(r"\b(?:the|an?|this|our|i am|i'm|was|in|,)\s*$", re.IGNORECASE).search(text[: age.start]) is not None
         or text[age.start : age.start + 2].lower() == "ag"
         or text[age.start : age.start + 3].lower() == "in "
     )
 
 
 def _indefinite(text: str, position: int) -> bool:
-    before = re.search(
-        r"\b(?:a|an|one|another)\s(?:[\w-]+\s){0,3}$", text[max(0, position - 45) : position], re.IGNORECASE
+    before = compiled(r"\b(?:a|an|one|another)\s(?:[\w-]+\s){0,3}$", re.IGNORECASE).search(
+        text[max(0, position - 45) : position]
     )
     return before is not None

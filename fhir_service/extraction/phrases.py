@@ -1,4 +1,4 @@
-"""The phrase notation of lexicons: a phrase to a regular expression, and to the word beginnings it cannot do without.
+"""The phrase notation of lexicons: a phrase to a regular expression, and to what its first word begins with.
 
 a b      a blank stands for one blank or one hyphen
 leak*    any ending of a word
@@ -18,7 +18,9 @@ _GAP = r"(?:[ -][^\s.,;:()]+){0,4}?[ -]"
 _SIMPLE = {"*": r"[\w']*", "#": r"\d+(?:[.,]\d+)?", " ": "[ -]"}
 _CLOSING = {"[": "]", "(": ")"}
 _LETTERS = re.compile(r"[^\W\d_]+")
-KEY_LENGTH = 4
+KEY_LENGTH = 6
+"""Letters of a beginning that are looked at."""
+_MOST_STARTS = 60
 
 
 class PhraseError(ValueError):
@@ -27,10 +29,10 @@ class PhraseError(ValueError):
 
 @dataclass(frozen=True)
 class Class:
-    """A named list of phrases: its expression, and its keys (None where it has none that hold)."""
+    """A named list of phrases: its expression, and how its phrases begin."""
 
     source: str
-    keys: frozenset[str] | None
+    beginnings: frozenset[str] | None
 
 
 @dataclass(frozen=True)
@@ -44,10 +46,10 @@ class _Node:
 
 @dataclass(frozen=True)
 class Phrase:
-    """A phrase as read: its expression source and keys."""
+    """A phrase as read: its expression source, and letters its first word may begin with (None: any sign)."""
 
     source: str
-    keys: frozenset[str] | None
+    beginnings: frozenset[str] | None
 
 
 def read_phrase(phrase: str, classes: Mapping[str, Class]) -> Phrase:
@@ -56,21 +58,16 @@ def read_phrase(phrase: str, classes: Mapping[str, Class]) -> Phrase:
     nodes = _parse(phrase[1:] if exact else phrase)
     body = _source(nodes, classes)
     source = f"(?<!\\w)(?:{body})(?!\\w)" if exact else f"(?<!\\w)(?i:{body})(?!\\w)"
-    return Phrase(source, _keys(nodes, classes))
+    return Phrase(source, _beginnings(nodes, classes))
 
 
 def read_class(phrases: Iterable[str], classes: Mapping[str, Class]) -> Class:
     """The class of these phrases, which may name classes read before."""
     read = [read_phrase(phrase, classes) for phrase in sorted(phrases, key=len, reverse=True)]
-    keys: frozenset[str] | None = frozenset()
+    known: frozenset[str] | None = frozenset()
     for phrase in read:
-        keys = None if keys is None or phrase.keys is None else keys | phrase.keys
-    return Class("(?:" + "|".join(phrase.source for phrase in read) + ")", keys)
-
-
-def word_beginnings(text: str) -> set[str]:
-    """What a text offers against keys: the beginnings of its words, up to KEY_LENGTH letters."""
-    return {word[:length] for word in _LETTERS.findall(text.lower()) for length in range(1, KEY_LENGTH + 1)}
+        known = None if known is None or phrase.beginnings is None else known | phrase.beginnings
+    return Class("(?:" + "|".join(phrase.source for phrase in read) + ")", known)
 
 
 # reading -------------------------------------------------------------------------------------------------------------
@@ -139,45 +136,56 @@ def _node_source(node: _Node, classes: Mapping[str, Class]) -> str:
     return _SIMPLE[node.kind]
 
 
-# keys ----------------------------------------------------------------------------------------------------------------
+# beginnings ----------------------------------------------------------------------------------------------------------
 
 
-def _keys(nodes: Sequence[_Node], classes: Mapping[str, Class]) -> frozenset[str] | None:
-    """Word beginnings one of which must stand in any text the phrase matches; None where nothing can be said."""
-    best: frozenset[str] | None = None
-    at_start = True
+@dataclass(frozen=True)
+class _Start:
+    """What the first word of a phrase may begin with; `closed` where no letter can be added. A blank ends the word."""
+
+    letters: str
+    closed: bool = False
+
+
+_UNKNOWN = _Start("", closed=True)
+_WORD_ENDS = _Start(" ", closed=True)
+
+
+def _beginnings(nodes: Sequence[_Node], classes: Mapping[str, Class]) -> frozenset[str] | None:
+    """Letters one of which the first word of any match begins with; None where it need not begin with a letter."""
+    starts = _starts((*nodes, _Node(" ")), classes)
+    if len(starts) > _MOST_STARTS or not all(start.letters.strip() for start in starts):
+        return None
+    return frozenset(start.letters[:KEY_LENGTH] for start in starts)
+
+
+def _starts(nodes: Sequence[_Node], classes: Mapping[str, Class]) -> set[_Start]:
+    starts = {_Start("")}
     for node in nodes:
-        found = _node_keys(node, classes) if at_start and not node.optional else None
-        if found is not None and _better(found, best):
-            best = found
-        at_start = _starts_word(node, at_start)
-    return best
+        if all(start.closed for start in starts):
+            break
+        more = _node_starts(node, classes)
+        starts = {each for start in starts for each in _followed(start, more)}
+    return starts
 
 
-def _node_keys(node: _Node, classes: Mapping[str, Class]) -> frozenset[str] | None:
+def _followed(start: _Start, more: set[_Start]) -> Iterable[_Start]:
+    if start.closed:
+        return (start,)
+    return [_Start(start.letters + each.letters, each.closed) for each in more]
+
+
+def _node_starts(node: _Node, classes: Mapping[str, Class]) -> set[_Start]:
     if node.kind == "text":
-        word = _LETTERS.match(node.value.lower())
-        return frozenset({word[0][:KEY_LENGTH]}) if word else None
+        words = node.value.lower()
+        letters = _LETTERS.match(words)
+        if letters is None:
+            return {_WORD_ENDS}
+        return {_Start(letters[0])} if letters.end() == len(words) else {_Start(f"{letters[0]} ", closed=True)}
     if node.kind == "class":
-        return classes[node.value].keys
+        known = classes[node.value].beginnings
+        return {_UNKNOWN} if known is None else {_Start(letters, closed=True) for letters in known}
     if node.kind == "either":
-        parts = [_keys(branch, classes) for branch in node.branches]
-        return None if any(part is None for part in parts) else frozenset().union(*(part for part in parts if part))
-    return None
-
-
-def _starts_word(node: _Node, at_start: bool) -> bool:
-    """Whether what follows the node begins a word in every case."""
-    if node.kind in (" ", "gap"):
-        return True
-    if node.kind == "either":
-        ends = all(bool(branch) and branch[-1].kind in (" ", "gap") for branch in node.branches)
-        return ends and (at_start or not node.optional)
-    return False
-
-
-def _better(found: frozenset[str], best: frozenset[str] | None) -> bool:
-    def rank(keys: frozenset[str]) -> tuple[int, int]:
-        return min(len(key) for key in keys), -len(keys)
-
-    return best is None or rank(found) > rank(best)
+        inner = set().union(*(_starts(branch, classes) for branch in node.branches))
+        return inner | {_Start("")} if node.optional else inner
+    return {_UNKNOWN} if node.kind == "*" else {_WORD_ENDS}

@@ -9,22 +9,24 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache, lru_cache
+from functools import cache
 
 from fhir_service.extraction.lexicon import Term, lexicon
 from fhir_service.extraction.numbers import WORD_NUMBER, number_of
+from fhir_service.extraction.patterns import Pattern, compiled
+from fhir_service.extraction.words import once
 
 ROMAN = {"I": 1, "II": 2, "III": 3, "IV": 4, "V": 5, "VI": 6}
 _DIGITS = r"(?:\d{1,3}(?: \d{3})+(?=\s?(?:/[µum]|cells|x\s?10))|\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
-_LABEL = re.compile(
+_LABEL = compiled(
     r"(?:\b(?:fig(?:ure|s|ures)?\.?|tables?|case|cases|patients?|refs?\.?|references?|page|no\.?|nos\.?|day|days|pod|week|month|year|"
     r"stage|type|class|part|step|room|version|phase|number|vitamin|vertebrae?|lumbar|thoracic|level|levels|segments?|"
     r"january|february|march|april|may|june|july|august|september|october|november|december|in|since|comment)"
     r"\s*(?:#|no\.\s*)?|\bp\s*[<>=]\s*|\bn\s*=\s*|\[[\d,\s-]*|\d\s*x\s*|#)$",
     re.IGNORECASE,
 )
-_LABELLED_SMALL = re.compile(r"\b(?:in|may)\s*$", re.IGNORECASE)
-_COMPARATOR = re.compile(
+_LABELLED_SMALL = compiled(r"\b(?:in|may)\s*$", re.IGNORECASE)
+_COMPARATOR = compiled(
     r"(?P<op><=|>=|≤|≥|<|>|"
     r"\b(?:(?:less|lower|fewer|more|greater|higher) than|under|below|over|above|exceeding|at least|up to))\s*$",
     re.IGNORECASE,
@@ -34,7 +36,8 @@ _COMPARATORS = {
     "fewer than": "<", "under": "<", "below": "<", "more than": ">", "greater than": ">", "higher than": ">",
     "over": ">", "above": ">", "exceeding": ">", "at least": ">=",
 }  # fmt: skip
-_YEAR = re.compile(r"(?:19|20)\d\d")
+_BEFORE_UNIT = compiled(r"[(\[,]\s?|\s")
+_YEAR = compiled(r"(?:19|20)\d\d")
 
 
 @dataclass(frozen=True)
@@ -62,11 +65,11 @@ class Quantity:
 
 
 @cache
-def _units() -> tuple[re.Pattern[str], dict[str, Term]]:
+def _units() -> tuple[Pattern, dict[str, Term]]:
     terms = {_plain(word): term for term in lexicon("units").terms for word in term.words}
     prints = sorted((word for term in lexicon("units").terms for word in term.words), key=len, reverse=True)
     alternatives = "|".join(r"\s?".join(map(re.escape, word.split(" "))) for word in prints)
-    return re.compile(rf"(?P<gap>\s?-?)(?P<unit>{alternatives})(?![A-Za-z0-9])(?!/\w)", re.IGNORECASE), terms
+    return compiled(rf"(?P<gap>\s?-?)(?P<unit>{alternatives})(?![A-Za-z0-9])(?!/\w)", re.IGNORECASE), terms
 
 
 def _plain(word: str) -> str:
@@ -74,17 +77,19 @@ def _plain(word: str) -> str:
 
 
 @cache
-def _number() -> re.Pattern[str]:
+def _number() -> Pattern:
     joined = r"\s?(?:-|~|to|or|and)\s?"
-    return re.compile(
+    return compiled(
         rf"(?<![\w.,/^])(?P<sign>(?<![\w)])-\s?|\bminus\s)?(?P<first>{_DIGITS})(?!\d)"
         rf"(?:(?:[+-]?\s?/\s?)(?P<second>\d+(?:\.\d+)?)(?![\d/])|(?P<first_unit>\s?[%°])?(?P<join>{joined})(?P<minus>-\s?)?(?P<last>{_DIGITS})(?![\w/]*/\d))?"
-        rf"|\b(?P<word>{WORD_NUMBER})\b|(?<=grade )(?P<roman>VI|IV|V|I{{1,3}})\b",
+        rf"|\b(?P<word>{WORD_NUMBER})\b"
+        r"|(?:(?<=grade )|(?<=grade from )|(?<=improved from )|(?<=worsened from )|(?<=[IV] to ))"
+        r"(?P<roman>VI|IV|V|I{1,3})\b",
         re.IGNORECASE,
     )
 
 
-@lru_cache(maxsize=2048)
+@once
 def quantities(text: str) -> tuple[Quantity, ...]:
     """Every quantity of a normalised sentence, in order."""
     found: list[Quantity] = []
@@ -150,9 +155,18 @@ def _unit_at(text: str, position: int) -> tuple[Unit | None, int]:
     match = pattern.match(text, position)
     if match is None:
         return None, position
-    printed = re.sub(r"\s+", " ", match["unit"])
+    printed = compiled(r"\s+").sub(" ", match["unit"])
     term = terms[_plain(match["unit"])]
     return Unit(term.code, printed, term["kind"]), match.end()
+
+
+def unit_behind(text: str, start: int) -> tuple[Unit, int] | None:
+    """The unit printed behind a name that ends at `start` ("WBC (/µL)", "CRP, mg/dL"), and where it ends."""
+    for opening in _BEFORE_UNIT.finditer(text, start):
+        unit, end = _unit_at(text, opening.end())
+        if unit is not None:
+            return unit, end
+    return None
 
 
 def _with_comparator(text: str, quantity: Quantity) -> Quantity:

@@ -8,10 +8,11 @@ from decimal import Decimal
 from functools import cache
 
 from fhir_service.extraction.lexicon import lexicon
+from fhir_service.extraction.patterns import Pattern, compiled
 from fhir_service.extraction.quantities import Quantity, number, quantities
 
-_BARE_BOUND = re.compile(r"\s?[(\[]\s?(?:<=?|≤)\s?(?P<high>\d+(?:\.\d+)?)(?:\s?[A-Za-zµ%/]{1,6})?\s?[)\]]")
-_BARE_RANGE = re.compile(
+_BARE_BOUND = compiled(r"\s?[(\[]\s?(?:<=?|≤)\s?(?P<high>\d+(?:\.\d+)?)(?:\s?[A-Za-zµ%/]{1,6})?\s?[)\]]")
+_BARE_RANGE = compiled(
     r"\s?[(\[]\s?(?P<low>\d+(?:\.\d+)?)\s?(?:-|to)\s?(?P<high>\d+(?:\.\d+)?)(?:\s?[A-Za-zµ%/]{1,6})?\s?[)\]]"
 )
 
@@ -27,11 +28,11 @@ class Reference:
 
 
 @cache
-def _reference() -> re.Pattern[str]:
+def _reference() -> Pattern:
     words = lexicon("measurements").pattern("reference")
     n = r"\d+(?:,\d{3})*(?:\.\d+)?"
     unit = r"(?:\s?[A-Za-zµ%°/\[\]0-9^]{1,8})?"
-    return re.compile(
+    return compiled(
         rf"[;,(\[]\s?(?:(?:with\s)?(?:a\s|the\s|its\s)?{words}|N\b|NR\b)\s?(?:of|is|was|for\s\w+)?\s?[:,=;]?\s?\(?(?:between\s)?"
         rf"(?:(?P<low>{n}){unit}?\s?(?:-|to|and)\s?(?P<high>{n})|"
         rf"(?:<=?|≤|less than|below|under|up to)\s?(?P<below>{n})|(?:>=?|≥|more than|above|over)\s?(?P<above>{n}))",

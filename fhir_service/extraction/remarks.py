@@ -11,15 +11,16 @@ from fhir_service.extraction import context
 from fhir_service.extraction.document import Section, Sentence
 from fhir_service.extraction.lexicon import Hit, lexicon
 from fhir_service.extraction.narrative import general
+from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.quantities import Quantity, quantities
 from fhir_service.extraction.timepoints import Operations, relative_time, timepoints
 from fhir_service.reports.case_report import Coded, Polarity, ProcedureFact, Remark
 
-_ADVISED = re.compile(r"\b(?:should|recommended|advised|would|could|may|planned|refused|declined)\b", re.IGNORECASE)
-_NOT_GIVEN = re.compile(r"\s(?:was|were|had)\s(?:not|never)\b")
-_DOSE_GAP = re.compile(r"\s?(?:\(|of\s|at\s|iv\s|i\.v\.\s)?\s?")
-_OF_DOSE = re.compile(r"\s?(?:of\s)?")
-_CITED = re.compile(r"[A-Z][\w'-]+\s(?:et\.?\sal\.?|and\s[A-Z][\w'-]+)?,?\s*\(?(?:19|20)\d\d\)?(?:\s*\[\d{1,3}\])?")
+_ADVISED = compiled(r"\b(?:should|recommended|advised|would|could|may|planned|refused|declined)\b", re.IGNORECASE)
+_NOT_GIVEN = compiled(r"\s(?:was|were|had)\s(?:not|never)\b")
+_DOSE_GAP = compiled(r"\s?(?:\(|of\s|at\s|iv\s|i\.v\.\s)?\s?")
+_OF_DOSE = compiled(r"\s?(?:of\s)?")
+_CITED = compiled(r"[A-Z][\w'-]+\s(?:et\.?\sal\.?|and\s[A-Z][\w'-]+)?,?\s*\(?(?:19|20)\d\d\)?(?:\s*\[\d{1,3}\])?")
 
 
 def read(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 
@@ -11,6 +10,7 @@ from fhir_service.extraction.analytes import readings
 from fhir_service.extraction.conflict import Conflict
 from fhir_service.extraction.document import Document, Section, Sentence
 from fhir_service.extraction.lexicon import lexicon
+from fhir_service.extraction.patterns import Pattern, compiled
 from fhir_service.reports.case_report import Case, CaseReport, ObservationFact, Polarity
 
 _NEAR = 3
@@ -19,8 +19,8 @@ _CLAUSE = 60
 
 
 @cache
-def _class(name: str) -> re.Pattern[str]:
-    return re.compile(lexicon("contradictions").pattern(name))
+def _class(name: str) -> Pattern:
+    return compiled(lexicon("contradictions").pattern(name))
 
 
 def read(document: Document, case_report: CaseReport) -> Iterator[Conflict]:
@@ -85,7 +85,7 @@ def _said(sentence: Sentence, subject: str, predicate: str) -> tuple[int, int] |
     for noun in _class(subject).finditer(sentence.text):
         for verb in _class(predicate).finditer(sentence.text, noun.end()):
             between = sentence.text[noun.end() : verb.start()]
-            if len(between) >= _CLAUSE or re.search(r"[;.]|\b(?:but|not)\b", between):
+            if len(between) >= _CLAUSE or compiled(r"[;.]|\b(?:but|not)\b").search(between):
                 continue
             if context.polarity(sentence, *noun.span()) is Polarity.AFFIRMED:
                 return noun.start(), verb.end()

@@ -10,12 +10,13 @@ import msgspec
 
 from fhir_service.extraction import context
 from fhir_service.extraction.binding import bind
+from fhir_service.extraction.cement_volumes import VOLUME, volume_fact
 from fhir_service.extraction.document import Sentence
 from fhir_service.extraction.harms import Harm, find_harms
 from fhir_service.extraction.levels import find_groups, find_levels, level_facts
 from fhir_service.extraction.lexicon import lexicon
 from fhir_service.extraction.patient_tables import Column, Row
-from fhir_service.extraction.techniques import VOLUME, volume_fact
+from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.timeline import find_durations
 from fhir_service.reports.case_report import (
     Age,
@@ -29,11 +30,9 @@ from fhir_service.reports.case_report import (
     Truth,
 )
 
-_GRADES = re.compile(r"(?<![\d/])(?P<a>[0-5])\s?/\s?(?P<b>[0-5])(?![\d/])")
-_NO_SURGERY = re.compile(
-    r"\b(?:no\s(?:surgery|operation)|conservative|refused\s(?:surgery|operation))\b", re.IGNORECASE
-)
-_LEFT_OVER = re.compile(
+_GRADES = compiled(r"(?<![\d/])(?P<a>[0-5])\s?/\s?(?P<b>[0-5])(?![\d/])")
+_NO_SURGERY = compiled(r"\b(?:no\s(?:surgery|operation)|conservative|refused\s(?:surgery|operation))\b", re.IGNORECASE)
+_LEFT_OVER = compiled(
     r"\b(?:incontinence|retention|decreased\sanal\stone|could\snot\swalk|unable\sto|constipation|minimal\simprovement|wheelchair|residual|partial)\b",
     re.IGNORECASE,
 )
@@ -212,7 +211,7 @@ def column_levels(column: Column, index: ProcedureFact) -> ProcedureFact:
 def column_onset(column: Column, index: ProcedureFact, complication: ComplicationFact) -> RelativeTime | None:
     """ "Duration until radiculopathy": the onset of the harm that the row's label names."""
     for label, cell, start, end in column.parts:
-        if not re.search(r"duration|interval|time|onset", label, re.IGNORECASE):
+        if not compiled(r"duration|interval|time|onset", re.IGNORECASE).search(label):
             continue
         named = {hit.code for hit in lexicon("complications").find(label)}
         if complication.kind.code not in named and not (named and complication.kind.code == "retropulsed-fragment"):

@@ -34,6 +34,13 @@ class FhirError(Exception):
         self.issues: tuple[Issue, ...] = tuple(issues) or (Issue("error", self.code, text, tuple(expression)),)
 
 
+def first_reason(error: FhirError) -> str:
+    """The first issue in one sentence, with its place and how many more there are."""
+    issue = error.issues[0]
+    more = f" (and {len(error.issues) - 1} more)" if len(error.issues) > 1 else ""
+    return f"{issue.text}{' at ' + issue.expression[0] if issue.expression else ''}{more}"
+
+
 class MalformedContent(FhirError):
     """The body cannot be read, or breaks a basic rule (400)."""
 

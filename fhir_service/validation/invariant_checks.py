@@ -132,6 +132,19 @@ def _has_code(concept: Any, system: str, codes: tuple[str, ...]) -> bool:
     return any(coding.get("code") in codes and coding.get("system") == system for coding in codings)
 
 
+def _contained_target_of_type(name: str, reference: str, *types: str) -> Check:
+    """Where the element is there, what the reference leads to is of one of these types, if it is contained."""
+
+    def check(element: Element, scope: Scope) -> bool:
+        text = element.get(reference, {}).get("reference", "")
+        if name not in element or text[:1] != "#":
+            return True
+        found = (part for part in scope.root.resource.get("contained", ()) if f"#{part.get('id')}" == text)
+        return all(part["resourceType"] in types for part in found)
+
+    return check
+
+
 def _no_component_repeats_the_code(_key: str) -> Check:
     def check(element: Element, scope: Scope) -> bool | None:
         if not any(key[:5] == "value" or key[:6] == "_value" for key in element):
@@ -198,6 +211,7 @@ CHECKS: dict[str, Callable[..., Check]] = {
     "quantities-ordered": _quantities_ordered,
     "coded-where-there": _coded_where_there,
     "not-there-where-coded": _not_there_where_coded,
+    "contained-target-of-type": _contained_target_of_type,
     "no-component-repeats-the-code": _no_component_repeats_the_code,
     "members-of": _members_of,
     "paths-below-the-first": _paths_below_the_first,

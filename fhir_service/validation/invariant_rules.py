@@ -98,7 +98,7 @@ def _rule(entry: Invariant, place: str, holder: str) -> Rule:
         check = CHECKS[note.check](*note.of)
     else:
         node = _plain(tree.parse_fhirpath(note.expression or entry.expression), place)
-        check = _by_expression(node)
+        check = _by_expression(node, strictly=entry.severity == "error")
         triggers = _triggers(node, holder, check)
         about = () if note.text or not holder else tuple(name for name in _heads(node) if name in _names(holder))
     text = note.text or entry.human
@@ -110,8 +110,11 @@ def _names(holder: str) -> set[str]:
     return {found.name.removesuffix("[x]") for found in properties(holder).values()}
 
 
-def _by_expression(node: tree.Node) -> Check:
+def _by_expression(node: tree.Node, *, strictly: bool) -> Check:
+    """`strictly`: what gives no result is not met, as HL7's own validator has it; the invariants are written so."""
     holds: Callable[[Any], bool | None] = compile_predicate(node)
+    if strictly:
+        return lambda element, _scope: holds(element) is True
     return lambda element, _scope: holds(element)
 
 

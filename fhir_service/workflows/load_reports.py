@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fhir_service.fhir.errors import FhirError
+from fhir_service.fhir.errors import FhirError, first_reason
 from fhir_service.reports.decoding import UnreadableReportError
 from fhir_service.reports.report import Report
 from fhir_service.storage.repository import Repository
@@ -63,7 +63,7 @@ async def load_reports(
         except UnreadableReportError as error:
             into.failed.append((path, str(error)))
         except FhirError as error:
-            into.failed.append((path, _first_reason(error)))
+            into.failed.append((path, first_reason(error)))
         except Exception:  # a fault of ours in one report must not cost the others
             _log.exception("loading %s failed", path)
             into.failed.append((path, "an error in fhir-service itself; the log has the details"))
@@ -84,9 +84,3 @@ def _refuse_again(report: Report, path: Path, seen: dict[str, Path]) -> None:
     first = seen.setdefault(report.source_key, path)
     if first is not path:
         raise UnreadableReportError(f"its source '{report.source_key}' is that of {first}")
-
-
-def _first_reason(error: FhirError) -> str:
-    issue = error.issues[0]
-    more = f" (and {len(error.issues) - 1} more)" if len(error.issues) > 1 else ""
-    return f"{issue.text}{' at ' + issue.expression[0] if issue.expression else ''}{more}"

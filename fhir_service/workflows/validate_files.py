@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
-import threading
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -18,6 +15,7 @@ from fhir_service.formats.xml_reader import json_from_xml
 from fhir_service.validation.json_text import read_json
 from fhir_service.workflows.check_conformance import Conformance, all_issues
 from fhir_service.workflows.resource_files import ResourceText
+from fhir_service.workflows.worker_processes import begin_worker, clean_context, cores
 
 _MOST_TEXTS, _MOST_BYTES = 200, 512 * 1024
 """Of one piece of work: small enough that little is lost by Ctrl-C, large enough that handing it over costs little."""
@@ -59,7 +57,7 @@ def text_issues(text: ResourceText, conformance: Conformance, profile: str) -> t
 def judge_all(texts: Iterable[ResourceText], question: Question, workers: int = 0) -> Generator[Judged, None, None]:
     """Each text with its findings, by so many processes (0: one for each core). They are started only where there is
     more than one piece of work for them; who stops before the end closes the generator."""
-    workers = workers or _cores()
+    workers = workers or cores()
     pieces = _pieces(texts)
     first, second = next(pieces, []), next(pieces, None)
     if workers < 2 or second is None:
@@ -72,9 +70,7 @@ def judge_all(texts: Iterable[ResourceText], question: Question, workers: int = 
 
 
 def _judge_in_processes(pieces: Iterable[list[ResourceText]], question: Question, workers: int) -> Iterator[Judged]:
-    methods = multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-    pool = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(question,))
+    pool = ProcessPoolExecutor(workers, clean_context(), initializer=_begin, initargs=(question,))
     waiting: deque[Future[list[Judged]]] = deque()
     try:
         for piece in pieces:
@@ -85,11 +81,6 @@ def _judge_in_processes(pieces: Iterable[list[ResourceText]], question: Question
             yield from waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _cores() -> int:
-    """Those this process may use, where the system tells."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _pieces(texts: Iterable[ResourceText]) -> Iterator[list[ResourceText]]:
@@ -113,17 +104,9 @@ class _Worker:
 
 
 def _begin(question: Question) -> None:
-    """Ctrl-C is for the process that was started by hand; one that lost it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    begin_worker()
     _Worker.question = question
     _Worker.conformance = Conformance(question.base, question.definitions, must_support=question.must_support)
-
-
-def _end_with_parent() -> None:
-    if (parent := multiprocessing.parent_process()) is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _judge_piece(piece: list[ResourceText]) -> list[Judged]:

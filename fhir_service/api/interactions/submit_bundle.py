@@ -3,6 +3,7 @@ guide CREDS 1.0.0, transactions CURS and VRS)."""
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 from fhir_service.api.answer import Answer, Headers
@@ -11,14 +12,12 @@ from fhir_service.api.interactions.create import CREATE, created
 from fhir_service.api.interactions.update import UPDATE, updated
 from fhir_service.api.versions import version_headers
 from fhir_service.api.written import location
-from fhir_service.fhir.errors import Issue
 from fhir_service.fhir.etags import required_version
 from fhir_service.fhir.json_text import encode
 from fhir_service.fhir.submission_outcomes import submission_outcome
 from fhir_service.storage.repository import Change, Update
 from fhir_service.workflows.accept_resource import in_thread_if_large
 from fhir_service.workflows.submission_bundle import (
-    ACCEPTED,
     ROOT,
     CheckedBundle,
     SubmittedBundle,
@@ -50,10 +49,7 @@ async def update_bundle(call: Call) -> Answer:
 
 async def validated_submission(call: Call, text: bytes) -> bytes:
     """What would be said of a submission; nothing is stored."""
-    checked = await _checked(call, text, None)
-    told = Issue("information", "informational", "it would be accepted; nothing was stored", (ROOT,), ACCEPTED)
-    issues = checked.issues if checked.is_refused else (*checked.issues, told)
-    return encode(submission_outcome(checked.id, issues, base=call.settings.base, root=ROOT))
+    return outcome_of(call, SubmittedBundle(await _checked(call, text, None)))
 
 
 def outcome_of(call: Call, done: SubmittedBundle) -> bytes:
@@ -68,8 +64,9 @@ def status_of(done: SubmittedBundle) -> int:
 
 
 async def _checked(call: Call, text: bytes, wanted_id: str | None) -> CheckedBundle:
-    conformance = call.service.conformance
-    return await in_thread_if_large(len(text), lambda: check_bundle_text(text, conformance, wanted_id))
+    """In a thread and in its turn: a submission is checked in milliseconds, and many may come at once."""
+    async with call.service.submissions.turn():
+        return await asyncio.to_thread(check_bundle_text, text, call.service.conformance, wanted_id)
 
 
 def _answer(call: Call, done: SubmittedBundle) -> Answer:
@@ -85,13 +82,13 @@ CREATE_BUNDLE = replace(
     path="Bundle",
     handle=create_bundle,
     summary="Store a Bundle; a submission to the registry (CREDSSubmission) is checked, and its findings are answered",
-    errors=(404, 412, 413, 415, 422),
+    errors=(404, 412, 413, 415, 422, 503),
 )
 UPDATE_BUNDLE = replace(
     UPDATE,
     path="Bundle/{id}",
     handle=update_bundle,
     summary="Update a Bundle, or a submission to the registry (CREDSSubmission), or create it under this id",
-    errors=(404, 412, 413, 415, 422),
+    errors=(404, 412, 413, 415, 422, 503),
 )
 BUNDLE_WRITES = (CREATE_BUNDLE, UPDATE_BUNDLE)

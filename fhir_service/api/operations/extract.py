@@ -8,6 +8,7 @@ from fhir_service.api.answer import Answer
 from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.operation_input import Input, checked_input, is_parameters
+from fhir_service.definitions.catalogue import DEFAULT_BASE
 from fhir_service.fhir.errors import InvalidParameter
 from fhir_service.fhir.json_text import encode
 from fhir_service.workflows.accept_parameters import accept_parameters
@@ -41,7 +42,7 @@ def _input(body: bytes) -> bytes:
 
 EXTRACT = Interaction(
     code="extract",
-    definition="http://hl7.org/fhir/uv/sdc/OperationDefinition/QuestionnaireResponse-extract",
+    definition=f"{DEFAULT_BASE}/OperationDefinition/questionnaire-response-extract",
     method="POST",
     path="QuestionnaireResponse/$extract",
     handle=extract,

@@ -59,8 +59,9 @@ async def submit(call: Call) -> Answer:
     cannot be read, where it is refused. The body is a CREDSOperationOutcome each time."""
     sent = await _sent(call)
     validate_only = bool(sent.inputs.flag("validate-only"))
-    checked = await _checked(call, sent)
-    done = await submit_report(call.repository, checked, call.access, validate_only=validate_only)
+    async with call.service.submissions.turn():
+        checked = await _checked(call, sent)
+        done = await submit_report(call.repository, checked, call.access, validate_only=validate_only)
     outcome = submission_outcome(checked.id, done.issues, base=call.settings.base, root=checked.root)
     headers: Headers = ()
     if done.document is not None:
@@ -183,5 +184,5 @@ SUBMIT_REPORT = Interaction(
     body="report",
     inputs=INPUTS,
     answers=(200, 201),
-    errors=(403, 409, 413, 415, 422),
+    errors=(403, 409, 413, 415, 422, 503),
 )

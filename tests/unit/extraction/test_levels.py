@@ -52,7 +52,7 @@ def test_a_level_is_read_in_every_notation(text: str, expected: list[str]) -> No
     ],
 )
 def test_what_only_looks_like_a_level_is_none(text: str) -> None:
-    assert find_groups(text) == []
+    assert not find_groups(text)
 
 
 @pytest.mark.parametrize(

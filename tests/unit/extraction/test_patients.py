@@ -37,6 +37,10 @@ def test_first_and_second_patient_share_the_operation_that_is_told_of_all() -> N
     assert [index(case).kind.code for case in cases] == ["kyphoplasty", "kyphoplasty"]
 
 
+def test_a_number_that_no_patient_can_have_is_a_name_like_another() -> None:
+    assert len(read(f"Case 0.\n\nA man of 64 years. {TWO}").case) == 2
+
+
 def test_letters_name_patients_too() -> None:
     first, second = read(
         "Patient A was a 58-year-old man; vertebroplasty was done at L1. Patient B was a 76-year-old "

@@ -1,16 +1,12 @@
-"""Definitions are read once for each version and kept within bounds; runs of maps wait for one another."""
+"""Definitions are read once for each version and kept within bounds."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import pytest
-
-from fhir_service.fhir.errors import TookTooLong
 from fhir_service.fhir.json_text import encode
 from fhir_service.storage.repository import Stored
 from fhir_service.workflows.stored_definitions import DefinitionCache
-from fhir_service.workflows.transform_content import TransformQueue
 
 MOMENT = datetime(2026, 1, 31, tzinfo=UTC)
 
@@ -35,13 +31,3 @@ async def test_what_was_asked_for_last_is_kept_and_the_rest_let_go() -> None:
     await cache.definition(stored(1, "c"))
     assert await cache.definition(stored(1, "a")) is first
     assert await cache.definition(stored(1, "b")) is not second
-
-
-async def test_who_waits_too_long_for_a_turn_is_told_so_and_the_next_gets_one() -> None:
-    queue = TransformQueue(1, 0.01)
-    async with queue.turn():
-        with pytest.raises(TookTooLong, match="try again"):
-            async with queue.turn():
-                raise AssertionError("a second turn")
-    async with queue.turn():
-        pass

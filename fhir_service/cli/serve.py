@@ -1,0 +1,73 @@
+"""The command `serve`."""
+
+# ruff: noqa: PLC0415  # `map` and `--help` should not wait for FastAPI and SQLAlchemy, so a command imports what it needs
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import socket
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fhir_service import __version__
+from fhir_service.cli.console import errors, settings_or_stop, stop, with_repository
+
+if TYPE_CHECKING:
+    pass
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; loopback only, for now.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.", min=0, max=65535)] = None,
+) -> None:
+    """Serve the store as a FHIR R4 REST API at /fhir.
+
+    Without access control only this machine may ask: a host that is not loopback is refused.
+    """
+    import uvicorn
+
+    from fhir_service.api.app import create_app
+    from fhir_service.api.exposure import refuse_open_exposure
+    from fhir_service.workflows.publish_definitions import publish_definitions
+
+    settings = settings_or_stop()
+    host, port = host or settings.host, settings.port if port is None else port
+    try:
+        refuse_open_exposure(host)
+        listener = _listener(host, port)
+    except ValueError as error:
+        stop(str(error))
+    # What is wrong with the store is told before anything is served.
+    contact = settings.registry_contact
+    with_repository(settings, lambda repository: publish_definitions(repository, settings.base, contact))
+    address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
+    errors.print(
+        f"fhir-service {__version__} on {address} (Ctrl-C stops it)\n"
+        f"  {address}/              what is here\n"
+        f"  {address}/fhir/metadata what this server can do\n"
+        f"  {address}/fhir/Patient  the patients\n"
+        f"  {address}/docs          the API, to try out\n"
+        "Access is open to every program on this machine."
+    )
+    logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s: %(name)s: %(message)s")
+    served = create_app(settings)
+    gc.collect()
+    gc.freeze()  # what was read so far stays for good; to look through it again and again holds up every request
+    config = uvicorn.Config(served, log_level=settings.log_level, server_header=False)
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    """The socket to serve on. Raises ValueError where it is not to be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise ValueError(f"cannot listen on {host} port {port}: {error.strerror}") from error
+    return listener

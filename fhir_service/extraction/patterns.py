@@ -1,0 +1,74 @@
+"""Regular expressions that are tried only where a sentence holds what they need.
+
+A sentence (`Words`) that lacks a word an expression cannot do without is passed over; where it is known what a match
+begins with, the expression is tried at those places alone. What is found is what `re` finds. Any other text is searched
+as `re` does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from sys import maxsize
+
+from fhir_service.extraction.first_words import first
+from fhir_service.extraction.required_words import required
+from fhir_service.extraction.words import Words, need
+
+
+class Pattern:
+    """A compiled expression; the methods are those of `re.Pattern`."""
+
+    __slots__ = ("_finditer", "_first", "_search", "findall", "fullmatch", "match", "need", "pattern", "sub")
+
+    def __init__(self, source: str, flags: int = 0) -> None:
+        expression = re.compile(source, flags)
+        begins = first(source, flags)
+        self.pattern = source
+        self.need = need(required(source, flags))
+        self._first = need([begins]) if begins else 0
+        self._search = expression.search
+        self._finditer = expression.finditer
+        self.match = expression.match
+        self.fullmatch = expression.fullmatch
+        self.findall = expression.findall
+        self.sub = expression.sub
+
+    def search(self, text: str, start: int = 0, end: int = maxsize) -> re.Match[str] | None:
+        """The leftmost match in `text[start:end]`."""
+        if type(text) is not Words or (end < len(text) and text.is_inside(end)):
+            return self._search(text, start, end)
+        if text.missing & self.need:
+            return None
+        first = self._first
+        if not first & text.known:
+            return self._search(text, start, end)
+        match = self.match
+        for place, bits in text.tokens:
+            if bits & first and place >= start and (found := match(text, place, end)) is not None:
+                return found
+        return None
+
+    def finditer(self, text: str, start: int = 0, end: int = maxsize) -> Iterator[re.Match[str]]:
+        """The matches in `text[start:end]` from left to right, without overlaps."""
+        if type(text) is not Words or (end < len(text) and text.is_inside(end)):
+            return self._finditer(text, start, end)
+        if text.missing & self.need:
+            return iter(())
+        first = self._first
+        if not first & text.known:
+            return self._finditer(text, start, end)
+        found = []
+        match = self.match
+        for place, bits in text.tokens:
+            if bits & first and place >= start and (each := match(text, place, end)) is not None:
+                found.append(each)
+                start = each.end()
+        return iter(found)
+
+
+@cache
+def compiled(source: str, flags: int = 0) -> Pattern:
+    """The pattern of an expression, which is one of this program's own; made once."""
+    return Pattern(source, flags)
