@@ -117,17 +117,19 @@ def guide_issues(bundle: Mapping[str, Any]) -> Iterator[Issue]:
     if (kind := bundle.get("type")) != "collection":
         text = f"a submission is a Bundle of type collection, not {str(kind)[:80]!r}; write collection"
         yield Issue("error", "business-rule", text, (f"{ROOT}.type",), "submission.type")
-    entries = bundle.get("entry")
-    entries = entries if isinstance(entries, list) else []
     for number, (wanted, why, rule) in enumerate(_FIRST):
-        resource = (
-            entries[number].get("resource") if len(entries) > number and isinstance(entries[number], dict) else {}
-        )
-        found = resource.get("resourceType") if isinstance(resource, dict) else None
+        found = _type_of_entry(bundle.get("entry"), number)
         if found != wanted:
             told = f"it is a {str(found)[:80]}" if found else "there is none"
             text = f"entry {number} has to be the {wanted}, {why}; {told}: put a {wanted} there"
             yield Issue("error", "business-rule", text, (f"{ROOT}.entry[{number}].resource",), rule)
+
+
+def _type_of_entry(entries: Any, number: int) -> Any:
+    """The type of its resource, whatever stands there; None where there is none."""
+    entry = entries[number] if isinstance(entries, list) and len(entries) > number else None
+    resource = entry.get("resource") if isinstance(entry, Mapping) else None
+    return resource.get("resourceType") if isinstance(resource, Mapping) else None
 
 
 def _helps_nobody(issue: Issue, told: Sequence[Issue]) -> bool:
