@@ -10,7 +10,8 @@ import msgspec
 from fhir_service.extraction.binding import bind
 from fhir_service.extraction.course import Clock, Course
 from fhir_service.extraction.document import Section
-from fhir_service.extraction.harms import Harm, find_harms, side_of
+from fhir_service.extraction.harm_sides import side_of
+from fhir_service.extraction.harms import Harm, find_harms
 from fhir_service.extraction.levels import level_facts
 from fhir_service.extraction.narrative import general
 from fhir_service.extraction.patterns import compiled

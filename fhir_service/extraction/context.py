@@ -146,7 +146,8 @@ def _forward(text: str, trigger: Hit, hits: list[Hit]) -> int:
     for comma in _LIST_COMMA.finditer(text, trigger.end, end):
         # After a comma a new clause has its own subject and verb; an item of a list has none.
         clause = _FINITE.match(text, comma.end(), reading)
-        if clause and not (comma[0].strip() == "," and _LISTED.search(clause[0])):
+        alternative = comma[0].split()[-1] in ("or", "nor")
+        if clause and not alternative and not (comma[0].strip() == "," and _LISTED.search(clause[0])):
             end = comma.start()
             break
     if text[trigger.start : trigger.end].lower().endswith("not"):

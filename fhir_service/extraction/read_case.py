@@ -42,8 +42,6 @@ from fhir_service.reports.case_report import (
 
 read_row = row_cases.row_procedures
 _DEATH = "death"
-_FELT = frozenset({"neurological-deficit", "radiculopathy"})
-"""Harms that are what a patient feels or cannot do; the others are seen on images or measured."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ def row_case(document: Document, told: Told) -> Case:
     observations = tuple(row_cases.row_observations(patient.number, row, told.procedures))
     core = _Core(told.procedures, observations, harms, row_outcome(row, operated=_operated(told.procedures)))
     index = next((fact for fact in told.procedures if fact.role == "index"), None)
-    return _case(document, patient, core, (row.sentence,), tuple(row_cases.row_conditions(row, index)))
+    return _case(document, patient, core, (row.sentence,), tabled=tuple(row_cases.row_conditions(row, index)))
 
 
 def read_case(document: Document, told: Told, everyone: Sequence[Course]) -> Case:
@@ -88,14 +86,14 @@ def read_case(document: Document, told: Told, everyone: Sequence[Course]) -> Cas
         procedures=facts,
         observations=(*cement_volumes.volumes(course, index), *((followed,) if followed else ())),
         harms=harms,
-        end=outcome.read_outcome(course),
+        end=outcome.read_outcome(course, harms),
     )
     if patient.column is not None:
         core = _with_column(patient.number, patient.column, core)
     if patient.row is not None:
         core = _with_row(patient.number, patient.row, core)
     core = replace(core, harms=_with_outcome(core.harms, core.end))
-    return _case(document, patient, core, patient.sentences)
+    return _case(document, patient, core, patient.sentences, alone=len(everyone) == 1)
 
 
 def _operated(procedures: Sequence[ProcedureFact]) -> bool:
@@ -107,7 +105,9 @@ def _case(
     patient: PatientText,
     core: _Core,
     sentences: tuple[Sentence, ...],
+    *,
     tabled: tuple[ConditionFact, ...] = (),
+    alone: bool = False,
 ) -> Case:
     number, facts = patient.number, core.procedures
     dead = core.end is not None and core.end.code == "fatal"
@@ -122,7 +122,7 @@ def _case(
         condition=tuple(conditions.read(sentences, number, facts, tabled)),
         observation=(
             *core.observations,
-            *measurements.read(document, sentences, number, facts),
+            *measurements.read(document, sentences, number, facts, alone=alone),
             *findings.read(document, sentences, number, facts),
         ),
         complication=with_seriousness(core.harms, facts),
@@ -188,7 +188,7 @@ def _with_outcome(harms: Sequence[ComplicationFact], end: Coded | None) -> tuple
     if end is None:
         return tuple(harms)
     deadly = [harm for harm in harms if harm.kind.code == _DEATH]
-    felt = [harm for harm in harms if harm.kind.code in _FELT]
+    felt = [harm for harm in harms if harm.kind.code in outcome.FELT]
     if end.code == "fatal":
         meant = deadly or harms
     elif end.code == "recovering":
