@@ -222,9 +222,8 @@ class _Reader:
             return False  # the patients head the columns, a line each
         if is_column_header(line.words):
             return self._prose_follows(lines, position + 1)
-        if heading_section(line.words) is not None:
-            return True
-        if _FURNITURE.fullmatch(line.words) and len(line.words) > 4:
+        furniture = _FURNITURE.fullmatch(line.words) and len(line.words) > 4
+        if furniture or heading_section(line.words) is not None:
             return True
         return self._prose_follows(lines, position)
 
