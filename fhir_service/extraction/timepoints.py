@@ -145,7 +145,7 @@ def relative_time(
 def _named(sentence: Sentence, point: Timepoint, operations: Operations) -> tuple[Relation, ProcedureFact | None]:
     index, revision = operations.index, operations.revision
     words = sentence.text[point.start : point.end].lower()
-    names_index = "plasty" in words or words.endswith(("vp", "pkp", "augmentation"))
+    names_index = "plasty" in words or words.endswith(("vp", "pkp", "bkp", "augmentation"))
     if not names_index and operations.only_prior_told(sentence, point.start):
         return Relation.BEFORE if point.code == "before" else Relation.AFTER, operations.prior
     if point.code == "before":
