@@ -1,4 +1,4 @@
-"""The elements and attributes of HTML that a narrative may have (R4 narrative.html), and those that would do something."""
+"""What of HTML a narrative may have (R4 narrative.html), and what of it would do something."""
 
 from __future__ import annotations
 
