@@ -26,7 +26,7 @@ _REACH = 40
 """Characters between "follow-up" and the amount of time it lasted."""
 _GOES_ON = compiled(r"\b(?:for|over)\s(?:the\s(?:next|following)\s)?$")
 _NOT_SO_LONG = compiled(r"[\s-]*(?:old|earlier|ago|before|prior|previously)")
-_STATES = frozenset({"recovered", "improved", "remaining", "unchanged"})
+_STATES = frozenset({"recovered", "improved", "residue", "remaining", "unchanged"})
 
 
 def read_follow_up(course: Course, harms: Sequence[ComplicationFact]) -> ObservationFact | None:

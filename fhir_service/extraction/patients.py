@@ -20,7 +20,8 @@ from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.people import Person, find_people
 
 _NUMBERED = compiled(
-    r"(?:In\s|For\s|The\s)?(?:[Cc]ase|[Pp]atient|CASE|PATIENT)\s*(?:[Nn]o\.?\s*|[Nn]umber\s|#)?(?P<n>\d{1,2}|[IVX]{1,4}|[A-H])\b"
+    r"(?:In\s|For\s|The\s)?(?:(?:[Cc]linical\s|[Ii]llustrative\s|[Ee]xample\s)?[Cc]ase|[Pp]atient|CASE|PATIENT|Observation|OBSERVATION|Notification|"
+    r"Subject|Vignette|Example|Record|Report(?=\s\d))\s*(?:[Nn]o\.?\s*|[Nn]umber\s|#)?(?P<n>\d{1,2}|[IVX]{1,4}|[A-H])\b"
     r"(?!\s?(?:patients|cases|\d))"
 )
 _ORDINAL_CASE = compiled(

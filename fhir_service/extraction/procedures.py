@@ -9,8 +9,10 @@ import msgspec
 
 from fhir_service.extraction.binding import bind
 from fhir_service.extraction.course import NOWHERE, Course, Place, follow
+from fhir_service.extraction.document import Sentence
 from fhir_service.extraction.index_procedure import REFUSED, Index, find_index, index_facts
 from fhir_service.extraction.levels import LevelMention, level_facts
+from fhir_service.extraction.lexicon import lexicon
 from fhir_service.extraction.narrative import general, of_others
 from fhir_service.extraction.operation_times import operation_time
 from fhir_service.extraction.operations import Mention, mentions
@@ -21,6 +23,10 @@ from fhir_service.reports.case_report import Coded, Level, Polarity, ProcedureFa
 
 _SURGERY = compiled(r"\b(?:surgery|operation|surgical\s\w+|reoperation|intervention|decompression)\b", re.IGNORECASE)
 _NEXT_STEP = compiled(r";|\bthen\b|\blater\b|\bafter\b|\bsubsequent|\bfollowed\b", re.IGNORECASE)
+_REFUSAL_REACH = 60
+_AUTOPSY = compiled(r"\b(?:autopsy|post-?\s?mortem|necropsy|transfusion|follow-?up|brace|to\b|consent)", re.IGNORECASE)
+_PAST = compiled(r"\b(?:after|following|since|had)\s(?:[\w-]+\s){0,3}$", re.IGNORECASE)
+_PLUPERFECT = compiled(r"\bhad\s(?:(?:already|once|previously|long)\s)?been\s\w+$", re.IGNORECASE)
 _STAGE = compiled(r"\b(?:stage[d]?|additional|second|later|2nd)\b", re.IGNORECASE)
 
 
@@ -58,7 +64,8 @@ def _role(mention: Mention, index: Index, at: Place) -> str:
     first = next(m for m in index.mentions if m.place == at) if any(m.place == at for m in index.mentions) else None
     if mention.hit.start < at[1]:
         between = text[mention.hit.end : at[1]]
-        return "prior" if ago or mention.earlier or _NEXT_STEP.search(between) else "concomitant"
+        past = _PLUPERFECT.search(text, 0, mention.hit.end) is not None
+        return "prior" if ago or past or mention.earlier or _NEXT_STEP.search(between) else "concomitant"
     if (first is not None and first.anchor) or _NEXT_STEP.search(text[at[1] : mention.hit.start]):
         return "revision"
     return "concomitant"
@@ -161,19 +168,39 @@ def _refusal(patient: PatientText, at: Place) -> list[ProcedureFact]:
     for number, sentence in enumerate(patient.case):
         if number < at[0] or general(sentence.text) or of_others(sentence.text):
             continue
-        refused = REFUSED.search(sentence.text)
-        operation = _SURGERY.search(sentence.text, refused.end()) if refused else None
-        if refused and operation and operation.start() - refused.end() < 60:
-            span = sentence.span(refused.start(), operation.end())
+        words = _refused(sentence)
+        if words is not None:
+            (start, end), operation = words
+            span = sentence.span(start, end)
             return [
                 ProcedureFact(
                     id=f"{patient.number}/revision-refused",
                     role="revision",
-                    kind=Coded(code="other", text=operation[0], span=(span,)),
+                    kind=Coded(code="other", text=operation, span=(span,)),
                     polarity=Polarity.NEGATED,
-                    refusal=Coded(text=sentence.text[refused.start() : operation.end()], span=(span,)),
+                    refusal=Coded(text=sentence.text[start:end], span=(span,)),
                     span=(span,),
                     rule="procedures.refused",
                 )
             ]
     return []
+
+
+def _refused(sentence: Sentence) -> tuple[tuple[int, int], str] | None:
+    """Where a sentence says that an operation was refused, and the operation: "refused surgery", "a second
+    kyphoplasty was offered, which she declined"."""
+    text = sentence.text
+    refused = REFUSED.search(text)
+    if refused is None:
+        return None
+    named = [(m.start(), m.end()) for m in _SURGERY.finditer(text)]
+    named += [(hit.start, hit.end) for hit in lexicon("procedures").find(text) if hit.term["group"] != "minor"]
+    behind = [at for at in named if 0 <= at[0] - refused.end() < _REFUSAL_REACH]
+    if behind:
+        at = min(behind)
+        return (refused.start(), at[1]), text[slice(*at)]
+    before = [at for at in named if 0 <= refused.start() - at[1] < 2 * _REFUSAL_REACH]
+    if not before or _AUTOPSY.search(text, refused.start()) or _PAST.search(text, 0, max(before)[0]):
+        return None
+    at = max(before)
+    return (at[0], refused.end()), text[slice(*at)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from fhir_service.extraction import (
+    cement_volumes,
     complications,
     conditions,
     demographics,
@@ -29,8 +30,6 @@ from fhir_service.reports.case_report import Case, Coded, ComplicationFact, Obse
 
 read_row = table_cases.row_procedures
 _DEATH = "death"
-_FELT = frozenset({"neurological-deficit", "radiculopathy"})
-"""Harms that are what a patient feels or cannot do; the others are seen on images or measured."""
 
 
 @dataclass(frozen=True)
@@ -71,17 +70,19 @@ def read_case(document: Document, told: Told, everyone: Sequence[Course]) -> Cas
     followed = follow_up.read_follow_up(course, harms)
     core = _Core(
         procedures=facts,
-        observations=(*techniques.volumes(course, index), *((followed,) if followed else ())),
+        observations=(*cement_volumes.volumes(course, index), *((followed,) if followed else ())),
         harms=harms,
-        end=outcome.read_outcome(course),
+        end=outcome.read_outcome(course, harms),
     )
     if patient.column is not None:
         core = _with_column(patient.number, patient.column, core)
     core = replace(core, harms=_with_outcome(core.harms, core.end))
-    return _case(document, patient, core, patient.sentences)
+    return _case(document, patient, core, patient.sentences, alone=len(everyone) == 1)
 
 
-def _case(document: Document, patient: PatientText, core: _Core, sentences: tuple[Sentence, ...]) -> Case:
+def _case(
+    document: Document, patient: PatientText, core: _Core, sentences: tuple[Sentence, ...], *, alone: bool = False
+) -> Case:
     number, facts = patient.number, core.procedures
     dead = core.end is not None and core.end.code == "fatal"
     case = Case(
@@ -95,7 +96,7 @@ def _case(document: Document, patient: PatientText, core: _Core, sentences: tupl
         condition=tuple(conditions.read(sentences, number, facts)),
         observation=(
             *core.observations,
-            *measurements.read(document, sentences, number, facts),
+            *measurements.read(document, sentences, number, facts, alone=alone),
             *findings.read(document, sentences, number, facts),
         ),
         complication=with_seriousness(core.harms, facts),
@@ -145,7 +146,7 @@ def _with_outcome(harms: Sequence[ComplicationFact], end: Coded | None) -> tuple
     if end is None:
         return tuple(harms)
     deadly = [harm for harm in harms if harm.kind.code == _DEATH]
-    felt = [harm for harm in harms if harm.kind.code in _FELT]
+    felt = [harm for harm in harms if harm.kind.code in outcome.FELT]
     if end.code == "fatal":
         meant = deadly or harms
     elif end.code == "recovering":

@@ -15,7 +15,8 @@ from fhir_service.reports.case_report import Case, CaseReport
 from fhir_service.reports.report import Report
 
 _AUGMENTATION = re.compile(
-    r"(?:vertebro|kypho|vessel|cemento)-?\s*plast|\bcement|\b(?:PMMA|PKP|PVP|BKP)\b|vertebral augmentation|polymethyl",
+    r"(?:vertebro|kypho|vessel|cemento|sacro)-?\s*plast|"
+    r"\bcement|\b(?:PMMA|PKP|PVP|BKP)\b|vertebral augmentation|polymethyl",
     re.IGNORECASE,
 )
 

@@ -10,13 +10,13 @@ import msgspec
 
 from fhir_service.extraction import context
 from fhir_service.extraction.binding import bind
+from fhir_service.extraction.cement_volumes import VOLUME, volume_fact
 from fhir_service.extraction.document import Sentence
 from fhir_service.extraction.harms import Harm, find_harms
 from fhir_service.extraction.levels import find_groups, find_levels, level_facts
 from fhir_service.extraction.lexicon import lexicon
 from fhir_service.extraction.patient_tables import Column, Row
 from fhir_service.extraction.patterns import compiled
-from fhir_service.extraction.techniques import VOLUME, volume_fact
 from fhir_service.extraction.timeline import find_durations
 from fhir_service.reports.case_report import (
     Age,

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 from fhir_service.fhir.errors import Issue
@@ -30,6 +31,7 @@ _IN_THE_DOCUMENT = frozenset(
 """Elements of a Composition that refer to what a document has in it (R4 documents.html#content)."""
 _HOLD_RESOURCES = frozenset({"Bundle", "Parameters"})
 _SHOWN = 120
+MOST_FINDINGS = 1000
 
 
 class _Fault(NamedTuple):
@@ -43,10 +45,15 @@ class _Fault(NamedTuple):
 
 def bundle_findings(resource: dict[str, Any]) -> list[Issue]:
     """Everything about a Bundle, and about those inside it, that the entries say only together; the structure is right.
-    Without a Bundle there is nothing to find."""
+    Without a Bundle there is nothing to find. At most MOST_FINDINGS are listed."""
     if resource.get("resourceType") not in _HOLD_RESOURCES:
         return []
-    return [issue for bundle, path in _bundles(resource) for issue in _findings(bundle, path)]
+    every = (issue for bundle, path in _bundles(resource) for issue in _findings(bundle, path))
+    found = list(islice(every, MOST_FINDINGS + 1))
+    if len(found) > MOST_FINDINGS:
+        text = f"only the first {MOST_FINDINGS:,} findings about entries are listed; mend these and send it again"
+        found[MOST_FINDINGS:] = [Issue("information", "incomplete", text, rule="bundle.more")]
+    return found
 
 
 def _bundles(resource: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
@@ -154,7 +161,7 @@ def _references(bundle: dict[str, Any], path: str) -> Iterator[Issue]:
             yield from _at_their_places(part, place, absence_of, severity)
 
 
-def _reference_fault(found: list[int], reference: str, is_document: bool) -> str:
+def _reference_fault(found: Sequence[int], reference: str, is_document: bool) -> str:
     """What is wrong with a reference that leads to these entries."""
     shown = reference[:_SHOWN]
     if is_document and len(found) > 1:
@@ -164,7 +171,7 @@ def _reference_fault(found: list[int], reference: str, is_document: bool) -> str
     return ""
 
 
-def _absence(found: list[int], reference: str) -> str:
+def _absence(found: Sequence[int], reference: str) -> str:
     if found or not restful_url(reference):
         return ""
     return f"the document has no entry for '{reference[:_SHOWN]}'; what its Composition is made of is in the document"

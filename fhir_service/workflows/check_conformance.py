@@ -43,18 +43,33 @@ class Conformance:
         self._must_support = must_support
         self._base = base
         own = catalogue(base).artifacts(Kind.PROFILE)
-        self._registry = ProfileRegistry(_of_type("StructureDefinition", sent), own, r4_profiles())
+        # Under a base of its own a service meets what services under the default one have made.
+        others = {} if base == DEFAULT_BASE else _definitions(DEFAULT_BASE)
+        profiles = _of_type("StructureDefinition", sent), own, r4_profiles(), _of_type("StructureDefinition", others)
+        self._registry = ProfileRegistry(*profiles)
         self._implied = ImpliedProfiles(self._registry)
-        code_systems = {url: code_system(entry) for url, entry in _of_type("CodeSystem", sent).items()}
-        value_sets, known = _of_type("ValueSet", sent), terminologies(base)
-        self._terminology = known.beside(code_systems, value_sets) if sent else known
+        beside = {**others, **sent}
+        code_systems = {url: code_system(entry) for url, entry in _of_type("CodeSystem", beside).items()}
+        value_sets, known = _of_type("ValueSet", beside), terminologies(base)
+        self._terminology = known.beside(code_systems, value_sets) if beside else known
         self._codes = BoundCodes(self._terminology)
+
+    @property
+    def base(self) -> str:
+        """The canonical base of the definitions of the service."""
+        return self._base
 
     def with_definitions(self, definitions: Mapping[str, dict[str, Any]], terminology: Terminologies) -> Conformance:
         """A copy that knows these StructureDefinitions too, behind its own, with another terminology."""
         other = copy(self)
         other._registry = self._registry.before(definitions)
         other._terminology, other._codes = terminology, BoundCodes(terminology)
+        return other
+
+    def telling_must_support(self) -> Conformance:
+        """A copy that tells what a profile marks must-support and is not there, as information."""
+        other = copy(self)
+        other._must_support = True
         return other
 
     def knows(self, profile: str) -> bool:
@@ -107,6 +122,11 @@ def _type_named(profile: str) -> str:
     url, _, version = profile.partition("|")
     name = url.removeprefix(_BASE)
     return name if url != name and name in types() and version in ("", "4.0", "4.0.1") else ""
+
+
+def _definitions(base: str) -> dict[str, dict[str, Any]]:
+    kinds = (Kind.PROFILE, Kind.CODE_SYSTEM, Kind.VALUE_SET)
+    return {url: entry for kind in kinds for url, entry in catalogue(base).artifacts(kind).items()}
 
 
 def _of_type(resource_type: str, sent: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any, TypeVar, cast
 
-from fhir_service.definitions.elements import types
+from fhir_service.definitions.elements import is_a, types
 from fhir_service.validation.profiles.compiler import CompiledProfile, compiled_profile
 from fhir_service.validation.profiles.element_definitions import read_definition
 from fhir_service.validation.profiles.element_rules import Definition
@@ -71,10 +72,20 @@ class ProfileRegistry:
         type_name = chain[0].type
         if type_name not in types():
             raise BrokenProfile(f"{url} is about {type_name[:80] or 'no type'}, which is no type of FHIR R4")
+        self._agree(chain)
         tree = root(type_name)
         for definition in reversed(chain):
             tree = laid_over(tree, definition)
         return tree
+
+    def _agree(self, chain: list[Definition]) -> None:
+        """Raises BrokenProfile where a profile is about another type than its base."""
+        names = [(entry, core_type(entry.base)) for entry in chain if not entry.whole and core_type(entry.base)]
+        names += [(entry, base.type) for entry, base in pairwise(chain)]
+        for entry, of in names:
+            if not is_a(entry.type, of):
+                text = f"{entry.url} is about {entry.type[:80]}, and its base {entry.base[:200]} about {of[:80]}"
+                raise BrokenProfile(f"{text}; mend its type or its baseDefinition")
 
     def _chain(self, definition: Definition) -> list[Definition]:
         """A definition and its bases, the nearest first. One without its base stands on its snapshot, if it has one."""
