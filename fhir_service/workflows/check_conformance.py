@@ -22,8 +22,7 @@ from fhir_service.validation.profiles.findings import extension_findings, profil
 from fhir_service.validation.profiles.implied import ImpliedProfiles
 from fhir_service.validation.profiles.registry import ProfileRegistry
 from fhir_service.validation.references import reference_findings
-from fhir_service.validation.resource_findings import resource_findings
-from fhir_service.validation.structure import is_valid
+from fhir_service.validation.resource_findings import breaks_structure, resource_findings
 
 _BASE = "http://hl7.org/fhir/StructureDefinition/"
 
@@ -141,7 +140,7 @@ def all_issues(resource: Any, conformance: Conformance, profiles: str | Sequence
     if (told := conformance.case_report_issues(resource, next(iter(asked), ""))) is not None:
         return told
     found = resource_findings(resource)
-    if not is_valid(resource):
+    if breaks_structure(found):
         return found + [issue for profile in asked for issue in conformance.not_begun(profile)]
     for profile in asked:
         found += conformance.profile_issues(resource, profile) if profile else []
