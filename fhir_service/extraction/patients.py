@@ -163,7 +163,7 @@ def _add_summary(told: list[PatientText], summary: list[PatientText]) -> None:
         ):
             match.echo.extend(brief.case)
             match.people.extend(brief.people)
-            if len(told) == 1 and not match.people[0][1].stated_age:
+            if len(told) == 1 and match.people and not match.people[0][1].stated_age:
                 match.people.sort(key=lambda pair: pair[1].stated_age is None)
 
 

@@ -104,7 +104,9 @@ def _other_facts(
 
 
 def _reason_levels(patient: PatientText, mention: Mention) -> tuple[Level, ...]:
-    """A repeat augmentation that is given no level is of the fracture told last before it."""
+    """A repeat augmentation that is given no level is of the fracture told last before it in the case."""
+    if mention.place[0] >= len(patient.case):
+        return ()
     for number in range(mention.place[0], max(-1, mention.place[0] - 4), -1):
         sentence = patient.case[number]
         end = mention.hit.start if number == mention.place[0] else len(sentence.text)
