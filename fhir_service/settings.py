@@ -59,6 +59,11 @@ class Settings(BaseSettings):
         "https://vertebral-augmentation.example.org/fhir",
         description="Canonical base of our own code systems, profiles and identifiers.",
     )
+    registry_contact: str = Field(
+        "",
+        description="Email address of whoever keeps the registry: whom the data dictionary (`StructureDefinition/"
+        "case-report`) names to ask; empty: a placeholder that nobody reads.",
+    )
     public_base_url: str = Field(
         "",
         description="FHIR base that links and Location show, such as `https://registry.example.org/fhir`; empty: what "

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from fhir_service.definitions.catalogue import DEFAULT_BASE
 from fhir_service.workflows.submission_bundle import PROFILE
 
+MODEL = f"{DEFAULT_BASE}/StructureDefinition/case-report"
 HEADER, PATIENT, PROCEDURE = (f"urn:uuid:{digit * 8}-1111-4111-8111-111111111111" for digit in "123")
 
 
@@ -26,6 +28,7 @@ def submission(record: str = "sub-1", *, patient: dict[str, Any] | None = None, 
     }
     operation = {
         "resourceType": "Procedure",
+        "meta": {"tag": [{"system": MODEL, "code": "procedure.kind"}]},
         "status": "completed",
         "code": {"text": "vertebroplasty"},
         "subject": {"reference": PATIENT},

@@ -41,7 +41,7 @@ def create_app(
             return
         service.open_repository = await open_repository(settings.database_url, base=settings.own_address)
         try:
-            service.fixed = await publish_definitions(service.repository, settings.base)
+            service.fixed = await publish_definitions(service.repository, settings.base, settings.registry_contact)
             yield
         finally:
             await service.uploads.close()

@@ -35,7 +35,7 @@ def load(
     files = files_of(paths, result)
 
     async def work(repository: Repository) -> None:
-        await publish_definitions(repository, settings.base)
+        await publish_definitions(repository, settings.base, settings.registry_contact)
         with progress_bar() as progress:
             tracked = progress.track(files, description="Loading reports")
             await load_reports(repository, tracked, result, base=settings.base, max_bytes=settings.max_report_bytes)

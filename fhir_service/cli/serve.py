@@ -40,7 +40,8 @@ def serve(
     except ValueError as error:
         stop(str(error))
     # What is wrong with the store is told before anything is served.
-    with_repository(settings, lambda repository: publish_definitions(repository, settings.base))
+    contact = settings.registry_contact
+    with_repository(settings, lambda repository: publish_definitions(repository, settings.base, contact))
     address = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
     errors.print(
         f"fhir-service {__version__} on {address} (Ctrl-C stops it)\n"

@@ -32,6 +32,13 @@ _JOINED_NAMES = compiled(
     r"\s?(?:,|\band\b|\bor\b|&|\bas well as\b|\)|\(|\bscores?\b|\blevels?\b|\bthe\b|\bboth\b|\s)*", re.IGNORECASE
 )
 _JOINED_VALUES = compiled(r"[\s,]*(?:\band\b|\bor\b|&|,)[\s,]*", re.IGNORECASE)
+_LABELLED = compiled(r"(?P<word>[^\W\d]+)\s?[=:]\s?$")
+"""`BUN = 32, Ph = 4.1`: the number is that of the word before the sign."""
+_CHANGE = compiled(r"\s?to\s?")
+_TARGET_REACH = 45
+_GRADES = 5
+_COMMON_UNITS = 4
+"""A unit that fewer kinds of value than this are printed with says by itself what it belongs to."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +88,7 @@ def _with_shared_units(text: str, numbers: list[Quantity]) -> list[Quantity]:
     """`from 35 to 18 mmHg`: the unit is that of both numbers."""
     shared = list(numbers)
     for place, (one, other) in enumerate(pairwise(numbers)):
-        alone = one.unit is None and one.second is None
+        alone = one.unit is None and (one.second is None) == (other.second is None)
         measured = other.unit is not None and other.unit.kind is None
         if alone and measured and compiled(r"\s?to\s?").fullmatch(text[one.end : other.start]):
             shared[place] = replace(one, unit=other.unit)
@@ -218,10 +225,12 @@ class _Assignment:
             if owner is not None and owner is not name and owner is not passed:
                 return False
         gap = _INSERTION.sub(" ", self._gap(start, quantity.start, inside))
-        if _BREAK.search(gap):
+        label = _LABELLED.search(gap)
+        if _BREAK.search(gap) or (label and not _is_bridge(label["word"].lower())):
             return False
         words = [word.lower() for word in _WORDS.findall(gap)]
-        specific = quantity.unit is not None and name.term["units"] and len(name.term["units"]) < 4
+        specific = quantity.unit is not None and name.term["units"] and len(name.term["units"]) < _COMMON_UNITS
+        specific = specific or quantity.second == _GRADES
         odd = [word for word in words if not _is_bridge(word)]
         return len(words) <= (16 if inside else 12) and len(odd) <= (2 if specific else 0)
 
@@ -251,13 +260,18 @@ class _Assignment:
             if not self._fits(name, quantity) or (name.term["needs"] == "unit" and quantity.unit is None):
                 return None
             listed = all(
-                self._joined(self.numbers.index(a), self.numbers.index(b))
+                self._joined(self.numbers.index(a), self.numbers.index(b)) or self._changes(a, b)
                 for a, b in zip([quantity, *between], between, strict=False)
             )
             if listed and _FOLLOWS.fullmatch(self.text[last.end : name.start]) and not _BREAK.search(gap):
                 return name
             return None
         return None
+
+    def _changes(self, one: Quantity, other: Quantity) -> bool:
+        """`from 8 to 2`."""
+        led = self.text[: one.start].rstrip().lower().endswith("from")
+        return led and _CHANGE.fullmatch(self.text, one.end, other.start) is not None
 
     # what fits ----------------------------------------------------------------------------------------------------
 
@@ -271,7 +285,7 @@ class _Assignment:
             return False
         if quantity.second is not None and form == "scale" and quantity.second not in (10, 100):
             return False
-        if quantity.second is not None and form == "grade" and quantity.second > 5:
+        if quantity.second is not None and form == "grade" and quantity.second > _GRADES:
             return False
         if not self._unit_fits(name, quantity) or self._is_target(name, quantity):
             return False
@@ -289,13 +303,13 @@ class _Assignment:
 
     def _is_target(self, name: Hit, quantity: Quantity) -> bool:
         """A bound that a treatment keeps to, or a definition, is no measured value."""
-        if quantity.comparator is None:
+        if quantity.comparator is None and quantity.high is None:
             return False
-        before = self.text[max(0, min(name.start, quantity.start) - 40) : quantity.start]
-        return self.target.search(before) is not None
+        start = max(0, min(name.start, quantity.start) - _TARGET_REACH)
+        return self.target.search(self.text, start, quantity.end + _TARGET_REACH) is not None
 
     def _graded(self, quantity: Quantity) -> bool:
-        if quantity.second == 5:
+        if quantity.second == _GRADES:
             return True
         return _GRADED.search(self.text, max(0, quantity.start - 12), quantity.start) is not None
 

@@ -54,9 +54,18 @@ class Bound:
         return tuple(found)
 
 
+NOTHING = Bound((), {})
+
+
 def bind(text: str, extra: Sequence[Hit] = ()) -> Bound:
     """Give every level of a sentence to a head; a level that belongs to none is given to none."""
     return bind_to(text, [*lexicon("procedures").find(text), *lexicon("complications").find(text), *extra])
+
+
+def with_others(text: str, hits: Sequence[Hit]) -> list[Hit]:
+    """These heads, and the operations and harms of the sentence that do not overlap them."""
+    others = [*lexicon("procedures").find(text), *lexicon("complications").find(text)]
+    return [*hits, *(o for o in others if not any(o.start < hit.end and hit.start < o.end for hit in hits))]
 
 
 def bind_to(text: str, hits: Sequence[Hit]) -> Bound:

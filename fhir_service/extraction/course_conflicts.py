@@ -145,7 +145,7 @@ def _certain_and_possible(document: Document) -> Iterator[Conflict]:
 
 
 def _fractures(sentence: Sentence) -> list[Hit]:
-    return [hit for hit in lexicon("conditions").find(sentence.text) if hit.term["group"] == "fracture"]
+    return [hit for hit in lexicon("indications").find(sentence.text) if hit.term["group"] == "fracture"]
 
 
 def _not_as_in_our_case(document: Document) -> Iterator[Conflict]:

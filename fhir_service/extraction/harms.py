@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fhir_service.extraction import context
 from fhir_service.extraction.binding import Bound, bind
 from fhir_service.extraction.document import Sentence
+from fhir_service.extraction.false_harms import denied_inside, is_no_harm
 from fhir_service.extraction.levels import LevelMention
 from fhir_service.extraction.lexicon import Hit, lexicon
 from fhir_service.extraction.patterns import compiled
@@ -16,7 +17,7 @@ from fhir_service.reports.case_report import Polarity
 
 _CEMENT = compiled(r"\b(?:cement|poly-?methyl-?\s?meth?acrylate|polymethylmetacrylate|PMMA)\b", re.IGNORECASE)
 _FOUND = compiled(
-    r"\b(?:in|into|within|along|inside|through|to|at|toward|towards|reaching|extend\w*|seen|found|reveal\w*|show\w*|demonstrat\w*|lay|located|enter\w*|reach\w*|pass\w*|travel\w*|escap\w*|filled|filling|mass|fragments?|pieces|blocks|embol\w*)\b",
+    r"\b(?:in|into|within|along|inside|through|to|at|toward|towards|reaching|extend\w*|seen|found|reveal\w*|show\w*|demonstrat\w*|lay|located|enter\w*|reach\w*|pass\w*|travel\w*|escap\w*|filled|filling|mass|fragments?|pieces|blocks|embol\w*|pierc\w+|perforat\w+|transfix\w+|lodg\w+|occlud\w+|occup\w+|obstruct\w+|wedged|stuck|embedded|float\w*|visible|situated|spicule|needle|rod|thread|cast|casts|touching|beside|surround\w*)\b",
     re.IGNORECASE,
 )
 _MASS = compiled(
@@ -34,16 +35,12 @@ _NEW_WORD = compiled(
 _ROUTE = compiled(r"\b(?:through|via|along)\s(?:the\s)?(?:\w+\s)?$", re.IGNORECASE)
 _SCREW = compiled(r"\bscrews?\b|\brods?\b|\bhardware\b|\bimplants?\b|\bmetallic\b|\bcage\b", re.IGNORECASE)
 _AFTER_DEATH = compiled(r"autopsy|post-?\s?mortem", re.IGNORECASE)
-_FLUID = compiled(
-    r"\b(?:contrast|medium|dye|CSF|cerebrospinal|spinal\sfluid|urine|blood|air|chyle|balloon)\b[^.;,]{0,25}$",
-    re.IGNORECASE,
+_SAME_LEVEL = compiled(
+    r"[^.;]{0,25}?\b(?:at|over|along|on)\s(?:the\s|this\s|that\s|these\s)?(?:very\s)?same\s(?:levels?|segments?|heights?)\b"
 )
-_SIDE_BEHIND = compiled(r"\s(?:on|of|in|at)\s(?:the\s|her\s|his\s)?(?P<side>right|left|both)\b", re.IGNORECASE)
-_SIDE_REACH = 25
-_JOIN = compiled(r"[,;]\s|\s(?:and|or|also|plus|as\swell\sas)\s", re.IGNORECASE)
-_CHAMBER = compiled(r"\s(?:atri|ventric|heart|coronary)", re.IGNORECASE)
-_INFARCT = compiled(r"\binfarct\w*\s(?:of|in)\s(?:the\s)?$", re.IGNORECASE)
-_SIDE = compiled(r"\b(?P<side>right|left|both|bilateral(?:ly)?)\b", re.IGNORECASE)
+_NOWHERE = ("hypotension", "allergic-reaction", "death")
+"""Harms of the whole body: a level in their sentence is that of something else."""
+_COMMA = 40
 
 
 @dataclass(frozen=True)
@@ -74,7 +71,7 @@ class Harm:
 def find_harms(sentence: Sentence) -> list[Harm]:
     """Every harm a sentence names, also those it denies."""
     text = sentence.text
-    hits = [hit for hit in lexicon("complications").find(text) if not _of_another_fluid(text, hit)]
+    hits = [hit for hit in lexicon("complications").find(text) if not is_no_harm(text, hit)]
     if not hits or text.rstrip().endswith("?"):  # a question states nothing
         return []
     sites = (
@@ -102,20 +99,27 @@ def find_harms(sentence: Sentence) -> list[Harm]:
                 hit.code,
                 hit.start,
                 hit.end,
-                bound.of(hit.start, hit.end),
-                context.polarity(sentence, hit.start, hit.end),
+                () if hit.code in _NOWHERE else bound.of(hit.start, hit.end),
+                _said(sentence, hit),
                 new=bool(hit.term["new"]) or _NEW_WORD.search(text[max(0, hit.start - 45) : hit.start]) is not None,
             )
         )
     found.sort(key=lambda harm: harm.start)
-    return found
+    return [_at_same_level(harm, found) for harm in found]
 
 
-def _of_another_fluid(text: str, hit: Hit) -> bool:
-    """A leak of contrast, spinal fluid, blood or air is no leak of cement."""
-    if hit.code != "leak" or _CEMENT.search(text, hit.start, hit.end):
-        return False
-    return _FLUID.search(text, max(0, hit.start - 40), hit.start) is not None
+def _said(sentence: Sentence, hit: Hit) -> Polarity:
+    if denied_inside(sentence.text, hit.code, hit.start, hit.end):
+        return Polarity.NEGATED
+    return context.polarity(sentence, hit.start, hit.end)
+
+
+def _at_same_level(harm: Harm, told: Sequence[Harm]) -> Harm:
+    """ "Epidural cement at T10-T11, the cord compressed at the same level": where the harm before it is."""
+    if harm.levels or not _SAME_LEVEL.match(harm.sentence.text, harm.end):
+        return harm
+    before = next((other for other in reversed(told) if other.levels and other.start < harm.start), None)
+    return harm if before is None else replace(harm, levels=before.levels)
 
 
 def _cement_harms(sentence: Sentence, hits: Sequence[Hit], sites: Sequence[Hit], bound: Bound) -> list[Harm]:
@@ -177,7 +181,7 @@ def _event_of(text: str, site: Hit, events: Sequence[Hit], cement: Sequence[Hit]
     """What the site belongs to: the nearest leak or embolus in its clause, else cement said to be there."""
     near = [hit for hit in events if _same_clause(text, site, hit)]
     if near:
-        return min(near, key=lambda hit: abs(hit.start - site.start))
+        return min(near, key=lambda hit: _apart(text, site, hit))
     for hit in cement:
         between = text[min(hit.end, site.end) : max(hit.start, site.start)]
         adjacent = len(between) < 25 and site.end <= hit.start
@@ -189,6 +193,12 @@ def _event_of(text: str, site: Hit, events: Sequence[Hit], cement: Sequence[Hit]
         ):
             return hit
     return None
+
+
+def _apart(text: str, site: Hit, event: Hit) -> int:
+    """How far the site stands from the word of leaking; a comma between them sets them apart."""
+    first, last = (event.end, site.start) if event.start <= site.start else (site.end, event.start)
+    return abs(event.start - site.start) + _COMMA * text.count(",", first, last)
 
 
 def _same_clause(text: str, one: Hit, other: Hit) -> bool:
@@ -228,25 +238,3 @@ def masses(sentence: Sentence) -> list[Harm]:
         if site.code in ("cardiac-cement-embolism", "pulmonary-cement-embolism") and _MASS.search(sentence.text):
             found.append(Harm(sentence, site.code, site.start, site.end, (), Polarity.AFFIRMED, embolic=True))
     return found
-
-
-def side_of(harm: Harm) -> tuple[str, int, int] | None:
-    """The side named in the harm's own words, right before or right behind them.
-
-    In a list of sites each has a side of its own, so the last one counts alone; a chamber of the heart has none.
-    """
-    text = harm.sentence.text
-    own = max((join.end() for join in _JOIN.finditer(text, harm.start, harm.end)), default=harm.start)
-    first = own if own > harm.start else max(0, own - _SIDE_REACH)
-    if own == harm.start:
-        first = max((join.end() for join in _JOIN.finditer(text, first, own)), default=first)
-    named = [match for match in _SIDE.finditer(text, first, harm.end) if not _of_something_else(text, match)]
-    match = named[-1] if named else _SIDE_BEHIND.match(text, harm.end)
-    if match is None:
-        return None
-    words = match["side"].lower()
-    return ("bilateral" if words.startswith(("both", "bilateral")) else words), match.start(), match.end()
-
-
-def _of_something_else(text: str, side: re.Match[str]) -> bool:
-    return _CHAMBER.match(text, side.end()) is not None or _INFARCT.search(text[: side.start()]) is not None

@@ -6,18 +6,20 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fhir_service.extraction.binding import bind
+from fhir_service.extraction import context
+from fhir_service.extraction.binding import NOTHING, bind, bind_to, with_others
 from fhir_service.extraction.course import Course
 from fhir_service.extraction.document import Section, Sentence
-from fhir_service.extraction.levels import LevelMention, find_groups, level_facts
+from fhir_service.extraction.levels import LevelMention, find_groups, level_facts, neighbours
+from fhir_service.extraction.lexicon import lexicon
 from fhir_service.extraction.narrative import general
 from fhir_service.extraction.operations import Mention, mentions
 from fhir_service.extraction.patient_text import PatientText
 from fhir_service.extraction.patterns import compiled
+from fhir_service.extraction.refusals import REFUSED
 from fhir_service.extraction.timeline import find_times
-from fhir_service.reports.case_report import Coded, Level, ProcedureFact, Relation
+from fhir_service.reports.case_report import Coded, Level, Polarity, ProcedureFact, Relation
 
-REFUSED = compiled(r"\b(?:refus|declin|reject|did\snot\s(?:want|consent\sto|agree\sto)|unwilling)\w*", re.IGNORECASE)
 _PERFORMED = compiled(
     r"\b(?:(?:during|after)\s(?:the\s|this\s)?(?:procedure|operation|intervention)|post-?operative\w*|cement|injected)\b",
     re.IGNORECASE,
@@ -74,7 +76,7 @@ def _index(found: Sequence[Mention], fractured: dict[int, tuple[str, ...]], told
     earlier: list[Mention] = []
     for place, mention in enumerate(augmenting):
         repeated = mention.again and (chosen or any(not other.again for other in augmenting))
-        if repeated or _is_later(mention, chosen, fractured):
+        if repeated or _is_later(mention, chosen, fractured, told):
             later.append(mention)
         elif not chosen and _is_earlier(mention, augmenting[place + 1 :]):
             earlier.append(mention)
@@ -83,17 +85,30 @@ def _index(found: Sequence[Mention], fractured: dict[int, tuple[str, ...]], told
     return Index(tuple(chosen), tuple(later), tuple(earlier)) if chosen else None
 
 
-def _is_later(mention: Mention, chosen: Sequence[Mention], fractured: dict[int, tuple[str, ...]]) -> bool:
+def _is_later(
+    mention: Mention, chosen: Sequence[Mention], fractured: dict[int, tuple[str, ...]], told: Sequence[Sentence]
+) -> bool:
     """Done in a later sentence, at none of the levels known so far, because of something new."""
     if not chosen or mention.anchor or not mention.done or mention.place[0] == chosen[0].place[0]:
         return False
     if _told_as_past(chosen[0]) and mention.hit.code != chosen[0].hit.code:
         return True
+    between = told[chosen[0].place[0] + 1 : mention.place[0] + 1]
+    if mention.hit.term["bridges"] and not chosen[0].hit.term["bridges"]:
+        return any(_goes_on(sentence) for sentence in between)
     known = {code for other in chosen for code in other.codes or fractured.get(other.place[0], ())}
     codes = mention.codes or {code for level in fracture_mentions(mention.sentence, new=True) for code in level.codes}
     if not known or not codes or not known.isdisjoint(codes):
         return False
-    text = mention.sentence.text
+    if _goes_on(mention.sentence):
+        return True
+    beside = not neighbours(known).isdisjoint(codes)
+    return (beside or mention.hit.code == chosen[0].hit.code) and any(_goes_on(sentence) for sentence in between)
+
+
+def _goes_on(sentence: Sentence) -> bool:
+    """Whether time passes, or something new happens, in a sentence told after the augmentation."""
+    text = sentence.text
     return _NEW.search(text) is not None or any(time.relation is Relation.AFTER for time in find_times(text))
 
 
@@ -104,10 +119,15 @@ def _told_as_past(mention: Mention) -> bool:
 
 
 def _is_earlier(mention: Mention, rest: Sequence[Mention]) -> bool:
-    """Called previous, at other levels than an augmentation that is told as done further on."""
-    return mention.earlier and any(
-        other.done and other.codes and mention.codes and mention.codes.isdisjoint(other.codes) for other in rest
-    )
+    """Called previous, at other levels than an augmentation that is told as done further on; or told as past, and far
+    from that one (next to it, a new fracture is its harm)."""
+    done = [other for other in rest if other.done and other.codes]
+    if not mention.codes:
+        return False
+    if mention.earlier:
+        return any(mention.codes.isdisjoint(other.codes) for other in done)
+    near = mention.codes | neighbours(mention.codes)
+    return _told_as_past(mention) and any(near.isdisjoint(other.codes) for other in done)
 
 
 def index_facts(patient: PatientText, index: Index, echoes: Sequence[Mention], course: Course) -> list[ProcedureFact]:
@@ -160,15 +180,17 @@ def fractured_levels(sentences: Sequence[Sentence]) -> dict[int, tuple[str, ...]
 
 
 def fracture_mentions(sentence: Sentence, *, new: bool = False) -> list[LevelMention]:
-    bound = bind(sentence.text)
-    found: list[LevelMention] = []
-    for place, head in enumerate(bound.heads):
-        if head.code not in (("fracture", "adjacent-fracture") if new else ("fracture",)):
-            continue
-        if not new and _NOT_TREATED.search(sentence.text, max(0, head.start - 30), head.start):
-            continue
-        found += [mention for mention in bound.levels.get(place, ()) if mention not in found]
-    return found
+    """The levels of what an augmentation is done for (with `new`, of new fractures only) in a sentence."""
+    text = sentence.text
+    if new:
+        bound = bind(text)
+        heads = [head for head in bound.heads if head.code in ("fracture", "adjacent-fracture")]
+    else:
+        heads = [head for head in lexicon("indications").find(text) if head.term["group"] != "elsewhere"]
+        heads = [head for head in heads if not _NOT_TREATED.search(text, max(0, head.start - 30), head.start)]
+        heads = [h for h in heads if context.polarity(sentence, h.start, h.end) is not Polarity.NEGATED]
+        bound = bind_to(text, with_others(text, heads)) if heads else NOTHING
+    return list(dict.fromkeys(level for head in heads for level in bound.of(head.start, head.end)))
 
 
 def _fracture_levels(

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from functools import cache
 
 from fhir_service.extraction import context
-from fhir_service.extraction.binding import bind_to
+from fhir_service.extraction.binding import bind_to, with_others
 from fhir_service.extraction.document import Section, Sentence
 from fhir_service.extraction.levels import LevelMention, find_groups, find_levels, level_facts
-from fhir_service.extraction.lexicon import Hit, lexicon
+from fhir_service.extraction.lexicon import lexicon
 from fhir_service.extraction.patterns import Pattern, compiled
 from fhir_service.extraction.timepoints import Operations
 from fhir_service.reports.case_report import Coded, ConditionFact, Level, Polarity
@@ -24,8 +24,10 @@ _FOR = compiled(
     r"\b(?:for|of|due\sto|because\sof|to\streat|treat|treating|under\s(?:the\s)?diagnosis\sof|diagnosis\sof|diagnosed\sas|owing\sto|with|secondary\sto|in)\s(?:the\s|an?\s|her\s|his\s|what\swas\s\w+\sas\s(?:an?\s)?|[\w-]+\s){0,3}$",
     re.IGNORECASE,
 )
-_NEW_REACH = 30
+_NEW_REACH = 45
+_NAMED_NEW = r"(?:[\s-](?!(?:of|for|because|due|to|with|in|at|by|from|center|centre|hospital)\b)[\w-]+){0,4}"
 _LEVEL_WORD = compiled(r"(?:[CTLDS]h?-?\d{1,2}|\([^()]*\)|and|to|,)\s$")
+_VERB = compiled(r"\b(?:was|were|had|has|is|underwent|showed|for)\b", re.IGNORECASE)
 _SIGN_CODES = frozenset({"cleft", "height-loss", "signal-change", "instability"})
 _CAUSE = compiled(
     r"(?:\sof\s(?:the\s)?[\w-]+)?\s(?:d/t|due\sto|secondary\sto|caused\sby|resulting\sfrom|because\sof|following|after)\s"
@@ -92,10 +94,10 @@ def _together(mentions: Sequence[_Mention]) -> Polarity:
 
 def _mentions(sentence: Sentence, operations: Operations) -> Iterator[_Mention]:
     text = sentence.text
-    hits = [hit for hit in lexicon("conditions").find(text) if hit.term["group"] in ("fracture", "lesion")]
+    hits = [hit for hit in lexicon("indications").find(text) if hit.term["group"] != "elsewhere"]
     if not hits:
         return
-    bound = bind_to(text, _heads(text, hits))
+    bound = bind_to(text, with_others(text, hits))
     for hit in hits:
         start = _start(text, hit.start)
         read = context.read(sentence, hit.start, hit.end)
@@ -106,17 +108,34 @@ def _mentions(sentence: Sentence, operations: Operations) -> Iterator[_Mention]:
         others = read.others and sentence.section is not Section.TABLE
         if read.negated or read.mentioned or read.family or others or read.unknown:
             continue
-        if operations.told(operations.index, sentence, start) and _is_new(text, start, hit.end):
+        if not _precedes_its_treatment(sentence, start, levels, operations) and _is_new(text, start, hit.end):
             continue
-        if hit.term["group"] == "lesion" and not (_is_purpose(text, start) or _with_index(sentence, operations)):
+        purpose = _is_purpose(text, start)
+        named = {level.code for level in levels}
+        if hit.term["group"] != "fracture" and not (
+            named & operations.treated
+            or (hit.term["group"] == "lesion" and purpose and _with_index(sentence, operations))
+        ):
             continue
-        if not levels and _is_purpose(text, start):
+        if not levels and (purpose or _is_apposed(text, start)):
             levels = _treated_here(sentence, operations)
         if _is_indication(sentence, start, levels, operations):
             polarity = Polarity.HYPOTHETICAL if read.provisional else Polarity.AFFIRMED
-            treated = {level.code for level in operations.index.level} if operations.index else set()
+            treated = operations.treated
             levels = tuple(level for level in levels if level.code in treated) if treated else levels
             yield _Mention(sentence, start, hit.end, polarity, levels, _cause(sentence, hit.end))
+
+
+def _precedes_its_treatment(
+    sentence: Sentence, position: int, levels: tuple[Level, ...], operations: Operations
+) -> bool:
+    """Whether an augmentation of these vertebrae (of any, where none is named) is still to be told."""
+    named = {level.code for level in levels}
+    return any(
+        not operations.told(index, sentence, position)
+        for index in operations.indices
+        if not named or not index.level or named & {level.code for level in index.level}
+    )
 
 
 def _right_before(text: str, start: int, end: int) -> tuple[LevelMention, ...]:
@@ -125,22 +144,16 @@ def _right_before(text: str, start: int, end: int) -> tuple[LevelMention, ...]:
     return groups[-1].mentions if groups else ()
 
 
-def _heads(text: str, hits: Sequence[Hit]) -> list[Hit]:
-    others = [*lexicon("procedures").find(text), *lexicon("complications").find(text)]
-    return [*hits, *(o for o in others if not any(o.start < hit.end and hit.start < o.end for hit in hits))]
-
-
 def _is_indication(sentence: Sentence, start: int, levels: tuple[Level, ...], operations: Operations) -> bool:
     index = operations.index
     if sentence.section is Section.TABLE:
         return True
     if index is None:
         return sentence.section in (Section.CASE, Section.ABSTRACT)
-    treated = {level.code for level in index.level}
     named = {level.code for level in levels}
-    if named and treated:
-        return bool(named & treated)
-    if _is_purpose(sentence.text, start) and _with_index(sentence, operations):
+    if named and operations.treated:
+        return bool(named & operations.treated)
+    if _with_index(sentence, operations) and (_is_purpose(sentence.text, start) or _is_apposed(sentence.text, start)):
         return True
     if operations.told(index, sentence, start):
         return False
@@ -148,16 +161,14 @@ def _is_indication(sentence: Sentence, start: int, levels: tuple[Level, ...], op
 
 
 def _with_index(sentence: Sentence, operations: Operations) -> bool:
-    index = operations.index
-    return index is not None and any(sentence.start <= span.offset < sentence.end for span in index.span)
+    return any(sentence.start <= span.offset < sentence.end for index in operations.indices for span in index.span)
 
 
 def _treated_here(sentence: Sentence, operations: Operations) -> tuple[Level, ...]:
     """`vertebroplasty at L4 for a compression fracture`: the fracture is where the augmentation was."""
-    if operations.index is None or not _with_index(sentence, operations):
+    if not _with_index(sentence, operations):
         return ()
-    treated = {level.code for level in operations.index.level}
-    named = [mention for mention in find_levels(sentence.text) if treated.issuperset(mention.codes)]
+    named = [mention for mention in find_levels(sentence.text) if operations.treated.issuperset(mention.codes)]
     return level_facts(sentence, named, "indication.treated") if named else ()
 
 
@@ -165,13 +176,30 @@ def _is_purpose(text: str, start: int) -> bool:
     return _FOR.search(text, max(0, start - 60), start) is not None
 
 
+def _is_apposed(text: str, start: int) -> bool:
+    """`Vertebroplasty T10, pathological fracture`: set beside the operation with nothing between."""
+    comma = text.rstrip(" ").rfind(",", 0, start)
+    if comma < 0 or text[comma + 1 : start].strip():
+        return False
+    operation = next((h for h in reversed(lexicon("procedures").find(text)) if h.end <= comma), None)
+    if operation is None or operation.term["group"] != "augmentation":
+        return False
+    return not _VERB.search(text, operation.end, comma)
+
+
 @cache
 def _class(name: str) -> Pattern:
     return compiled(lexicon("conditions").pattern(name))
 
 
+@cache
+def _new_ending() -> Pattern:
+    """A word for new, and behind it nothing but the name of what is new."""
+    return compiled(_class("new").pattern + _NAMED_NEW + "$")
+
+
 def _is_new(text: str, start: int, end: int) -> bool:
-    if _class("new").search(text, max(0, start - _NEW_REACH), end):
+    if _new_ending().search(text[max(0, start - _NEW_REACH) : end]):
         return True
     return (
         compiled(r"\s(?:of\s(?:a|an|the)\s)?(?:adjacent|neighbou?ring|new|adjacent-level)\b").match(text[end:])

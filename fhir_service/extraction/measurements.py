@@ -12,11 +12,14 @@ import msgspec
 
 from fhir_service.extraction.analytes import Reading, readings, with_value
 from fhir_service.extraction.context import is_prose
+from fhir_service.extraction.continued_grades import ContinuedGrades
 from fhir_service.extraction.document import Document, Section, Sentence
+from fhir_service.extraction.laboratory_table import table_values
 from fhir_service.extraction.lexicon import Hit
 from fhir_service.extraction.measured_places import side_of, site_of
 from fhir_service.extraction.measured_times import Times
 from fhir_service.extraction.muscle_table import table_pairs
+from fhir_service.extraction.narrative import of_others
 from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.quantities import Quantity
 from fhir_service.extraction.reference_ranges import Reference
@@ -35,19 +38,30 @@ _SITED = frozenset({"t-score"})
 
 
 def read(
-    document: Document, sentences: Sequence[Sentence], case_number: int, procedures: Sequence[ProcedureFact]
+    document: Document,
+    sentences: Sequence[Sentence],
+    case_number: int,
+    procedures: Sequence[ProcedureFact],
+    *,
+    alone: bool = False,
 ) -> tuple[ObservationFact, ...]:
-    """The measurements that a patient's sentences state, each once, with every place that states it."""
+    """The measurements that a patient's sentences state, each once, with every place that states it; of a patient who
+    is `alone` in the report, those of its tables too."""
     operations = Operations(procedures, sentences)
+    grades = ContinuedGrades(operations)
     found: list[tuple[Section, ObservationFact]] = []
     for sentence in sentences:
         if sentence.section in (Section.REFERENCES, Section.TITLE) or not is_prose(sentence):
             continue
+        if sentence.section is not Section.TABLE and of_others(sentence.text):
+            continue
         if sentence.section is Section.TABLE:
             facts = table_pairs(document, sentence, operations)
         else:
-            facts = _of_sentence(sentence, operations)
+            facts = grades.read(sentence, _of_sentence(sentence, operations))
         found += [(sentence.section, fact) for fact in facts]
+    if alone:
+        found += [(Section.TABLE, fact) for fact in table_values(document, operations)]
     return _numbered(with_known_ranges(merged(found)), case_number)
 
 

@@ -26,8 +26,10 @@ _COLLECTIVE = compiled(
 
 @once
 def _told(text: str) -> frozenset[str]:
-    """The codes of the words a sentence holds."""
-    return frozenset(hit.term.code for hit in lexicon("narrative").find_all(text))
+    """The codes of the words a sentence holds, without those that mean something else in the patient's own words."""
+    hits = lexicon("narrative").find_all(text)
+    own = [hit for hit in hits if hit.code == "own-words"]
+    return frozenset(h.code for h in hits if not any(o.start <= h.start and h.end <= o.end for o in own if o is not h))
 
 
 def names_patient(text: str) -> bool:

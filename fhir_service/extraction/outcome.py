@@ -6,31 +6,38 @@ import re
 from collections.abc import Sequence
 
 from fhir_service.extraction import context
+from fhir_service.extraction.complication_facts import BY_CEMENT
 from fhir_service.extraction.course import NOWHERE, Course
 from fhir_service.extraction.document import Section, Sentence
 from fhir_service.extraction.lexicon import Hit, lexicon
 from fhir_service.extraction.narrative import collective, general, of_others
 from fhir_service.extraction.patterns import compiled
-from fhir_service.reports.case_report import Coded, Polarity
+from fhir_service.extraction.timeline import TimeMention, find_times
+from fhir_service.reports.case_report import Coded, ComplicationFact, Polarity, Relation
 
 _SOME_GAIN = compiled(
     r"\b(?:minimal|partial|slight|mild|residual|little|hardly|barely|incomplete|not\s(?:fully|completely)|with\s(?:support|a\s|assistance|help|aid|crutches))\w*",
     re.IGNORECASE,
 )
 
+_LATE = 14
+"""Days after which an examination says how it ended."""
+_TELLING = frozenset({"recovered", "residue", "remaining", "unchanged"})
+FELT = frozenset({"neurological-deficit", "radiculopathy"})
+"""Harms that are what a patient feels or cannot do; the others are seen on images or measured."""
+
 Verdict = tuple[str, Sentence, int, int]
 
 
-def read_outcome(course: Course) -> Coded | None:
+def read_outcome(course: Course, harms: Sequence[ComplicationFact]) -> Coded | None:
     """The outcome (R4 AdverseEvent codes) with the words that state it; None where the text does not say."""
-    after = _final_sentences(course)
-    verdicts = [verdict for sentence in after for verdict in verdicts_of(sentence)]
     fatal = next((v for v in _all_after_index(course) if v[0] == "fatal"), None)
     if fatal is not None:
         return _coded("fatal", fatal)
-    if not any(v[0] in ("recovered", "remaining", "unchanged") for v in verdicts):
-        verdicts = [v for s in course.patient.echo if is_own(s) for v in verdicts_of(s)] or verdicts
-        verdicts = [v for v in verdicts if v[0] != "fatal"]
+    suffered = course.presenting is not None or any(not (harm.kind.code or "").startswith(BY_CEMENT) for harm in harms)
+    verdicts = [v for s in _final_sentences(course, harms) for v in verdicts_of(s, suffered=suffered)]
+    if not any(v[0] in _TELLING for v in verdicts):
+        verdicts = [v for s in course.patient.echo if is_own(s) for v in verdicts_of(s, suffered=suffered)] or verdicts
     return _judge(verdicts)
 
 
@@ -38,14 +45,21 @@ def is_own(sentence: Sentence) -> bool:
     return sentence.section in (Section.ABSTRACT, Section.DISCUSSION, Section.CONCLUSION) and not general(sentence.text)
 
 
-def _final_sentences(course: Course) -> list[Sentence]:
-    """What is told after the revision; without one, after the augmentation."""
-    start = course.revision[0] if course.revision != NOWHERE else course.index[0]
+def _final_sentences(course: Course, harms: Sequence[ComplicationFact]) -> list[Sentence]:
+    """What is told after the revision; without one, from the first harm on; with neither, after the augmentation."""
     return [
         s
         for number, s in enumerate(course.patient.case)
-        if number >= start and not general(s.text) and not of_others(s.text)
+        if number >= _first_final(course, harms) and not general(s.text) and not of_others(s.text)
     ]
+
+
+def _first_final(course: Course, harms: Sequence[ComplicationFact]) -> int:
+    if course.revision != NOWHERE:
+        return course.revision[0]
+    told = [span.offset for harm in harms for span in harm.kind.span]
+    places = [n for n, s in enumerate(course.patient.case) if any(s.start <= offset < s.end for offset in told)]
+    return max(course.index[0], min(places, default=0))
 
 
 def _all_after_index(course: Course) -> list[Verdict]:
@@ -54,9 +68,13 @@ def _all_after_index(course: Course) -> list[Verdict]:
     return [verdict for sentence in sentences for verdict in verdicts_of(sentence)]
 
 
-def verdicts_of(sentence: Sentence) -> list[Verdict]:
-    hits: list[Hit] = lexicon("outcomes").find(sentence.text)
-    return [(hit.code, sentence, hit.start, hit.end) for hit in hits if _said(sentence, hit)]
+def verdicts_of(sentence: Sentence, *, suffered: bool = True) -> list[Verdict]:
+    """What a sentence says of how the patient was. Who never had complaints does not recover by having none."""
+    return [
+        (hit.code, sentence, hit.start, hit.end)
+        for hit in lexicon("outcomes").find(sentence.text)
+        if hit.code != "aside" and (suffered or not hit.term["silent"]) and _said(sentence, hit)
+    ]
 
 
 def _said(sentence: Sentence, hit: Hit) -> bool:
@@ -64,13 +82,19 @@ def _said(sentence: Sentence, hit: Hit) -> bool:
         sentence.text[hit.start : hit.end]
     ):
         return True
+    if hit.term["late"] and not any(_is_late(time) for time in find_times(sentence.text)):
+        return False
     meant = context.read(sentence, hit.start, hit.end)
     return meant.polarity is Polarity.AFFIRMED and not meant.family and not meant.others
 
 
+def _is_late(time: TimeMention) -> bool:
+    return time.relation is Relation.AFTER and (time.days or 0) >= _LATE
+
+
 def _judge(verdicts: Sequence[Verdict]) -> Coded | None:
     """The last sentence that says whether anything is left decides; inside it, what is left outweighs what is gone."""
-    telling = [v for v in verdicts if v[0] in ("recovered", "remaining", "unchanged")]
+    telling = [v for v in verdicts if v[0] in _TELLING]
     if not telling:
         better = next((v for v in reversed(verdicts) if v[0] == "improved"), None)
         return _coded("recovering", better) if better else None
@@ -78,6 +102,9 @@ def _judge(verdicts: Sequence[Verdict]) -> Coded | None:
     if last[0][0] == "unchanged" and _later_better(verdicts, last[0]):
         better = next(v for v in reversed(verdicts) if v[0] == "improved")
         return _coded("recovering", better)
+    left = next((v for v in last if v[0] == "residue"), None)
+    if left is not None:
+        return _coded("resolvedWithSequelae", left)
     left = next((v for v in last if v[0] in ("remaining", "unchanged")), None)
     if left is None:
         return _coded("resolved", last[0])

@@ -42,7 +42,10 @@ _OF_YEARS = compiled(
     rf"\b(?:of|,)\s(?P<n>{_N})\s{_UNIT}\b(?!\s(?:after|before|ago|earlier|later|prior|previous|of\s(?!age)|duration|history))",
     re.IGNORECASE,
 )
-_BARE = compiled(r"(?:(?<=,\s)|(?<=\sof\s))(?P<n>\d{2,3})(?=,|\)|\s(?:who|with|was|had|came|presented|in|developed)\b)")
+_BARE = compiled(
+    r"(?:(?<=,\s)|(?<=\sof\s))(?P<n>\d{2,3})"
+    r"(?=,|\)|;|\.?$|\.\s|\s(?:who|with|was|had|has|is|came|presented|in|developed|underwent|received|suffer\w+|treated|admitted)\b)"
+)
 _DECADE = compiled(
     rf"\bin\s(?:his|her|their)\s(?:early\s|mid[\s-]?|late\s)?(?P<n>[2-9]0)'?s\b|\bin\s(?:his|her)\s(?:early\s|mid[\s-]?|late\s)?(?P<word>{'|'.join(_DECADES)})\b",
     re.IGNORECASE,
@@ -57,6 +60,9 @@ _NOT_AGE = compiled(
 )
 _OF_MANY = compiled(
     r"\b(?:mean|median|average|patients|women|men|females|males|range[ds]?)\b[^.;)]{0,12}$", re.IGNORECASE
+)
+_SAID_OF = compiled(
+    r"[\s,(]*(?:(?:concerned|in\squestion|herself|himself|described|presented|reported\shere)\b[\s,(]*)?(?:of\s)?"
 )
 _REACH = 45
 
@@ -84,9 +90,12 @@ class Person:
 
 def find_people(text: str) -> list[Person]:
     """Persons introduced by age, or by age and sex; where no age stands, by a noun with an indefinite article."""
-    nouns = [hit for hit in lexicon("people").find(text) if hit.term.words[0] != "=F" or hit.end - hit.start > 1]
+    hits = lexicon("people").find(text)
+    nouns = [hit for hit in hits if hit.code != "relative"]
     found: list[Person] = []
-    for age in _ages(text):
+    for age in _ages(text, nouns):
+        if _of_relative(text, hits, age):
+            continue
         noun = _noun_near(text, nouns, age)
         if noun is None:
             if age.age_at is not None and _stands_alone(text, age):
@@ -122,7 +131,7 @@ def find_people(text: str) -> list[Person]:
     return found
 
 
-def _ages(text: str) -> list[Person]:
+def _ages(text: str, nouns: Sequence[Hit]) -> list[Person]:
     found: list[Person] = []
     for pattern in (_OLD, _AGED, _SLASHED, _OF_YEARS, _BARE):
         for match in pattern.finditer(text):
@@ -130,7 +139,7 @@ def _ages(text: str) -> list[Person]:
             person = _numeric(text, match, groups.get("n") or groups.get("n2") or "", groups.get("unit"))
             if person is None or any(p.start < person.end and person.start < p.end for p in found):
                 continue
-            if pattern not in (_OF_YEARS, _BARE) or _after_noun(text, match.start()):
+            if pattern not in (_OF_YEARS, _BARE) or _after_noun(text, nouns, match.start()):
                 found.append(person)
     for match in _DECADE.finditer(text):
         low = int(match["n"]) if match["n"] else _DECADES[match["word"].lower()]
@@ -182,13 +191,18 @@ def _one_phrase(between: str) -> bool:
     return not compiled(r"[.;:()]|,.*,|\b(?:was|were|had|has|underwent|who|with|whose|and\sa)\b").search(between)
 
 
-def _after_noun(text: str, position: int) -> bool:
-    """ "a man of 29 years", "a woman, 71, ...": the noun stands just before."""
+def _after_noun(text: str, nouns: Sequence[Hit], position: int) -> bool:
+    """ "a man of 29 years", "a woman, 71, ...", "the lady concerned, 76": the noun stands just before."""
+    return any(hit.end <= position and _SAID_OF.fullmatch(text, hit.end, position) for hit in nouns)
+
+
+def _of_relative(text: str, hits: Sequence[Hit], age: Person) -> bool:
+    """ "Her sister, aged 85, ...": the age of somebody who is no patient."""
+    before = [hit for hit in hits if hit.end <= age.start]
     return (
-        compiled(
-            r"\b(?:wom[ae]n|m[ae]n|females?|males?|lady|gentleman|girl|boy|patient)\b[\s,(]*(?:of\s)?$", re.IGNORECASE
-        ).search(text[max(0, position - 14) : position])
-        is not None
+        bool(before)
+        and before[-1].code == "relative"
+        and not compiled(r"[.;:]").search(text, before[-1].end, age.start)
     )
 
 

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from fhir_service.extraction.binding import bind
 from fhir_service.extraction.course import NOWHERE, Course, Place, follow
-from fhir_service.extraction.index_procedure import REFUSED, Index, find_index, index_facts
+from fhir_service.extraction.index_procedure import Index, find_index, index_facts
 from fhir_service.extraction.levels import LevelMention, level_facts
 from fhir_service.extraction.narrative import general, of_others
 from fhir_service.extraction.operation_times import operation_time
 from fhir_service.extraction.operations import Mention, mentions
 from fhir_service.extraction.patient_text import PatientText
 from fhir_service.extraction.patterns import compiled
+from fhir_service.extraction.refusals import refusal
 from fhir_service.extraction.timeline import find_times
-from fhir_service.reports.case_report import Coded, Level, Polarity, ProcedureFact, Relation
+from fhir_service.reports.case_report import Coded, Level, ProcedureFact, Relation
 
-_SURGERY = compiled(r"\b(?:surgery|operation|surgical\s\w+|reoperation|intervention|decompression)\b", re.IGNORECASE)
 _NEXT_STEP = compiled(r";|\bthen\b|\blater\b|\bafter\b|\bsubsequent|\bfollowed\b", re.IGNORECASE)
+_PLUPERFECT = compiled(r"\bhad\s(?:(?:already|once|previously|long)\s)?been\s\w+$", re.IGNORECASE)
 _STAGE = compiled(r"\b(?:stage[d]?|additional|second|later|2nd)\b", re.IGNORECASE)
 
 
@@ -58,7 +59,8 @@ def _role(mention: Mention, index: Index, at: Place) -> str:
     first = next(m for m in index.mentions if m.place == at) if any(m.place == at for m in index.mentions) else None
     if mention.hit.start < at[1]:
         between = text[mention.hit.end : at[1]]
-        return "prior" if ago or mention.earlier or _NEXT_STEP.search(between) else "concomitant"
+        past = _PLUPERFECT.search(text, 0, mention.hit.end) is not None
+        return "prior" if ago or past or mention.earlier or _NEXT_STEP.search(between) else "concomitant"
     if (first is not None and first.anchor) or _NEXT_STEP.search(text[at[1] : mention.hit.start]):
         return "revision"
     return "concomitant"
@@ -102,7 +104,9 @@ def _other_facts(
 
 
 def _reason_levels(patient: PatientText, mention: Mention) -> tuple[Level, ...]:
-    """A repeat augmentation that is given no level is of the fracture told last before it."""
+    """A repeat augmentation that is given no level is of the fracture told last before it in the case."""
+    if mention.place[0] >= len(patient.case):
+        return ()
     for number in range(mention.place[0], max(-1, mention.place[0] - 4), -1):
         sentence = patient.case[number]
         end = mention.hit.start if number == mention.place[0] else len(sentence.text)
@@ -154,24 +158,12 @@ def _merged(one: ProcedureFact, other: ProcedureFact) -> ProcedureFact:
     return msgspec.structs.replace(one, level=tuple(levels.values()), span=spans)
 
 
-def _refusal(patient: PatientText, at: Place) -> list[ProcedureFact]:
-    """Surgery the patient would not have, told after the augmentation."""
+def _refusal(patient: PatientText, at: Place) -> Iterator[ProcedureFact]:
+    """Surgery the patient would not have, told after the augmentation; the first of it."""
     for number, sentence in enumerate(patient.case):
         if number < at[0] or general(sentence.text) or of_others(sentence.text):
             continue
-        refused = REFUSED.search(sentence.text)
-        operation = _SURGERY.search(sentence.text, refused.end()) if refused else None
-        if refused and operation and operation.start() - refused.end() < 60:
-            span = sentence.span(refused.start(), operation.end())
-            return [
-                ProcedureFact(
-                    id=f"{patient.number}/revision-refused",
-                    role="revision",
-                    kind=Coded(code="other", text=operation[0], span=(span,)),
-                    polarity=Polarity.NEGATED,
-                    refusal=Coded(text=sentence.text[refused.start() : operation.end()], span=(span,)),
-                    span=(span,),
-                    rule="procedures.refused",
-                )
-            ]
-    return []
+        fact = refusal(patient.number, sentence)
+        if fact is not None:
+            yield fact
+            return

@@ -36,6 +36,7 @@ _COMPARATORS = {
     "fewer than": "<", "under": "<", "below": "<", "more than": ">", "greater than": ">", "higher than": ">",
     "over": ">", "above": ">", "exceeding": ">", "at least": ">=",
 }  # fmt: skip
+_BEFORE_UNIT = compiled(r"[(\[,]\s?|\s")
 _YEAR = compiled(r"(?:19|20)\d\d")
 
 
@@ -81,7 +82,9 @@ def _number() -> Pattern:
     return compiled(
         rf"(?<![\w.,/^])(?P<sign>(?<![\w)])-\s?|\bminus\s)?(?P<first>{_DIGITS})(?!\d)"
         rf"(?:(?:[+-]?\s?/\s?)(?P<second>\d+(?:\.\d+)?)(?![\d/])|(?P<first_unit>\s?[%°])?(?P<join>{joined})(?P<minus>-\s?)?(?P<last>{_DIGITS})(?![\w/]*/\d))?"
-        rf"|\b(?P<word>{WORD_NUMBER})\b|(?<=grade )(?P<roman>VI|IV|V|I{{1,3}})\b",
+        rf"|\b(?P<word>{WORD_NUMBER})\b"
+        r"|(?:(?<=grade )|(?<=grade from )|(?<=improved from )|(?<=worsened from )|(?<=[IV] to ))"
+        r"(?P<roman>VI|IV|V|I{1,3})\b",
         re.IGNORECASE,
     )
 
@@ -155,6 +158,15 @@ def _unit_at(text: str, position: int) -> tuple[Unit | None, int]:
     printed = compiled(r"\s+").sub(" ", match["unit"])
     term = terms[_plain(match["unit"])]
     return Unit(term.code, printed, term["kind"]), match.end()
+
+
+def unit_behind(text: str, start: int) -> tuple[Unit, int] | None:
+    """The unit printed behind a name that ends at `start` ("WBC (/µL)", "CRP, mg/dL"), and where it ends."""
+    for opening in _BEFORE_UNIT.finditer(text, start):
+        unit, end = _unit_at(text, opening.end())
+        if unit is not None:
+            return unit, end
+    return None
 
 
 def _with_comparator(text: str, quantity: Quantity) -> Quantity:

@@ -10,8 +10,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 
 from fhir_service.extraction.document import Section, Sentence
+from fhir_service.extraction.levels import ORDER, between
 from fhir_service.extraction.lexicon import lexicon
 from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.timeline import Anchor, TimeMention, find_durations, find_times
@@ -38,17 +40,33 @@ class Operations:
 
     def __init__(self, procedures: Iterable[ProcedureFact], sentences: Iterable[Sentence] = ()) -> None:
         done = [p for p in procedures if p.polarity is not Polarity.NEGATED]
-        self.index = next((p for p in done if p.role == "index"), None)
+        self.indices = tuple(p for p in done if p.role == "index")
+        self.index = next(iter(self.indices), None)
         self.revision = next((p for p in done if p.role == "revision"), None)
         self.prior = next((p for p in done if p.role == "prior"), None)
         self._first: dict[tuple[str, bool], int] = {}
-        starts = {span.offset: p.id for p in (self.prior, self.index, self.revision) if p for span in p.span}
+        starts = {span.offset: p.id for p in (self.prior, *self.indices, self.revision) if p for span in p.span}
         for sentence in sentences:
             if sentence.section in (Section.CASE, Section.ABSTRACT):
                 for offset, procedure in starts.items():
                     if sentence.start <= offset < sentence.end:
                         key = (procedure, sentence.in_abstract)
                         self._first[key] = min(offset, self._first.get(key, offset))
+
+    @property
+    def bridges(self) -> bool:
+        """Whether the index operation spans the broken vertebra, as screws above and below it do."""
+        terms = lexicon("procedures").terms
+        return any(term["bridges"] and term.code == p.kind.code for p in self.indices for term in terms)
+
+    @cached_property
+    def treated(self) -> frozenset[str]:
+        """The vertebrae an index operation was at, or reached across."""
+        codes = [level.code for p in self.indices for level in p.level]
+        if codes and self.bridges:
+            order = sorted(codes, key=ORDER.index)
+            return frozenset(between(order[0], order[-1]))
+        return frozenset(codes)
 
     def told(self, procedure: ProcedureFact | None, sentence: Sentence, position: int) -> bool:
         """Whether the procedure was already told of, in this telling, before `position` of the sentence."""
@@ -127,7 +145,7 @@ def relative_time(
 def _named(sentence: Sentence, point: Timepoint, operations: Operations) -> tuple[Relation, ProcedureFact | None]:
     index, revision = operations.index, operations.revision
     words = sentence.text[point.start : point.end].lower()
-    names_index = "plasty" in words or words.endswith(("vp", "pkp", "augmentation"))
+    names_index = "plasty" in words or words.endswith(("vp", "pkp", "bkp", "augmentation"))
     if not names_index and operations.only_prior_told(sentence, point.start):
         return Relation.BEFORE if point.code == "before" else Relation.AFTER, operations.prior
     if point.code == "before":

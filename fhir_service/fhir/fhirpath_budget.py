@@ -10,12 +10,14 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from itertools import chain, islice
 from typing import Any
 
 import regex
 
 from fhir_service.fhir.nodes import ContentFault
+from fhir_service.fhir.pattern_size import MOST_PARTS, is_too_large
 
 MOST_CHARACTERS = 32_000_000
 MOST_ITEMS = 1_000_000
@@ -94,6 +96,7 @@ def room_for(characters: int) -> None:
 
 def search(pattern: str, text: str) -> bool:
     """Whether a regular expression is found in a text; `.` is any character. Raises TooCostly and regex.error."""
+    _refuse_too_large(pattern)
     try:
         return regex.search(pattern, text, regex.DOTALL, timeout=_regex_seconds(), concurrent=True) is not None
     except TimeoutError:
@@ -102,6 +105,7 @@ def search(pattern: str, text: str) -> bool:
 
 def substitute(pattern: str, replacement: str, text: str) -> str:
     """Every match of a regular expression replaced; `$1` is its first group. Raises TooCostly and regex.error."""
+    _refuse_too_large(pattern)
     room_for(len(replacement) * (len(text) + 1) if len(replacement) > 1 else len(text))
     groups = _GROUP.sub(r"\\\1", replacement.replace("\\", "\\\\"))
     room_for(len(text) * (len(text) + 1) if groups != replacement else 0)
@@ -109,6 +113,16 @@ def substitute(pattern: str, replacement: str, text: str) -> str:
         return regex.sub(pattern, groups, text, 0, regex.DOTALL, timeout=_regex_seconds(), concurrent=True)
     except TimeoutError:
         raise TooCostly("a regular expression took too long") from None
+
+
+_is_too_large = lru_cache(maxsize=512)(is_too_large)
+
+
+def _refuse_too_large(pattern: str) -> None:
+    if _is_too_large(pattern):
+        raise TooCostly(
+            f"a regular expression calls itself, or has more than {MOST_PARTS:,} parts with its repetitions"
+        )
 
 
 def _regex_seconds() -> float:

@@ -28,6 +28,8 @@ from fhir_service.fhir.fhirpath_types import type_question
 Environment = Sequence[Any]
 Closure = Callable[[Items, Environment], Items]
 Variables = Mapping[str, int]
+_MANY = 8
+"""Items of a variable from which on a set of them is worth it."""
 
 
 class Unsupported(Exception):
@@ -104,7 +106,28 @@ def _binary(node: tree.Binary, variables: Variables) -> Closure:
     if combine is None:
         raise Unsupported
     left, right = build(node.left, variables), build(node.right, variables)
+    if node.operator == "in" and isinstance(node.right, tree.Variable):
+        return _among(left, variables[node.right.name], lambda one, env: combine(one, right([], env)))
     return lambda focus, env: combine(left(focus, env), right(focus, env))
+
+
+def _among(left: Closure, index: int, otherwise: Closure) -> Closure:
+    """Whether something is in a variable. One of many texts is asked as a set, made once for each value it has: a rule
+    that is asked of many facts would take their square."""
+    made: tuple[Any, frozenset[str] | None] = ((), None)
+
+    def ask(focus: Items, env: Environment) -> Items:
+        nonlocal made
+        one, many = left(focus, env), env[index]
+        if len(one) != 1 or type(one[0]) is not str or type(many) is not tuple or len(many) < _MANY:
+            return otherwise(one, env)
+        held, texts = made  # read as one: several threads share the closure
+        if held is not many:
+            texts = frozenset(many) if all(type(item) is str for item in many) else None
+            made = (many, texts)
+        return otherwise(one, env) if texts is None else [one[0] in texts]
+
+    return ask
 
 
 def _unary(node: tree.Unary, _: Variables) -> Closure:

@@ -30,6 +30,8 @@ _LITERALS = {
 """What is written alike in both formats, by the JSON type of a primitive."""
 _END_OF_DIV = re.compile(rb"</(?:[^<>/:\s]+:)?div\s*>")
 _UNDEFINED_ENTITY = expat.errors.codes[expat.errors.XML_ERROR_UNDEFINED_ENTITY]
+_OTHER_UNICODE = (b"\xff\xfe", b"\xfe\xff")
+"""How text in UTF-16 or UTF-32 begins, which the parser would read (R4 xml.html: UTF-8)."""
 _UTF_8 = frozenset({"utf-8", "utf8", "us-ascii"})
 
 
@@ -76,6 +78,8 @@ class _Reader:
         self._parser = parser
 
     def resource(self) -> dict[str, Any]:
+        if self._text.startswith(_OTHER_UNICODE) or b"\0" in self._text[:4]:
+            _raise("the text is not UTF-8 but UTF-16 or UTF-32; send UTF-8", "")
         try:
             self._parser.Parse(self._text, True)
         except expat.ExpatError as error:

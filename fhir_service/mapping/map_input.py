@@ -11,9 +11,8 @@ from fhir_service import __version__
 from fhir_service.fhir.json_text import encode, parse
 from fhir_service.mapping.identity import with_uuids
 from fhir_service.reports.case_report import CaseReport
+from fhir_service.reports.reading import EXTRACTOR
 from fhir_service.reports.report import Report
-
-NAME = "fhir-service"
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
@@ -48,9 +47,11 @@ class MapInput(CaseReport, frozen=True, kw_only=True, omit_defaults=True, rename
     extractor: Extractor
 
 
-def map_input(case_report: CaseReport, report: Report, *, extractor: str = __version__) -> dict[str, Any]:
-    """Logical-model JSON of a report and its facts, ids being UUIDs, numbers Decimal or int as printed. `extractor` is
-    the version of the software that read the facts."""
+def map_input(
+    case_report: CaseReport, report: Report, *, extractor: str = __version__, extractor_name: str = EXTRACTOR
+) -> dict[str, Any]:
+    """Logical-model JSON of a report and its facts, ids being UUIDs, numbers Decimal or int as printed. `extractor` and
+    `extractor_name` are version and name of the software that read the facts."""
     source = report.source
     document = Document(
         id="0/document",
@@ -71,7 +72,7 @@ def map_input(case_report: CaseReport, report: Report, *, extractor: str = __ver
         group_statement=case_report.group_statement,
         contradiction=case_report.contradiction,
         source=document,
-        extractor=Extractor(id="0/extractor", name=NAME, version=extractor),
+        extractor=Extractor(id="0/extractor", name=extractor_name, version=extractor),
     )
     facts = parse(encode(whole))
     for statement in facts.get("groupStatement", ()):

@@ -17,6 +17,7 @@ from fhir_service.mapping.map_input import map_input
 from fhir_service.mapping.provenance import entries, provenance
 from fhir_service.mapping.trace import TraceEntry
 from fhir_service.reports.case_report import CaseReport
+from fhir_service.reports.reading import EXTRACTOR
 from fhir_service.reports.report import Report
 
 MAP = "/StructureMap/case-report"
@@ -58,14 +59,23 @@ def map_case_report(
     base: str,
     maps: MapLibrary | None = None,
     extractor: str = __version__,
+    extractor_name: str = EXTRACTOR,
 ) -> dict[str, Any]:
     """The transaction Bundle of a report, Decimals for numbers. The same arguments give the same Bundle.
 
     `recorded` is the instant of every Provenance, `base` the canonical base of our own URLs, `maps` the service's own
-    unless given, `extractor` the version of the software that read the report. A report that tells of no patient or no
-    augmentation gives DocumentReference, Device and Provenance. Raises MappingError.
+    unless given, `extractor` and `extractor_name` version and name of the software that read the report. A report that
+    tells of no patient or no augmentation gives DocumentReference, Device and Provenance. Raises MappingError.
     """
-    mapped = map_case_report_traced(case_report, report, recorded=recorded, base=base, maps=maps, extractor=extractor)
+    mapped = map_case_report_traced(
+        case_report,
+        report,
+        recorded=recorded,
+        base=base,
+        maps=maps,
+        extractor=extractor,
+        extractor_name=extractor_name,
+    )
     return mapped.bundle
 
 
@@ -77,10 +87,11 @@ def map_case_report_traced(
     base: str,
     maps: MapLibrary | None = None,
     extractor: str = __version__,
+    extractor_name: str = EXTRACTOR,
 ) -> MappedCaseReport:
     """The same, with the trace. Raises MappingError."""
     maps, map_url = maps or map_library(base), base + MAP
-    facts = map_input(case_report, report, extractor=extractor)
+    facts = map_input(case_report, report, extractor=extractor, extractor_name=extractor_name)
     done = maps.transform_traced(map_url, facts)
     # A fact may point at one that makes no resource (an operation only thought of): nothing then points at nothing.
     if missing := _references(done.resource) - {entry["resource"]["id"] for entry in done.resource["entry"]}:

@@ -7,18 +7,22 @@ import msgspec
 from fhir_service.reports.case_report import CaseReport, from_json, to_json
 from fhir_service.reports.report import Report, Source
 
+EXTRACTOR = "fhir-service"
+"""The software that reads here."""
+
 
 class UnusableReading(ValueError):
     """A reading that this release cannot understand."""
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The facts of a report and who read them. `facts` is the logical-model JSON of the CaseReport: a later release may
-    have another model, and then still knows the source."""
+    """The facts of a report, and version and name of the software that read them. `facts` is the logical-model JSON of
+    the CaseReport: a later release may have another model, and then still knows the source."""
 
     source: Source
     content_type: str
     extractor: str
+    extractor_name: str = EXTRACTOR
     facts: msgspec.Raw
 
     @property
@@ -30,10 +34,15 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             raise UnusableReading("the facts that were read are not in the present logical model") from error
 
 
-def reading_of(case_report: CaseReport, report: Report, extractor: str) -> Reading:
+def reading_of(case_report: CaseReport, report: Report, extractor: str, extractor_name: str = EXTRACTOR) -> Reading:
     """What software of that version read in a report."""
-    facts = msgspec.Raw(to_json(case_report))
-    return Reading(source=report.source, content_type=report.content_type, extractor=extractor, facts=facts)
+    return Reading(
+        source=report.source,
+        content_type=report.content_type,
+        extractor=extractor,
+        extractor_name=extractor_name,
+        facts=msgspec.Raw(to_json(case_report)),
+    )
 
 
 def reading_to_json(reading: Reading) -> bytes:

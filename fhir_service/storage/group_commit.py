@@ -26,7 +26,7 @@ _SIZE_OF_WORK = 20
 class ReportEntry:
     """A line in the books about reports, written with the commit it belongs to. Without a fingerprint the report was
     taken out; `forget` removes every trace of it. `before` is what the caller believes that it made until now, and
-    `reading` what was read in it, as JSON."""
+    `reading` what was read in it, as JSON. With `sole` no other source may have that fingerprint."""
 
     source_key: str
     fingerprint: str | None = None
@@ -34,6 +34,7 @@ class ReportEntry:
     forget: bool = False
     before: frozenset[Key] | None = None
     reading: bytes | None = None
+    sole: bool = False
 
 
 @dataclass(slots=True)
@@ -144,20 +145,30 @@ async def _begin(session: Session, dialect: Dialect, commits: Sequence[Commit]) 
 
 
 async def _stale(session: Session, commits: Sequence[Commit]) -> set[int]:
-    """The places of commits about a report that has changed since its caller looked, or that an earlier commit of the
-    group changes."""
+    """The places of commits about a report that has changed since its caller looked, or whose text came in under
+    another source, or that an earlier commit of the group changes so."""
     stale: set[int] = set()
     seen: set[str] = set()
+    texts: dict[str, str] = {}
     for number, commit in enumerate(commits):
         entry = commit.report
         if entry is None or entry.before is None:
             continue
         rows = await session.fetch(statements.REPORT_RESOURCES, entry.source_key)
         made = {(kind, resource_id) for kind, resource_id, present, _ in rows if present}
-        if entry.source_key in seen or made != entry.before:
+        if entry.source_key in seen or made != entry.before or await _is_of_another(session, entry, texts):
             stale.add(number)
         seen.add(entry.source_key)
     return stale
+
+
+async def _is_of_another(session: Session, entry: ReportEntry, texts: dict[str, str]) -> bool:
+    """Whether its text is that of another source. `texts` has the sources of those in the group by fingerprint."""
+    if not entry.sole or entry.fingerprint is None:
+        return False
+    sources = {row[0] for row in await session.fetch(statements.SOURCES_OF, entry.fingerprint)}
+    sources.add(texts.setdefault(entry.fingerprint, entry.source_key))
+    return sources - {entry.source_key} != set()
 
 
 async def _states(session: Session, dialect: Dialect, keys: Sequence[Key]) -> dict[Key, State]:

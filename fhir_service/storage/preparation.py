@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from fhir_service.fhir.access import Access
-from fhir_service.fhir.errors import ComesWithService, FhirError, Forbidden, InvalidParameter, MalformedContent
+from fhir_service.fhir.errors import (
+    ComesWithService,
+    FhirError,
+    Forbidden,
+    InvalidParameter,
+    Issue,
+    MalformedContent,
+)
 from fhir_service.fhir.json_text import Splice, minified, parse, splice
 from fhir_service.search.index_values import index_values, partition_key
 from fhir_service.storage.changes import Change, Create, Delete, Key, Update
@@ -94,7 +101,8 @@ def _refuse_fixed(key: Key, access: Access) -> None:
     if key in access.fixed:
         name = "/".join(key)
         text = f"{name} comes with the service and changes only with it; store yours under another id and url"
-        raise ComesWithService(text, expression=(f"{key[0]}.id",))
+        issue = Issue("error", ComesWithService.code, text, (f"{key[0]}.id",), "definition.of-the-service")
+        raise ComesWithService(text, issues=[issue])
 
 
 def size_of(changes: Sequence[Change | Prepared]) -> int:

@@ -253,12 +253,14 @@ class Repository:
         *,
         before: Sequence[Key] | None = None,
         reading: bytes | None = None,
+        sole: bool = False,
     ) -> list[Outcome]:
         """As `commit`, and in the same transaction: the report of that source, whose text has that fingerprint, makes
         `made`. No fingerprint says that it was taken out. `before` is what it made when the caller looked, `reading`
         what was read in it, as JSON.
 
-        Raises EditConflict too, where it has made something else meanwhile.
+        Raises EditConflict too, where it has made something else meanwhile, or with `sole` the same text is there under
+        another source.
         """
         entry = ReportEntry(
             source_key,
@@ -266,6 +268,7 @@ class Repository:
             tuple(made),
             before=None if before is None else frozenset(before),
             reading=reading,
+            sole=sole,
         )
         done: list[Outcome] = await self._writer.commit(Commit(await self.prepare(changes, access), entry))
         return done

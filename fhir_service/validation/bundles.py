@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 from fhir_service.fhir.errors import Issue
 from fhir_service.fhir.references import references_in, restful_url
 from fhir_service.validation.bundle_links import Entries
+from fhir_service.validation.documents import document_issues
 from fhir_service.validation.resource_walk import objects
 
 Entry = dict[str, Any]
@@ -28,8 +30,10 @@ _IN_THE_DOCUMENT = frozenset(
     {"resourceType", "subject", "encounter", "author", "attester", "custodian", "event", "section"}
 )
 """Elements of a Composition that refer to what a document has in it (R4 documents.html#content)."""
+_ASK, _BRING = frozenset({"transaction", "batch"}), frozenset({"POST", "PUT"})
 _HOLD_RESOURCES = frozenset({"Bundle", "Parameters"})
 _SHOWN = 120
+MOST_FINDINGS = 1000
 
 
 class _Fault(NamedTuple):
@@ -43,10 +47,15 @@ class _Fault(NamedTuple):
 
 def bundle_findings(resource: dict[str, Any]) -> list[Issue]:
     """Everything about a Bundle, and about those inside it, that the entries say only together; the structure is right.
-    Without a Bundle there is nothing to find."""
+    Without a Bundle there is nothing to find. At most MOST_FINDINGS are listed."""
     if resource.get("resourceType") not in _HOLD_RESOURCES:
         return []
-    return [issue for bundle, path in _bundles(resource) for issue in _findings(bundle, path)]
+    every = (issue for bundle, path in _bundles(resource) for issue in _findings(bundle, path))
+    found = list(islice(every, MOST_FINDINGS + 1))
+    if len(found) > MOST_FINDINGS:
+        text = f"only the first {MOST_FINDINGS:,} findings about entries are listed; mend these and send it again"
+        found[MOST_FINDINGS:] = [Issue("information", "incomplete", text, rule="bundle.more")]
+    return found
 
 
 def _bundles(resource: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
@@ -78,12 +87,14 @@ def _parameters(holder: dict[str, Any], path: str) -> Iterator[tuple[dict[str, A
 def _findings(bundle: dict[str, Any], path: str) -> Iterator[Issue]:
     entries = bundle.get("entry", [])
     for index, entry in enumerate(entries):
-        for fault in (_full_url_fault(entry), _search_fault(bundle, entry)):
+        for fault in (_full_url_fault(entry), _search_fault(bundle, entry), _request_fault(bundle, entry)):
             if fault:
                 place = f"{path}.entry[{index}].{fault.element}"
                 yield _issue(fault.rule, place, fault.text, severity=fault.severity)
     yield from _doubles(bundle, path)
     yield from _references(bundle, path)
+    if bundle.get("type") == "document":
+        yield from document_issues(bundle, path)
     yield from _pages(bundle, path)
 
 
@@ -95,7 +106,10 @@ def _full_url_fault(entry: Entry) -> _Fault | None:
     if not _ABSOLUTE.fullmatch(url):
         text = f"the fullUrl '{shown}' is relative; write the absolute URL, or urn:uuid: and a UUID"
         return _Fault("bundle.full-url", "fullUrl", text)
-    if own and own.type == resource.get("resourceType") and own.id != resource.get("id", own.id):
+    if own and own.type != resource.get("resourceType", own.type):
+        text = f"the fullUrl is that of a {own.type}, the resource a {resource['resourceType']}; mend one of them"
+        return _Fault("bundle.full-url", "fullUrl", text)
+    if own and own.id != resource.get("id", own.id):
         text = (
             f"the fullUrl says the id is {own.id}, the resource says {str(resource['id'])[:_SHOWN]}; mend one of them"
         )
@@ -115,6 +129,15 @@ def _search_fault(bundle: dict[str, Any], entry: Entry) -> _Fault | None:
         return _Fault("bundle.search-mode", "search.mode", text)
     if resource["resourceType"] != "OperationOutcome" and "id" not in resource:
         return _Fault("bundle.search-id", "resource", "what a search found has an id; add it")
+    return None
+
+
+def _request_fault(bundle: dict[str, Any], entry: Entry) -> _Fault | None:
+    method = entry.get("request", {}).get("method")
+    if bundle.get("type") in _ASK and method in _BRING and "resource" not in entry:
+        return _Fault(
+            "bundle.request", "request.method", f"a {method} needs the resource that is to be written; add it"
+        )
     return None
 
 
@@ -154,7 +177,7 @@ def _references(bundle: dict[str, Any], path: str) -> Iterator[Issue]:
             yield from _at_their_places(part, place, absence_of, severity)
 
 
-def _reference_fault(found: list[int], reference: str, is_document: bool) -> str:
+def _reference_fault(found: Sequence[int], reference: str, is_document: bool) -> str:
     """What is wrong with a reference that leads to these entries."""
     shown = reference[:_SHOWN]
     if is_document and len(found) > 1:
@@ -164,7 +187,7 @@ def _reference_fault(found: list[int], reference: str, is_document: bool) -> str
     return ""
 
 
-def _absence(found: list[int], reference: str) -> str:
+def _absence(found: Sequence[int], reference: str) -> str:
     if found or not restful_url(reference):
         return ""
     return f"the document has no entry for '{reference[:_SHOWN]}'; what its Composition is made of is in the document"

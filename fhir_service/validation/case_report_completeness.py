@@ -26,7 +26,8 @@ _OF_THE_PATIENT, _OF_THE_REPORT = "patient", "report"
 class Section(msgspec.Struct, frozen=True):
     """Of the core elements of one section: how many are stated (denied ones too), declared unknown, and missing.
 
-    `missing_elements` are paths in the report (`case[0].complication[1].onset`), core facts by their name.
+    `missing_elements` and `unknown_elements` are paths in the report (`case[0].complication[1].onset`), core facts by
+    their name.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Section(msgspec.Struct, frozen=True):
     declared_unknown: int = 0
     missing: int = 0
     missing_elements: tuple[str, ...] = ()
+    unknown_elements: tuple[str, ...] = ()
 
 
 class _Asked(NamedTuple):
@@ -83,8 +85,8 @@ def _section_of(element: ModelElement) -> str:
 
 def _section(name: str, asked: list[_Asked]) -> Section:
     missing = tuple(one.path for one in asked if one.verdict == "missing")
-    stated = sum(one.verdict == "stated" for one in asked)
-    return Section(name, stated, len(asked) - stated - len(missing), len(missing), missing)
+    unknown = tuple(one.path for one in asked if one.verdict == _UNKNOWN)
+    return Section(name, len(asked) - len(missing) - len(unknown), len(unknown), len(missing), missing, unknown)
 
 
 def _asked(place: Place) -> Iterator[_Asked]:

@@ -116,6 +116,8 @@ def _path_to(wanted: _Repeated, value: Any) -> str:
 
 def _explain(raw: bytes, error: Exception) -> NoReturn:
     """Say what the fast reader tripped over, in words and with a place, from a second, slower reading."""
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in raw[:4]:
+        _refuse("encoding", "the text is not UTF-8 but UTF-16 or UTF-32; send JSON in UTF-8")
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as fault:

@@ -21,9 +21,9 @@ from fhir_service.validation.profiles.bindings import BoundCodes
 from fhir_service.validation.profiles.findings import extension_findings, profile_findings, stated_profile_findings
 from fhir_service.validation.profiles.implied import ImpliedProfiles
 from fhir_service.validation.profiles.registry import ProfileRegistry
+from fhir_service.validation.prose_rules import prose_issues
 from fhir_service.validation.references import reference_findings
-from fhir_service.validation.resource_findings import resource_findings
-from fhir_service.validation.structure import is_valid
+from fhir_service.validation.resource_findings import breaks_structure, resource_findings
 
 _BASE = "http://hl7.org/fhir/StructureDefinition/"
 
@@ -43,18 +43,33 @@ class Conformance:
         self._must_support = must_support
         self._base = base
         own = catalogue(base).artifacts(Kind.PROFILE)
-        self._registry = ProfileRegistry(_of_type("StructureDefinition", sent), own, r4_profiles())
+        # Under a base of its own a service meets what services under the default one have made.
+        others = {} if base == DEFAULT_BASE else _definitions(DEFAULT_BASE)
+        profiles = _of_type("StructureDefinition", sent), own, r4_profiles(), _of_type("StructureDefinition", others)
+        self._registry = ProfileRegistry(*profiles)
         self._implied = ImpliedProfiles(self._registry)
-        code_systems = {url: code_system(entry) for url, entry in _of_type("CodeSystem", sent).items()}
-        value_sets, known = _of_type("ValueSet", sent), terminologies(base)
-        self._terminology = known.beside(code_systems, value_sets) if sent else known
+        beside = {**others, **sent}
+        code_systems = {url: code_system(entry) for url, entry in _of_type("CodeSystem", beside).items()}
+        value_sets, known = _of_type("ValueSet", beside), terminologies(base)
+        self._terminology = known.beside(code_systems, value_sets) if beside else known
         self._codes = BoundCodes(self._terminology)
+
+    @property
+    def base(self) -> str:
+        """The canonical base of the definitions of the service."""
+        return self._base
 
     def with_definitions(self, definitions: Mapping[str, dict[str, Any]], terminology: Terminologies) -> Conformance:
         """A copy that knows these StructureDefinitions too, behind its own, with another terminology."""
         other = copy(self)
         other._registry = self._registry.before(definitions)
         other._terminology, other._codes = terminology, BoundCodes(terminology)
+        return other
+
+    def telling_must_support(self) -> Conformance:
+        """A copy that tells what a profile marks must-support and is not there, as information."""
+        other = copy(self)
+        other._must_support = True
         return other
 
     def knows(self, profile: str) -> bool:
@@ -70,9 +85,9 @@ class Conformance:
         return found + extension_findings(resource, self._registry, self._codes)
 
     def code_issues(self, resource: Any) -> list[Issue]:
-        """What is wrong with the codes of a resource that is right in its structure, and with the types of what it
-        refers to."""
-        return code_findings(resource, self._terminology) + reference_findings(resource)
+        """What is wrong with the values and codes of a resource that is right in its structure, and with the types of
+        what it refers to."""
+        return prose_issues(resource) + code_findings(resource, self._terminology) + reference_findings(resource)
 
     def profile_issues(self, resource: Any, profile: str) -> list[Issue]:
         """Whether a resource conforms to a profile, the types of R4 themselves included. To be asked about one that is
@@ -109,6 +124,11 @@ def _type_named(profile: str) -> str:
     return name if url != name and name in types() and version in ("", "4.0", "4.0.1") else ""
 
 
+def _definitions(base: str) -> dict[str, dict[str, Any]]:
+    kinds = (Kind.PROFILE, Kind.CODE_SYSTEM, Kind.VALUE_SET)
+    return {url: entry for kind in kinds for url, entry in catalogue(base).artifacts(kind).items()}
+
+
 def _of_type(resource_type: str, sent: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return {url: entry for url, entry in sent.items() if entry.get("resourceType") == resource_type}
 
@@ -121,7 +141,7 @@ def all_issues(resource: Any, conformance: Conformance, profiles: str | Sequence
     if (told := conformance.case_report_issues(resource, next(iter(asked), ""))) is not None:
         return told
     found = resource_findings(resource)
-    if not is_valid(resource):
+    if breaks_structure(found):
         return found + [issue for profile in asked for issue in conformance.not_begun(profile)]
     for profile in asked:
         found += conformance.profile_issues(resource, profile) if profile else []

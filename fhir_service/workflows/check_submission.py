@@ -13,7 +13,6 @@ from typing import Any
 
 import msgspec
 
-from fhir_service import __version__
 from fhir_service.fhir.errors import FhirError, Issue, MalformedContent
 from fhir_service.fhir.json_text import encode, parse
 from fhir_service.mapping.form_report import item_path
@@ -28,12 +27,12 @@ from fhir_service.workflows.fact_issues import fact_issues, only_facts
 from fhir_service.workflows.map_form import map_form
 from fhir_service.workflows.map_report import MappedReport, map_report
 from fhir_service.workflows.mapped_findings import ROOT, mapped_findings
-from fhir_service.workflows.submitted_document import stated_document
+from fhir_service.workflows.submitted_document import stated_document, stated_extractor
 
 FORM = "QuestionnaireResponse"
 _FAILED = ("error", "fatal")
 _AT = re.compile(r" - at `\$(.*)`$")
-"""Where msgspec says that it met the fault: the only shape it looks at is that of `source`."""
+"""Where msgspec says that it met the fault: the only shapes it looks at are those of `source` and `extractor`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,23 +58,26 @@ def check_case_report(sent: bytes, *, recorded: str, base: str) -> CheckedSubmis
         content = read_json(sent)
     except MalformedContent as error:
         return _unreadable(sent, ROOT, error.issues)
-    facts = only_facts(content) if isinstance(content, Mapping) else content
-    issues = fact_issues(facts, base)
+    issues = fact_issues(content, base)
     if not isinstance(content, Mapping):
         return _unreadable(sent, ROOT, issues, unreadable=False)
+    facts = only_facts(content)
     try:
         report, told = stated_document(content, sent.decode())
         issues += told
         if _fails(issues):
             return CheckedSubmission(report.source_key, ROOT, tuple(issues))
+        name, version = stated_extractor(content)
         stated = from_json(encode(facts))
     except msgspec.ValidationError as error:
-        return _unreadable(sent, ROOT, [*issues, _shape_issue(str(error))], unreadable=False)
+        return _unreadable(
+            sent, ROOT, issues if _fails(issues) else [*issues, _shape_issue(str(error))], unreadable=False
+        )
     issues += _emptiness(stated, ROOT, "it states neither a case nor a figure about a group")
     issues += _identity_warnings(report, ROOT) + _contradictions(stated)
-    made = map_case_report_traced(stated, report, recorded=recorded, base=base)
+    made = map_case_report_traced(stated, report, recorded=recorded, base=base, extractor=version, extractor_name=name)
     issues += mapped_findings(made, stated)
-    mapped = MappedReport(made.bundle, reading_of(stated, report, __version__), ())
+    mapped = MappedReport(made.bundle, reading_of(stated, report, version, name), ())
     return CheckedSubmission(report.source_key, ROOT, tuple(issues), report, mapped)
 
 
@@ -138,7 +140,7 @@ def _contradictions(facts: CaseReport) -> list[Issue]:
 
 def _shape_issue(text: str) -> Issue:
     found = _AT.search(text)
-    place = f"{ROOT}.source{found[1]}" if found else ROOT
+    place = f"{ROOT}{found[1]}" if found else ROOT
     return Issue("error", "structure", _AT.sub("", text), (place,), "submission.structure")
 
 

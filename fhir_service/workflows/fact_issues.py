@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -30,22 +30,33 @@ def fact_issues(facts: Any, base: str) -> list[Issue]:
 
 def completeness_issues(facts: Mapping[str, Any], base: str) -> list[Issue]:
     """What is missing, and apart from that what is declared unknown, section by section: information, no fault."""
-    return [issue for section in completeness(facts, base) for issue in _of_section(section)]
+    return section_issues(completeness(facts, base))
+
+
+def section_issues(sections: Iterable[Section]) -> list[Issue]:
+    """The same of sections that are counted already; their paths are below the model."""
+    return [issue for section in sections for issue in _of_section(section)]
 
 
 def _of_section(section: Section) -> list[Issue]:
     asked = section.stated + section.declared_unknown + section.missing
     found = []
     if section.missing:
-        named = ", ".join(section.missing_elements[:_FEW])
-        more = f" and {section.missing - _FEW} more" if section.missing > _FEW else ""
-        text = f"{section.name}: {section.stated} of {asked} are stated; {section.missing} are missing: {named}{more}"
+        named = _named(section.missing_elements)
+        text = f"{section.name}: {section.stated} of {asked} stated, {section.missing} missing: {named}"
         places = tuple(map(_rooted, section.missing_elements[:_FEW]))
         found.append(Issue("information", "informational", text, places, "submission.missing"))
     if section.declared_unknown:
-        text = f"{section.name}: {section.declared_unknown} of {asked} are declared unknown"
-        found.append(Issue("information", "informational", text, (ROOT,), "submission.declared-unknown"))
+        named = _named(section.unknown_elements)
+        text = f"{section.name}: {section.declared_unknown} of {asked} declared unknown: {named}"
+        places = tuple(map(_rooted, section.unknown_elements[:_FEW]))
+        found.append(Issue("information", "informational", text, places, "submission.declared-unknown"))
     return found
+
+
+def _named(paths: Sequence[str]) -> str:
+    more = f" and {len(paths) - _FEW} more" if len(paths) > _FEW else ""
+    return f"{', '.join(paths[:_FEW])}{more}"
 
 
 def _rooted(path: str) -> str:

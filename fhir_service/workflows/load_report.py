@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fhir_service.fhir.access import OPEN, Access
-from fhir_service.fhir.errors import EditConflict, UnprocessableContent
+from fhir_service.fhir.errors import EditConflict, Issue, UnprocessableContent
 from fhir_service.fhir.json_text import encode
 from fhir_service.reports.reading import reading_to_json
 from fhir_service.reports.report import Report
@@ -20,6 +20,7 @@ from fhir_service.workflows.map_report import MappedReport
 from fhir_service.workflows.publish_definitions import SOURCE as DEFINITIONS
 from fhir_service.workflows.rewrite_links import with_links
 
+SAME_TEXT = "submission.same-text"
 ATTEMPTS = 5
 """Tries, where others load the same report at the same moment."""
 VOLATILE = {"Provenance": frozenset({"recorded"})}
@@ -50,7 +51,6 @@ async def load_report(
     """
     resources = stored_form(mapped.bundle)
     refuse_invalid(resources)
-    await _refuse_other_source(repository, report)
     for _ in range(ATTEMPTS - 1):
         try:
             return await _replaced(repository, report, mapped, resources, access)
@@ -66,6 +66,7 @@ async def _replaced(
     resources: Mapping[Key, dict[str, Any]],
     access: Access,
 ) -> LoadedReport:
+    await _refuse_other_source(repository, report)
     state = await repository.report_state(report.source_key)
     before = state.made if state else {}
     changes: list[Change] = [
@@ -81,6 +82,7 @@ async def _replaced(
         access,
         before=tuple(before),
         reading=reading_to_json(mapped.reading),
+        sole=True,
     )
     return LoadedReport(
         report.source_key,
@@ -119,7 +121,8 @@ async def _refuse_other_source(repository: Repository, report: Report) -> None:
         )
     others = [key for key in await repository.sources_of(report.sha256) if key != report.source_key]
     if others:
-        raise UnprocessableContent(f"the same text is loaded as '{others[0]}'; unload that first")
+        text = f"the same text is loaded as '{others[0]}'; unload that first"
+        raise UnprocessableContent(text, issues=[Issue("error", "duplicate", text, (), SAME_TEXT)])
 
 
 def _was_by_hand(outcome: Outcome, before: Mapping[Key, int | None]) -> bool:

@@ -23,14 +23,16 @@ from fhir_service.storage.repository import Change, Delete, Key, Repository, Upd
 
 SOURCE = "urn:fhir-service:definitions"
 """The name under which the store remembers what was published."""
+_PLACEHOLDER = b'"registry@vertebral-augmentation.example.org"'
 _ATTEMPTS = 5
 """Tries, where other processes start on the same store at the same moment."""
 _log = logging.getLogger(__name__)
 
 
-async def publish_definitions(repository: Repository, base: str) -> frozenset[Key]:
-    """Publish the service's own definitions, their URLs under `base`. Returns and raises as `publish`."""
-    return await publish(repository, await asyncio.to_thread(_own, base))
+async def publish_definitions(repository: Repository, base: str, contact: str = "") -> frozenset[Key]:
+    """Publish the service's own definitions, their URLs under `base`, with the email address `contact` in place of that
+    which is to be replaced. Returns and raises as `publish`."""
+    return await publish(repository, await asyncio.to_thread(_own, base, contact))
 
 
 async def publish(repository: Repository, resources: Mapping[Key, bytes]) -> frozenset[Key]:
@@ -48,8 +50,12 @@ async def publish(repository: Repository, resources: Mapping[Key, bytes]) -> fro
 
 
 @cache
-def _own(base: str) -> Mapping[Key, bytes]:
-    return definitions_of(catalogue(base))
+def _own(base: str, contact: str) -> Mapping[Key, bytes]:
+    definitions = definitions_of(catalogue(base))
+    if not contact:
+        return definitions
+    address = encode(contact)
+    return {key: text.replace(_PLACEHOLDER, address) for key, text in definitions.items()}
 
 
 def definitions_of(artifacts: Catalogue) -> dict[Key, bytes]:

@@ -140,6 +140,7 @@ def _mapped(report: Report, before: Reading, remapping: Remapping) -> tuple[Read
         base=remapping.base,
         maps=remapping.maps,
         extractor=reading.extractor,
+        extractor_name=reading.extractor_name,
     )
     resources = stored_form(bundle)
     refuse_invalid(resources)

@@ -11,7 +11,7 @@ from fhir_service.fhir.errors import FhirError, Issue, MalformedContent, Unproce
 from fhir_service.reports.report import Report
 from fhir_service.storage.repository import Key, Repository
 from fhir_service.workflows.check_submission import CheckedSubmission
-from fhir_service.workflows.load_report import LoadedReport, load_report, stored_form
+from fhir_service.workflows.load_report import SAME_TEXT, LoadedReport, load_report, stored_form
 from fhir_service.workflows.map_report import MappedReport
 from fhir_service.workflows.same_patient import same_patient_issues
 
@@ -73,7 +73,7 @@ async def _stored(
 async def _same_text(repository: Repository, report: Report, root: str) -> list[Issue]:
     others = [key for key in await repository.sources_of(report.sha256) if key != report.source_key]
     text = f"the same text was submitted as '{', '.join(others)}': submit it under that source, or have it taken out"
-    return [Issue("error", "duplicate", text, (root,), "submission.same-text")] if others else []
+    return [Issue("error", "duplicate", text, (root,), SAME_TEXT)] if others else []
 
 
 def _of(error: FhirError, root: str) -> list[Issue]:

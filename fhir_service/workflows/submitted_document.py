@@ -1,24 +1,27 @@
-"""Which document a submitted CaseReport is about: its names, and its text where it came along."""
+"""Which document a submitted CaseReport is about, its names and its text where it came along, and who read it."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
+from fhir_service import __version__
 from fhir_service.fhir.errors import Issue
+from fhir_service.reports.reading import EXTRACTOR
 from fhir_service.reports.report import Report, Source
 from fhir_service.reports.source import IDENTIFIERS, normal_identifier, with_normal_identifiers
 
 CASE_REPORT = "application/json"
 """What the document is where only its facts were sent: the submission itself."""
 ROOT = "CaseReport"
+_Name = Annotated[str, msgspec.Meta(pattern=r"\S", max_length=200)]
 _OF_THE_SOURCE = frozenset(Source.__struct_fields__)
 
 
-class StatedDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+class StatedDocument(msgspec.Struct, frozen=True, rename="camel"):
     """`CaseReport.source` as it is sent; `data` is the text in UTF-8, base64. Ids and keys are given by the service."""
 
     id: str | None = None
@@ -41,13 +44,29 @@ class StatedDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, re
         return with_normal_identifiers(Source(**{name: value for name, value in stated.items() if value is not None}))
 
 
+class StatedExtractor(msgspec.Struct, frozen=True):
+    """`CaseReport.extractor` as it is sent."""
+
+    name: _Name
+    version: _Name
+    id: str | None = None
+
+
+class _OfTheDocument(msgspec.Struct, frozen=True):
+    source: StatedDocument
+
+
+class _OfTheReader(msgspec.Struct, frozen=True):
+    extractor: StatedExtractor | None
+
+
 def stated_document(content: Mapping[str, Any], sent: str) -> tuple[Report, list[Issue]]:
     """The document of a CaseReport, and what is wrong with how it is stated. `sent` is the whole submission, which is
     the document where no text came along.
 
     Raises msgspec.ValidationError where `source` has another shape.
     """
-    stated = msgspec.convert(content.get("source", {}), StatedDocument)
+    stated = msgspec.convert({"source": content.get("source", {})}, _OfTheDocument).source
     text, issues = _text(stated)
     report = Report(
         text=sent if text is None else text,
@@ -61,6 +80,13 @@ def stated_document(content: Mapping[str, Any], sent: str) -> tuple[Report, list
         words = f"the key of this source is '{report.source_key}', not '{stated.key}': leave it out"
         issues.append(_issue("key", words))
     return report, issues + _span_issues(content, text)
+
+
+def stated_extractor(content: Mapping[str, Any]) -> tuple[str, str]:
+    """Name and version of the software that read the facts; our own, which maps them, where none is named. Raises
+    msgspec.ValidationError where `extractor` has another shape."""
+    stated = msgspec.convert({"extractor": content.get("extractor")}, _OfTheReader).extractor
+    return (EXTRACTOR, __version__) if stated is None else (stated.name, stated.version)
 
 
 def _text(stated: StatedDocument) -> tuple[str | None, list[Issue]]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from fhir_service.fhir.access import Access
 from fhir_service.fhir.errors import Gone, InvalidParameter, Issue, MalformedContent, NotFound, UnsupportedParameter
 from fhir_service.fhir.parameters import Parameters
 from fhir_service.storage.repository import Repository
 from fhir_service.validation.json_text import read_json
-from fhir_service.validation.references import missing_targets, store_references
+from fhir_service.validation.references import StoreReference, missing_targets, store_references
 from fhir_service.validation.structure import is_valid
 from fhir_service.workflows.accept_resource import identity_issues, in_thread_if_large
 from fhir_service.workflows.check_conformance import all_issues
@@ -17,8 +18,9 @@ from fhir_service.workflows.stored_conformance import StoredConformance
 from fhir_service.workflows.write_checks import MissingTarget, WriteChecks, there
 
 _MODES = ("create", "update", "delete", "profile")
+_OF_WHAT_IS_STORED = frozenset({"", "profile"})
 _OF_AN_INSTANCE = frozenset({"update", "delete"})
-_INPUTS = ("resource", "mode", "profile", "references")
+_INPUTS = ("resource", "mode", "profile", "references", "must-support")
 _MOST_PROFILES = 20
 
 
@@ -38,16 +40,16 @@ async def validate_resource(
     `resource_id` is empty where the URL names a type only. Raises InvalidParameter where it is not said what to
     validate; NotFound, Gone where that is a stored resource that is not there.
     """
-    mode, profiles = inputs.text("mode"), _profiles(inputs)
+    mode, profiles, must_support = inputs.text("mode"), _profiles(inputs), inputs.flag("must-support")
     missing_target = _missing_target(inputs, checks)
     _refuse(inputs, mode, resource_id)
     if mode == "delete":
         return await _absence(repository, resource_type, resource_id, access)
     text = inputs.resource("resource")
-    if not text and mode == "profile" and resource_id:
+    if not text and mode in _OF_WHAT_IS_STORED and resource_id:
         text = (await repository.read(resource_type, resource_id, access)).text
     if not text:
-        wanted = "only mode=delete, and mode=profile for a stored one, can do without"
+        wanted = "only mode=delete can do without, and a stored one that the URL names"
         raise InvalidParameter(f"there is no resource to validate; {wanted}", expression=(inputs.place("resource"),))
     try:
         resource = await in_thread_if_large(len(text), lambda: read_json(text))
@@ -55,13 +57,20 @@ async def validate_resource(
         return list(error.issues)
     issues = identity_issues(resource, resource_type, resource_id if mode == "update" else None)
     known = await conformance.for_resource(resource, profiles)
+    if must_support:
+        known = known.telling_must_support()
     issues += await asyncio.to_thread(all_issues, resource, known, profiles)
-    if missing_target != "off" and is_valid(resource):
-        asked = await asyncio.to_thread(store_references, resource, checks.base)
+    if missing_target != "off":
+        asked = await asyncio.to_thread(_asked_of_the_store, resource, checks.base)
         issues += missing_targets(asked, await there(repository, asked, access), missing_target)
     if mode == "create" and resource_id:
         issues += await _presence(repository, resource_type, resource_id, access)
     return issues
+
+
+def _asked_of_the_store(resource: Any, base: str) -> list[StoreReference]:
+    """Nothing of what is wrong in its structure."""
+    return store_references(resource, base) if is_valid(resource) else []
 
 
 def _profiles(inputs: Parameters) -> list[str]:

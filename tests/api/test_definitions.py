@@ -169,6 +169,7 @@ class TestNobodyChanges:
         (issue,) = issues(answer)
         assert issue["code"] == "business-rule"
         assert "CodeSystem/complication comes with the service" in issue["diagnostics"]
+        assert issue["details"] == {"coding": [{"code": "definition.of-the-service"}]}
         return str(issue.get("expression", [""])[0])
 
     async def test_a_definition_of_ours_by_any_way_of_writing(self, published_client: Client) -> None:

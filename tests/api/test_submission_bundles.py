@@ -7,12 +7,14 @@ from typing import Any
 import httpx
 import pytest
 from api_client import Client
-from submission_bundles import many, submission
+from submission_bundles import MODEL, PATIENT, many, submission
 
 from fhir_service.workflows.check_conformance import conformance
 from fhir_service.workflows.submission_bundle import PROFILE
 
 OUTCOME = "http://hl7.org/fhir/us/registry-protocols/StructureDefinition/CREDSOperationOutcome"
+
+COMPLETENESS = ("submission.missing", "submission.declared-unknown")
 
 
 def wrong(record: str = "bad-1") -> dict[str, Any]:
@@ -22,12 +24,16 @@ def wrong(record: str = "bad-1") -> dict[str, Any]:
     return bundle
 
 
+def rule_of(issue: dict[str, Any]) -> str:
+    return str(issue["details"]["coding"][0]["code"])
+
+
 def told(outcome: dict[str, Any]) -> tuple[str, list[tuple[str, str]]]:
-    """Id of the submission, and severity and place of each finding but those about narratives, which data have none;
-    the outcome conforms to the guide."""
+    """Id of the submission, and severity and place of each finding but those about completeness; the outcome conforms
+    to the guide."""
     assert conformance().profile_issues(outcome, OUTCOME) == []
     first, *found = outcome["issue"]
-    told = [issue for issue in found if issue["details"]["coding"][0]["code"] != "dom-6"]
+    told = [issue for issue in found if rule_of(issue) not in COMPLETENESS]
     return first["diagnostics"], [(issue["severity"], issue["expression"][0]) for issue in told]
 
 
@@ -153,3 +159,42 @@ async def test_cut_off_content_is_refused_as_malformed(idle_client: Client) -> N
     text = b'{"resourceType": "Bundle", "meta": {"profile": ["%b"' % PROFILE.encode()
     answered = await idle_client.post("/fhir/Bundle", content=text)
     assert answered.status_code == 400
+
+
+async def findings(client: Client, bundle: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """What is found about a submission that is only validated, by its rule."""
+    answered = await client.post(f"/fhir/Bundle/$validate?profile={PROFILE}", json=bundle)
+    found: dict[str, list[dict[str, Any]]] = {}
+    for issue in answered.json()["issue"][1:]:
+        found.setdefault(rule_of(issue), []).append(issue)
+    return found
+
+
+async def test_tags_tell_how_much_of_the_data_dictionary_is_answered(idle_client: Client) -> None:
+    bundle = submission()
+    absent = {"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}
+    onset = {"resourceType": "AdverseEvent", "actuality": "actual", "subject": {"reference": PATIENT}}
+    onset |= {"meta": {"tag": [{"system": MODEL, "code": "complication.onset"}]}, "_date": {"extension": [absent]}}
+    bundle["entry"].append({"fullUrl": "urn:uuid:44444444-1111-4111-8111-111111111111", "resource": onset})
+    found = await findings(idle_client, bundle)
+    assert any("CaseReport.case.complication.outcome" in one["expression"] for one in found["submission.missing"])
+    (unknown,) = found["submission.declared-unknown"]
+    assert unknown["expression"] == ["CaseReport.case.complication.onset"]
+    assert not {"submission.untagged", "submission.tag"} & found.keys()
+
+
+async def test_an_untagged_resource_and_a_tag_that_the_dictionary_has_not_are_told(idle_client: Client) -> None:
+    bundle = submission()
+    bundle["entry"][2]["resource"]["meta"]["tag"][0]["code"] = "procedure.kindd"
+    (tag,) = (await findings(idle_client, bundle))["submission.tag"]
+    assert tag["severity"] == "warning"
+    assert tag["expression"] == ["Bundle.entry[2].resource.meta.tag[0].code"]
+    assert "procedure.kind" in tag["diagnostics"]
+    del bundle["entry"][2]["resource"]["meta"]
+    (untagged,) = (await findings(idle_client, bundle))["submission.untagged"]
+    assert untagged["severity"] == "information"
+    assert untagged["expression"] == ["Bundle.entry[2].resource.meta.tag"]
+
+
+async def test_nobody_is_told_that_data_have_no_narrative(idle_client: Client) -> None:
+    assert "dom-6" not in await findings(idle_client, submission())

@@ -205,11 +205,13 @@ async def test_what_is_missing_is_told_apart_from_what_is_declared_unknown(idle_
     complication["onset"] = {"polarity": "unknown"}
     answered = await submit(idle_client, sent, "?validate-only=true")
     told = outcome(answered)[1:]
-    missing = [at for one in told if "are missing" in one["diagnostics"] for at in one["expression"]]
+    by_rule = [(one["details"]["coding"][0]["code"], one) for one in told]
+    missing = [at for rule, one in by_rule if rule == "submission.missing" for at in one["expression"]]
     assert "CaseReport.case[0].complication[0].outcome" in missing
     assert "CaseReport.case[0].complication[0].onset" not in missing
-    unknown = [one["diagnostics"] for one in told if "declared unknown" in one["diagnostics"]]
-    assert any(text.startswith("complication: 1 of") for text in unknown)
+    unknown = [one for rule, one in by_rule if rule == "submission.declared-unknown"]
+    assert any("CaseReport.case[0].complication[0].onset" in one["expression"] for one in unknown)
+    assert any(one["diagnostics"].startswith("complication: 1 of") for one in unknown)
     assert {one["severity"] for one in told} == {"information"}
 
 
@@ -353,3 +355,37 @@ async def test_the_same_report_submitted_many_times_at_once_is_stored_once(clien
     answers = await asyncio.gather(*(submit(client, case_report()) for _ in range(4)))
     assert {answered.status_code for answered in answers} <= {200, 201}
     assert (await counts(client))["Patient"] == 1
+
+
+async def test_of_the_same_text_under_two_sources_at_once_one_is_refused(client: Client) -> None:
+    sent = (submit(client, KYPHOPLASTY.encode(), f"?source=name-{number}", TEXT) for number in range(3))
+    answers = await asyncio.gather(*sent)
+    assert sorted(answered.status_code for answered in answers) == [201, 422, 422]
+    refused = [answered for answered in answers if answered.status_code == 422]
+    assert all([rule for rule, _ in rules(answered)] == ["submission.same-text"] for answered in refused)
+    assert (await counts(client))["DocumentReference"] == 1
+
+
+async def test_who_read_the_facts_is_kept_as_it_is_stated(client: Client) -> None:
+    sent = case_report() | {"extractor": {"name": "Reader of site 1", "version": "7.2"}}
+    assert (await submit(client, sent)).status_code == 201
+    (device,) = (await client.get("/fhir/Device?device-name=Reader of site 1")).json()["entry"]
+    assert device["resource"]["version"][0]["value"] == "7.2"
+
+
+@pytest.mark.parametrize(
+    ("extractor", "place"),
+    [
+        ({"name": "x"}, "CaseReport.extractor"),
+        ({"name": "x", "version": 7}, "CaseReport.extractor.version"),
+        ({"name": "", "version": "1"}, "CaseReport.extractor.name"),
+        ("x", "CaseReport.extractor"),
+    ],
+    ids=["no version", "a number", "no name", "a text"],
+)
+async def test_a_reader_of_another_shape_is_refused_at_its_place(
+    idle_client: Client, extractor: Any, place: str
+) -> None:
+    answered = await submit(idle_client, case_report() | {"extractor": extractor})
+    assert answered.status_code == 422
+    assert [at for _, at in rules(answered)] == [place]

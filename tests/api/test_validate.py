@@ -168,3 +168,27 @@ async def test_val_2_what_cannot_be_read_at_all_is_no_validation(idle_client: Cl
     assert unknown.status_code == 404
     text = await idle_client.post("/fhir/Patient/$validate", content="x", headers={"content-type": "text/plain"})
     assert text.status_code == 415
+
+
+class TestStored:
+    async def test_val_1_without_a_mode_it_is_the_stored_resource_that_is_validated(self, client: Client) -> None:
+        await client.put("/fhir/Observation/a", json=observation(id="a"))
+        assert errors(outcome(await client.get("/fhir/Observation/a/$validate"))) == []
+        asked = {"profile": f"{URL}bodyweight"}
+        by_get = outcome(await client.get("/fhir/Observation/a/$validate", params=asked))
+        by_post = outcome(
+            await client.post("/fhir/Observation/a/$validate", json=parameters(profile=("valueUri", asked["profile"])))
+        )
+        assert errors(by_get) == errors(by_post)
+        assert ("required", "Observation.category") in errors(by_get)
+
+
+async def test_what_is_marked_must_support_and_not_there_is_told_where_that_is_asked(idle_client: Client) -> None:
+    asked = {"profile": f"{URL}bodyweight"}
+    for more, expected in (({}, False), ({"must-support": "true"}, True), ({"must-support": "false"}, False)):
+        issue = await found(idle_client, "Observation/$validate", params=asked | more, json=observation())
+        told = [one for one in issue if "must-support" in one["diagnostics"]]
+        assert bool(told) is expected
+        assert {one["severity"] for one in told} <= {"information"}
+    refused = await idle_client.post("/fhir/Observation/$validate?must-support=perhaps", json=observation())
+    assert refused.status_code == 400

@@ -16,7 +16,7 @@ from fhir_service.fhir.errors import ComesWithService, Gone, NotFound, Unprocess
 from fhir_service.reports.report import Report, Source
 from fhir_service.storage.repository import Create, Delete, Repository, Update, open_repository
 from fhir_service.validation.structure import findings
-from fhir_service.workflows.publish_definitions import SOURCE, definitions_of, publish
+from fhir_service.workflows.publish_definitions import SOURCE, definitions_of, publish, publish_definitions
 from fhir_service.workflows.remap_reports import remap_reports
 from fhir_service.workflows.unload_report import unload_report
 
@@ -146,3 +146,9 @@ async def test_no_report_takes_the_name_of_the_definitions_and_none_are_unloaded
         with pytest.raises(NotFound):
             await unload_report(repository, SOURCE, erase=erase)
     assert [await version(repository, key) for key in (COLOURS, SHAPES)] == [1, 1]
+
+
+async def test_the_data_dictionary_names_whom_the_settings_name(repository: Repository) -> None:
+    await publish_definitions(repository, DEFAULT_BASE, "keeper@registry.example.com")
+    stored = json.loads((await repository.read("StructureDefinition", "case-report", OPEN)).text)
+    assert [point["value"] for point in stored["contact"][0]["telecom"]] == ["keeper@registry.example.com"]

@@ -9,6 +9,7 @@ from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.interactions.submit_bundle import validated_submission
 from fhir_service.api.operation_input import PRESENTATION, Input, is_parameters
+from fhir_service.fhir.errors import MalformedContent
 from fhir_service.fhir.outcomes import outcome_bytes
 from fhir_service.fhir.parameters import Parameter, Parameters, query_parameters
 from fhir_service.workflows.accept_parameters import accept_parameters
@@ -20,12 +21,17 @@ INPUTS = (
     Input("resource", "Resource", "What is to be validated, if it is not the body itself"),
     Input("mode", "Code", "`create`, `update`, `delete` or `profile`: what is meant to be done with it"),
     Input("profile", "Uri", "Canonical URL of a profile it has to conform to", repeats=True),
+    Input("must-support", "Boolean", "Whether to tell what a profile marks must-support and is not there"),
     Input("references", "Code", "`off`, `warning` or `error`: what a reference to nothing in this store is"),
 )
 
 
 async def validate(call: Call) -> Answer:
-    given = await _inputs(call)
+    try:
+        body = await _body(call) if call.method == "POST" else b""
+    except MalformedContent as error:  # XML that is no resource, as JSON that is none
+        return Answer(body=outcome_bytes(error.issues))
+    given = await _inputs(call, body)
     if call.type == "Bundle" and given.text("profile").partition("|")[0] == SUBMISSION and "mode" not in given:
         return Answer(body=await validated_submission(call, given.resource("resource")))
     issues = await validate_resource(
@@ -40,10 +46,9 @@ async def validate(call: Call) -> Answer:
     return Answer(body=outcome_bytes(issues))
 
 
-async def _inputs(call: Call) -> Parameters:
+async def _inputs(call: Call, body: bytes) -> Parameters:
     """The body is either Parameters or the resource itself; the rest is in the URL."""
     given = query_parameters(pair for pair in call.parameters if pair[0] not in PRESENTATION)
-    body = await _body(call) if call.method == "POST" else b""
     if not body.strip():
         return given
     return await in_thread_if_large(len(body), lambda: _sent(body, given))
@@ -83,7 +88,7 @@ VALIDATE_INSTANCE = replace(
 VALIDATE_STORED = replace(
     VALIDATE_INSTANCE,
     method="GET",
-    summary="Whether this resource may be deleted (mode=delete) or conforms to a profile (mode=profile)",
+    summary="Whether this resource is valid, conforms to a profile, or may be deleted (mode=delete)",
     body="",
     errors=(404, 410),
 )

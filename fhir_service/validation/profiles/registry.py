@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any, TypeVar, cast
 
-from fhir_service.definitions.elements import types
+from fhir_service.definitions.elements import is_a, types
 from fhir_service.validation.profiles.compiler import CompiledProfile, compiled_profile
 from fhir_service.validation.profiles.element_definitions import read_definition
 from fhir_service.validation.profiles.element_rules import Definition
@@ -28,6 +29,9 @@ class ProfileRegistry:
         self._definitions: dict[str, Definition | BrokenProfile] = {}
         self._trees: dict[str, Node | BrokenProfile] = {}
         self._compiled: dict[str, CompiledProfile | BrokenProfile] = {}
+        self._asked: dict[str, CompiledProfile] = {}
+        """Those that were asked for, by URL with or without version."""
+        self._missing_bases: dict[str, str] = {}
 
     def before(self, structure_definitions: Mapping[str, Mapping[str, Any]]) -> ProfileRegistry:
         """Another one, that knows these too, behind its own."""
@@ -55,12 +59,22 @@ class ProfileRegistry:
 
     def compiled(self, url: str) -> CompiledProfile:
         """Its checks. Raises UnknownProfile, BrokenProfile."""
-        tree = self.tree(url)
-        canonical = url.partition("|")[0]
-        return _once(self._compiled, canonical, lambda: compiled_profile(canonical, tree, self))
+        found = self._asked.get(url)
+        if found is None:
+            tree = self.tree(url)
+            canonical = url.partition("|")[0]
+            found = _once(self._compiled, canonical, lambda: compiled_profile(canonical, tree, self))
+            self._asked[url] = found
+        return found
 
     def missing_base(self, url: str) -> str:
-        """The base of a profile, or of one of its bases, that is not known here; empty where all are."""
+        """The base of a profile, or of one of its bases, that is not known here; empty where all are. Raises
+        UnknownProfile, BrokenProfile."""
+        if url not in self._missing_bases:
+            self._missing_bases[url] = self._missing_base(url)
+        return self._missing_bases[url]
+
+    def _missing_base(self, url: str) -> str:
         for definition in self._chain(self.definition(url)):
             if not definition.whole and not core_type(definition.base) and not self.knows(definition.base):
                 return "" if definition.snapshot else definition.base
@@ -71,10 +85,20 @@ class ProfileRegistry:
         type_name = chain[0].type
         if type_name not in types():
             raise BrokenProfile(f"{url} is about {type_name[:80] or 'no type'}, which is no type of FHIR R4")
+        self._agree(chain)
         tree = root(type_name)
         for definition in reversed(chain):
             tree = laid_over(tree, definition)
         return tree
+
+    def _agree(self, chain: list[Definition]) -> None:
+        """Raises BrokenProfile where a profile is about another type than its base."""
+        names = [(entry, core_type(entry.base)) for entry in chain if not entry.whole and core_type(entry.base)]
+        names += [(entry, base.type) for entry, base in pairwise(chain)]
+        for entry, of in names:
+            if not is_a(entry.type, of):
+                text = f"{entry.url} is about {entry.type[:80]}, and its base {entry.base[:200]} about {of[:80]}"
+                raise BrokenProfile(f"{text}; mend its type or its baseDefinition")
 
     def _chain(self, definition: Definition) -> list[Definition]:
         """A definition and its bases, the nearest first. One without its base stands on its snapshot, if it has one."""
