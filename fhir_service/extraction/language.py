@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-<<<<<<< HEAD
 from collections.abc import Iterable, Mapping
 from functools import cache
-=======
->>>>>>> main
 
 from fhir_service.extraction.lexicon import lexicon
 
@@ -39,7 +36,6 @@ _MUCH_MORE = 1.5
 _NO_ENGLISH = 0.06
 
 
-<<<<<<< HEAD
 def foreign_language(texts: Iterable[str]) -> str | None:
     """The language that running text reads like, where that is not English; None also where it is too short to tell."""
     whole = " ".join(texts)
@@ -85,17 +81,3 @@ def _common() -> Mapping[str, tuple[str, ...]]:
         for word in term.words:
             found[word] = (*found.get(word, ()), term.code)
     return found
-=======
-def foreign_language(text: str) -> str | None:
-    """The language a text reads like, where that is not English; None for English and for texts too short to tell."""
-    words = Counter(_WORD.findall(text[:_SAMPLE].lower()))
-    count = words.total()
-    if count < 12:
-        return None
-    shares = {name: sum(map(words.__getitem__, known)) / count for name, known in _SETS.items()}
-    best = max(shares, key=lambda name: shares[name])
-    if best != "English" and shares[best] > 1.5 * shares["English"] and shares[best] > 0.08:
-        return best
-    latin = sum(number for word, number in words.items() if word.isascii())
-    return "another script" if latin < 0.4 * count and shares["English"] < 0.05 else None
->>>>>>> main
