@@ -74,9 +74,9 @@ def _decode(raw: bytes) -> str:
         return _strictly(raw, guess)
     if b"\x00" in raw:
         raise UnreadableReportError("the file is binary, not text")
-    if (told := _CHARSET.search(raw[:_HEAD])) is not None and (text := _as_it_says(raw, told[1].decode())) is not None:
-        return text
-    return _single_byte(raw)
+    told = _CHARSET.search(raw[:_HEAD])
+    page = _as_it_says(raw, told[1].decode()) if told is not None else None
+    return _single_byte(raw) if page is None else page
 
 
 def _as_it_says(raw: bytes, encoding: str) -> str | None:
