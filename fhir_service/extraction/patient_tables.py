@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from fhir_service.extraction.document import Cell, Document, Section, Sentence, Table, joined
 from fhir_service.extraction.levels import find_groups, find_levels
+from fhir_service.extraction.lexicon import Hit, lexicon
 from fhir_service.extraction.patterns import compiled
 
 _ROW = compiled(
@@ -162,11 +163,27 @@ def _spans(pattern: str) -> Callable[[str], list[tuple[int, int]]]:
     return lambda text: [match.span() for match in expression.finditer(text)]
 
 
+def _causes(text: str) -> list[tuple[int, int]]:
+    """What an augmented vertebra broke of."""
+    found = [*lexicon("diseases").find(text), *(hit for hit in lexicon("conditions").find(text) if _treated(hit))]
+    return sorted((hit.start, hit.end) for hit in found)
+
+
+def _treated(hit: Hit) -> bool:
+    return hit.term["group"] in ("fracture", "lesion")
+
+
+def _symptoms(text: str) -> list[tuple[int, int]]:
+    return [(hit.start, hit.end) for hit in lexicon("conditions").find(text) if hit.term["group"] == "symptom"]
+
+
 _TYPES: tuple[Callable[[str], list[tuple[int, int]]], ...] = (
     _spans(r"(?<![\w.])\d+(?:\.\d+)?\s?(?:c\.?c\.?|ml|mL)(?!\w)"),
     _spans(r"(?<![\w.])\d+(?:\.\d+)?\s?(?:hours?|days?|weeks?|months?|years?)\b|immediately"),
     lambda text: [(group.start, group.end) for group in find_groups(text)],
     lambda text: [(mention.start, mention.end) for mention in find_levels(text)],
+    _causes,
+    _symptoms,
     _spans(r"\b(?:female|male|F|M|woman|man)\b"),
     _spans(r"\b(?:kyphoplasty|vertebroplasty|PKP|PVP|BKP)\b"),
     _spans(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 import msgspec
 
@@ -20,14 +21,26 @@ from fhir_service.extraction import (
     table_cases,
     techniques,
 )
+from fhir_service.extraction.column_conditions import with_column
 from fhir_service.extraction.course import Course
 from fhir_service.extraction.document import Document, Sentence
 from fhir_service.extraction.links import linked
 from fhir_service.extraction.patient_tables import Column
 from fhir_service.extraction.patient_text import PatientText
 from fhir_service.extraction.seriousness import with_seriousness
-from fhir_service.reports.case_report import Case, Coded, ComplicationFact, ObservationFact, ProcedureFact, Truth
+from fhir_service.extraction.times import DAYS
+from fhir_service.reports.case_report import (
+    Case,
+    Coded,
+    ComplicationFact,
+    ConditionFact,
+    ObservationFact,
+    ProcedureFact,
+    RelativeTime,
+    Truth,
+)
 
+_ROUNDING = Decimal("0.15")
 read_row = table_cases.row_procedures
 _DEATH = "death"
 
@@ -93,7 +106,7 @@ def _case(
         age=demographics.read_age(patient),
         deceased=Truth(value=True, span=core.end.span, rule="read_case.deceased") if dead and core.end else None,
         procedure=facts,
-        condition=tuple(conditions.read(sentences, number, facts)),
+        condition=_conditions(patient, sentences, facts),
         observation=(
             *core.observations,
             *measurements.read(document, sentences, number, facts, alone=alone),
@@ -103,6 +116,13 @@ def _case(
         remark=tuple(remarks.read(sentences, number, facts)),
     )
     return linked(case)
+
+
+def _conditions(
+    patient: PatientText, sentences: tuple[Sentence, ...], facts: Sequence[ProcedureFact]
+) -> tuple[ConditionFact, ...]:
+    told = conditions.read(sentences, patient.number, facts)
+    return told if patient.column is None else with_column(told, patient.column, patient.number)
 
 
 def _with_column(number: int, column: Column, core: _Core) -> _Core:
@@ -119,10 +139,22 @@ def _with_column(number: int, column: Column, core: _Core) -> _Core:
 
 
 def _timed(harm: ComplicationFact, column: Column, index: ProcedureFact) -> ComplicationFact:
-    onset = harm.onset
-    if onset is not None and (onset.value is not None or onset.low is not None):
+    onset, printed = harm.onset, table_cases.column_onset(column, index, harm)
+    if printed is None:
         return harm
-    return msgspec.structs.replace(harm, onset=table_cases.column_onset(column, index, harm) or onset)
+    if onset is None or (onset.value is None and onset.low is None):
+        return msgspec.structs.replace(harm, onset=printed)
+    if not _about_the_same(onset, printed):
+        return harm
+    return msgspec.structs.replace(harm, onset=msgspec.structs.replace(onset, span=(*onset.span, *printed.span)))
+
+
+def _about_the_same(one: RelativeTime, other: RelativeTime) -> bool:
+    """Two months and eight weeks are."""
+    if one.value is None or other.value is None or not one.unit or not other.unit or one.relation != other.relation:
+        return False
+    days = one.value * DAYS[one.unit]
+    return abs(days - other.value * DAYS[other.unit]) <= days * _ROUNDING
 
 
 def _with_volume(known: tuple[ObservationFact, ...], volume: ObservationFact | None) -> tuple[ObservationFact, ...]:
