@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from fhir_service.extraction.lexicon import lexicon
-from fhir_service.extraction.patient_tables import Column
+from fhir_service.extraction.patient_columns import Column
 from fhir_service.reports.case_report import Coded, ConditionFact
 
 _CAUSE = r"^(?:a?etiolog|cause|underlying|patholog|reason)"

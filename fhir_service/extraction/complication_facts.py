@@ -42,7 +42,10 @@ INHERITS_PRESENTATION = (
     "retropulsed-fragment",
 )
 """Harms that cause a complaint: they date from the first complaint, not from the image that shows them."""
-_TIMELESS = ("spinal-cord-compression", "cement-leakage-paravertebral", "death")
+_DATED_BY_COMPLAINT = (*INHERITS_PRESENTATION, "spinal-cord-compression")
+_BESIDE = "cement-leakage-paravertebral"
+"""Cement beside the vertebra is the cause of a complaint only where nothing else is told that could be."""
+_DEATH = "death"
 _CAUSE = compiled(
     r"\b(?:caused\sby|due\sto|because\sof|resulting\sfrom|resulted\sfrom|secondary\sto|as\sa\sresult\sof|attributed\sto|owing\sto|gave\srise\sto)\s[^.;,()]{3,80}",
     re.IGNORECASE,
@@ -84,11 +87,13 @@ class FactBuilder:
         procedures: Sequence[ProcedureFact],
         index: Sequence[ProcedureFact],
         treated: frozenset[str],
+        codes: frozenset[str],
     ) -> None:
         self.course = course
         self.procedures = procedures
         self.index = index
         self.treated = treated
+        self.codes = codes
 
     def fact(self, number: int, group: Sequence[Harm]) -> ComplicationFact:
         first = group[0]
@@ -167,16 +172,19 @@ class FactBuilder:
         return ()
 
     def _onset(self, group: Sequence[Harm]) -> RelativeTime | None:
+        code = group[0].code
+        inherits = code in _DATED_BY_COMPLAINT or (code == _BESIDE and self.codes <= {_BESIDE, "other"})
         for harm in group:
             time = self._own_time(harm)
-            if time is not None and not self._presented_earlier(group[0].code, time):
+            if time is not None and not self._presented_earlier(time, inherits=inherits):
                 return time.relative(
                     self._event(harm), harm.sentence.span(time.start, time.end), "complications.onset-stated"
                 )
-        code = group[0].code
-        if code in _TIMELESS:
+            if time is None and not inherits and code not in (_BESIDE, _DEATH) and (clock := self._clock(harm)):
+                return self._from_clock(clock)
+        if code in (_BESIDE, _DEATH) and not inherits:
             return None
-        clock = self._presentation(group[0]) if code in INHERITS_PRESENTATION else None
+        clock = self._presentation(group[0]) if inherits else None
         clock = clock or next((c for harm in group if (c := self._clock(harm)) is not None), None)
         return None if clock is None else self._from_clock(clock)
 
@@ -188,10 +196,10 @@ class FactBuilder:
         summary = place is not None and place[0] == self.course.index[0]
         return None if place is not None and told is not None and place < told and not summary else first
 
-    def _presented_earlier(self, code: str, time: TimeMention) -> bool:
+    def _presented_earlier(self, time: TimeMention, *, inherits: bool) -> bool:
         """Cement out of place dates from the first complaint, not from the image that shows it."""
         first = self.course.presenting
-        if code not in INHERITS_PRESENTATION or first is None or first.time.days is None:
+        if not inherits or first is None or first.time.days is None:
             return False
         return time.days is None or first.time.days < time.days
 
@@ -246,7 +254,7 @@ class FactBuilder:
             value=clock.value,
             low=clock.low,
             high=clock.high,
-            unit=time.unit if clock.value is not None or clock.low is not None else None,
+            unit=clock.unit if clock.value is not None or clock.low is not None else None,
             span=(clock.sentence.span(time.start, time.end),),
             rule="complications.onset-of-presentation",
         )

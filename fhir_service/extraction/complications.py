@@ -43,7 +43,7 @@ def read(
         return ()
     treated = frozenset(level.code for fact in index for level in fact.level)
     harms = _settled([*_told(course, treated), *_shared(course, everyone)])
-    builder = FactBuilder(course, procedures, index, treated)
+    builder = FactBuilder(course, procedures, index, treated, frozenset(harm.code for harm in harms))
     groups = _grouped(harms)
     return tuple(builder.fact(number, group) for number, group in enumerate(groups, 1))
 
@@ -52,9 +52,11 @@ def _told(course: Course, treated: frozenset[str]) -> list[Harm]:
     """Harms told of this patient after the augmentation, in the leading sentences first, then where told again."""
     found: list[Harm] = []
     for number, sentence in enumerate(course.patient.case):
-        if general(sentence.text) or number < course.index[0]:
+        if general(sentence.text) or number < course.begins:
             continue
         for harm in find_harms(sentence):
+            if number < course.index[0] and not _opens(course, sentence, harm):
+                continue
             if number == course.index[0] and harm.start < course.index[1] and not _after_in_sentence(sentence, harm):
                 continue
             found += _accepted(harm, treated)
@@ -62,6 +64,12 @@ def _told(course: Course, treated: frozenset[str]) -> list[Harm]:
     known = {harm.code for harm in found if harm.sentence.section is not Section.CAPTION}
     found = [harm for harm in found if harm.code in known]  # a caption illustrates, it does not add
     return _with_masses(course, found)
+
+
+def _opens(course: Course, sentence: Sentence, harm: Harm) -> bool:
+    """Whether a harm told before the augmentation came after it: the telling looks back, or the sentence counts from
+    the augmentation."""
+    return harm.code not in ("fracture", "finding") and course.clock(sentence) is not None
 
 
 def _retold(sentence: Sentence) -> bool:

@@ -26,6 +26,8 @@ _LISTED = compiled(r"\b(?:and|or|nor)\b")
 _QUESTION = compiled(r"\s?\(?\?")
 _WORD = compiled(r"[^\s,;:.()]+")
 _CELL_WORDS = 3
+_LAST_WORDS = 3
+"""How many words before it a denial reaches that has none behind it."""
 
 
 LONGEST_SENTENCE = 3000
@@ -127,6 +129,8 @@ def _reaches(text: str) -> tuple[_Reach, ...]:
             start, end = 0, len(text)
         elif hit.term["side"] == "after":
             start, end = hit.end, _forward(text, hit, hits)
+            if hit.code == "negated" and not text[start:end].strip(" .,"):  # "Haematoma excluded."
+                start, end = _backward(text, hit, stops, _LAST_WORDS), hit.start
         else:
             start, end = _backward(text, hit, stops), hit.start
         if end > start:
@@ -183,7 +187,7 @@ def _closing_bracket(text: str, start: int, end: int) -> int:
     return end
 
 
-def _backward(text: str, trigger: Hit, stops: list[Hit]) -> int:
+def _backward(text: str, trigger: Hit, stops: list[Hit], reach: int | None = None) -> int:
     start = 0
     for clause in _CLAUSE_END.finditer(text, 0, trigger.start):
         start = clause.end()
@@ -197,7 +201,7 @@ def _backward(text: str, trigger: Hit, stops: list[Hit]) -> int:
     opening = text.rfind("(", start, trigger.start)
     if opening != -1 and ")" not in text[opening : trigger.start]:
         start = opening + 1
-    reach = trigger.term["reach"]
+    reach = reach or trigger.term["reach"]
     if reach is None:
         return start
     words = list(_WORD.finditer(text, start, trigger.start))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
@@ -12,19 +13,24 @@ from fhir_service.extraction.lexicon import lexicon
 from fhir_service.extraction.narrative import general
 from fhir_service.extraction.patient_text import PatientText
 from fhir_service.extraction.patterns import compiled
-from fhir_service.extraction.timeline import Anchor, TimeMention, find_times
+from fhir_service.extraction.timeline import DAYS, Anchor, TimeMention, find_times
 from fhir_service.reports.case_report import Polarity, Relation
 
 Place = tuple[int, int]
 """Number of the sentence among the patient's leading ones, and position in it."""
 NOWHERE: Place = (10**9, 0)
 
+_SMALLEST_FIRST = ("min", "h", "d", "wk")
+_EXACT = frozenset(_SMALLEST_FIRST)
+"""Units whose amounts can be added up exactly."""
+_PLUPERFECT = compiled(r"\b(?:had|underwent|received|was\streated)\b")
+
 _NOT_SO = compiled(r"\b(?:not|not\sbeen|never)\s$")
 _CLAUSE = compiled(r"[;:]|,\s(?:and|but|despite|although|while|with)\b|\bdespite\b|\balthough\b|\bbut\b")
 
 
-def _presents(sentence: Sentence) -> bool:
-    """Whether the sentence tells of a complaint that is there, not of one that is gone or denied."""
+def _complaint(sentence: Sentence) -> int | None:
+    """Where the sentence tells of a complaint that is there, not of one that is gone or denied."""
     hits = lexicon("presentation").find_all(sentence.text)
     better = [hit for hit in hits if hit.code == "better" and not _NOT_SO.search(sentence.text, 0, hit.start)]
     position = 0
@@ -33,9 +39,9 @@ def _presents(sentence: Sentence) -> bool:
             for hit in hits:
                 told = hit.code == "complaint" and position <= hit.start < end
                 if told and context.polarity(sentence, hit.start, hit.end) is Polarity.AFFIRMED:
-                    return True
+                    return hit.start
         position = end
-    return False
+    return None
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,12 @@ class Clock:
     value: Decimal | None
     told_in: Sentence
     """The sentence that tells what was the case then."""
+    summed: str | None = None
+    """The unit of a sum of times told in several units."""
+
+    @property
+    def unit(self) -> str | None:
+        return self.summed or self.time.unit
 
 
 @dataclass(frozen=True)
@@ -61,6 +73,8 @@ class Course:
     clocks: tuple[Clock | None, ...]
     presenting: Clock | None
     """When the harm first made itself felt."""
+    begins: int = 0
+    """Number of the first leading sentence that tells what came after the augmentation."""
 
     def place(self, sentence: Sentence, position: int) -> Place | None:
         """Where a leading sentence stands in the telling; None for what is told elsewhere."""
@@ -89,30 +103,66 @@ def follow(patient: PatientText, index: Place, revision: Place) -> Course:
     """Walk through the leading sentences with the times they tell."""
     clocks: list[Clock | None] = []
     presenting: Clock | None = None
-    now: Clock | None = None
+    now = _looking_back(patient, index)
+    begins = 0 if now else _begins(patient, index)
     for number, sentence in enumerate(patient.case):
-        if number >= index[0] and number <= revision[0] and not general(sentence.text):
-            now = _advance(now, sentence, number, index, revision)
-            if presenting is None and now is not None and _presents(sentence):
-                presenting = replace(now, told_in=sentence)
-        clocks.append(now if number >= index[0] else None)
-    return Course(patient, index, revision, tuple(clocks), presenting)
+        if number >= begins and number <= revision[0] and not general(sentence.text):
+            told = _advance(now, sentence, number, index, revision)
+            now = told[-1] if told else now
+            if presenting is None and now is not None and (felt := _complaint(sentence)) is not None:
+                presenting = replace(_clock_at(felt, told) or now, told_in=sentence)
+        clocks.append(now if number >= begins else None)
+    return Course(patient, index, revision, tuple(clocks), presenting, begins)
 
 
-def _advance(now: Clock | None, sentence: Sentence, number: int, index: Place, revision: Place) -> Clock | None:
+def _looking_back(patient: PatientText, index: Place) -> Clock | None:
+    """The time between, where the telling opens with what came after: "... Eleven days earlier he had undergone
+    vertebroplasty"."""
+    if not 0 < index[0] < len(patient.case):
+        return None
+    sentence = patient.case[index[0]]
+    if not _PLUPERFECT.search(sentence.text):
+        return None
+    for time in find_times(sentence.text):
+        if time.relation is Relation.BEFORE and time.days is not None and _since_index(time, index[0], index):
+            return Clock(time, sentence, time.low, time.high, time.value, sentence)
+    return None
+
+
+def _begins(patient: PatientText, index: Place) -> int:
+    """The first sentence that tells what came after the augmentation: one that counts from it may stand before it."""
+    for number, sentence in enumerate(patient.case[: index[0]]):
+        if not general(sentence.text) and any(
+            time.anchor is Anchor.PROCEDURE and time.relation is not Relation.BEFORE
+            for time in find_times(sentence.text)
+        ):
+            return number
+    return index[0]
+
+
+def _clock_at(position: int, told: Sequence[Clock]) -> Clock | None:
+    """The time of a sentence that stands before a position in it, else its first."""
+    before = [clock for clock in told if clock.time.start <= position]
+    return before[-1] if before else next(iter(told), None)
+
+
+def _advance(now: Clock | None, sentence: Sentence, number: int, index: Place, revision: Place) -> list[Clock]:
+    """The times a sentence tells, one counted on from the other."""
+    told: list[Clock] = []
     for time in find_times(sentence.text):
         if (number, time.start) > revision:
             break
         counted = _since_index(time, number, index)
         if not counted:
             continue
-        if time.days is None and now is not None and now.sentence is sentence and now.time.days is not None:
+        if time.days is None and told and told[-1].time.days is not None:
             continue
         if time.anchor in (Anchor.PREVIOUS, Anchor.DISCHARGE) and now is not None:
             now = _added(now, time, sentence)
         else:
             now = Clock(time, sentence, time.low, time.high, time.value, sentence)
-    return now
+        told.append(now)
+    return told
 
 
 def _since_index(time: TimeMention, number: int, index: Place) -> bool:
@@ -123,18 +173,25 @@ def _since_index(time: TimeMention, number: int, index: Place) -> bool:
         return False
     if time.anchor is Anchor.PROCEDURE or number > index[0]:
         return True
+    if number < index[0]:
+        return False
     return time.start > index[1] or time.anchor is not Anchor.PREVIOUS
 
 
 def _added(now: Clock, time: TimeMention, sentence: Sentence) -> Clock:
-    """ "Two weeks later" after something at one week is three weeks; amounts in different units are not added up."""
+    """ "Two weeks later" after something at one week is three weeks; months are not added to weeks."""
     if time.days is None:
         return Clock(time, sentence, None, None, None, sentence)
     zero = now.value is not None and now.value == 0
     if zero or now.time.days is None:
         return Clock(time, sentence, time.low, time.high, time.value, sentence)
-    if now.time.unit == time.unit and now.value is not None and time.value is not None:
-        return Clock(time, sentence, None, None, now.value + time.value, sentence)
-    if time.days is not None and time.days > 5 * now.time.days:
+    if now.value is not None and time.value is not None and now.unit is not None and time.unit is not None:
+        if now.unit == time.unit:
+            return Clock(time, sentence, None, None, now.value + time.value, sentence)
+        unit = next((unit for unit in _SMALLEST_FIRST if unit in (now.unit, time.unit)), None)
+        if unit is not None and {now.unit, time.unit} <= _EXACT:
+            total = now.value * DAYS[now.unit] + time.value * DAYS[time.unit]
+            return Clock(time, sentence, None, None, round(total / DAYS[unit], 6).normalize(), sentence, unit)
+    if time.days > 5 * now.time.days:
         return Clock(time, sentence, time.low, time.high, time.value, sentence)
     return Clock(time, sentence, None, None, None, sentence)

@@ -138,7 +138,7 @@ def _table(text: str, block: Block) -> Table:
     return Table(block.title, tuple(cells), caption)
 
 
-def joined(text: str, cells: Sequence[Cell], section: Section) -> Sentence:
+def joined(text: str, cells: Sequence[Passage], section: Section) -> Sentence:
     """Cells read on as one sentence."""
     return _whole(normalise(text, tuple((cell.start, cell.end) for cell in cells)), section)
 

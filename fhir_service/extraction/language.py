@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 _WORD = re.compile(r"[^\W\d_]+")
 _COMMON = {
@@ -23,12 +24,13 @@ _SAMPLE = 40_000
 
 def foreign_language(text: str) -> str | None:
     """The language a text reads like, where that is not English; None for English and for texts too short to tell."""
-    words = [word.lower() for word in _WORD.findall(text[:_SAMPLE])]
-    if len(words) < 12:
+    words = Counter(_WORD.findall(text[:_SAMPLE].lower()))
+    count = words.total()
+    if count < 12:
         return None
-    shares = {name: sum(word in known for word in words) / len(words) for name, known in _SETS.items()}
+    shares = {name: sum(map(words.__getitem__, known)) / count for name, known in _SETS.items()}
     best = max(shares, key=lambda name: shares[name])
     if best != "English" and shares[best] > 1.5 * shares["English"] and shares[best] > 0.08:
         return best
-    latin = sum(1 for word in words if word.isascii())
-    return "another script" if latin < 0.4 * len(words) and shares["English"] < 0.05 else None
+    latin = sum(number for word, number in words.items() if word.isascii())
+    return "another script" if latin < 0.4 * count and shares["English"] < 0.05 else None

@@ -76,10 +76,11 @@ class _Index:
         if word[0].isdecimal():
             word = DIGIT
         bits = self._whole.get(word, 0)
-        for start in range(len(word)):
-            bits |= self._opening.get(word[: start + 1], 0) | self._closing.get(word[start:], 0)
-            for end in range(start + 1, len(word) + 1):
-                bits |= self._inside.get(word[start:end], 0)
+        for end in range(1, len(word) + 1):
+            bits |= self._opening.get(word[:end], 0) | self._closing.get(word[-end:], 0)
+        for letters, more in self._inside.items():
+            if letters in word:
+                bits |= more
         if len(met) >= _REMEMBERED:
             met.clear()
         met[printed] = bits

@@ -21,7 +21,7 @@ _Name = Annotated[str, msgspec.Meta(pattern=r"\S", max_length=200)]
 _OF_THE_SOURCE = frozenset(Source.__struct_fields__)
 
 
-class StatedDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+class StatedDocument(msgspec.Struct, frozen=True, rename="camel"):
     """`CaseReport.source` as it is sent; `data` is the text in UTF-8, base64. Ids and keys are given by the service."""
 
     id: str | None = None
@@ -44,7 +44,7 @@ class StatedDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, re
         return with_normal_identifiers(Source(**{name: value for name, value in stated.items() if value is not None}))
 
 
-class StatedExtractor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class StatedExtractor(msgspec.Struct, frozen=True):
     """`CaseReport.extractor` as it is sent."""
 
     name: _Name

@@ -29,6 +29,9 @@ class ProfileRegistry:
         self._definitions: dict[str, Definition | BrokenProfile] = {}
         self._trees: dict[str, Node | BrokenProfile] = {}
         self._compiled: dict[str, CompiledProfile | BrokenProfile] = {}
+        self._asked: dict[str, CompiledProfile] = {}
+        """Those that were asked for, by URL with or without version."""
+        self._missing_bases: dict[str, str] = {}
 
     def before(self, structure_definitions: Mapping[str, Mapping[str, Any]]) -> ProfileRegistry:
         """Another one, that knows these too, behind its own."""
@@ -56,12 +59,22 @@ class ProfileRegistry:
 
     def compiled(self, url: str) -> CompiledProfile:
         """Its checks. Raises UnknownProfile, BrokenProfile."""
-        tree = self.tree(url)
-        canonical = url.partition("|")[0]
-        return _once(self._compiled, canonical, lambda: compiled_profile(canonical, tree, self))
+        found = self._asked.get(url)
+        if found is None:
+            tree = self.tree(url)
+            canonical = url.partition("|")[0]
+            found = _once(self._compiled, canonical, lambda: compiled_profile(canonical, tree, self))
+            self._asked[url] = found
+        return found
 
     def missing_base(self, url: str) -> str:
-        """The base of a profile, or of one of its bases, that is not known here; empty where all are."""
+        """The base of a profile, or of one of its bases, that is not known here; empty where all are. Raises
+        UnknownProfile, BrokenProfile."""
+        if url not in self._missing_bases:
+            self._missing_bases[url] = self._missing_base(url)
+        return self._missing_bases[url]
+
+    def _missing_base(self, url: str) -> str:
         for definition in self._chain(self.definition(url)):
             if not definition.whole and not core_type(definition.base) and not self.knows(definition.base):
                 return "" if definition.snapshot else definition.base
