@@ -31,9 +31,10 @@ _SPECIAL = re.compile(
     rf"(?P<hyphenated>(?<=[^\W\d_]){_HYPHEN}{_BLANK}*[\r\n]{_BLANK}*(?=[^\W\d_A-Z]))"
     rf"|(?P<line_hyphen>(?<=\w){_HYPHEN}[ \t]*\r?\n{_BLANK}*(?=\w))"
     rf"|(?P<slash>(?<=\w)/[ \t]*\r?\n{_BLANK}*(?=\w))"
-    r"|(?P<minus>−[ \u00a0\u2009\u202f]?(?=\d))"
+    r"|(?P<minus>(?:−|&minus;|&#8722;|&#x2212;)[ \u00a0\u2009\u202f]?(?=\d))"
     r"|(?P<range>(?<=\d)[ \u00a0\u2009\u202f]?[–‒][ \u00a0\u2009\u202f]?(?=\d))"
-    r"|(?P<tag><(?:[A-Za-z/!?][^<>]{0,2000})>)"
+    r"|(?P<cell></?[Tt][DdHh]\b[^<>]*>)"
+    r"|(?P<tag><(?:[A-Za-z/!?][^<>]*)>)"
     r"|(?P<entity>&(?:#\d{1,7}|#x[0-9A-Fa-f]{1,6}|[A-Za-z]{2,10});)"
     rf"|(?P<invisible>[{_INVISIBLE}])"
     rf"|(?P<blank>(?! \S){_BLANK}+)"
@@ -168,7 +169,7 @@ def _replacement(match: re.Match[str], markup: bool) -> str | None:
     if kind == "single":
         return _SINGLE[whole]
     if markup:
-        return "" if kind == "tag" else _entity(whole)
+        return {"tag": "", "cell": " "}[kind] if kind != "entity" else _entity(whole)
     return None
 
 
