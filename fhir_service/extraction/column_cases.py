@@ -13,6 +13,7 @@ from fhir_service.extraction.lexicon import lexicon
 from fhir_service.extraction.patient_columns import Column
 from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.timeline import find_durations
+from fhir_service.extraction.times import DAYS
 from fhir_service.reports.case_report import (
     Age,
     Coded,
@@ -22,6 +23,8 @@ from fhir_service.reports.case_report import (
     Relation,
     RelativeTime,
 )
+
+_ROUNDING = Decimal("0.15")
 
 
 def column_age(number: int, column: Column) -> Age | None:
@@ -101,6 +104,26 @@ def column_onset(column: Column, index: ProcedureFact, complication: Complicatio
                 rule="column_cases.onset",
             )
     return None
+
+
+def with_onset(harm: ComplicationFact, column: Column, index: ProcedureFact) -> ComplicationFact:
+    """The harm with the onset its column gives: where the text gives none, or as one more place that says the same."""
+    onset, printed = harm.onset, column_onset(column, index, harm)
+    if printed is None:
+        return harm
+    if onset is None or (onset.value is None and onset.low is None):
+        return msgspec.structs.replace(harm, onset=printed)
+    if not _about_the_same(onset, printed):
+        return harm
+    return msgspec.structs.replace(harm, onset=msgspec.structs.replace(onset, span=(*onset.span, *printed.span)))
+
+
+def _about_the_same(one: RelativeTime, other: RelativeTime) -> bool:
+    """Two months and eight weeks are."""
+    if one.value is None or other.value is None or not one.unit or not other.unit or one.relation != other.relation:
+        return False
+    days = one.value * DAYS[one.unit]
+    return abs(days - other.value * DAYS[other.unit]) <= days * _ROUNDING
 
 
 def column_outcome(column: Column) -> Coded | None:

@@ -132,11 +132,23 @@ def _spans(pattern: str) -> Callable[[str], list[tuple[int, int]]]:
     return lambda text: [match.span() for match in expression.finditer(text)]
 
 
+def _causes(text: str) -> list[tuple[int, int]]:
+    """What an augmented vertebra broke of."""
+    treated = [hit for hit in lexicon("conditions").find(text) if hit.term["group"] in ("fracture", "lesion")]
+    return sorted((hit.start, hit.end) for hit in [*lexicon("diseases").find(text), *treated])
+
+
+def _symptoms(text: str) -> list[tuple[int, int]]:
+    return [(hit.start, hit.end) for hit in lexicon("conditions").find(text) if hit.term["group"] == "symptom"]
+
+
 _TYPES: tuple[Callable[[str], list[tuple[int, int]]], ...] = (
     _spans(r"(?<![\w.])\d+(?:\.\d+)?\s?(?:c\.?c\.?|ml|mL)(?!\w)"),
     _spans(r"(?<![\w.])\d+(?:\.\d+)?\s?(?:hours?|days?|weeks?|months?|years?)\b|immediately"),
     lambda text: [(group.start, group.end) for group in find_groups(text)],
     lambda text: [(mention.start, mention.end) for mention in find_levels(text)],
+    _causes,
+    _symptoms,
     _spans(r"\b(?:female|male|F|M|woman|man)\b"),
     _spans(r"\b(?:kyphoplasty|vertebroplasty|PKP|PVP|BKP)\b"),
     _spans(

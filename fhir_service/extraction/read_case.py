@@ -21,6 +21,7 @@ from fhir_service.extraction import (
     row_cases,
     techniques,
 )
+from fhir_service.extraction.column_conditions import with_column
 from fhir_service.extraction.course import Course
 from fhir_service.extraction.document import Document, Sentence
 from fhir_service.extraction.links import linked
@@ -119,7 +120,7 @@ def _case(
         age=demographics.read_age(patient),
         deceased=Truth(value=True, span=core.end.span, rule="read_case.deceased") if dead and core.end else None,
         procedure=facts,
-        condition=tuple(conditions.read(sentences, number, facts, tabled)),
+        condition=_conditions(patient, sentences, facts, tabled),
         observation=(
             *core.observations,
             *measurements.read(document, sentences, number, facts, alone=alone),
@@ -131,11 +132,21 @@ def _case(
     return linked(case)
 
 
+def _conditions(
+    patient: PatientText,
+    sentences: tuple[Sentence, ...],
+    facts: Sequence[ProcedureFact],
+    tabled: tuple[ConditionFact, ...],
+) -> tuple[ConditionFact, ...]:
+    told = conditions.read(sentences, patient.number, facts, tabled)
+    return told if patient.column is None else with_column(told, patient.column, patient.number)
+
+
 def _with_column(number: int, column: Column, core: _Core) -> _Core:
     """What a table column says of the patient, where the running text does not say it."""
     index = next(fact for fact in core.procedures if fact.role == "index")
     told = column_cases.column_levels(column, index)
-    timed = tuple(_timed(harm, column, told) for harm in core.harms)
+    timed = tuple(column_cases.with_onset(harm, column, told) for harm in core.harms)
     return _Core(
         procedures=tuple(told if fact is index else fact for fact in core.procedures),
         observations=_with_volume(core.observations, column_cases.column_volume(number, column, told)),
@@ -158,13 +169,6 @@ def _with_row(number: int, row: Row, core: _Core) -> _Core:
         observations=(*core.observations, *more),
         end=core.end or row_outcome(row, operated=_operated(core.procedures)),
     )
-
-
-def _timed(harm: ComplicationFact, column: Column, index: ProcedureFact) -> ComplicationFact:
-    onset = harm.onset
-    if onset is not None and (onset.value is not None or onset.low is not None):
-        return harm
-    return msgspec.structs.replace(harm, onset=column_cases.column_onset(column, index, harm) or onset)
 
 
 def _with_volume(known: tuple[ObservationFact, ...], volume: ObservationFact | None) -> tuple[ObservationFact, ...]:
