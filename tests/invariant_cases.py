@@ -14,6 +14,7 @@ from smallest_resources import completed
 from fhir_service.fhir.errors import Issue
 from fhir_service.terminology.terminologies import terminologies
 from fhir_service.validation.codes import code_findings
+from fhir_service.validation.prose_rules import prose_issues
 from fhir_service.validation.references import missing_targets, reference_findings, store_references
 
 _FOLDER = Path(__file__).parent / "unit" / "validation"
@@ -55,8 +56,8 @@ def cases(file: Path = CASES) -> list[Case]:
 
 
 def code_and_reference_findings(resource: dict[str, Any]) -> list[Issue]:
-    """Layers 4 and 5, with nothing but STORED in the store."""
-    found = code_findings(resource, terminologies()) + reference_findings(resource)
+    """Layers 4 and 5 and what prose asks of values, with nothing but STORED in the store."""
+    found = prose_issues(resource) + code_findings(resource, terminologies()) + reference_findings(resource)
     return found + missing_targets(store_references(resource), STORED, "warning")
 
 

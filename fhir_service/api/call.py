@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp, Receive
 
@@ -13,7 +14,7 @@ from fhir_service.api.content_encodings import decoded
 from fhir_service.api.content_negotiation import body_syntax, require_form
 from fhir_service.api.preferences import Preferences, preferences
 from fhir_service.fhir.access import OPEN, Access
-from fhir_service.fhir.errors import InvalidParameter, StoreUnavailable
+from fhir_service.fhir.errors import InvalidParameter, MalformedContent, StoreUnavailable
 from fhir_service.formats.xml_reader import json_from_xml
 from fhir_service.search.condition import parse_condition
 from fhir_service.search.query import Query
@@ -21,6 +22,7 @@ from fhir_service.search.query_text import Pairs, read_pairs
 from fhir_service.settings import Settings
 from fhir_service.storage.repository import Key, Repository
 from fhir_service.terminology.terminologies import Terminologies, terminologies
+from fhir_service.validation.json_text import read_json
 from fhir_service.workflows.accept_resource import in_thread_if_large
 from fhir_service.workflows.check_conformance import Conformance, conformance
 from fhir_service.workflows.stored_conformance import ConformanceCache, StoredConformance
@@ -152,6 +154,18 @@ class Call:
         """What a resource has to stand before it is stored."""
         return self.service.checks.under(self.base)
 
+    async def checks_of(self, *texts: bytes) -> WriteChecks:
+        """The same, with the definitions that clients have stored, as far as these resources name them."""
+        if not self.checks.beyond_r4:
+            return self.checks
+        held = await self.conformance_of(*texts)
+        return replace(self.checks, conformance=lambda: held)
+
+    async def conformance_of(self, *texts: bytes) -> Conformance:
+        """What resources are held against, with the definitions that clients have stored, as far as they name them."""
+        named = await asyncio.to_thread(lambda: [_read(text) for text in texts])
+        return await self.stored_conformance().for_resource(named)
+
     @cached_property
     def preferences(self) -> Preferences:
         return preferences(self.header(b"prefer"))
@@ -201,3 +215,11 @@ class Call:
         if coding := self.header(b"content-encoding"):
             return await decoded(body, coding, self.settings.max_body_bytes)
         return body
+
+
+def _read(text: bytes) -> Any:
+    """What cannot be read names nothing; that it cannot is told by whoever is to store it."""
+    try:
+        return read_json(text)
+    except MalformedContent:
+        return None

@@ -28,8 +28,10 @@ def read(
     sentences: Sequence[Sentence],
     case_number: int,
     procedures: Sequence[ProcedureFact],
+    more: Iterable[ConditionFact] = (),
 ) -> tuple[ConditionFact, ...]:
-    """The conditions that a patient's sentences state: indication first, then comorbidities, symptoms, sequelae."""
+    """The conditions that a patient's sentences state: indication first, then comorbidities, symptoms, sequelae;
+    with them `more`, which a table states."""
     operations = Operations(procedures, sentences)
     told = [
         s
@@ -38,7 +40,7 @@ def read(
         and context.is_prose(s)
         and (s.section is Section.TABLE or not general(s.text))
     ]
-    facts = list(indications(told, operations))
+    facts = [*indications(told, operations), *more]
     for sentence in told:
         if sentence.section is Section.CAPTION:
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from fhir_service.extraction import table_cases
+from fhir_service.extraction import column_cases
 from fhir_service.extraction.document import Document, Section, Sentence
 from fhir_service.extraction.narrative import of_others
 from fhir_service.extraction.patient_text import PatientText
@@ -42,7 +42,7 @@ def read_age(patient: PatientText) -> Age | None:
             span=spans,
             rule="demographics.age",
         )
-    if patient.column is not None and (age := table_cases.column_age(number, patient.column)) is not None:
+    if patient.column is not None and (age := column_cases.column_age(number, patient.column)) is not None:
         return age
     if patient.row is not None and patient.row.age is not None:
         return Age(
@@ -60,7 +60,7 @@ def read_sex(document: Document, patient: PatientText) -> Coded | None:
     for sentence, person in _ordered(patient):
         if person.sex and person.sex_at:
             return _sex(person.sex, sentence, *person.sex_at, "demographics.sex")
-    if patient.column is not None and (sex := table_cases.column_sex(patient.column)) is not None:
+    if patient.column is not None and (sex := column_cases.column_sex(patient.column)) is not None:
         return sex
     if patient.row is not None and patient.row.sex:
         return _sex(patient.row.sex, patient.row.sentence, *patient.row.sex_at, "demographics.sex-in-table")

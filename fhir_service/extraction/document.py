@@ -12,7 +12,7 @@ from fhir_service.extraction.sentences import sentence_bounds
 from fhir_service.extraction.words import Words
 from fhir_service.reports.span import SourceSpan
 
-_CELL_BREAK = re.compile(r"\t+|\s*\|\s*| {3,}")
+_CELL_BREAK = re.compile(r"\t+|(?:(?<!\s)\s++)?(?:\||</?[Tt][DdHh]\b[^<>]*>)\s*| {3,}")
 
 __all__ = ["Cell", "Document", "Passage", "Section", "Sentence", "Table"]
 
@@ -138,7 +138,7 @@ def _table(text: str, block: Block) -> Table:
     return Table(block.title, tuple(cells), caption)
 
 
-def joined(text: str, cells: Sequence[Cell], section: Section) -> Sentence:
+def joined(text: str, cells: Sequence[Passage], section: Section) -> Sentence:
     """Cells read on as one sentence."""
     return _whole(normalise(text, tuple((cell.start, cell.end) for cell in cells)), section)
 

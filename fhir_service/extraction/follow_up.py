@@ -20,7 +20,7 @@ from fhir_service.reports.case_report import Coded, ComplicationFact, Observatio
 
 Found = tuple[Sentence, int, int, Decimal, str]
 
-_SHORTEST = Decimal(14)
+SHORTEST = Decimal(14)
 """Days: what is told within two weeks of an operation is its aftermath, not follow-up."""
 _REACH = 40
 """Characters between "follow-up" and the amount of time it lasted."""
@@ -35,7 +35,7 @@ def read_follow_up(course: Course, harms: Sequence[ComplicationFact]) -> Observa
     for found in (*_stated(course), *_told(course, harms)):
         if best is None or _days(found) > _days(best):
             best = found
-    if best is None or _days(best) < _SHORTEST:
+    if best is None or _days(best) < SHORTEST:
         return None
     sentence, start, end, value, unit = best
     return ObservationFact(

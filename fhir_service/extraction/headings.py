@@ -40,6 +40,12 @@ def heading_section(words: str) -> Section | None:
     return _headings().get(_letters(plain))
 
 
+def is_column_header(words: str) -> bool:
+    """Whether a table of patients may head a column, or a row, with these words ("Outcome", "Procedure")."""
+    first = lexicon("table-columns").first(words)
+    return first is not None and first.start == 0 and first.end >= len(words.rstrip(":")) - 2
+
+
 def _letters(plain: str) -> str:
     """Words with the letters sorted: a heading set with two letters exchanged is still that heading."""
     return " ".join("".join(sorted(word)) for word in plain.split())

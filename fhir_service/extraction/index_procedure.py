@@ -16,10 +16,10 @@ from fhir_service.extraction.narrative import general
 from fhir_service.extraction.operations import Mention, mentions
 from fhir_service.extraction.patient_text import PatientText
 from fhir_service.extraction.patterns import compiled
+from fhir_service.extraction.refusals import REFUSED
 from fhir_service.extraction.timeline import find_times
 from fhir_service.reports.case_report import Coded, Level, Polarity, ProcedureFact, Relation
 
-REFUSED = compiled(r"\b(?:refus|declin|reject|did\snot\s(?:want|consent\sto|agree\sto)|unwilling)\w*", re.IGNORECASE)
 _PERFORMED = compiled(
     r"\b(?:(?:during|after)\s(?:the\s|this\s)?(?:procedure|operation|intervention)|post-?operative\w*|cement|injected)\b",
     re.IGNORECASE,

@@ -10,7 +10,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from fhir_service.extraction.headings import CASE_HEADING, COMMENT_HEADING, LABEL, Section, heading_section
+from fhir_service.extraction.headings import (
+    CASE_HEADING,
+    COMMENT_HEADING,
+    LABEL,
+    Section,
+    heading_section,
+    is_column_header,
+)
 from fhir_service.extraction.lines import Line, is_markup, read_lines
 
 __all__ = ["Block", "Section", "read_blocks"]
@@ -210,11 +217,13 @@ class _Reader:
             return True
         if not (line.after_blank or line.boxed):
             return False
-        if heading_section(line.words) is not None or (
-            CASE_HEADING.fullmatch(line.words) and self._prose_follows(lines, position + 1)
-        ):
-            return True
-        if _FURNITURE.fullmatch(line.words) and len(line.words) > 4:
+        beside = [each.words for each in (*lines[position - 1 : position], *lines[position + 1 : position + 2])]
+        if CASE_HEADING.fullmatch(line.words) and any(CASE_HEADING.fullmatch(words) for words in beside):
+            return False  # the patients head the columns, a line each
+        if is_column_header(line.words):
+            return self._prose_follows(lines, position + 1)
+        furniture = _FURNITURE.fullmatch(line.words) and len(line.words) > 4
+        if furniture or heading_section(line.words) is not None:
             return True
         return self._prose_follows(lines, position)
 

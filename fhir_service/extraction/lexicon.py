@@ -17,12 +17,12 @@ from typing import Any
 import msgspec
 
 from fhir_service.definitions.catalogue import catalogue
-from fhir_service.extraction.phrases import KEY_LENGTH, Class, PhraseError, read_class, read_phrase
+from fhir_service.extraction.phrases import KEY_LENGTH, WORD_END, Class, PhraseError, plain, read_class, read_phrase
 from fhir_service.extraction.required_words import Anchor
-from fhir_service.extraction.words import Words, beginnings, need, once
+from fhir_service.extraction.words import Words, beginnings, folded, need, once
 
-_REMEMBERED = 8192
-"""Beginnings of words whose phrases are known; then it begins anew."""
+_REMEMBERED = 30_000
+"""Beginnings whose phrases are known; then it begins anew."""
 
 
 class BrokenLexicon(ValueError):
@@ -71,6 +71,60 @@ class _Pattern:
         return self.match(text, place)
 
 
+_Places = dict[str, list[tuple[int, tuple["_Pattern", ...]]]]
+
+
+class _Vocabulary:
+    """Phrases of some lexicons by what they begin with."""
+
+    def __init__(self) -> None:
+        self._by_beginning: dict[str, list[tuple[str, _Pattern]]] = {}
+        self._known: dict[str, tuple[tuple[str, tuple[_Pattern, ...]], ...]] = {}
+
+    def add(self, name: str, beginning: str, pattern: _Pattern) -> None:
+        """A phrase of the lexicon `name`."""
+        self._by_beginning.setdefault(beginning, []).append((name, pattern))
+
+    def merge(self, other: _Vocabulary) -> None:
+        """All phrases of another vocabulary."""
+        for beginning, entries in other._by_beginning.items():
+            self._by_beginning.setdefault(beginning, []).extend(entries)
+
+    def words(self) -> Iterable[tuple[str, bool]]:
+        """The first words of all phrases, each with whether it is the whole word."""
+        for beginning in self._by_beginning:
+            word = re.match(r"[^\W\d_]+", beginning)
+            if word:
+                yield word[0], word.end() < len(beginning)
+
+    def places(self, text: str) -> _Places:
+        """By name of lexicon, the places of a text at which phrases of it are to be tried, and those phrases."""
+        read, known = plain(folded(text)), self._known
+        places: _Places = {}
+        for place, word in beginnings(text):
+            beginning = read[place : place + KEY_LENGTH]
+            found = known.get(beginning)
+            if found is None:
+                found = self._find(beginning, word)
+            for name, patterns in found:
+                if name in places:
+                    places[name].append((place, patterns))
+                else:
+                    places[name] = [(place, patterns)]
+        return places
+
+    def _find(self, beginning: str, word: str) -> tuple[tuple[str, tuple[_Pattern, ...]], ...]:
+        keys = [f"{word}{WORD_END}", *(beginning[:length] for length in range(1, len(beginning) + 1))]
+        found: dict[str, dict[_Pattern, None]] = {}
+        for key in keys:
+            for name, pattern in self._by_beginning.get(key, ()):
+                found.setdefault(name, {})[pattern] = None
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        known = self._known[beginning] = tuple((name, tuple(patterns)) for name, patterns in found.items())
+        return known
+
+
 class Lexicon:
     """The terms of one file. `find` is leftmost-longest without overlaps, `find_all` gives every term's matches.
 
@@ -81,7 +135,7 @@ class Lexicon:
         self.name = name
         self.terms = tuple(terms)
         self._order = {id(term): place for place, term in enumerate(self.terms)}
-        self._by_beginning: dict[str, list[_Pattern]] = {}
+        self.vocabulary = _Vocabulary()
         self._anywhere: list[_Pattern] = []
         self.shared = False
         """Whether it is one of the catalogue, which are looked up together."""
@@ -94,10 +148,8 @@ class Lexicon:
                     self._add(term, words)
         except PhraseError as error:
             raise BrokenLexicon(f"lexicon {name}: {error}") from error
-        self._needed = 0
-        if self._by_beginning and not self._anywhere:
-            keys = self._by_beginning
-            self._needed = need([frozenset(Anchor(key.strip(), True, key.endswith(" ")) for key in keys)])
+        anchors = frozenset(Anchor(word, True, whole) for word, whole in self.vocabulary.words())
+        self._needed = need([anchors]) if anchors and not self._anywhere else 0
 
     def find_all(self, text: str) -> tuple[Hit, ...]:
         """Every match of every phrase, by position, the longest first; matches may overlap."""
@@ -143,14 +195,15 @@ class Lexicon:
         if phrase.beginnings is None:
             self._anywhere.append(pattern)
             return
-        for key in phrase.beginnings:
-            self._by_beginning.setdefault(key, []).append(pattern)
+        for beginning in phrase.beginnings:
+            self.vocabulary.add(self.name, beginning, pattern)
 
     def _search(self, text: str) -> tuple[Hit, ...]:
-        places = _every_place(text).get(self.name) if self.shared and type(text) is Words else self._places(text)
+        shared = self.shared and type(text) is Words
+        places = _every_place(text).get(self.name, ()) if shared else self.vocabulary.places(text).get(self.name, ())
         found: list[Hit] = []
         ends: dict[_Pattern, int] = {}
-        for place, patterns in places or ():
+        for place, patterns in places:
             for pattern in patterns:
                 if pattern in ends and place < ends[pattern]:
                     continue
@@ -162,39 +215,11 @@ class Lexicon:
             found += [Hit(pattern.term, *match.span()) for match in pattern.expression().finditer(text) if match[0]]
         return tuple(found) if len(found) < 2 else self._in_order(found)
 
-    def _places(self, text: str) -> list[tuple[int, tuple[_Pattern, ...]]]:
-        places = [(place, self.to_try(f"{word} "[:KEY_LENGTH])) for place, word in beginnings(text)]
-        return [each for each in places if each[1]]
-
-    def to_try(self, beginning: str) -> tuple[_Pattern, ...]:
-        """The phrases that can begin with a word that begins so, each once."""
-        known = [self._by_beginning.get(beginning[:length], ()) for length in range(1, len(beginning) + 1)]
-        return tuple(dict.fromkeys(pattern for some in known for pattern in some))
-
     def _in_order(self, found: list[Hit]) -> tuple[Hit, ...]:
         """By place, the longest first, then as the file has them; what two phrases of a term say is said once."""
         order = self._order
         keyed = {(hit.start, -hit.end, order[id(hit.term)]): hit for hit in found}
         return tuple(keyed[key] for key in sorted(keyed))
-
-
-class _Vocabulary:
-    """All lexicons of the catalogue: what of which is to be tried at a word."""
-
-    def __init__(self, lexicons: Iterable[Lexicon]) -> None:
-        self._lexicons = tuple(lexicons)
-        self._known: dict[str, tuple[tuple[str, tuple[_Pattern, ...]], ...]] = {}
-
-    def at(self, word: str) -> tuple[tuple[str, tuple[_Pattern, ...]], ...]:
-        """By name of lexicon, the phrases that can begin with this word."""
-        beginning = f"{word} "[:KEY_LENGTH]
-        known = self._known.get(beginning)
-        if known is None:
-            found = ((each.name, each.to_try(beginning)) for each in self._lexicons)
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            known = self._known[beginning] = tuple(pair for pair in found if pair[1])
-        return known
 
 
 def read_lexicon(name: str, raw: str) -> Lexicon:
@@ -214,19 +239,15 @@ def read_lexicon(name: str, raw: str) -> Lexicon:
 
 @cache
 def _vocabulary() -> _Vocabulary:
-    folder = catalogue().root / "lexicons"
-    return _Vocabulary(lexicon(file.stem) for file in sorted(folder.glob("*.toml")))
+    together = _Vocabulary()
+    for file in sorted((catalogue().root / "lexicons").glob("*.toml")):
+        together.merge(lexicon(file.stem).vocabulary)
+    return together
 
 
 @once
-def _every_place(text: str) -> dict[str, list[tuple[int, tuple[_Pattern, ...]]]]:
-    """By name of lexicon, the places of a text at which phrases of it are to be tried."""
-    at = _vocabulary().at
-    places: dict[str, list[tuple[int, tuple[_Pattern, ...]]]] = {}
-    for place, word in beginnings(text):
-        for name, patterns in at(word):
-            places.setdefault(name, []).append((place, patterns))
-    return places
+def _every_place(text: str) -> _Places:
+    return _vocabulary().places(text)
 
 
 @cache

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from fhir_service.extraction.document import Sentence
-from fhir_service.extraction.patient_tables import Column, Row
+from fhir_service.extraction.patient_columns import Column
+from fhir_service.extraction.patient_rows import Row
 from fhir_service.extraction.people import Person
 
 

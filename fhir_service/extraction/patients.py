@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from fhir_service.extraction import patient_tables
+from fhir_service.extraction import patient_columns, patient_rows
 from fhir_service.extraction.document import Document, Section, Sentence
 from fhir_service.extraction.echoes import add_echoes
 from fhir_service.extraction.narrative import (
@@ -14,7 +14,8 @@ from fhir_service.extraction.narrative import (
     tells_of_patient,
 )
 from fhir_service.extraction.numbers import ORDINAL, ordinal_of
-from fhir_service.extraction.patient_tables import Column, Row
+from fhir_service.extraction.patient_columns import Column, as_rows
+from fhir_service.extraction.patient_rows import Row
 from fhir_service.extraction.patient_text import PatientText, somebody_else
 from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.people import Person, find_people
@@ -44,14 +45,17 @@ def find_patients(document: Document) -> list[PatientText]:
     patients = told or summary or _narrated(document, *_ELSEWHERE)
     if told and summary:
         _add_summary(told, summary)
-    columns, rows = patient_tables.columns(document), patient_tables.rows(document)
+    columns, rows = patient_columns.columns(document), patient_rows.rows(document)
     patients = _with_columns(patients, columns)
     patients += _speakers(document)
+    if not patients and not rows:
+        rows = as_rows(document, columns)
+    narrated = len(patients)
     for row in rows:
         known = next((patient for patient in patients if patient.row is None and row.own and _same(row, patient)), None)
         if known is not None:
             known.row = row
-        elif not row.own or not patients:
+        elif not row.own or not narrated:
             patients.append(PatientText(0, row=row))
     add_echoes(document, patients)
     for number, patient in enumerate(patients, 1):
@@ -159,16 +163,13 @@ def _add_summary(told: list[PatientText], summary: list[PatientText]) -> None:
         ):
             match.echo.extend(brief.case)
             match.people.extend(brief.people)
-            if len(told) == 1 and not match.people[0][1].stated_age:
+            if len(told) == 1 and match.people and not match.people[0][1].stated_age:
                 match.people.sort(key=lambda pair: pair[1].stated_age is None)
 
 
 def _with_columns(patients: list[PatientText], columns: list[Column]) -> list[PatientText]:
     for column in columns:
         match = next((p for p in patients if p.label == column.number), None)
-        if match is None and not patients:
-            patients = [PatientText(c.number, label=c.number) for c in columns]
-            match = patients[columns.index(column)]
         if match is None and len(patients) == len(columns):
             match = patients[columns.index(column)]
         if match is not None:

@@ -1,4 +1,4 @@
-"""The phrase notation of lexicons: a phrase to a regular expression, and to what its first word begins with.
+"""The phrase notation of lexicons: a phrase to a regular expression, and to what its matches begin with.
 
 a b      a blank stands for one blank or one hyphen
 leak*    any ending of a word
@@ -18,8 +18,10 @@ _GAP = r"(?:[ -][^\s.,;:()]+){0,4}?[ -]"
 _SIMPLE = {"*": r"[\w']*", "#": r"\d+(?:[.,]\d+)?", " ": "[ -]"}
 _CLOSING = {"[": "]", "(": ")"}
 _LETTERS = re.compile(r"[^\W\d_]+")
-KEY_LENGTH = 6
+KEY_LENGTH = 8
 """Letters of a beginning that are looked at."""
+WORD_END = "$"
+"""Closes the beginning of a phrase that is one whole word."""
 _MOST_STARTS = 60
 
 
@@ -46,7 +48,7 @@ class _Node:
 
 @dataclass(frozen=True)
 class Phrase:
-    """A phrase as read: its expression source, and letters its first word may begin with (None: any sign)."""
+    """A phrase as read: its expression source, and what it may begin with (None: any sign)."""
 
     source: str
     beginnings: frozenset[str] | None
@@ -141,22 +143,31 @@ def _node_source(node: _Node, classes: Mapping[str, Class]) -> str:
 
 @dataclass(frozen=True)
 class _Start:
-    """What the first word of a phrase may begin with; `closed` where no letter can be added. A blank ends the word."""
+    """What a phrase may begin with; `closed` where nothing can be added."""
 
     letters: str
     closed: bool = False
 
 
-_UNKNOWN = _Start("", closed=True)
-_WORD_ENDS = _Start(" ", closed=True)
+_ANYTHING = _Start("", closed=True)
+
+
+def plain(text: str) -> str:
+    """Text as beginnings are compared: in lower case, a hyphen like a blank."""
+    return text.lower().replace("-", " ")
 
 
 def _beginnings(nodes: Sequence[_Node], classes: Mapping[str, Class]) -> frozenset[str] | None:
-    """Letters one of which the first word of any match begins with; None where it need not begin with a letter."""
-    starts = _starts((*nodes, _Node(" ")), classes)
-    if len(starts) > _MOST_STARTS or not all(start.letters.strip() for start in starts):
+    """One of these begins every match, as `plain` has it; None where it need not begin with a letter."""
+    starts = _starts(nodes, classes)
+    if not all(_LETTERS.match(start.letters) for start in starts):
         return None
-    return frozenset(start.letters[:KEY_LENGTH] for start in starts)
+    return frozenset(_key(start) for start in starts)
+
+
+def _key(start: _Start) -> str:
+    ends = not start.closed and len(start.letters) < KEY_LENGTH and _LETTERS.fullmatch(start.letters)
+    return f"{start.letters}{WORD_END}" if ends else start.letters[:KEY_LENGTH]
 
 
 def _starts(nodes: Sequence[_Node], classes: Mapping[str, Class]) -> set[_Start]:
@@ -165,27 +176,34 @@ def _starts(nodes: Sequence[_Node], classes: Mapping[str, Class]) -> set[_Start]
         if all(start.closed for start in starts):
             break
         more = _node_starts(node, classes)
-        starts = {each for start in starts for each in _followed(start, more)}
+        longer = {each for start in starts for each in _followed(start, more)}
+        starts = longer if len(longer) <= _MOST_STARTS else {_Start(start.letters, closed=True) for start in starts}
     return starts
 
 
 def _followed(start: _Start, more: set[_Start]) -> Iterable[_Start]:
     if start.closed:
         return (start,)
-    return [_Start(start.letters + each.letters, each.closed) for each in more]
+    return [
+        _Start(letters, each.closed or len(letters) >= KEY_LENGTH)
+        for each in more
+        for letters in (start.letters + each.letters,)
+    ]
 
 
 def _node_starts(node: _Node, classes: Mapping[str, Class]) -> set[_Start]:
-    if node.kind == "text":
-        words = node.value.lower()
-        letters = _LETTERS.match(words)
-        if letters is None:
-            return {_WORD_ENDS}
-        return {_Start(letters[0])} if letters.end() == len(words) else {_Start(f"{letters[0]} ", closed=True)}
+    if node.kind in ("text", " "):
+        return {_Start(plain(node.value or " "))}
+    if node.kind == "gap":
+        return {_Start(" ", closed=True)}
     if node.kind == "class":
         known = classes[node.value].beginnings
-        return {_UNKNOWN} if known is None else {_Start(letters, closed=True) for letters in known}
+        return {_ANYTHING} if known is None else {_of_class(key) for key in known}
     if node.kind == "either":
         inner = set().union(*(_starts(branch, classes) for branch in node.branches))
         return inner | {_Start("")} if node.optional else inner
-    return {_UNKNOWN} if node.kind == "*" else {_WORD_ENDS}
+    return {_ANYTHING}
+
+
+def _of_class(key: str) -> _Start:
+    return _Start(key[:-1]) if key.endswith(WORD_END) else _Start(key, closed=True)

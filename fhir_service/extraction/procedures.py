@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from fhir_service.extraction.binding import bind
 from fhir_service.extraction.course import NOWHERE, Course, Place, follow
-from fhir_service.extraction.document import Sentence
-from fhir_service.extraction.index_procedure import REFUSED, Index, find_index, index_facts
+from fhir_service.extraction.index_procedure import Index, find_index, index_facts
 from fhir_service.extraction.levels import LevelMention, level_facts
-from fhir_service.extraction.lexicon import lexicon
 from fhir_service.extraction.narrative import general, of_others
 from fhir_service.extraction.operation_times import operation_time
 from fhir_service.extraction.operations import Mention, mentions
 from fhir_service.extraction.patient_text import PatientText
 from fhir_service.extraction.patterns import compiled
+from fhir_service.extraction.refusals import refusal
 from fhir_service.extraction.timeline import find_times
-from fhir_service.reports.case_report import Coded, Level, Polarity, ProcedureFact, Relation
+from fhir_service.reports.case_report import Coded, Level, ProcedureFact, Relation
 
-_SURGERY = compiled(r"\b(?:surgery|operation|surgical\s\w+|reoperation|intervention|decompression)\b", re.IGNORECASE)
 _NEXT_STEP = compiled(r";|\bthen\b|\blater\b|\bafter\b|\bsubsequent|\bfollowed\b", re.IGNORECASE)
-_REFUSAL_REACH = 60
-_AUTOPSY = compiled(r"\b(?:autopsy|post-?\s?mortem|necropsy|transfusion|follow-?up|brace|to\b|consent)", re.IGNORECASE)
-_PAST = compiled(r"\b(?:after|following|since|had)\s(?:[\w-]+\s){0,3}$", re.IGNORECASE)
 _PLUPERFECT = compiled(r"\bhad\s(?:(?:already|once|previously|long)\s)?been\s\w+$", re.IGNORECASE)
 _STAGE = compiled(r"\b(?:stage[d]?|additional|second|later|2nd)\b", re.IGNORECASE)
 
@@ -109,7 +104,9 @@ def _other_facts(
 
 
 def _reason_levels(patient: PatientText, mention: Mention) -> tuple[Level, ...]:
-    """A repeat augmentation that is given no level is of the fracture told last before it."""
+    """A repeat augmentation that is given no level is of the fracture told last before it in the case."""
+    if mention.place[0] >= len(patient.case):
+        return ()
     for number in range(mention.place[0], max(-1, mention.place[0] - 4), -1):
         sentence = patient.case[number]
         end = mention.hit.start if number == mention.place[0] else len(sentence.text)
@@ -161,44 +158,12 @@ def _merged(one: ProcedureFact, other: ProcedureFact) -> ProcedureFact:
     return msgspec.structs.replace(one, level=tuple(levels.values()), span=spans)
 
 
-def _refusal(patient: PatientText, at: Place) -> list[ProcedureFact]:
-    """Surgery the patient would not have, told after the augmentation."""
+def _refusal(patient: PatientText, at: Place) -> Iterator[ProcedureFact]:
+    """Surgery the patient would not have, told after the augmentation; the first of it."""
     for number, sentence in enumerate(patient.case):
         if number < at[0] or general(sentence.text) or of_others(sentence.text):
             continue
-        words = _refused(sentence)
-        if words is not None:
-            (start, end), operation = words
-            span = sentence.span(start, end)
-            return [
-                ProcedureFact(
-                    id=f"{patient.number}/revision-refused",
-                    role="revision",
-                    kind=Coded(code="other", text=operation, span=(span,)),
-                    polarity=Polarity.NEGATED,
-                    refusal=Coded(text=sentence.text[start:end], span=(span,)),
-                    span=(span,),
-                    rule="procedures.refused",
-                )
-            ]
-    return []
-
-
-def _refused(sentence: Sentence) -> tuple[tuple[int, int], str] | None:
-    """Where a sentence says that an operation was refused, and the operation: "refused surgery", "a second
-    kyphoplasty was offered, which she declined"."""
-    text = sentence.text
-    refused = REFUSED.search(text)
-    if refused is None:
-        return None
-    named = [(m.start(), m.end()) for m in _SURGERY.finditer(text)]
-    named += [(hit.start, hit.end) for hit in lexicon("procedures").find(text) if hit.term["group"] != "minor"]
-    behind = [at for at in named if 0 <= at[0] - refused.end() < _REFUSAL_REACH]
-    if behind:
-        at = min(behind)
-        return (refused.start(), at[1]), text[slice(*at)]
-    before = [at for at in named if 0 <= refused.start() - at[1] < 2 * _REFUSAL_REACH]
-    if not before or _AUTOPSY.search(text, refused.start()) or _PAST.search(text, 0, max(before)[0]):
-        return None
-    at = max(before)
-    return (at[0], refused.end()), text[slice(*at)]
+        fact = refusal(patient.number, sentence)
+        if fact is not None:
+            yield fact
+            return

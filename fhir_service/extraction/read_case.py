@@ -9,6 +9,7 @@ import msgspec
 
 from fhir_service.extraction import (
     cement_volumes,
+    column_cases,
     complications,
     conditions,
     demographics,
@@ -17,18 +18,30 @@ from fhir_service.extraction import (
     measurements,
     outcome,
     remarks,
-    table_cases,
+    row_cases,
     techniques,
 )
+from fhir_service.extraction.column_conditions import with_column
 from fhir_service.extraction.course import Course
 from fhir_service.extraction.document import Document, Sentence
 from fhir_service.extraction.links import linked
-from fhir_service.extraction.patient_tables import Column
+from fhir_service.extraction.patient_columns import Column
+from fhir_service.extraction.patient_rows import Row
 from fhir_service.extraction.patient_text import PatientText
+from fhir_service.extraction.row_outcomes import row_outcome
 from fhir_service.extraction.seriousness import with_seriousness
-from fhir_service.reports.case_report import Case, Coded, ComplicationFact, ObservationFact, ProcedureFact, Truth
+from fhir_service.reports.case_report import (
+    Case,
+    Coded,
+    ComplicationFact,
+    ConditionFact,
+    ObservationFact,
+    Polarity,
+    ProcedureFact,
+    Truth,
+)
 
-read_row = table_cases.row_procedures
+read_row = row_cases.row_procedures
 _DEATH = "death"
 
 
@@ -54,9 +67,11 @@ def row_case(document: Document, told: Told) -> Case:
     patient, row = told.patient, told.patient.row
     if row is None:
         raise ValueError("the patient stands in no table row")
-    harms = table_cases.row_complications(patient.number, row, told.procedures)
-    core = _Core(told.procedures, (), harms, table_cases.row_outcome(row))
-    return _case(document, patient, core, (row.sentence,))
+    harms = row_cases.row_complications(patient.number, row, told.procedures)
+    observations = tuple(row_cases.row_observations(patient.number, row, told.procedures))
+    core = _Core(told.procedures, observations, harms, row_outcome(row, operated=_operated(told.procedures)))
+    index = next((fact for fact in told.procedures if fact.role == "index"), None)
+    return _case(document, patient, core, (row.sentence,), tabled=tuple(row_cases.row_conditions(row, index)))
 
 
 def read_case(document: Document, told: Told, everyone: Sequence[Course]) -> Case:
@@ -76,12 +91,24 @@ def read_case(document: Document, told: Told, everyone: Sequence[Course]) -> Cas
     )
     if patient.column is not None:
         core = _with_column(patient.number, patient.column, core)
+    if patient.row is not None:
+        core = _with_row(patient.number, patient.row, core)
     core = replace(core, harms=_with_outcome(core.harms, core.end))
     return _case(document, patient, core, patient.sentences, alone=len(everyone) == 1)
 
 
+def _operated(procedures: Sequence[ProcedureFact]) -> bool:
+    return any(fact.role == "revision" and fact.polarity is Polarity.AFFIRMED for fact in procedures)
+
+
 def _case(
-    document: Document, patient: PatientText, core: _Core, sentences: tuple[Sentence, ...], *, alone: bool = False
+    document: Document,
+    patient: PatientText,
+    core: _Core,
+    sentences: tuple[Sentence, ...],
+    *,
+    tabled: tuple[ConditionFact, ...] = (),
+    alone: bool = False,
 ) -> Case:
     number, facts = patient.number, core.procedures
     dead = core.end is not None and core.end.code == "fatal"
@@ -93,7 +120,7 @@ def _case(
         age=demographics.read_age(patient),
         deceased=Truth(value=True, span=core.end.span, rule="read_case.deceased") if dead and core.end else None,
         procedure=facts,
-        condition=tuple(conditions.read(sentences, number, facts)),
+        condition=_conditions(patient, sentences, facts, tabled),
         observation=(
             *core.observations,
             *measurements.read(document, sentences, number, facts, alone=alone),
@@ -105,24 +132,43 @@ def _case(
     return linked(case)
 
 
+def _conditions(
+    patient: PatientText,
+    sentences: tuple[Sentence, ...],
+    facts: Sequence[ProcedureFact],
+    tabled: tuple[ConditionFact, ...],
+) -> tuple[ConditionFact, ...]:
+    told = conditions.read(sentences, patient.number, facts, tabled)
+    return told if patient.column is None else with_column(told, patient.column, patient.number)
+
+
 def _with_column(number: int, column: Column, core: _Core) -> _Core:
     """What a table column says of the patient, where the running text does not say it."""
     index = next(fact for fact in core.procedures if fact.role == "index")
-    told = table_cases.column_levels(column, index)
-    timed = tuple(_timed(harm, column, told) for harm in core.harms)
+    told = column_cases.column_levels(column, index)
+    timed = tuple(column_cases.with_onset(harm, column, told) for harm in core.harms)
     return _Core(
         procedures=tuple(told if fact is index else fact for fact in core.procedures),
-        observations=_with_volume(core.observations, table_cases.column_volume(number, column, told)),
+        observations=_with_volume(core.observations, column_cases.column_volume(number, column, told)),
         harms=timed,
-        end=core.end or table_cases.column_outcome(column),
+        end=core.end or column_cases.column_outcome(column),
     )
 
 
-def _timed(harm: ComplicationFact, column: Column, index: ProcedureFact) -> ComplicationFact:
-    onset = harm.onset
-    if onset is not None and (onset.value is not None or onset.low is not None):
-        return harm
-    return msgspec.structs.replace(harm, onset=table_cases.column_onset(column, index, harm) or onset)
+def _with_row(number: int, row: Row, core: _Core) -> _Core:
+    """What the patient's row of the report's own table says, where the running text does not say it."""
+    index = next(fact for fact in core.procedures if fact.role == "index")
+    told = next((fact for fact in row_cases.row_procedures(number, row) if fact.role == "index"), None)
+    if not index.level and told is not None and told.level:
+        placed = msgspec.structs.replace(index, level=told.level)
+        core = replace(core, procedures=tuple(placed if fact is index else fact for fact in core.procedures))
+    known = {fact.kind.code for fact in core.observations}
+    more = [fact for fact in row_cases.row_observations(number, row, (index,)) if fact.kind.code not in known]
+    return replace(
+        core,
+        observations=(*core.observations, *more),
+        end=core.end or row_outcome(row, operated=_operated(core.procedures)),
+    )
 
 
 def _with_volume(known: tuple[ObservationFact, ...], volume: ObservationFact | None) -> tuple[ObservationFact, ...]:

@@ -8,12 +8,11 @@ from collections.abc import Callable, Mapping
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
+from fhir_service.formats.narrative_names import ACTIVE, ATTRIBUTES, ELEMENTS
 from fhir_service.formats.xml_members import XHTML_NAMESPACE
 
 _START = re.compile(r"<div(?=[\s/>])")
 _ENTITY = re.compile(r"&([A-Za-z][A-Za-z0-9]*);")
-_ACTIVE = frozenset({"base", "body", "button", "embed", "form", "frame", "frameset", "head", "iframe", "input", "link"})
-_ACTIVE |= {"object", "script", "select", "textarea"}
 _OF_XML = frozenset({"amp", "lt", "gt", "quot", "apos"})
 
 
@@ -42,20 +41,29 @@ def as_element(text: str) -> str:
 def narrative_fault(text: str) -> str:
     """Why this cannot be a narrative; empty where it can. It has to be XHTML, or no XML client could be given it, and
     may do nothing but say something (R4 narrative.html: no scripts, forms, frames, objects, event attributes)."""
+    said: list[str] = []
+
+    def look_at(name: str, attributes: dict[str, str]) -> None:
+        _refuse_active(name, attributes)
+        if name.endswith(" img"):
+            said.append(name)
+
     try:
-        _parse(as_element(text).encode(), _refuse_active)
+        _parse(as_element(text).encode(), look_at, said.append)
     except NotXhtml as fault:
         return str(fault)
-    return ""
+    return "" if "".join(said).strip(" \t\r\n") else "it says nothing; write what is to be read, or leave text out"
 
 
 def _refuse_active(name: str, attributes: dict[str, str]) -> None:
     element = name.rpartition(" ")[2].lower()
-    if element in _ACTIVE:
-        raise NotXhtml(f"a narrative has no <{element}>")
+    if element in ACTIVE or element not in ELEMENTS:
+        raise NotXhtml(f"a narrative has no <{element[:40]}>")
     for attribute, value in attributes.items():
         if attribute.lower().startswith("on") or "".join(value.split()).lower().startswith("javascript:"):
             raise NotXhtml(f"<{element[:40]}> has the attribute {attribute[:40]}, which would run a script")
+        if attribute.rpartition(" ")[2].lower() not in ATTRIBUTES:
+            raise NotXhtml(f"<{element[:40]}> has no attribute {attribute.rpartition(' ')[2][:40]} in a narrative")
 
 
 def is_div(text: bytes) -> bool:
@@ -102,9 +110,13 @@ def rewritten(text: str, namespaces: Mapping[str, str]) -> str:
     return "".join(parts)
 
 
-def _parse(text: bytes, look_at: Callable[[str, dict[str, str]], None] | None = None) -> str:
-    """The name of the outermost element, with its namespace; `look_at` gets each element and its attributes. Raises
-    ExpatError, NotXhtml for a document type, and what `look_at` does."""
+def _parse(
+    text: bytes,
+    look_at: Callable[[str, dict[str, str]], None] | None = None,
+    hear: Callable[[str], None] | None = None,
+) -> str:
+    """The name of the outermost element, with its namespace; `look_at` gets each element and its attributes, `hear`
+    the text between them. Raises ExpatError, NotXhtml for a document type, and what `look_at` does."""
     names: list[str] = []
 
     def start(name: str, attributes: dict[str, str]) -> None:
@@ -116,6 +128,8 @@ def _parse(text: bytes, look_at: Callable[[str, dict[str, str]], None] | None = 
     parser = expat.ParserCreate("utf-8", " ")
     parser.StartElementHandler = start
     parser.StartDoctypeDeclHandler = _refuse_doctype
+    if hear is not None:
+        parser.CharacterDataHandler = hear
     parser.Parse(text, True)
     return names[0]
 

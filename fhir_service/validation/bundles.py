@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from fhir_service.fhir.errors import Issue
 from fhir_service.fhir.references import references_in, restful_url
 from fhir_service.validation.bundle_links import Entries
+from fhir_service.validation.documents import document_issues
 from fhir_service.validation.resource_walk import objects
 
 Entry = dict[str, Any]
@@ -29,6 +30,7 @@ _IN_THE_DOCUMENT = frozenset(
     {"resourceType", "subject", "encounter", "author", "attester", "custodian", "event", "section"}
 )
 """Elements of a Composition that refer to what a document has in it (R4 documents.html#content)."""
+_ASK, _BRING = frozenset({"transaction", "batch"}), frozenset({"POST", "PUT"})
 _HOLD_RESOURCES = frozenset({"Bundle", "Parameters"})
 _SHOWN = 120
 MOST_FINDINGS = 1000
@@ -85,12 +87,14 @@ def _parameters(holder: dict[str, Any], path: str) -> Iterator[tuple[dict[str, A
 def _findings(bundle: dict[str, Any], path: str) -> Iterator[Issue]:
     entries = bundle.get("entry", [])
     for index, entry in enumerate(entries):
-        for fault in (_full_url_fault(entry), _search_fault(bundle, entry)):
+        for fault in (_full_url_fault(entry), _search_fault(bundle, entry), _request_fault(bundle, entry)):
             if fault:
                 place = f"{path}.entry[{index}].{fault.element}"
                 yield _issue(fault.rule, place, fault.text, severity=fault.severity)
     yield from _doubles(bundle, path)
     yield from _references(bundle, path)
+    if bundle.get("type") == "document":
+        yield from document_issues(bundle, path)
     yield from _pages(bundle, path)
 
 
@@ -102,7 +106,10 @@ def _full_url_fault(entry: Entry) -> _Fault | None:
     if not _ABSOLUTE.fullmatch(url):
         text = f"the fullUrl '{shown}' is relative; write the absolute URL, or urn:uuid: and a UUID"
         return _Fault("bundle.full-url", "fullUrl", text)
-    if own and own.type == resource.get("resourceType") and own.id != resource.get("id", own.id):
+    if own and own.type != resource.get("resourceType", own.type):
+        text = f"the fullUrl is that of a {own.type}, the resource a {resource['resourceType']}; mend one of them"
+        return _Fault("bundle.full-url", "fullUrl", text)
+    if own and own.id != resource.get("id", own.id):
         text = (
             f"the fullUrl says the id is {own.id}, the resource says {str(resource['id'])[:_SHOWN]}; mend one of them"
         )
@@ -122,6 +129,15 @@ def _search_fault(bundle: dict[str, Any], entry: Entry) -> _Fault | None:
         return _Fault("bundle.search-mode", "search.mode", text)
     if resource["resourceType"] != "OperationOutcome" and "id" not in resource:
         return _Fault("bundle.search-id", "resource", "what a search found has an id; add it")
+    return None
+
+
+def _request_fault(bundle: dict[str, Any], entry: Entry) -> _Fault | None:
+    method = entry.get("request", {}).get("method")
+    if bundle.get("type") in _ASK and method in _BRING and "resource" not in entry:
+        return _Fault(
+            "bundle.request", "request.method", f"a {method} needs the resource that is to be written; add it"
+        )
     return None
 
 

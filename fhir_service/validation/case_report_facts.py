@@ -6,7 +6,7 @@ element: what is not said, or cannot be read, breaks no rule. Numbers become Dec
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -32,12 +32,12 @@ class Fact(NamedTuple):
             yield from fact.all()
 
 
-def affirmed(report: Mapping[str, Any], model: ModelElement) -> Fact:
-    """The report as a tree of facts."""
-    return _fact(Place(model, report, ""))
+def affirmed(report: Mapping[str, Any], model: ModelElement, unfit: Container[str] = ()) -> Fact:
+    """The report as a tree of facts, without what is at the paths `unfit`: codes that there are not."""
+    return _fact(Place(model, report, ""), unfit)
 
 
-def _fact(place: Place) -> Fact:
+def _fact(place: Place, unfit: Container[str]) -> Fact:
     element, value, path = place
     kept: dict[str, Any] = {}
     inner: list[Fact] = []
@@ -48,10 +48,10 @@ def _fact(place: Place) -> Fact:
         found: list[Any] = []
         for item in items_of(child, part, below(path, name)):
             if not child.children:
-                if fits(child, item.value):
+                if item.path not in unfit and fits(child, item.value):
                     found.append(_exact(item.value))
             elif _is_affirmed(item.value):
-                fact = _fact(item)
+                fact = _fact(item, unfit)
                 inner.append(fact)
                 found.append(fact.value)
         if found:

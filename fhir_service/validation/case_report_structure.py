@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from fhir_service.definitions.catalogue import DEFAULT_BASE
@@ -108,8 +108,10 @@ def _value(place: Place, base: str) -> Iterator[Issue]:
         if isinstance(value, Mapping):
             yield from _object(place, base)
         else:
-            text = f"{element.name} is an object with {wording.listed(_names(element))}, found {wording.kind(value)}"
-            yield _issue("type", path, text)
+            names = wording.listed(_names(element))
+            text = f"{element.name} has to be an object with {names}; found {wording.kind(value)}"
+            hint = ': write {"code": …}, or {"text": …} for words' if isinstance(value, str) else ""
+            yield _issue("type", path, text + (hint if {"code", "text"} <= element.children.keys() else ""))
     elif fault := primitive_fault(_property(element.type), value):
         yield _issue("primitive", path, f"{element.name}: {fault.text}")
     elif element.value_set and value not in (known := _codes(element.value_set, base)):
@@ -134,7 +136,7 @@ def _unknown_code(code: str, value_set: str, known: Mapping[str, str]) -> str:
     text = f"{wording.quoted(code)} is no code of {value_set}"
     near = nearest(code, known)
     if near:
-        text += f"; the nearest are {wording.listed([f'{one} ({known[one]})' if known[one] else one for one in near])}"
+        text += f"; nearest: {wording.listed([f'{one} ({known[one]})' if known[one] else one for one in near])}"
     if len(known) <= _FEW or not near:
         text += f"; allowed: {wording.listed(known)}"
     return f"{text}; use one that means the same"
@@ -148,8 +150,14 @@ def nearest(code: str, known: Mapping[str, str]) -> list[str]:
     for one, display in known.items():
         by_words.setdefault(display.lower(), one)
         by_words[one.lower()] = one
-    found = get_close_matches(code.lower().replace(" ", "-"), by_words, n=5, cutoff=0.5)
+    found = _close(code.lower().replace(" ", "-"), tuple(by_words))
     return list(dict.fromkeys(by_words[words] for words in found))[:3]
+
+
+@lru_cache(1024)
+def _close(code: str, words: tuple[str, ...]) -> list[str]:
+    """To look takes milliseconds, and one wrong code may stand in thousands of facts."""
+    return get_close_matches(code, words, n=5, cutoff=0.5)
 
 
 def _names(element: ModelElement) -> Collection[str]:

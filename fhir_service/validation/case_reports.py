@@ -50,7 +50,13 @@ def is_case_report(value: Any) -> bool:
 
 def _findings(case_report: Any, base: str) -> Iterator[Issue]:
     model = case_report_model(base)
-    yield from structure_issues(case_report, model, base)
+    unfit: set[str] = set()
+    for issue in structure_issues(case_report, model, base):
+        unfit.update(issue.expression)
+        yield issue
     if isinstance(case_report, Mapping):
         yield from reference_issues(case_report, model)
-        yield from program(base).issues(affirmed(case_report, model))
+        consequences = unfit | {path.rpartition(".")[0] for path in unfit}
+        for issue in program(base).issues(affirmed(case_report, model, unfit)):
+            if consequences.isdisjoint(issue.expression):
+                yield issue

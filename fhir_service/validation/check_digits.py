@@ -32,6 +32,10 @@ _LOINC_PART = re.compile(r"[A-Z]{2,4}\d+(-\d)?", re.ASCII)
 _ICD_10_CM = re.compile(r"[A-Z]\d[\dAB](\.[\dA-Z]{1,4})?", re.ASCII)
 _ICD_10_CM_UNDOTTED = re.compile(r"([A-Z]\d[\dAB])([\dA-Z]{1,4})", re.ASCII)
 _ICD_10_PCS = re.compile(r"[\dA-HJ-NP-Z]{7}", re.ASCII)
+_LANGUAGE = re.compile(r"([A-Za-z]{2,8}|[xi](?=-))(-[A-Za-z0-9]{1,8})*", re.ASCII)
+_MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+*-]+(\s*;.*)?|xml|json|ttl", re.ASCII | re.DOTALL)
+"""The short names are those that CapabilityStatement.format may have as well."""
+_CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 
 
 class FormFault(NamedTuple):
@@ -120,11 +124,33 @@ def _icd_10_pcs(code: str) -> FormFault | None:
     return FormFault("code.form", "is no ICD-10-PCS code: that is seven digits or capitals, without I and O")
 
 
+def _language(code: str) -> FormFault | None:
+    if _LANGUAGE.fullmatch(code):
+        return None
+    hint = f"; write {code.replace('_', '-')}" if _LANGUAGE.fullmatch(code.replace("_", "-")) else ""
+    return FormFault("code.form", f"is no language as BCP 47 writes it (de, de-CH){hint}")
+
+
+def _media_type(code: str) -> FormFault | None:
+    if _MEDIA_TYPE.fullmatch(code):
+        return None
+    return FormFault("code.form", "is no media type: that is type/subtype, for instance application/pdf")
+
+
+def _currency(code: str) -> FormFault | None:
+    if _CURRENCY.fullmatch(code):
+        return None
+    return FormFault("code.form", "is no currency: that is three capitals (ISO 4217), for instance EUR")
+
+
 _FORMS: Mapping[str, Callable[[str], FormFault | None]] = MappingProxyType(
     {
         "http://snomed.info/sct": _snomed,
         "http://loinc.org": _loinc,
         "http://hl7.org/fhir/sid/icd-10-cm": _icd_10_cm,
         "http://www.cms.gov/Medicare/Coding/ICD10": _icd_10_pcs,
+        "urn:ietf:bcp:13": _media_type,
+        "urn:ietf:bcp:47": _language,
+        "urn:iso:std:iso:4217": _currency,
     }
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import product
 
 from fhir_service.fhir.errors import FhirError, Issue, MalformedContent, UnprocessableContent
@@ -10,6 +11,7 @@ from fhir_service.validation.invariant_programs import Look
 from fhir_service.validation.invariants import invariant_findings
 from fhir_service.validation.json_text import read_json
 from fhir_service.validation.narratives import NARRATIVE
+from fhir_service.validation.plainly_right import is_plainly_right
 from fhir_service.validation.structure import findings
 
 _BEYOND_R4 = ("profile.", "code.", "reference.")
@@ -27,16 +29,23 @@ def resource_findings(resource: object, *, warnings: bool = True, text: bytes = 
             resource = read_json(text)
         except MalformedContent as error:
             return list(error.issues)
-    found = findings(resource)
-    if not isinstance(resource, dict) or any(issue.rule != NARRATIVE for issue in found):
+    found = [] if is_plainly_right(resource, text) else findings(resource)
+    if not isinstance(resource, dict) or breaks_structure(found):
         return found
     unsure = not text or b"\\" in text
     look = _LOOKS[warnings, unsure or b"xtension" in text, unsure or (b"#" in text and b'"#' in text)]
     return found + invariant_findings(resource, look) + bundle_findings(resource)
 
 
+def breaks_structure(found: Iterable[Issue]) -> bool:
+    """Whether a resource of which this was found is not to be looked at any further."""
+    return any((issue.rule or "").startswith("structure.") and issue.rule != NARRATIVE for issue in found)
+
+
 def resource_errors(resource: object, text: bytes = b"") -> list[Issue]:
     """Those that speak against storing it."""
+    if is_plainly_right(resource, text):
+        return []
     found = resource_findings(resource, warnings=False, text=text)
     return [issue for issue in found if issue.severity in ("error", "fatal")]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -52,6 +52,14 @@ def _rules(holder: str) -> _Rules:
             key for key, entry in allowed.items() if entry.element.repeats and _has_sibling(entry)
         ),
     )
+
+
+def breaks_by_keys(holder: str, keys: Collection[str]) -> bool:
+    """Whether an object that has these properties lacks a required element, or has two types of one choice."""
+    names = {key.removeprefix("_") for key in keys}
+    rules = _rules(holder)
+    lacks = any(names.isdisjoint(possible) for _, _, possible in rules.required)
+    return lacks or any(len(names.intersection(possible)) > 1 for _, possible in rules.choices)
 
 
 class _Walker:

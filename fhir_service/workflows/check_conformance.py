@@ -21,9 +21,9 @@ from fhir_service.validation.profiles.bindings import BoundCodes
 from fhir_service.validation.profiles.findings import extension_findings, profile_findings, stated_profile_findings
 from fhir_service.validation.profiles.implied import ImpliedProfiles
 from fhir_service.validation.profiles.registry import ProfileRegistry
+from fhir_service.validation.prose_rules import prose_issues
 from fhir_service.validation.references import reference_findings
-from fhir_service.validation.resource_findings import resource_findings
-from fhir_service.validation.structure import is_valid
+from fhir_service.validation.resource_findings import breaks_structure, resource_findings
 
 _BASE = "http://hl7.org/fhir/StructureDefinition/"
 
@@ -85,9 +85,9 @@ class Conformance:
         return found + extension_findings(resource, self._registry, self._codes)
 
     def code_issues(self, resource: Any) -> list[Issue]:
-        """What is wrong with the codes of a resource that is right in its structure, and with the types of what it
-        refers to."""
-        return code_findings(resource, self._terminology) + reference_findings(resource)
+        """What is wrong with the values and codes of a resource that is right in its structure, and with the types of
+        what it refers to."""
+        return prose_issues(resource) + code_findings(resource, self._terminology) + reference_findings(resource)
 
     def profile_issues(self, resource: Any, profile: str) -> list[Issue]:
         """Whether a resource conforms to a profile, the types of R4 themselves included. To be asked about one that is
@@ -141,7 +141,7 @@ def all_issues(resource: Any, conformance: Conformance, profiles: str | Sequence
     if (told := conformance.case_report_issues(resource, next(iter(asked), ""))) is not None:
         return told
     found = resource_findings(resource)
-    if not is_valid(resource):
+    if breaks_structure(found):
         return found + [issue for profile in asked for issue in conformance.not_begun(profile)]
     for profile in asked:
         found += conformance.profile_issues(resource, profile) if profile else []

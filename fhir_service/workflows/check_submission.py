@@ -58,10 +58,10 @@ def check_case_report(sent: bytes, *, recorded: str, base: str) -> CheckedSubmis
         content = read_json(sent)
     except MalformedContent as error:
         return _unreadable(sent, ROOT, error.issues)
-    facts = only_facts(content) if isinstance(content, Mapping) else content
-    issues = fact_issues(facts, base)
+    issues = fact_issues(content, base)
     if not isinstance(content, Mapping):
         return _unreadable(sent, ROOT, issues, unreadable=False)
+    facts = only_facts(content)
     try:
         report, told = stated_document(content, sent.decode())
         issues += told
@@ -70,7 +70,9 @@ def check_case_report(sent: bytes, *, recorded: str, base: str) -> CheckedSubmis
         name, version = stated_extractor(content)
         stated = from_json(encode(facts))
     except msgspec.ValidationError as error:
-        return _unreadable(sent, ROOT, [*issues, _shape_issue(str(error))], unreadable=False)
+        return _unreadable(
+            sent, ROOT, issues if _fails(issues) else [*issues, _shape_issue(str(error))], unreadable=False
+        )
     issues += _emptiness(stated, ROOT, "it states neither a case nor a figure about a group")
     issues += _identity_warnings(report, ROOT) + _contradictions(stated)
     made = map_case_report_traced(stated, report, recorded=recorded, base=base, extractor=version, extractor_name=name)

@@ -43,12 +43,12 @@ def _of_section(section: Section) -> list[Issue]:
     found = []
     if section.missing:
         named = _named(section.missing_elements)
-        text = f"{section.name}: {section.stated} of {asked} are stated; {section.missing} are missing: {named}"
+        text = f"{section.name}: {section.stated} of {asked} stated, {section.missing} missing: {named}"
         places = tuple(map(_rooted, section.missing_elements[:_FEW]))
         found.append(Issue("information", "informational", text, places, "submission.missing"))
     if section.declared_unknown:
         named = _named(section.unknown_elements)
-        text = f"{section.name}: {section.declared_unknown} of {asked} are declared unknown: {named}"
+        text = f"{section.name}: {section.declared_unknown} of {asked} declared unknown: {named}"
         places = tuple(map(_rooted, section.unknown_elements[:_FEW]))
         found.append(Issue("information", "informational", text, places, "submission.declared-unknown"))
     return found

@@ -6,7 +6,8 @@ Its identifier, else the record id of a sender, is one resource here: sent again
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
@@ -24,6 +25,12 @@ PROFILE = "http://hl7.org/fhir/us/registry-protocols/StructureDefinition/CREDSSu
 ROOT = "Bundle"
 ACCEPTED = "submission.accepted"
 _FAILED = ("error", "fatal")
+_FIRST = (
+    ("MessageHeader", "which says who sends the submission", "submission.header"),
+    ("Patient", "whom all of it is about", "submission.patient"),
+)
+_OF_DOCUMENTS = frozenset({"bdl-9", "bdl-10", "bdl-11", "bdl-12", "bundle.stray"})
+_TAG_VALUE = re.compile(r"Bundle\.entry\[\d+\]\.resource\.meta\.tag\[\d+\]\.value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +99,12 @@ def check_bundle_text(text: bytes, conformance: Conformance, wanted_id: str | No
 
 def check_bundle(bundle: Any, conformance: Conformance) -> CheckedBundle:
     """Everything that is found about a submission: its structure, the rules of R4, the profile, and ours."""
-    issues = [issue for issue in all_issues(bundle, conformance, PROFILE) if not _helps_nobody(issue)]
+    readable = isinstance(bundle, dict)
+    own = list(guide_issues(bundle)) if readable else []
+    issues = own + [issue for issue in all_issues(bundle, conformance, PROFILE) if not _helps_nobody(issue, own)]
+    issues = [_in_words_of_the_guide(issue) for issue in issues]
     told: dict[tuple[Any, ...], Issue] = {(one.rule, one.expression, one.text): one for one in issues}
     found = list(told.values())
-    readable = isinstance(bundle, dict)
     if readable and not any(issue.severity in _FAILED for issue in found):
         found += _our_issues(bundle)
         found += tag_issues(bundle, conformance.base)
@@ -103,11 +112,43 @@ def check_bundle(bundle: Any, conformance: Conformance) -> CheckedBundle:
     return CheckedBundle(record, key, tuple(found))
 
 
-def _helps_nobody(issue: Issue) -> bool:
-    """That data have no narrative, which R4 advises and no registry reads; and that the model in a tag is no code
-    system, which the guide wants there."""
+def guide_issues(bundle: Mapping[str, Any]) -> Iterator[Issue]:
+    """What the guide wants of the whole, also of one whose structure is not right yet: who sends it, and about whom."""
+    if (kind := bundle.get("type")) != "collection":
+        text = f"a submission is a Bundle of type collection, not {str(kind)[:80]!r}; write collection"
+        yield Issue("error", "business-rule", text, (f"{ROOT}.type",), "submission.type")
+    for number, (wanted, why, rule) in enumerate(_FIRST):
+        found = _type_of_entry(bundle.get("entry"), number)
+        if found != wanted:
+            told = f"it is a {str(found)[:80]}" if found else "there is none"
+            text = f"entry {number} has to be the {wanted}, {why}; {told}: put a {wanted} there"
+            yield Issue("error", "business-rule", text, (f"{ROOT}.entry[{number}].resource",), rule)
+
+
+def _type_of_entry(entries: Any, number: int) -> Any:
+    """The type of its resource, whatever stands there; None where there is none."""
+    entry = entries[number] if isinstance(entries, list) and len(entries) > number else None
+    resource = entry.get("resource") if isinstance(entry, Mapping) else None
+    return resource.get("resourceType") if isinstance(resource, Mapping) else None
+
+
+def _helps_nobody(issue: Issue, told: Sequence[Issue]) -> bool:
+    """That data have no narrative, which R4 advises and no registry reads; that the model in a tag is no code system,
+    which the guide wants there; and what our own findings about the whole say in plainer words."""
     in_a_tag = any(".meta.tag[" in place for place in issue.expression)
-    return issue.rule == "dom-6" or (issue.rule == "code.not-checked" and in_a_tag)
+    if issue.rule == "dom-6" or (issue.rule == "code.not-checked" and in_a_tag):
+        return True
+    rules = {one.rule for one in told}
+    if "submission.type" in rules and (issue.rule in _OF_DOCUMENTS or issue.expression == (f"{ROOT}.type",)):
+        return True
+    return bool(rules - {"submission.type"}) and issue.expression == (f"{ROOT}.entry",)
+
+
+def _in_words_of_the_guide(issue: Issue) -> Issue:
+    if issue.rule == "structure.unknown-element" and _TAG_VALUE.fullmatch("".join(issue.expression[:1])):
+        text = "a tag has no element 'value', though the sample of the guide has one; write the path as its code"
+        return replace(issue, text=text)
+    return issue
 
 
 def change_of(checked: CheckedBundle, text: bytes) -> Change:

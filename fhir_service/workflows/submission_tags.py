@@ -76,7 +76,7 @@ def _untagged(places: list[str], model_url: str) -> Issue:
 
 def _unknown(tag: _Tag, elements: Iterable[str]) -> Issue:
     near = difflib.get_close_matches(tag.path, list(elements), 3, 0.5)
-    hint = f"; the nearest are {', '.join(near)}" if near else ""
+    hint = f"; nearest: {', '.join(near)}" if near else ""
     text = f"the data dictionary has no element '{tag.path[:80]}'{hint}; write the path as its definition has it"
     return Issue("warning", "value", text, (tag.place,), "submission.tag")
 

@@ -62,6 +62,9 @@ NAMESPACE = "http://www.w3.org/1999/xhtml"
         f'<div xmlns="{NAMESPACE}"><script>alert(1)</script></div>',
         f'<div xmlns="{NAMESPACE}"><h:IFRAME xmlns:h="{NAMESPACE}"/></div>',
         f'<div xmlns="{NAMESPACE}"><p onClick="x()">a</p></div>',
+        f'<div xmlns="{NAMESPACE}"><font color="red">a</font></div>',
+        f'<div xmlns="{NAMESPACE}"><p hidden="hidden">a</p></div>',
+        f'<div xmlns="{NAMESPACE}"> <br/> </div>',
         f'<div xmlns="{NAMESPACE}"><a href=" java\nscript:x()">a</a></div>',
     ],
 )

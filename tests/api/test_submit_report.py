@@ -205,11 +205,13 @@ async def test_what_is_missing_is_told_apart_from_what_is_declared_unknown(idle_
     complication["onset"] = {"polarity": "unknown"}
     answered = await submit(idle_client, sent, "?validate-only=true")
     told = outcome(answered)[1:]
-    missing = [at for one in told if "are missing" in one["diagnostics"] for at in one["expression"]]
+    by_rule = [(one["details"]["coding"][0]["code"], one) for one in told]
+    missing = [at for rule, one in by_rule if rule == "submission.missing" for at in one["expression"]]
     assert "CaseReport.case[0].complication[0].outcome" in missing
     assert "CaseReport.case[0].complication[0].onset" not in missing
-    unknown = [one["diagnostics"] for one in told if "declared unknown" in one["diagnostics"]]
-    assert any(text.startswith("complication: 1 of") for text in unknown)
+    unknown = [one for rule, one in by_rule if rule == "submission.declared-unknown"]
+    assert any("CaseReport.case[0].complication[0].onset" in one["expression"] for one in unknown)
+    assert any(one["diagnostics"].startswith("complication: 1 of") for one in unknown)
     assert {one["severity"] for one in told} == {"information"}
 
 
@@ -386,4 +388,23 @@ async def test_a_reader_of_another_shape_is_refused_at_its_place(
 ) -> None:
     answered = await submit(idle_client, case_report() | {"extractor": extractor})
     assert answered.status_code == 422
-    assert rules(answered) == [("submission.structure", place)]
+    assert [at for _, at in rules(answered)] == [place]
+
+
+async def test_what_only_follows_from_another_fault_is_not_told(idle_client: Client) -> None:
+    sent = case_report()
+    sent["case"][0]["procedure"][0]["kind"]["code"] = "kyphoplasti"
+    sent["case"][0]["age"] = {"id": "1/age", "value": "71", "unit": "a"}
+    answered = await submit(idle_client, sent)
+    places = {"CaseReport.case[0].procedure[0].kind.code", "CaseReport.case[0].age.value"}
+    assert {at for _, at in rules(answered)} == places
+    assert not {at for _, at in rules(answered, "warning")} & {*places, "CaseReport.case[0].age"}
+
+
+async def test_an_element_of_the_source_that_is_misspelt_is_told_with_the_nearest_and_all_else(
+    idle_client: Client,
+) -> None:
+    answered = await submit(idle_client, case_report(titel="x", doi="10/abc"))
+    found = {at: one for one in outcome(answered)[1:] for at in one["expression"]}
+    assert "title" in found["CaseReport.source.titel"]["diagnostics"]
+    assert "write it as" in found["CaseReport.source.doi"]["diagnostics"]

@@ -103,3 +103,27 @@ async def test_a_reference_to_nothing_refuses_where_the_settings_say_so(connect:
         await client.delete("/fhir/Observation/o")
         await client.delete("/fhir/Patient/p")
         assert (await client.put("/fhir/Observation/o", json=about)).status_code == 422
+
+
+async def test_a_profile_that_a_client_has_stored_refuses_in_every_way_of_writing(connect: Connect) -> None:
+    url = "http://a.example.org/with-a-method"
+    element = {"id": "Observation.method", "path": "Observation.method", "min": 1}
+    profile = {"resourceType": "StructureDefinition", "id": "with-a-method", "url": url, "name": "WithMethod"}
+    profile |= {"status": "active", "kind": "resource", "abstract": False, "type": "Observation"}
+    profile |= {"baseDefinition": "http://hl7.org/fhir/StructureDefinition/Observation", "derivation": "constraint"}
+    wrong = observation(id="o", meta={"profile": [url]})
+    right = wrong | {"method": {"text": "ruler"}}
+    patch = [{"op": "remove", "path": "/method"}]
+    to_patch = {"content-type": "application/json-patch+json"}
+    async with connect(validation=("Observation=profiles",)) as client:
+        stored = profile | {"differential": {"element": [element]}}
+        assert (await client.put("/fhir/StructureDefinition/with-a-method", json=stored)).status_code == 201
+        assert (await client.put("/fhir/Observation/o", json=right)).status_code == 201
+        for answer in (
+            await client.post("/fhir/Observation", json=wrong),
+            await client.put("/fhir/Observation/o", json=wrong),
+            await client.patch("/fhir/Observation/o", json=patch, headers=to_patch),
+        ):
+            assert (answer.status_code, rules(answer)) == (422, [("profile.min", "Observation.method")])
+        answer = await client.post("/fhir", json=bundle(patient(id="p"), wrong))
+        assert (answer.status_code, rules(answer)) == (422, [("profile.min", "Bundle.entry[1].resource.method")])

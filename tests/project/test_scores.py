@@ -90,6 +90,11 @@ def test_reports_are_read_at_least_as_well_as_the_floor(reports, gold, least_pre
     assert f1 >= least_f1
 
 
+def test_nine_of_ten_annotated_places_of_the_seeds_are_cited(tmp_path: Path) -> None:
+    hit, of = score(originals(), SHARED / "gold" / "seeds", tmp_path)["anchors"]
+    assert hit / of >= 0.90
+
+
 @pytest.mark.parametrize("stem", ["000", "001", "002", "003", "004"])
 def test_each_retelling_is_read_as_well_as_its_original_must_be(stem: str, tmp_path: Path) -> None:
     precision, _, f1 = score({stem: retellings()[stem]}, SHARED / "gold" / "seeds", tmp_path, anchors=False)["overall"]

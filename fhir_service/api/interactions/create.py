@@ -22,7 +22,8 @@ async def created(call: Call, text: bytes) -> Answer:
     if not conditional and any(name not in PRESENTATION for name, _ in call.parameters):
         search, conditional = call.query, True
     unless = call.condition(call.type, search) if conditional else None
-    outcome = await create_resource(call.repository, call.type, text, call.access, unless=unless, checks=call.checks)
+    checks = await call.checks_of(text)
+    outcome = await create_resource(call.repository, call.type, text, call.access, unless=unless, checks=checks)
     return await written_answer(call, outcome)
 
 

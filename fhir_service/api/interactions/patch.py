@@ -20,13 +20,15 @@ from fhir_service.workflows.patch_resource import (
     patch_resource,
     read_patch,
 )
+from fhir_service.workflows.write_checks import WriteChecks
 
 
 async def patch(call: Call) -> Answer:
     if_match = required_version(call.header(b"if-match"))
     changes = await _read(call)
+    checks = await _checks(call)
     outcome = await patch_resource(
-        call.repository, call.type, call.id, changes, if_match=if_match, access=call.access, checks=call.checks
+        call.repository, call.type, call.id, changes, if_match=if_match, access=call.access, checks=checks
     )
     return await written_answer(call, outcome)
 
@@ -39,6 +41,15 @@ async def patch_found(call: Call) -> Answer:
         call.repository, condition, changes, if_match=if_match, access=call.access, checks=call.checks
     )
     return await written_answer(call, outcome)
+
+
+async def _checks(call: Call) -> WriteChecks:
+    """What the patched resource has to stand, with the definitions that it names as it is now."""
+    key = (call.type, call.id)
+    if not call.checks.beyond_r4:
+        return call.checks
+    stored = (await call.repository.newest([key], call.access)).get(key)
+    return await call.checks_of(stored.text) if stored is not None and stored.text else call.checks
 
 
 async def _read(call: Call) -> Patch:

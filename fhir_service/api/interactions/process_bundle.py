@@ -28,7 +28,7 @@ async def answer_bundle(call: Call) -> Answer:
     async def read(entry: PlannedEntry) -> ResponseEntry:
         return await _read(call, entry)
 
-    server = Server(call.service.types, call.base, call.condition, read, call.checks)
+    server = Server(call.service.types, call.base, call.condition, read, await call.checks_of(raw))
     done = await process_bundle(call.repository, raw, server, call.access)
     entries = [
         await _response(call, result, deletes=number in done.deletions) for number, result in enumerate(done.results)

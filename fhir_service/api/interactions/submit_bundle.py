@@ -66,7 +66,8 @@ def status_of(done: SubmittedBundle) -> int:
 async def _checked(call: Call, text: bytes, wanted_id: str | None) -> CheckedBundle:
     """In a thread and in its turn: a submission is checked in milliseconds, and many may come at once."""
     async with call.service.submissions.turn():
-        return await asyncio.to_thread(check_bundle_text, text, call.service.conformance, wanted_id)
+        conformance = await call.conformance_of(text)
+        return await asyncio.to_thread(check_bundle_text, text, conformance, wanted_id)
 
 
 def _answer(call: Call, done: SubmittedBundle) -> Answer:

@@ -28,7 +28,7 @@ async def updated(call: Call, text: bytes) -> Answer:
         if_match=if_match,
         if_none_match=call.header(b"if-none-match"),
         access=call.access,
-        checks=call.checks,
+        checks=await call.checks_of(text),
     )
     return await written_answer(call, outcome)
 
@@ -44,7 +44,7 @@ async def update_by_search(call: Call) -> Answer:
         if_match=if_match,
         if_none_match=call.header(b"if-none-match"),
         access=call.access,
-        checks=call.checks,
+        checks=await call.checks_of(text),
     )
     return await written_answer(call, outcome)
 

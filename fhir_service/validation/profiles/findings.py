@@ -139,7 +139,7 @@ def _type_of(resource: Any) -> str:
 
 def _targets(root: Any) -> Callable[[str, Any], Any]:
     """Where references lead within what was sent: contained resources, and the entries of a Bundle."""
-    entries = _entries(root)
+    entries = _entries(root) if _type_of(root) == "Bundle" else {}
     contained: dict[int, Mapping[str, Any]] = {}
 
     def target(reference: str, resource: Any) -> Any:
@@ -171,7 +171,7 @@ def _entries(root: Any) -> Mapping[str, Any]:
 
 
 def _bundled(root: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    entries = root.get("entry") if isinstance(root, dict) and root.get("resourceType") == "Bundle" else None
+    entries = root.get("entry")
     for entry in entries if isinstance(entries, list) else ():
         if isinstance(entry, dict) and isinstance(entry.get("resource"), dict):
             full_url = entry.get("fullUrl")

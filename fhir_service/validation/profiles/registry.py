@@ -29,6 +29,9 @@ class ProfileRegistry:
         self._definitions: dict[str, Definition | BrokenProfile] = {}
         self._trees: dict[str, Node | BrokenProfile] = {}
         self._compiled: dict[str, CompiledProfile | BrokenProfile] = {}
+        self._asked: dict[str, CompiledProfile] = {}
+        """Those that were asked for, by URL with or without version."""
+        self._missing_bases: dict[str, str] = {}
 
     def before(self, structure_definitions: Mapping[str, Mapping[str, Any]]) -> ProfileRegistry:
         """Another one, that knows these too, behind its own."""
@@ -36,32 +39,46 @@ class ProfileRegistry:
 
     def knows(self, url: str) -> bool:
         """Whether there is a StructureDefinition of that URL; a `|version` has to be its own."""
+        return self._found(url) is not None
+
+    def _found(self, url: str) -> Mapping[str, Any] | None:
         canonical, _, version = url.partition("|")
-        if not version or canonical not in self._resources:
-            return canonical in self._resources
-        return bool(self._resources[canonical].get("version") == version)
+        if not version:
+            return self._resources.get(canonical)
+        held = (known[canonical] for known in self._resources.maps if canonical in known)
+        return next((one for one in held if one.get("version") == version), None)
 
     def definition(self, url: str) -> Definition:
         """What one says. Raises UnknownProfile, BrokenProfile."""
-        if not self.knows(url):
+        found = self._found(url)
+        if found is None:
             raise UnknownProfile(url)
+        return _once(self._definitions, self._name(url), lambda: read_definition(found))
+
+    def _name(self, url: str) -> str:
+        """Without the version where that is the one that is meant anyway."""
         canonical = url.partition("|")[0]
-        return _once(self._definitions, canonical, lambda: read_definition(self._resources[canonical]))
+        return canonical if self._found(url) is self._resources.get(canonical) else url
 
     def tree(self, url: str) -> Node:
         """Its elements, laid over those of its bases; not to be changed. Raises UnknownProfile, BrokenProfile."""
         self.definition(url)
-        canonical = url.partition("|")[0]
-        return _once(self._trees, canonical, lambda: self._laid_over_bases(canonical))
+        return _once(self._trees, self._name(url), lambda: self._laid_over_bases(url))
 
     def compiled(self, url: str) -> CompiledProfile:
         """Its checks. Raises UnknownProfile, BrokenProfile."""
         tree = self.tree(url)
-        canonical = url.partition("|")[0]
-        return _once(self._compiled, canonical, lambda: compiled_profile(canonical, tree, self))
+        name = self._name(url)
+        return _once(self._compiled, name, lambda: compiled_profile(name, tree, self))
 
     def missing_base(self, url: str) -> str:
-        """The base of a profile, or of one of its bases, that is not known here; empty where all are."""
+        """The base of a profile, or of one of its bases, that is not known here; empty where all are. Raises
+        UnknownProfile, BrokenProfile."""
+        if url not in self._missing_bases:
+            self._missing_bases[url] = self._missing_base(url)
+        return self._missing_bases[url]
+
+    def _missing_base(self, url: str) -> str:
         for definition in self._chain(self.definition(url)):
             if not definition.whole and not core_type(definition.base) and not self.knows(definition.base):
                 return "" if definition.snapshot else definition.base

@@ -121,7 +121,8 @@ class _Slices:
                 run.found("error", "structure", text, f"{parent}{item.step}", "profile.slice-order")
             last = max(last, at)
         for entry in self._told:
-            self._within(entry, assigned.get(entry.name, []), parent, run)
+            if entry.name in assigned or entry.min or entry.inner:
+                self._within(entry, assigned.get(entry.name, []), parent, run)
 
     def _slice_of(self, item: Item, parent: str, run: Run) -> int | None:
         run.budget.spend(len(self._told))
@@ -142,7 +143,8 @@ class _Slices:
             run.found("error", "structure", text, where, "profile.slice-closed")
 
     def _within(self, entry: _Slice, items: list[Item], parent: str, run: Run) -> None:
-        Occurrences(self._name, entry.name, entry.min, entry.max, self._profile).check(len(items), parent, run)
+        if len(items) < entry.min or (entry.max is not None and len(items) > entry.max):
+            Occurrences(self._name, entry.name, entry.min, entry.max, self._profile).check(len(items), parent, run)
         for item in items:
             for check in entry.checks:
                 check(item, f"{parent}{item.step}", run)

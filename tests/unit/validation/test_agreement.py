@@ -1,5 +1,5 @@
 """The schema (yes or no) and the walk (what is wrong) read the same rules: every small change to a resource is judged
-alike by both."""
+alike by both. What is called plainly right at a first look, the layers find nothing in."""
 
 import copy
 from collections.abc import Iterator
@@ -8,7 +8,12 @@ from typing import Any
 
 import pytest
 
-from fhir_service.validation.structure import is_valid
+from fhir_service.fhir.errors import Issue
+from fhir_service.fhir.json_text import encode
+from fhir_service.validation.invariants import invariant_findings
+from fhir_service.validation.json_text import read_json
+from fhir_service.validation.plainly_right import is_plainly_right
+from fhir_service.validation.structure import findings, is_valid
 from fhir_service.validation.walk import walk
 
 ABSENT = {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]}
@@ -53,11 +58,35 @@ RESOURCES: list[dict[str, Any]] = [
         "item": [{"linkId": "1", "type": "group", "item": [{"linkId": "2", "type": "display", "text": "x"}]}],
     },
 ]
+PLAIN: list[dict[str, Any]] = [
+    {
+        "resourceType": "Patient",
+        "id": "p",
+        "meta": {"profile": ["http://a.example/p"], "lastUpdated": "2024-02-29T10:00:00Z"},
+        "identifier": [{"system": "http://a.example/ids", "value": "1", "period": {"start": "2020", "end": "2021-05"}}],
+        "name": [{"given": ["Ann"], "family": "Roe"}],
+        "gender": "female",
+        "_birthDate": ABSENT,
+        "multipleBirthInteger": 2,
+        "managingOrganization": {"reference": "Organization/1", "type": "Organization"},
+        "contact": [{"name": {"text": "x"}}],
+    },
+    {
+        "resourceType": "Condition",
+        "text": {"status": "generated", "div": "<div xmlns='http://www.w3.org/1999/xhtml'>x</div>"},
+        "extension": [{"id": "e", "url": "http://a.example/x", "valueQuantity": {"value": Decimal("1.10")}}],
+        "clinicalStatus": CODED,
+        "code": {"text": "a"},
+        "subject": {"reference": "Patient/p"},
+        "onsetRange": {"low": {"value": 1}, "high": {"value": 2}},
+        "stage": [{"summary": {"text": "II"}}],
+    },
+]
 VALUES: list[Any] = [
     None, "", "x", "a b", 1, -1, True, 2**31, Decimal("1.0"), Decimal("1.5"), 1.0, [], {}, [None], [[]], [{}],
     ["x", None], "2024-02-30", "2024-02-29T10:00:00Z", "Patient/1", "Device/1", "\u00a0", "a\x00", "\ud800",
     {"id": "a"}, ABSENT, [ABSENT], [None, ABSENT], CODED, {"text": "x"}, {"coding": []}, {"reference": "Device/1"},
-    {"type": "Device"}, {"resourceType": "Patient"},
+    {"type": "Device"}, {"resourceType": "Patient"}, "#p", {"reference": "#p"}, {"start": "2022", "end": "2021"},
 ]  # fmt: skip
 NAMES = ("id", "_id", "_given", "_gender", "status", "valueString", "_valueString", "resourceType", "deceasedDateTime")
 
@@ -87,3 +116,33 @@ def test_schema_and_walk_agree_on_every_small_change(resource: dict[str, Any]) -
     assert len(variants) > 500
     assert [variant for variant in variants if is_valid(variant) is not (walk(variant) == [])] == []
     assert resource == before
+
+
+@pytest.mark.parametrize("resource", PLAIN, ids=lambda resource: str(resource["resourceType"]))
+def test_what_is_plainly_right_breaks_no_rule(resource: dict[str, Any]) -> None:
+    assert is_plainly_right(resource)
+    assert is_plainly_right(resource, encode(resource))
+    called_right = [variant for variant in changes(resource) if is_plainly_right(variant)]
+    assert len(called_right) > 50
+    assert [variant for variant in called_right if _errors(variant)] == []
+
+
+@pytest.mark.parametrize("resource", PLAIN, ids=lambda resource: str(resource["resourceType"]))
+def test_what_is_plainly_right_by_its_text_breaks_no_rule(resource: dict[str, Any]) -> None:
+    texts = [text for variant in changes(resource) if (text := _text(variant))]
+    read = [(value, text) for text in texts if is_plainly_right(value := read_json(text), text)]
+    assert len(read) > 50
+    assert [value for value, _ in read if _errors(value)] == []
+
+
+def _errors(resource: dict[str, Any]) -> list[Issue]:
+    found = findings(resource) or invariant_findings(resource)
+    return [issue for issue in found if issue.severity == "error"]
+
+
+def _text(resource: dict[str, Any]) -> bytes:
+    """Empty for what JSON cannot hold."""
+    try:
+        return encode(resource)
+    except (TypeError, UnicodeEncodeError):
+        return b""
