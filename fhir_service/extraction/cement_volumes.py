@@ -146,7 +146,7 @@ def _volumes(sentence: Sentence, end: int) -> list[_Volume]:
             for hit in words
             if first <= hit.start
             and hit.end <= last
-            and (hit.code != "share" or not _SHARE_REACH < match.start() - hit.end)
+            and (hit.code != "share" or not match.start() - hit.end > _SHARE_REACH)
         }
         values = _values(match)
         told = (
