@@ -12,7 +12,7 @@ from fhir_service.extraction.sentences import sentence_bounds
 from fhir_service.extraction.words import Words
 from fhir_service.reports.span import SourceSpan
 
-_CELL_BREAK = re.compile(r"\t+|\s*\|\s*| {3,}")
+_CELL_BREAK = re.compile(r"\t+|(?:(?<!\s)\s++)?(?:\||</?[Tt][DdHh]\b[^<>]*>)\s*| {3,}")
 
 __all__ = ["Cell", "Document", "Passage", "Section", "Sentence", "Table"]
 

@@ -1,36 +1,83 @@
-"""Whether a text is in English, told by its commonest words."""
+"""Whether words are in English, told by the letters they are written in and by their commonest ones."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable, Mapping
+from functools import cache
 
+from fhir_service.extraction.lexicon import lexicon
+
+ENGLISH = "English"
 _WORD = re.compile(r"[^\W\d_]+")
-_COMMON = {
-    "English": "the of and to in was with is for on that were by after at from as had her his she he this which not "
-    "a an no been are or",
-    "German": "der die das und mit von wurde bei nach eine einer ist nicht des den im zur auf als patientin",
-    "French": "le la les des et une dans est par avec après du pour sur a été chez qui patiente aux",
-    "Spanish": "el la los las de y una en con por para que fue después se del al paciente como tras",
-    "Italian": "il di e una con per che la del nel dopo stata è al dei gli alla della paziente",
-    "Portuguese": "o de e uma com por para que foi após do da em os não ao paciente se na dos",
-    "Dutch": "de het een en van met voor werd na bij niet op is in zijn patiënt die te aan",
-    "Polish": "i w z na do się po jest u nie przez oraz pacjentki została od za jako",
-    "Turkish": "ve bir ile bu için sonra olan da de hasta olarak yapıldı",
+_ASIAN = "\u3400-\u9fff\uf900-\ufaff"
+_KANA = re.compile(r"[\u3040-\u30ff]")
+_SCRIPTS = {
+    "Chinese": re.compile(rf"[{_ASIAN}]"),
+    "Japanese": _KANA,
+    "Korean": re.compile(r"[\u1100-\u11ff\uac00-\ud7af]"),
+    "Russian": re.compile(r"[\u0400-\u052f]"),
+    "Greek": re.compile(r"[\u0386-\u03ff\u1f00-\u1fff]"),
+    "Arabic": re.compile(r"[\u0600-\u06ff\u0750-\u077f]"),
+    "Hebrew": re.compile(r"[\u0590-\u05ff]"),
+    "Hindi": re.compile(r"[\u0900-\u097f]"),
+    "Thai": re.compile(r"[\u0e00-\u0e7f]"),
 }
-_SETS = {name: frozenset(words.split()) for name, words in _COMMON.items()}
-_SAMPLE = 40_000
+_OTHER_LETTERS = re.compile(r"[\u0370-\u1fff\u3040-\uffdc]")
+_LETTERS_OF_A_SIGN = 3
+"""A Chinese or Korean sign says as much as so many letters."""
+_DENSE = frozenset({"Chinese", "Japanese", "Korean"})
+_FEWEST_WORDS = 12
+_FEWEST_TO_DOUBT = 60
+_PLAINLY_ENGLISH = 0.2
+_SURELY_ANOTHER = 0.08
+_MUCH_MORE = 1.5
+_NO_ENGLISH = 0.06
 
 
-def foreign_language(text: str) -> str | None:
-    """The language a text reads like, where that is not English; None for English and for texts too short to tell."""
-    words = Counter(_WORD.findall(text[:_SAMPLE].lower()))
-    count = words.total()
-    if count < 12:
+def foreign_language(texts: Iterable[str]) -> str | None:
+    """The language that running text reads like, where that is not English; None also where it is too short to tell."""
+    whole = " ".join(texts)
+    return _by_script(whole) or _by_words(_WORD.findall(whole.lower()))
+
+
+def _by_script(text: str) -> str | None:
+    if not _OTHER_LETTERS.search(text):
         return None
-    shares = {name: sum(map(words.__getitem__, known)) / count for name, known in _SETS.items()}
-    best = max(shares, key=lambda name: shares[name])
-    if best != "English" and shares[best] > 1.5 * shares["English"] and shares[best] > 0.08:
+    weights = {
+        name: len(script.findall(text)) * (_LETTERS_OF_A_SIGN if name in _DENSE else 1)
+        for name, script in _SCRIPTS.items()
+    }
+    latin = sum(len(word) for word in _WORD.findall(text) if word < "\u0250")
+    total = sum(weights.values())
+    if total < _FEWEST_WORDS or total <= latin:
+        return None
+    if weights["Japanese"] > 0.1 * weights["Chinese"]:
+        return "Japanese"
+    return max(weights, key=lambda name: weights[name])
+
+
+def _by_words(words: list[str]) -> str | None:
+    if len(words) < _FEWEST_WORDS:
+        return None
+    common = _common()
+    counts = Counter(name for word in words for name in common.get(word, ()))
+    english = counts[ENGLISH] / len(words)
+    if english >= _PLAINLY_ENGLISH:
+        return None
+    best, count = max(counts.items(), key=lambda item: item[1], default=(ENGLISH, 0))
+    share = count / len(words)
+    if best != ENGLISH and share > _MUCH_MORE * english and share > _SURELY_ANOTHER:
         return best
-    latin = sum(number for word, number in words.items() if word.isascii())
-    return "another script" if latin < 0.4 * count and shares["English"] < 0.05 else None
+    return "another language" if english < _NO_ENGLISH and len(words) >= _FEWEST_TO_DOUBT else None
+
+
+@cache
+def _common() -> Mapping[str, tuple[str, ...]]:
+    """The languages each word is common in."""
+    found: dict[str, tuple[str, ...]] = {}
+    for term in lexicon("languages").terms:
+        for word in term.words:
+            found[word] = (*found.get(word, ()), term.code)
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,31 +21,40 @@ class Line:
     boxed: bool
 
 
-_LINE = re.compile(r"[^\r\n\f\x0b\u2028\u2029]*(?:\r\n|[\r\n\f\x0b\u2028\u2029]|$)")
+_END = r"(?:\r\n|[\r\n\f\x0b\u2028\u2029]|$)"
+_LINE = re.compile(rf"[^\r\n\f\x0b\u2028\u2029]*{_END}")
+_PAGE_LINE = re.compile(rf"(?:[^<\r\n\f\x0b\u2028\u2029]++|<[A-Za-z/!?][^<>]*>|<)*+{_END}")
+"""A line of a page ends where no tag is open."""
+_PAGE = re.compile(r"\s*(?:<\?xml[^<>]*>\s*)?<(?:!doctype\s+html|html)\b", re.IGNORECASE)
 _HTML = re.compile(r"<(?:html|body|p|div|br|table|h[1-6])\b[^<>]*>", re.IGNORECASE)
-_HTML_DROPPED = re.compile(r"<(script|style|head)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)", re.IGNORECASE | re.DOTALL)
-_HTML_BREAK = re.compile(
-    r"<(/?)(?:p|div|br|tr|li|ul|ol|h[1-6]|table|section|article|body|html)\b[^<>]*>", re.IGNORECASE
+_UNSEEN = "script|style|head|noscript|template|textarea|svg|iframe|object|select|math|canvas|audio|video"
+_HTML_DROPPED = re.compile(
+    rf"<({_UNSEEN})\b[^<>]*>.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)|<!\[CDATA\[.*?(?:\]\]>|\Z)"
+    r"|<(p|div|span|section|article|li|ul|ol|table|tr|td|h[1-6]|b|i|em|strong|a)\b(?=[^<>]*>)[^<>]*"
+    r"(?:\shidden\b|\saria-hidden\s*=\s*[\"']?true|display\s*:\s*none|visibility\s*:\s*hidden)[^<>]*>.*?(?:</\2\s*>|\Z)",
+    re.IGNORECASE | re.DOTALL,
 )
-_TAG = re.compile(r"<[A-Za-z/!?][^<>]{0,2000}>")
+_HTML_BREAK = re.compile(
+    r"</?(?P<name>p|div|br|hr|tr|li|ul|ol|dl|dt|dd|h[1-6]|table|caption|thead|tbody|tfoot|section|article|body|html|figure|"
+    r"figcaption|blockquote|pre|header|footer|nav|aside|main|form|button|address|details|summary|title|sec|abstract)\b"
+    r"[^<>]*>",
+    re.IGNORECASE,
+)
+_CELL = re.compile(r"</?t[dh]\b[^<>]*>", re.IGNORECASE)
+_TAG = re.compile(r"<[A-Za-z/!?][^<>]*>")
 
 
 def is_markup(text: str) -> bool:
     """Whether a text is a web page."""
-    return len(_HTML.findall(text, 0, 200_000)) >= 3
+    return _PAGE.match(text) is not None or len(_HTML.findall(text, 0, 200_000)) >= 3
 
 
 def read_lines(text: str, *, markup: bool) -> Iterator[Line]:
-    """The lines that hold words, in order; scripts, styles and comments of a page hold none."""
-    dropped = [match.span() for match in _HTML_DROPPED.finditer(text)] if markup else []
-    blank, flush, next_dropped = True, True, 0
-    for start, end in _raw_lines(text, markup):
-        while next_dropped < len(dropped) and dropped[next_dropped][1] <= start:
-            next_dropped += 1
-        if next_dropped < len(dropped) and dropped[next_dropped][0] <= start < dropped[next_dropped][1]:
-            continue
+    """The lines that hold words, in order; scripts, styles, comments and what is hidden of a page hold none."""
+    blank, flush = True, True
+    for start, end in _page_lines(text) if markup else _raw_lines(text):
         raw = text[start:end]
-        words = _TAG.sub("", raw).strip() if markup else raw.strip("\ufeff\u200e\u200f").strip()
+        words = _page_words(raw) if markup else raw.strip("\ufeff\u200e\u200f").strip()
         if not words:
             blank = True
             continue
@@ -52,6 +62,10 @@ def read_lines(text: str, *, markup: bool) -> Iterator[Line]:
         boxed = not markup and (raw[:1] == " " and flush and raw[1:2] not in (" ", "\t"))
         yield from _at_labels(text, Line(start + indent, start + len(raw.rstrip()), words, blank, boxed))
         blank, flush = False, raw[:1] != " "
+
+
+def _page_words(raw: str) -> str:
+    return html.unescape(_TAG.sub("", _CELL.sub(" ", raw))).strip()
 
 
 def _at_labels(text: str, line: Line) -> Iterator[Line]:
@@ -74,16 +88,29 @@ def _at_labels(text: str, line: Line) -> Iterator[Line]:
     yield line
 
 
-def _raw_lines(text: str, markup: bool) -> Iterator[tuple[int, int]]:
+def _raw_lines(text: str) -> Iterator[tuple[int, int]]:
     for match in _LINE.finditer(text):
-        if match.start() == match.end():
-            continue
-        if not markup:
+        if match.start() < match.end():
             yield match.span()
+
+
+def _page_lines(text: str) -> Iterator[tuple[int, int]]:
+    """The lines that the blocks of a page make; an empty one stands between two blocks."""
+    position = 0
+    for dropped in _HTML_DROPPED.finditer(text):
+        yield from _lines_between(text, position, dropped.start())
+        position = dropped.end()
+    yield from _lines_between(text, position, len(text))
+
+
+def _lines_between(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    for match in _PAGE_LINE.finditer(text, start, end):
+        if match.start() == match.end():
             continue
         position = match.start()
         for tag in _HTML_BREAK.finditer(text, match.start(), match.end()):
             yield position, tag.start()
-            yield tag.start(), tag.start()
+            if tag["name"].lower() != "br":
+                yield tag.start(), tag.start()
             position = tag.end()
         yield position, match.end()

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 
 from fhir_service.extraction import cohort_statements, contradictions, procedures
 from fhir_service.extraction.document import Document
-from fhir_service.extraction.language import foreign_language
+from fhir_service.extraction.left_out import language_of, shortened, without_what_is_no_report
 from fhir_service.extraction.patients import find_patients
 from fhir_service.extraction.read_case import Told, read_case, read_row, row_case
+from fhir_service.extraction.subject import tells_of_augmentation
 from fhir_service.reports.case_report import Case, CaseReport
 from fhir_service.reports.report import Report
-
-_AUGMENTATION = re.compile(
-    r"(?:vertebro|kypho|vessel|cemento|sacro)-?\s*plast|"
-    r"\bcement|\b(?:PMMA|PKP|PVP|BKP)\b|vertebral augmentation|polymethyl",
-    re.IGNORECASE,
-)
 
 
 def extract(report: Report) -> CaseReport:
@@ -29,14 +22,18 @@ def extract(report: Report) -> CaseReport:
     text = report.text
     if not text.strip():
         return CaseReport(note=("The report is empty.",))
-    language = foreign_language(text)
+    document, length = shortened(Document.read(text))
+    language = language_of(document)
     if language:
         return CaseReport(note=(f"The report is not in English (it reads like {language}); nothing was read.",))
-    if not _AUGMENTATION.search(text):
-        return CaseReport(note=("The report does not tell of a vertebral augmentation; nothing was read.",))
-    document = Document.read(text)
+    document, left_out = without_what_is_no_report(document)
+    notes = (*length, *left_out)
+    if not tells_of_augmentation(document):
+        nothing = "The report does not tell of a vertebral augmentation; nothing was read."
+        return CaseReport(note=(nothing, *notes))
     cases = _cases(document)
-    notes = () if cases else ("The report tells of no patient who had a vertebral augmentation.",)
+    if not cases:
+        notes = ("The report tells of no patient who had a vertebral augmentation.", *notes)
     found = CaseReport(case=cases, group_statement=tuple(cohort_statements.read(document)), note=notes)
     return msgspec.structs.replace(found, contradiction=tuple(contradictions.read(document, found)))
 

@@ -22,7 +22,16 @@ _KNOWN_FORMATS = {
     b"\xff\xd8\xff": "a picture",
     b"\xd0\xcf\x11\xe0": "an old Word file; save it as plain text first",
 }
-_BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_CHARSET = re.compile(rb"<meta[^<>]{0,200}\bcharset\s*=\s*[\"']?\s*([A-Za-z0-9._-]{2,40})", re.IGNORECASE)
+_HEAD = 4096
+"""Bytes of a page in which it may say its encoding."""
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # begins as UTF-16 does
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
 
 
 class UnreadableReportError(ValueError):
@@ -30,7 +39,8 @@ class UnreadableReportError(ValueError):
 
 
 def decode_report(raw: bytes) -> str:
-    """The text of a report in UTF-8, UTF-16 or Latin-1 (Windows-1252 where its extra characters are used).
+    """The text of a report in UTF-8, UTF-16, UTF-32 or Latin-1 (Windows-1252 where its extra characters are used), or
+    of a page in the encoding that it names.
 
     Raises UnreadableReportError for an empty or binary file and for bytes in no encoding that can be told.
     """
@@ -64,7 +74,17 @@ def _decode(raw: bytes) -> str:
         return _strictly(raw, guess)
     if b"\x00" in raw:
         raise UnreadableReportError("the file is binary, not text")
-    return _single_byte(raw)
+    told = _CHARSET.search(raw[:_HEAD])
+    page = _as_it_says(raw, told[1].decode()) if told is not None else None
+    return _single_byte(raw) if page is None else page
+
+
+def _as_it_says(raw: bytes, encoding: str) -> str | None:
+    """A page in the encoding that it names, where that is one of text and fits."""
+    try:
+        return raw.decode(encoding) if codecs.lookup(encoding).name != "utf-8" else None
+    except (LookupError, UnicodeError, ValueError):
+        return None
 
 
 def _strictly(raw: bytes, encoding: str) -> str:

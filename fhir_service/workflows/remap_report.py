@@ -13,7 +13,6 @@ from hashlib import sha256
 from typing import Any
 
 from fhir_service import __version__
-from fhir_service.extraction.read_report import extract
 from fhir_service.fhir.access import OPEN
 from fhir_service.fhir.errors import EditConflict, NotFound, PreconditionFailed, UnprocessableContent
 from fhir_service.fhir.json_text import parse
@@ -26,7 +25,7 @@ from fhir_service.storage.repository import Key, ReportState, Repository
 from fhir_service.workflows.load_report import ATTEMPTS, refuse_invalid, stored_form
 from fhir_service.workflows.map_form import CONTENT_TYPE as FORM_TYPE
 from fhir_service.workflows.map_form import map_form
-from fhir_service.workflows.map_report import now
+from fhir_service.workflows.map_report import now, read
 from fhir_service.workflows.remap_plan import RemapPlan, ResourceChange, maps_named, remap_plan
 
 _DOCUMENT = "DocumentReference"
@@ -128,7 +127,7 @@ def _mapped(report: Report, before: Reading, remapping: Remapping) -> tuple[Read
     if report.content_type == FORM_TYPE:  # its text are the answers: nothing is read that could be kept
         form = map_form(report.text.encode(), recorded=now(), base=remapping.base)
         return form.mapped.reading, stored_form(form.mapped.bundle)
-    reading = reading_of(extract(report), report, __version__) if remapping.reread else before
+    reading = reading_of(read(report), report, __version__) if remapping.reread else before
     try:
         facts = reading.case_report
     except UnusableReading as error:

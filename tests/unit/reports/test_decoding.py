@@ -1,5 +1,6 @@
 """Report files come as hospitals and publishers save them."""
 
+import codecs
 import os
 
 import pytest
@@ -55,3 +56,22 @@ def test_random_bytes_are_refused() -> None:
     for _ in range(50):
         with pytest.raises(UnreadableReportError):
             decode_report(b"\x00" + os.urandom(4001))
+
+
+@pytest.mark.parametrize("mark", [codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE])
+def test_utf_32_with_its_mark_is_read(mark: bytes) -> None:
+    encoding = "utf-32-le" if mark == codecs.BOM_UTF32_LE else "utf-32-be"
+    assert decode_report(mark + TEXT.encode(encoding)) == TEXT
+
+
+def test_a_page_is_read_in_the_encoding_that_it_names() -> None:
+    page = '<html><head><meta charset="windows-1251"></head><body><p>Больной поступил с болью.</p></body></html>'
+    assert decode_report(page.encode("cp1251")) == page
+
+
+@pytest.mark.parametrize("name", ["nonsense", "utf-7", "rot13", "base64", "utf-8"])
+def test_a_page_that_names_no_encoding_of_its_text_is_read_as_others_are(name: str) -> None:
+    page = (
+        f'<html><head><meta http-equiv="x" content="text/html; charset={name}"></head><body>{TEXT} naïve</body></html>'
+    )
+    assert decode_report(page.encode("latin-1", "replace")) == page.encode("latin-1", "replace").decode("latin-1")
