@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +12,8 @@ from fhir_service.extraction.read_report import extract
 from fhir_service.mapping.map_report import map_case_report
 from fhir_service.reports.reading import Reading, reading_of
 from fhir_service.reports.report import Report
+from fhir_service.workflows.ask_model import ModelAccess
+from fhir_service.workflows.second_reading import with_second_reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +25,15 @@ class MappedReport:
     notes: tuple[str, ...]
 
 
-def map_report(report: Report, *, recorded: str, base: str) -> MappedReport:
-    """Read and map one report. `recorded` is the instant that Provenance names, `base` the canonical base.
+def map_report(report: Report, *, recorded: str, base: str, reader: ModelAccess | None = None) -> MappedReport:
+    """Read and map one report. `recorded` is the instant that Provenance names, `base` the canonical base, `reader` a
+    language model that reads it after the rules; in a thread that runs no event loop.
 
-    The same arguments give the same Bundle, byte for byte.
+    The same arguments give the same Bundle, byte for byte, unless a model answers otherwise.
     """
     case_report = extract(report)
+    if reader is not None:
+        case_report = asyncio.run(with_second_reading(report, case_report, reader, base))
     bundle = map_case_report(case_report, report, recorded=recorded, base=base)
     return MappedReport(bundle, reading_of(case_report, report, __version__), case_report.note)
 
