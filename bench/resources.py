@@ -56,3 +56,15 @@ def observation(number: int) -> bytes:
             "note": [{"text": "as told in the report, with the words that were used there " * 6}],
         }
     ).encode()
+
+
+def bundle(count: int) -> bytes:
+    """A collection of so many entries, patients and observations by turns."""
+    entries = []
+    for number in range(count):
+        kind, text = ("Observation", observation(number)) if number % 2 else ("Patient", patient(number))
+        entry = {"fullUrl": f"https://example.org/fhir/{kind}/b{number}"}
+        entries.append(entry | {"resource": json.loads(text) | {"id": f"b{number}"}})
+    return json.dumps(
+        {"resourceType": "Bundle", "type": "collection", "entry": entries}, separators=(",", ":")
+    ).encode()

@@ -4,8 +4,10 @@
 
 FOLDER holds NDJSON of synthetic patients (else `../shared/data/synthea`); where it is not there, resources of
 bench/resources.py stand for them. `mapped` are the resources of the golden cases that have a profile of ours. Each
-figure is the mean over all resources, of the fastest of several rounds: a busy machine changes that least. That of
-fhir.resources, and its share, are over the resources that it accepts.
+figure is the mean over all resources. The works to compare take turns over a few resources at a time, and the fastest
+of several turns counts: a busy machine changes that least. `median` is that of whole rounds. `share of fhir.resources`
+is over the resources that it accepts. `Bundle` is a resource of so many entries; `growth` is what an entry of the
+largest costs, by one of the smallest.
 """
 
 from __future__ import annotations
@@ -13,13 +15,13 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 from typing import Any
 
 from fhir.resources.R4B import get_fhir_model_class
-from resources import observation, patient
+from resources import bundle, observation, patient
 
 from fhir_service.definitions.catalogue import DEFAULT_BASE
 from fhir_service.fhir.json_text import encode
@@ -42,11 +44,15 @@ PROFILES = {
     "Group": "cohort",
     "DetectedIssue": "contradiction",
 }
-ROUNDS = 7
+ROUNDS = 9
+TOGETHER = 200
+"""Resources that one work judges before the next has its turn."""
 MOST = 1200
+ENTRIES = (500, 1_000, 5_000)
 
 Kept = Sequence[tuple[str, bytes]]
 """Type and text of each resource."""
+Work = Callable[[str, bytes], Any]
 
 
 def main() -> None:
@@ -56,6 +62,7 @@ def main() -> None:
     given = arguments.parse_args()
     found = {"synthetic": figures(synthetic(given.folder)), "mapped": figures(mapped())}
     found["mapped"] |= profile_figures(mapped())
+    found["Bundle"] = bundle_figures()
     if given.json:
         print(json.dumps(found))
     else:
@@ -84,18 +91,18 @@ def mapped() -> Kept:
 
 
 def figures(kept: Kept) -> dict[str, float]:
-    found = {
-        "resources": len(kept),
-        "bytes": mean(len(text) for _, text in kept),
-        "read": cost(kept, lambda _, text: read_json(text)),
-        "read, structure": cost(kept, lambda _, text: is_valid(read_json(text))),
-        "read, structure, invariants": cost(kept, _judged),
-        "with warnings": cost(kept, lambda _, text: resource_findings(text)),
+    works: dict[str, Work] = {
+        "read": lambda _, text: read_json(text),
+        "read, structure": lambda _, text: is_valid(read_json(text)),
+        "read, structure, invariants": judged,
+        "with warnings": lambda _, text: resource_findings(text),
     }
+    found = {"resources": len(kept), "bytes": mean(len(text) for _, text in kept), **costs(kept, works)}
     accepted = [entry for entry in kept if _is_read_by_fhir_resources(*entry)]
+    beside = costs(accepted, {"ours": judged, "fhir.resources": _by_fhir_resources})
     found["accepted by fhir.resources"] = len(accepted)
-    found["fhir.resources"] = cost(accepted, _by_fhir_resources)
-    found["share of fhir.resources"] = cost(accepted, _judged) / found["fhir.resources"]
+    found["fhir.resources"] = beside["fhir.resources"]
+    found["share of fhir.resources"] = beside["ours"] / beside["fhir.resources"]
     return found
 
 
@@ -110,20 +117,40 @@ def profile_figures(kept: Kept) -> dict[str, float]:
         resource = read_json(text)
         return resource_findings(resource), known.issues(resource)
 
-    return {"with a profile of ours": cost(kept, by_profile), "with extensions, named profiles": cost(kept, with_all)}
+    return costs(kept, {"with a profile of ours": by_profile, "with extensions, named profiles": with_all})
 
 
-def cost(kept: Kept, work: Callable[[str, bytes], Any]) -> float:
-    best = float("inf")
+def bundle_figures() -> dict[str, float]:
+    """Of Bundles of more and more entries, by entry."""
+    found = {}
+    for count in ENTRIES:
+        made = [("Bundle", bundle(count))]
+        found[f"{count:,} entries, each"] = costs(made, {"judged": judged})["judged"] / count
+    least, *_, most = found.values()
+    return found | {"growth": most / least}
+
+
+def costs(kept: Kept, works: Mapping[str, Work]) -> dict[str, float]:
+    """Of each work what it takes for a resource: by its fastest turns, and the median of the rounds."""
+    blocks = [kept[at : at + TOGETHER] for at in range(0, len(kept), TOGETHER)]
+    turns: dict[str, list[list[float]]] = {name: [[] for _ in blocks] for name in works}
     for _ in range(ROUNDS):
-        started = time.process_time()
-        for kind, text in kept:
-            work(kind, text)
-        best = min(best, time.process_time() - started)
-    return best / max(1, len(kept)) * 1e6
+        for at, block in enumerate(blocks):
+            for name, work in works.items():
+                started = time.process_time()
+                for kind, text in block:
+                    work(kind, text)
+                turns[name][at].append(time.process_time() - started)
+    found = {}
+    for name, taken in turns.items():
+        scale = 1e6 / max(1, len(kept))
+        found[name] = sum(map(min, taken)) * scale
+        found[f"{name} (median)"] = median(map(sum, zip(*taken, strict=True))) * scale
+    return found
 
 
-def _judged(_: str, text: bytes) -> object:
+def judged(_: str, text: bytes) -> object:
+    """Read a resource and find its errors of structure and invariants."""
     return resource_errors(read_json(text), text)
 
 

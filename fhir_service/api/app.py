@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,6 +22,7 @@ from fhir_service.api.openapi import openapi_of
 from fhir_service.api.pages import documentation, health, home
 from fhir_service.api.request_id import RequestId
 from fhir_service.api.routes import INTERACTIONS
+from fhir_service.api.warm_up import load_the_rest
 from fhir_service.settings import FHIR_PREFIX, Settings
 from fhir_service.storage.repository import Key, Repository, open_repository
 from fhir_service.workflows.publish_definitions import publish_definitions
@@ -42,7 +44,9 @@ def create_app(
         service.open_repository = await open_repository(settings.database_url, base=settings.own_address)
         try:
             service.fixed = await publish_definitions(service.repository, settings.base, settings.registry_contact)
+            rest = asyncio.create_task(asyncio.to_thread(load_the_rest))
             yield
+            await rest
         finally:
             await service.uploads.close()
             opened, service.open_repository = service.open_repository, None

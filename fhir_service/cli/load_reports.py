@@ -45,6 +45,7 @@ def load(
                 base=settings.base,
                 max_bytes=settings.max_report_bytes,
                 reader=settings.reader,
+                review_below=settings.review_below,
             )
 
     stopped = False

@@ -38,6 +38,8 @@ _BREAK = compiled(r"[,;:.]\s|\s(?:and|but|so|while)\s")
 _LARGEST = Decimal(40)
 """Millilitres; what is more was never put into one spine."""
 _NEAR = 75
+_SHARE_REACH = 12
+"""Characters: "on both sides" further ahead of an amount says how the needles went, not whose the amount is."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,13 @@ def _volumes(sentence: Sentence, end: int) -> list[_Volume]:
         closing = _BREAK.search(text, match.end())
         last = closing.start() if closing else len(text)
         near = {hit.code for hit in words if match.start() - _NEAR < hit.end and hit.start < match.end() + _NEAR}
-        own = {hit.code for hit in words if first <= hit.start and hit.end <= last}
+        own = {
+            hit.code
+            for hit in words
+            if first <= hit.start
+            and hit.end <= last
+            and (hit.code != "share" or not match.start() - hit.end > _SHARE_REACH)
+        }
         values = _values(match)
         told = (
             "cement" in near

@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 
 from fhir_service.extraction import context
-from fhir_service.extraction.complication_facts import BY_CEMENT, INHERITS_PRESENTATION, FactBuilder
+from fhir_service.extraction.complication_facts import BY_CEMENT, FactBuilder
 from fhir_service.extraction.course import Course
 from fhir_service.extraction.document import Section, Sentence
+from fhir_service.extraction.harm_onsets import INHERITS_PRESENTATION
 from fhir_service.extraction.harms import Harm, find_harms, masses
 from fhir_service.extraction.levels import neighbours
 from fhir_service.extraction.lexicon import lexicon

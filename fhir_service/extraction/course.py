@@ -8,6 +8,7 @@ from decimal import Decimal
 from functools import cached_property
 
 from fhir_service.extraction import context
+from fhir_service.extraction.dates import StatedDate, find_dates, times_since
 from fhir_service.extraction.document import Sentence
 from fhir_service.extraction.lexicon import lexicon
 from fhir_service.extraction.narrative import general
@@ -75,6 +76,12 @@ class Course:
     """When the harm first made itself felt."""
     begins: int = 0
     """Number of the first leading sentence that tells what came after the augmentation."""
+    date: StatedDate | None = None
+    """When the augmentation was done, where a date says so."""
+
+    def times(self, sentence: Sentence) -> list[TimeMention]:
+        """The times a sentence tells, dates after that of the augmentation among them."""
+        return _times(sentence, self.date)
 
     def place(self, sentence: Sentence, position: int) -> Place | None:
         """Where a leading sentence stands in the telling; None for what is told elsewhere."""
@@ -105,14 +112,31 @@ def follow(patient: PatientText, index: Place, revision: Place) -> Course:
     presenting: Clock | None = None
     now = _looking_back(patient, index)
     begins = 0 if now else _begins(patient, index)
+    done_on = _date_of(patient, index)
     for number, sentence in enumerate(patient.case):
         if number >= begins and number <= revision[0] and not general(sentence.text):
-            told = _advance(now, sentence, number, index, revision)
+            times = [
+                time
+                for time in _times(sentence, done_on)
+                if (number, time.start) <= revision and _since_index(time, number, index)
+            ]
+            told = _advance(now, times, sentence)
             now = told[-1] if told else now
             if presenting is None and now is not None and (felt := _complaint(sentence)) is not None:
                 presenting = replace(_clock_at(felt, told) or now, told_in=sentence)
         clocks.append(now if number >= begins else None)
-    return Course(patient, index, revision, tuple(clocks), presenting, begins)
+    return Course(patient, index, revision, tuple(clocks), presenting, begins, done_on)
+
+
+def _times(sentence: Sentence, since: StatedDate | None) -> list[TimeMention]:
+    times = find_times(sentence.text)
+    return times if since is None else sorted([*times, *times_since(since, sentence.text)], key=lambda time: time.start)
+
+
+def _date_of(patient: PatientText, index: Place) -> StatedDate | None:
+    """The date in the sentence that first tells of the augmentation: the last before it, else the first behind it."""
+    dates = find_dates(patient.case[index[0]].text) if index[0] < len(patient.case) else []
+    return next((stated for stated in reversed(dates) if stated.start < index[1]), dates[0] if dates else None)
 
 
 def _looking_back(patient: PatientText, index: Place) -> Clock | None:
@@ -146,15 +170,10 @@ def _clock_at(position: int, told: Sequence[Clock]) -> Clock | None:
     return before[-1] if before else next(iter(told), None)
 
 
-def _advance(now: Clock | None, sentence: Sentence, number: int, index: Place, revision: Place) -> list[Clock]:
-    """The times a sentence tells, one counted on from the other."""
+def _advance(now: Clock | None, times: Sequence[TimeMention], sentence: Sentence) -> list[Clock]:
+    """The times a sentence tells since the augmentation, one counted on from the other."""
     told: list[Clock] = []
-    for time in find_times(sentence.text):
-        if (number, time.start) > revision:
-            break
-        counted = _since_index(time, number, index)
-        if not counted:
-            continue
+    for time in times:
         if time.days is None and told and told[-1].time.days is not None:
             continue
         if time.anchor in (Anchor.PREVIOUS, Anchor.DISCHARGE) and now is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from fhir_service.extraction import context
 from fhir_service.extraction.document import Document, Section, Sentence
@@ -16,7 +15,6 @@ _ALL = compiled(
 _SINGLE = compiled(r"\b(?:she|he|her|his|one|another|(?:the|this|our)\s(?:\w+\s)?(?:patient|case))\b", re.IGNORECASE)
 
 
-@lru_cache(maxsize=8)
 def _everyone(document: Document) -> tuple[tuple[int, Sentence], ...]:
     """(number of patients, sentence) for the denials of an abstract that speaks of all its patients together."""
     counts: dict[int, int] = {}

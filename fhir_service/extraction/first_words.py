@@ -13,7 +13,8 @@ from typing import Any
 
 from fhir_service.extraction.required_words import DIGIT, LETTER, SYMBOL, Anchor, are_digits, is_edge, is_no_letter
 
-_MOST = 400
+_MANY = 60
+"""Beginnings; what has more is not spelled out further."""
 
 
 class _UnknownError(Exception):
@@ -37,7 +38,7 @@ def first(source: str, flags: int = 0) -> frozenset[Anchor] | None:
         anchors = frozenset(_done(each, closes=False).anchor for each in begun)
     except _UnknownError:
         return None
-    return frozenset(anchor for anchor in anchors if anchor) if len(anchors) <= _MOST else None
+    return frozenset(anchor for anchor in anchors if anchor)
 
 
 def _done(begun: _Begun, *, closes: bool) -> _Begun:
@@ -54,8 +55,8 @@ def _sequence(items: Iterable[Any], begun: set[_Begun]) -> set[_Begun]:
         if not going_on:
             break
         begun = (begun - going_on) | _item(item, going_on)
-        if len(begun) > _MOST:
-            raise _UnknownError
+        if len(begun) > _MANY:
+            begun = {_done(each, closes=False) if each.letters else each for each in begun}
     return begun
 
 

@@ -15,7 +15,7 @@ from fhir_service.extraction.lexicon import Hit, lexicon
 from fhir_service.extraction.narrative import general, of_others
 from fhir_service.extraction.outcome import is_own, verdicts_of
 from fhir_service.extraction.patterns import compiled
-from fhir_service.extraction.timeline import DAYS, Anchor, Duration, TimeMention, find_durations, find_times
+from fhir_service.extraction.timeline import DAYS, Anchor, Duration, TimeMention, find_durations
 from fhir_service.reports.case_report import Coded, ComplicationFact, ObservationFact, Polarity, Relation
 
 Found = tuple[Sentence, int, int, Decimal, str]
@@ -24,7 +24,7 @@ SHORTEST = Decimal(14)
 """Days: what is told within two weeks of an operation is its aftermath, not follow-up."""
 _REACH = 40
 """Characters between "follow-up" and the amount of time it lasted."""
-_GOES_ON = compiled(r"\b(?:for|over)\s(?:the\s(?:next|following)\s)?$")
+_GOES_ON = compiled(r"\b(?:for|over)\s(?:the\s(?:next|following|past|last|subsequent)\s)?$")
 _NOT_SO_LONG = compiled(r"[\s-]*(?:old|earlier|ago|before|prior|previously)")
 _STATES = frozenset({"recovered", "improved", "residue", "remaining", "unchanged"})
 
@@ -91,13 +91,13 @@ def _told(course: Course, harms: Sequence[ComplicationFact]) -> Iterator[Found]:
             continue
         if course.revision != NOWHERE and number < course.revision[0]:
             continue
-        times = find_times(sentence.text)
+        times = course.times(sentence)
         durations = find_durations(sentence.text) if course.revision[0] < number < NOWHERE[0] else []
         if not (times or durations) or _is_turn(sentence):
             continue
         for time in times:
             span = sentence.span(time.start, time.end)
-            if (span.offset, span.length) not in onsets and _is_after(time) and _tells_state(sentence, time):
+            if (span.offset, span.length) not in onsets and _is_after(time) and _tells_state(sentence, time, times):
                 yield from _found(sentence, time)
         for duration in durations:
             if _GOES_ON.search(sentence.text, 0, duration.start) and _state_in(sentence, 0, len(sentence.text)):
@@ -115,17 +115,21 @@ def _is_turn(sentence: Sentence) -> bool:
     return any(context.polarity(sentence, hit.start, hit.end) is Polarity.AFFIRMED for hit in _hits(sentence, "turn"))
 
 
-def _tells_state(sentence: Sentence, time: TimeMention) -> bool:
+def _tells_state(sentence: Sentence, time: TimeMention, times: Sequence[TimeMention]) -> bool:
     """Whether the state at that time is told, in the part of the sentence (up to a semicolon) the time stands in."""
     text = sentence.text
     start = text.rfind(";", 0, time.start) + 1
     end = text.find(";", time.end)
     end = end if end >= 0 else len(text)
-    if time.unit == "d" and any(start <= hit.start < end for hit in _hits(sentence, "leaving")):
+    if any(_nearest(hit, times) is time for hit in _hits(sentence, "leaving")):
         return False
     return _state_in(sentence, start, end) or (
         _frames(text, time, start, end) and any(start <= hit.start < end for hit in _hits(sentence, "state"))
     )
+
+
+def _nearest(hit: Hit, times: Sequence[TimeMention]) -> TimeMention:
+    return min(times, key=lambda time: min(abs(hit.end - time.start), abs(hit.start - time.end)))
 
 
 def _state_in(sentence: Sentence, start: int, end: int) -> bool:
@@ -137,6 +141,7 @@ def _state_in(sentence: Sentence, start: int, end: int) -> bool:
 
 def _frames(text: str, time: TimeMention, start: int, end: int) -> bool:
     """Whether the time opens or closes its part: "At eighteen months the construct is sound"."""
+    start = max(start, text.rfind(",", start, time.start) + 1)
     return len(text[start : time.start].split()) <= _OPENING or len(text[time.end : end].strip(" .)")) == 0
 
 

@@ -76,7 +76,7 @@ def find_harms(sentence: Sentence) -> list[Harm]:
         return []
     sites = (
         lexicon("leak-sites").find(text)
-        if _CEMENT.search(text) or any(h.code in ("leak", "embolus") for h in hits)
+        if _CEMENT.search(text) or any(h.code in ("leak", "embolus", "cement") for h in hits)
         else []
     )
     bound = bind(text, sites)

@@ -27,7 +27,8 @@ _PERFORMED = compiled(
 _PUT_IN = compiled(r"\b(?:injected|instilled|introduced)\s(?:in|into|at|through)\b", re.IGNORECASE)
 _NEW = compiled(r"\b(?:new|subsequent\w*|later|required|another|then|adjacent)\b", re.IGNORECASE)
 _NOT_TREATED = compiled(
-    r"\b(?:new|adjacent|subsequent|(?<!year[ -])(?<!years[ -])old|healed|chronic|previous(?:ly)?|known)\b"
+    r"\b(?:new|adjacent|subsequent|(?<!year[ -])(?<!years[ -])(?<!yr[ -])(?<!yrs[ -])(?<!\dy[ -])(?<!\sy[ -])old|"
+    r"healed|chronic|previous(?:ly)?|known)\b"
 )
 _CEMENT_USED = compiled(
     r"\b(?:cement|polymethylmethacrylate|PMMA)\b(?!\s(?:(?:was|were)\s(?:then\s)?removed|remov|leak))", re.IGNORECASE

@@ -178,7 +178,7 @@ def _is_purpose(text: str, start: int) -> bool:
 
 def _is_apposed(text: str, start: int) -> bool:
     """`Vertebroplasty T10, pathological fracture`: set beside the operation with nothing between."""
-    comma = text.rstrip(" ").rfind(",", 0, start)
+    comma = max(text.rfind(",", 0, start), text.rfind("(", 0, start))
     if comma < 0 or text[comma + 1 : start].strip():
         return False
     operation = next((h for h in reversed(lexicon("procedures").find(text)) if h.end <= comma), None)

@@ -31,6 +31,9 @@ _WRITTEN = compiled(
     rf"(?<![\w.])(?<![Vv]itamin )(?P<a>{_NAMED}){_NOT_LEVEL}"
     rf"(?:(?P<join>{_JOIN})(?P<b>{_NAMED}|\d{{1,2}})(?![\d%]|[.,]\d)(?!{_JOIN}\d))?"
 )
+_BETWEEN = compiled(
+    rf"\b[Bb]etween\s(?:the\s)?(?P<a>{_NAMED})\s(?:and|to)\s(?P<b>{_NAMED})(?![\d%]|[.,]\d|\s(?:level|nerve|root))"
+)
 _RUN_TOGETHER = compiled(
     r"(?<![\w.])(?P<region>[LTS])(?P<digits>[1-9]{2}|(?:8|9)(?:9|10)|1011|1112)(?![\d\w]|[.,]\d|\s?%)"
 )
@@ -104,6 +107,10 @@ def find_levels(text: str) -> tuple[LevelMention, ...]:
             codes = _listed(match["list"], _REGION_WORDS[match["region"].lower()])
             if codes:
                 found.append(LevelMention(codes, match.start(), match.end()))
+    for match in _BETWEEN.finditer(text):
+        first, last = _token(match["a"], None), _token(match["b"], None)
+        if first is not None and last is not None:
+            found.append(LevelMention(between(first, last), match.start("a"), match.end()))
     found.sort(key=lambda mention: (mention.start, -mention.end))
     kept: list[LevelMention] = []
     for mention in found:

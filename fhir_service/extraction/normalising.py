@@ -37,9 +37,11 @@ _SPECIAL = re.compile(
     r"|(?P<tag><(?:[A-Za-z/!?][^<>]*)>)"
     r"|(?P<entity>&(?:#\d{1,7}|#x[0-9A-Fa-f]{1,6}|[A-Za-z]{2,10});)"
     rf"|(?P<invisible>[{_INVISIBLE}])"
-    rf"|(?P<blank>{_BLANK}+)"
+    rf"|(?P<blank>(?! \S){_BLANK}+)"
     rf"|(?P<single>[{''.join(_SINGLE)}])"
 )
+_ANY_SPECIAL = re.compile(r"[^!-%'-;=-~ ]|  | $")
+"""Where a text is not plain print: a sign outside ASCII, `&` or `<`, a line end, blanks in a row or at the end."""
 # A hyphen at a line end belongs to the word where what follows is a word of its own.
 _KEEPS_HYPHEN = re.compile(
     r"(?:old|year|month|week|day|based|related|induced|guided|assisted|like|up|free|shaped|controlled|associated|up|"
@@ -115,7 +117,8 @@ def normalise(text: str, intervals: Sequence[tuple[int, int]], *, markup: bool =
 
 def _add_interval(out: _Builder, text: str, start: int, end: int, markup: bool) -> None:
     position = start
-    for match in _SPECIAL.finditer(text, start, end):
+    special = _ANY_SPECIAL.search(text, start, end)
+    for match in _SPECIAL.finditer(text, max(start, special.start() - 1), end) if special else ():
         replacement = _replacement(match, markup)
         if replacement is None:
             continue
@@ -162,7 +165,7 @@ def _replacement(match: re.Match[str], markup: bool) -> str | None:
     if kind == "hyphenated":
         return "-" if _KEEPS_HYPHEN.match(match.string, match.end()) else ""
     if kind == "blank":
-        return None if whole == " " and match.string[match.end() : match.end() + 1].strip() else " "
+        return " "
     if kind == "single":
         return _SINGLE[whole]
     if markup:

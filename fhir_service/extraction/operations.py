@@ -41,8 +41,13 @@ _DEVICE = compiled(
     r"\b(?:position|loosening|failure|segments?|site|construct|alignment|presence)\s(?:of|in|within|with)\s(?:the\s|her\s|his\s)?(?:\w+\s)?$",
     re.IGNORECASE,
 )
+_DENIED = compiled(r"\b(?:not|never|nor)\b", re.IGNORECASE)
 _STATE = compiled(
     r"\s(?:was|is|were|had)\s(?:solid|achieved|complete|evident|occurred|confirmed|intact|stable)\b", re.IGNORECASE
+)
+_RELATIVE_HAD = compiled(
+    r"(?:,[^,;.]{1,25},)?(?:\s\w+)?\s(?:had|has|underwent|was|received|got)\b(?:(?!\b(?:she|he|and|the\spatient)\b)[^,;.]){0,60}",
+    re.IGNORECASE,
 )
 _CLAUSE_START = compiled(r";|\.\s|,\s(?:and|but)\s(?:she|he|the|it|we)\b|\bbut\b")
 
@@ -105,6 +110,8 @@ def _mention(sentence: Sentence, hit: Hit, number: int, bound: Bound) -> Mention
         context.polarity(sentence, hit.start, hit.end) is Polarity.NEGATED
         or _DEVICE.search(before)
         or _STATE.match(text, hit.end)
+        or _DENIED.search(text, hit.start, hit.end)
+        or _of_relative(text, hit.start)
     ):
         return None
     doing = lexicon("doing")
@@ -125,6 +132,12 @@ def _mention(sentence: Sentence, hit: Hit, number: int, bound: Bound) -> Mention
         done=not anchor and doing.has(clause, "done"),
         planned=(doing.has(clause, "planned") or doubtful) and not carried_out,
     )
+
+
+def _of_relative(text: str, position: int) -> bool:
+    """ "Her husband had undergone laminectomy": told of somebody who is no patient."""
+    relatives = [hit for hit in lexicon("people").find(text) if hit.code == "relative" and hit.end <= position]
+    return bool(relatives) and _RELATIVE_HAD.fullmatch(text, relatives[-1].end, position) is not None
 
 
 def _clause(text: str, start: int, end: int) -> str:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 
 from fhir_service.extraction import context
-from fhir_service.extraction.complication_facts import BY_CEMENT
 from fhir_service.extraction.course import NOWHERE, Course
 from fhir_service.extraction.document import Section, Sentence
 from fhir_service.extraction.lexicon import Hit, lexicon
@@ -20,6 +19,8 @@ _SOME_GAIN = compiled(
     re.IGNORECASE,
 )
 
+_SILENT = ("cement-leakage", "pulmonary-cement", "cardiac-cement", "arterial-cement")
+"""Harms that a patient may never feel."""
 _LATE = 14
 """Days after which an examination says how it ended."""
 _TELLING = frozenset({"recovered", "residue", "remaining", "unchanged"})
@@ -34,7 +35,7 @@ def read_outcome(course: Course, harms: Sequence[ComplicationFact]) -> Coded | N
     fatal = next((v for v in _all_after_index(course) if v[0] == "fatal"), None)
     if fatal is not None:
         return _coded("fatal", fatal)
-    suffered = course.presenting is not None or any(not (harm.kind.code or "").startswith(BY_CEMENT) for harm in harms)
+    suffered = course.presenting is not None or any(not (harm.kind.code or "").startswith(_SILENT) for harm in harms)
     verdicts = [v for s in _final_sentences(course, harms) for v in verdicts_of(s, suffered=suffered)]
     if not any(v[0] in _TELLING for v in verdicts):
         verdicts = [v for s in course.patient.echo if is_own(s) for v in verdicts_of(s, suffered=suffered)] or verdicts

@@ -8,7 +8,7 @@ as `re` does.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from functools import cache
 from sys import maxsize
 
@@ -37,7 +37,9 @@ class Pattern:
 
     def search(self, text: str, start: int = 0, end: int = maxsize) -> re.Match[str] | None:
         """The leftmost match in `text[start:end]`."""
-        if type(text) is not Words or (end < len(text) and text.is_inside(end)):
+        if type(text) is not Words:
+            return self._search(text, start, end)
+        if end != maxsize and text.is_inside(end):
             return self._search(text, start, end)
         if text.missing & self.need:
             return None
@@ -50,12 +52,14 @@ class Pattern:
                 return found
         return None
 
-    def finditer(self, text: str, start: int = 0, end: int = maxsize) -> Iterator[re.Match[str]]:
+    def finditer(self, text: str, start: int = 0, end: int = maxsize) -> Iterable[re.Match[str]]:
         """The matches in `text[start:end]` from left to right, without overlaps."""
-        if type(text) is not Words or (end < len(text) and text.is_inside(end)):
+        if type(text) is not Words:
+            return self._finditer(text, start, end)
+        if end != maxsize and text.is_inside(end):
             return self._finditer(text, start, end)
         if text.missing & self.need:
-            return iter(())
+            return ()
         first = self._first
         if not first & text.known:
             return self._finditer(text, start, end)
@@ -65,7 +69,7 @@ class Pattern:
             if bits & first and place >= start and (each := match(text, place, end)) is not None:
                 found.append(each)
                 start = each.end()
-        return iter(found)
+        return found
 
 
 @cache

@@ -39,7 +39,7 @@ _AGED = compiled(
     re.IGNORECASE,
 )
 _OF_YEARS = compiled(
-    rf"\b(?:of|,)\s(?P<n>{_N})\s{_UNIT}\b(?!\s(?:after|before|ago|earlier|later|prior|previous|of\s(?!age)|duration|history))",
+    rf"(?:\bof\s|,\s|\()(?P<n>{_N})\s{_UNIT}\b(?!\s(?:after|before|ago|earlier|later|prior|previous|of\s(?!age)|duration|history))",
     re.IGNORECASE,
 )
 _BARE = compiled(

@@ -18,7 +18,7 @@ _GAP = r"(?:[ -][^\s.,;:()]+){0,4}?[ -]"
 _SIMPLE = {"*": r"[\w']*", "#": r"\d+(?:[.,]\d+)?", " ": "[ -]"}
 _CLOSING = {"[": "]", "(": ")"}
 _LETTERS = re.compile(r"[^\W\d_]+")
-KEY_LENGTH = 12
+KEY_LENGTH = 8
 """Letters of a beginning that are looked at."""
 WORD_END = "$"
 """Closes the beginning of a phrase that is one whole word."""

@@ -21,6 +21,7 @@ from fhir_service.extraction.timeline import find_times
 from fhir_service.reports.case_report import Coded, Level, ProcedureFact, Relation
 
 _NEXT_STEP = compiled(r";|\bthen\b|\blater\b|\bafter\b|\bsubsequent|\bfollowed\b", re.IGNORECASE)
+_DONE_AFTER = compiled(r"\b(?:after|following|since)\s(?:[\w-]+\s){0,3}$", re.IGNORECASE)
 _PLUPERFECT = compiled(r"\bhad\s(?:(?:already|once|previously|long)\s)?been\s\w+$", re.IGNORECASE)
 _STAGE = compiled(r"\b(?:stage[d]?|additional|second|later|2nd)\b", re.IGNORECASE)
 
@@ -55,9 +56,12 @@ def _role(mention: Mention, index: Index, at: Place) -> str:
     text = mention.sentence.text
     ago = any(t.relation is Relation.BEFORE and 0 <= t.start - mention.hit.end < 60 for t in find_times(text))
     if mention.place[0] != at[0]:
-        return "prior" if mention.place < at or (mention.earlier and ago) else "revision"
+        before = mention.place < at and not mention.hit.term["of_harm"]
+        return "prior" if before or (mention.earlier and ago) else "revision"
     first = next(m for m in index.mentions if m.place == at) if any(m.place == at for m in index.mentions) else None
     if mention.hit.start < at[1]:
+        if first is not None and first.anchor and (mention.again or _DONE_AFTER.search(text, mention.hit.end, at[1])):
+            return "revision"
         between = text[mention.hit.end : at[1]]
         past = _PLUPERFECT.search(text, 0, mention.hit.end) is not None
         return "prior" if ago or past or mention.earlier or _NEXT_STEP.search(between) else "concomitant"

@@ -10,7 +10,9 @@ from fhir_service.extraction.patterns import compiled
 from fhir_service.reports.case_report import Coded, Polarity, ProcedureFact
 
 REFUSED = compiled(r"\b(?:refus|declin|reject|did\snot\s(?:want|consent\sto|agree\sto)|unwilling)\w*", re.IGNORECASE)
-_SURGERY = compiled(r"\b(?:surgery|operation|surgical\s\w+|reoperation|intervention|decompression)\b", re.IGNORECASE)
+_SURGERY = compiled(
+    r"\b(?:surgery|operation|surgical\s\w+|reoperation|operated|intervention|decompression)\b", re.IGNORECASE
+)
 _REACH = 60
 """Characters between the refusal and the operation behind it; in front of it, twice as many."""
 _OTHERWISE = compiled(

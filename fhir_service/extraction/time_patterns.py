@@ -30,7 +30,7 @@ AMOUNT = (
 )
 DURATION = rf"{ABOUT}{AMOUNT}[\s-]?(?:full\s|whole\s|long\s)?{UNIT}"
 POSTOPERATIVE = r"post[- ]?(?:operative|procedur(?:e|al)|interventional)"
-_DAY = "day|week|month"
+_DAY = "day|night|morning|evening|week|month"
 _COUNT = r"(?:\d{1,3}(?![.,/]?\d)|" + WORD_NUMBER + ")"
 _OTHER_COUNT = (
     r"(?!\sof\s(?:age|life|pregnancy|gestation|treatment|therapy|antibiotic|antituberc|hospital|admission|the\syear))"
@@ -114,7 +114,8 @@ def patterns() -> SimpleNamespace:
             r"(?P<during>(?:during|in\sthe\scourse\sof|throughout|(?:at|in)\sthe\s(?:time|end|moment)\sof)"
             rf"\s{_renamed(event, 'd_')}\w*)|"
             rf"immediate\s(?=(?:[\w-]+\s){{0,3}}{words.pattern('complaint')})|"
-            r"(?:immediate(?:ly)?|directly)\s?post[- ]?(?:op\b|(?:operative|procedural|interventional)(?:ly)?)|"
+            r"(?:immediate(?:ly)?|directly)\s?post[- ]?(?:op\b|(?:operative|procedural|interventional)(?:ly)?|"
+            r"procedure|injection|intervention|surgery|vertebroplasty|kyphoplasty)|"
             r"intra[- ]?operative(?:ly)?|intra[- ]?procedural(?:ly)?|per[- ]?operatively|"
             r"immediately|at\sonce|instantaneously)"
         ),

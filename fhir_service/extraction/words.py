@@ -16,7 +16,7 @@ from fhir_service.extraction.required_words import DIGIT, Anchor
 
 T = TypeVar("T")
 
-_TOKEN = re.compile(r"[^\W\d_]+|\d+|[^\w\s]")
+_TOKEN = re.compile(r"([^\W\d_]+)|\d+|[^\w\s]")
 _WORD = re.compile(r"[^\W\d_]+")
 _FOLDED = str.maketrans({"İ": "i", "ı": "i", "ſ": "s"})
 _LONGEST = 40
@@ -50,19 +50,24 @@ class _Index:
                 self._known = (self._known[0] | bit, {})
             return bit
 
-    def read(self, text: str) -> tuple[int, list[tuple[int, int]], int]:
-        """All bits; the place of every word, number and sign with the bits it meets; the bits that none of them meets.
-        A text in lower case."""
-        (every, met), lacked = self._known, 0
-        tokens = []
+    def read(self, text: str) -> tuple[int, list[tuple[int, int]], int, list[tuple[int, str]]]:
+        """All bits; the place of every word, number and sign with the bits it meets, if any; the bits that none meets;
+        the words. A text in lower case."""
+        (every, met), seen = self._known, 0
+        tokens: list[tuple[int, int]] = []
+        words: list[tuple[int, str]] = []
         for match in _TOKEN.finditer(text):
             word = match[0]
+            place = match.start()
+            if match.lastindex:
+                words.append((place, word))
             bits = met.get(word)
             if bits is None:
                 bits = self._meet(word, met)
-            tokens.append((match.start(), bits))
-            lacked |= bits
-        return every, tokens, every & ~lacked
+            if bits:
+                tokens.append((place, bits))
+                seen |= bits
+        return every, tokens, every & ~seen, words
 
     def _table(self, anchor: Anchor) -> dict[str, int]:
         if anchor.opens:
@@ -104,25 +109,30 @@ def folded(text: str) -> str:
 
 
 class Words(str):
-    """A text that rules ask: its `tokens`, each place with what it meets, and `missing`, what none of them meets, both
-    in bits of `need` as far as these were `known` then. `found` holds what was read from it."""
+    """A text that rules ask.
 
-    __slots__ = ("found", "known", "missing", "tokens")
+    `tokens`: the places of words, numbers and signs, each with the bits of `need` it meets; `missing`: the bits that
+    none of them meets, as far as bits were `known` then. `words`: in lower case, each with its place. `found`: what was
+    read from the text.
+    """
+
+    __slots__ = ("found", "known", "missing", "tokens", "words")
 
     known: int
     missing: int
     tokens: list[tuple[int, int]]
+    words: list[tuple[int, str]]
     found: dict[Any, Any]
 
     def __new__(cls, text: str) -> Words:
         words = super().__new__(cls, text)
-        words.known, words.tokens, words.missing = _INDEX.read(folded(text))
+        words.known, words.tokens, words.missing, words.words = _INDEX.read(folded(text))
         words.found = {}
         return words
 
     def is_inside(self, place: int) -> bool:
         """Whether a place is inside a word."""
-        return self[place - 1].isalpha() and self[place].isalpha()
+        return place < len(self) and self[place - 1].isalpha() and self[place].isalpha()
 
 
 def once(read: Callable[[str], T]) -> Callable[[str], T]:
@@ -141,7 +151,8 @@ def once(read: Callable[[str], T]) -> Callable[[str], T]:
     return reading
 
 
-@once
 def beginnings(text: str) -> list[tuple[int, str]]:
     """The words of a text in lower case, each with its place."""
+    if type(text) is Words:
+        return text.words
     return [(match.start(), match[0]) for match in _WORD.finditer(folded(text))]

@@ -14,7 +14,6 @@ from typing import Any
 from fhir_service.fhir import fhirpath_parser as tree
 from fhir_service.fhir.fhirpath_budget import TooCostly
 from fhir_service.fhir.fhirpath_closures import Closure, Unsupported, build
-from fhir_service.fhir.fhirpath_fallback import ForeignFault, left_to_fhirpathpy
 from fhir_service.fhir.fhirpath_lexer import SyntaxFault
 from fhir_service.fhir.fhirpath_operators import truth
 from fhir_service.fhir.fhirpath_predicates import Predicate, predicate
@@ -53,6 +52,11 @@ class Expression:
             raise FhirPathError(f"{_shown(text)}: nested too deeply") from error
 
     def _foreign(self, variables: Mapping[str, int]) -> Closure:
+        from fhir_service.fhir.fhirpath_fallback import (  # noqa: PLC0415  # a tenth of a second, and few expressions need it
+            ForeignFault,
+            left_to_fhirpathpy,
+        )
+
         try:
             return left_to_fhirpathpy(self.text, self.node, variables)
         except ForeignFault as fault:

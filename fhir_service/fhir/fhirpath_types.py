@@ -4,16 +4,13 @@ has to know the path for them."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
-
-from fhirpathpy.models import models
 
 from fhir_service.fhir import fhirpath_parser as tree
 from fhir_service.fhir.fhirpath_budget import counted
 from fhir_service.fhir.fhirpath_operators import EvaluationFault, Items
 
-_PARENTS: dict[str, str] = models["r4"]["type2Parent"]
 _ROOT = "Resource"
 
 TypeQuestion = Callable[[Items], Items]
@@ -40,9 +37,9 @@ def _resource_type(node: tree.Node) -> str:
 @lru_cache(maxsize=2048)
 def _is_a(name: str, wanted: str) -> bool:
     while name != wanted:
-        if name not in _PARENTS:
+        if name not in _parents():
             return False
-        name = _PARENTS[name]
+        name = _parents()[name]
     return True
 
 
@@ -70,3 +67,11 @@ def _at_most_one(items: Items, name: str) -> Items:
 
 
 _QUESTIONS: dict[str, Callable[[Items, str], Items]] = {"ofType": _of_type, "is": _is, "as": _as}
+
+
+@cache
+def _parents() -> dict[str, str]:
+    from fhirpathpy.models import models  # noqa: PLC0415  # takes a tenth of a second, and few expressions ask for types
+
+    found: dict[str, str] = models["r4"]["type2Parent"]
+    return found

@@ -10,21 +10,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from fhir.resources.R4B.capabilitystatement import CapabilityStatement
-from fhir.resources.R4B.operationoutcome import OperationOutcome
-from fhir.resources.R4B.terminologycapabilities import TerminologyCapabilities
-from pydantic import BaseModel
+from fhir.resources.R4B import get_fhir_model_class
 
 FHIR_VERSION = "4.0.1"
-
-_MODELS: dict[str, type[BaseModel]] = {
-    "CapabilityStatement": CapabilityStatement,
-    "OperationOutcome": OperationOutcome,
-    "TerminologyCapabilities": TerminologyCapabilities,
-}
 
 
 def built(resource: dict[str, Any]) -> bytes:
     """A resource of our own making as JSON text, checked by its model. Raises ValueError where it is not valid."""
-    model = _MODELS[resource["resourceType"]].model_validate(resource)
-    return model.model_dump_json().encode()
+    found = model(resource["resourceType"]).model_validate(resource)
+    return str(found.model_dump_json()).encode()
+
+
+def model(resource_type: str) -> Any:
+    """The model of a type, which is loaded when it is first asked for: a tenth of a second for the largest."""
+    return get_fhir_model_class(resource_type)

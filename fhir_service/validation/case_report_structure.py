@@ -109,7 +109,9 @@ def _value(place: Place, base: str) -> Iterator[Issue]:
             yield from _object(place, base)
         else:
             names = wording.listed(_names(element))
-            yield _issue("type", path, f"{element.name} has to be an object with {names}; found {wording.kind(value)}")
+            text = f"{element.name} has to be an object with {names}; found {wording.kind(value)}"
+            hint = ': write {"code": …}, or {"text": …} for words' if isinstance(value, str) else ""
+            yield _issue("type", path, text + (hint if {"code", "text"} <= element.children.keys() else ""))
     elif fault := primitive_fault(_property(element.type), value):
         yield _issue("primitive", path, f"{element.name}: {fault.text}")
     elif element.value_set and value not in (known := _codes(element.value_set, base)):

@@ -34,7 +34,8 @@ def read_json(raw: bytes) -> Any:
         _explain(raw, error)
     if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _is_too_deep(value):
         _refuse("depth", _TOO_DEEP)
-    if not _is_written_back(value, raw):
+    written = _encoder.encode(value)  # the text again, white space aside, unless a key was lost; or it is odd
+    if written != raw and written != msgspec.json.format(raw, indent=-1):
         _refuse_repeated_keys(raw)
     return value
 
@@ -52,12 +53,6 @@ def _exact(text: str) -> Decimal:
 
 _decoder = msgspec.json.Decoder(float_hook=_exact)
 _encoder = msgspec.json.Encoder(decimal_format="number")
-
-
-def _is_written_back(value: Any, raw: bytes) -> bool:
-    """Whether writing the value gives the text again, so that no key can have been lost. Fast; no is not a fault."""
-    written = _encoder.encode(value)
-    return written == raw or written == msgspec.json.format(raw, indent=-1)
 
 
 def _is_too_deep(value: Any) -> bool:

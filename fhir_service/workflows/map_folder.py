@@ -120,7 +120,7 @@ class _Mapping:
         self.into = into
         self.tell = tell
         model = f" {run.reader.model} at {run.reader.url}" if run.reader else ""
-        self.release = f"{release()} {run.base}{model}"
+        self.release = f"{release()} {run.base} {run.review_below:g}{model}"
         self.contents: dict[str, str] = {}
         """Of what workers have in hand: the SHA-256 by name."""
 

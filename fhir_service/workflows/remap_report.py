@@ -13,7 +13,6 @@ from hashlib import sha256
 from typing import Any
 
 from fhir_service import __version__
-from fhir_service.extraction.read_report import extract
 from fhir_service.fhir.access import OPEN
 from fhir_service.fhir.errors import EditConflict, NotFound, PreconditionFailed, UnprocessableContent
 from fhir_service.fhir.json_text import parse
@@ -26,8 +25,9 @@ from fhir_service.storage.repository import Key, ReportState, Repository
 from fhir_service.workflows.load_report import ATTEMPTS, refuse_invalid, stored_form
 from fhir_service.workflows.map_form import CONTENT_TYPE as FORM_TYPE
 from fhir_service.workflows.map_form import map_form
-from fhir_service.workflows.map_report import now
+from fhir_service.workflows.map_report import now, read
 from fhir_service.workflows.remap_plan import RemapPlan, ResourceChange, maps_named, remap_plan
+from fhir_service.workflows.review import REVIEW_BELOW, without_doubtful
 
 _DOCUMENT = "DocumentReference"
 
@@ -35,7 +35,7 @@ _DOCUMENT = "DocumentReference"
 @dataclass(frozen=True, slots=True)
 class Remapping:
     """How to map anew. `every`: also reports of the present maps. `reread`: read the texts anew, too. `overwrite`: also
-    what clients have changed. `apply`: store it."""
+    what clients have changed. `apply`: store it. `review_below`: the confidence below which a fact is not mapped."""
 
     base: str
     maps: MapLibrary
@@ -43,6 +43,7 @@ class Remapping:
     reread: bool = False
     overwrite: bool = False
     apply: bool = False
+    review_below: float = REVIEW_BELOW
 
     @property
     def present(self) -> set[str]:
@@ -128,13 +129,13 @@ def _mapped(report: Report, before: Reading, remapping: Remapping) -> tuple[Read
     if report.content_type == FORM_TYPE:  # its text are the answers: nothing is read that could be kept
         form = map_form(report.text.encode(), recorded=now(), base=remapping.base)
         return form.mapped.reading, stored_form(form.mapped.bundle)
-    reading = reading_of(extract(report), report, __version__) if remapping.reread else before
+    reading = reading_of(read(report), report, __version__) if remapping.reread else before
     try:
         facts = reading.case_report
     except UnusableReading as error:
         raise UnprocessableContent(f"{error}: read its text anew with --reread") from error
     bundle = map_case_report(
-        facts,
+        without_doubtful(facts, remapping.review_below).facts,
         report,
         recorded=now(),
         base=remapping.base,

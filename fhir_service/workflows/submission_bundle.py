@@ -29,7 +29,7 @@ _FIRST = (
     ("MessageHeader", "which says who sends the submission", "submission.header"),
     ("Patient", "whom all of it is about", "submission.patient"),
 )
-_OF_DOCUMENTS = frozenset({"bdl-9", "bdl-10", "bdl-11", "bdl-12"})
+_OF_DOCUMENTS = frozenset({"bdl-9", "bdl-10", "bdl-11", "bdl-12", "bundle.stray"})
 _TAG_VALUE = re.compile(r"Bundle\.entry\[\d+\]\.resource\.meta\.tag\[\d+\]\.value")
 
 

@@ -18,6 +18,7 @@ CASE_REPORT = "application/json"
 """What the document is where only its facts were sent: the submission itself."""
 ROOT = "CaseReport"
 _Name = Annotated[str, msgspec.Meta(pattern=r"\S", max_length=200)]
+_FORMS = {"doi": "write it as 10.1000/x1", "pmid": "write its digits", "url": "write it as https://site.example.org/x1"}
 _OF_THE_SOURCE = frozenset(Source.__struct_fields__)
 
 
@@ -102,7 +103,7 @@ def _text(stated: StatedDocument) -> tuple[str | None, list[Issue]]:
 
 def _identifier_issues(stated: StatedDocument) -> list[Issue]:
     return [
-        _issue(kind, f"'{value}' is no {kind.upper()}")
+        _issue(kind, f"'{value[:200]}' is no {kind.upper()}; {_FORMS.get(kind, 'mend it')}, or leave it out")
         for kind in IDENTIFIERS
         if (value := getattr(stated, kind)) is not None and normal_identifier(kind, value) is None
     ]

@@ -198,3 +198,29 @@ async def test_an_untagged_resource_and_a_tag_that_the_dictionary_has_not_are_to
 
 async def test_nobody_is_told_that_data_have_no_narrative(idle_client: Client) -> None:
     assert "dom-6" not in await findings(idle_client, submission())
+
+
+async def test_who_sends_it_and_about_whom_is_asked_for_by_name_also_where_the_structure_is_wrong(
+    idle_client: Client,
+) -> None:
+    bundle = submission()
+    bundle["entry"] = bundle["entry"][1:]
+    bundle["entry"][1]["resource"]["status"] = "complete"
+    found = await findings(idle_client, bundle)
+    assert [one["expression"] for one in found["submission.header"]] == [["Bundle.entry[0].resource"]]
+    assert "MessageHeader" in found["submission.header"][0]["diagnostics"]
+    assert [one["expression"] for one in found["submission.patient"]] == [["Bundle.entry[1].resource"]]
+    assert "structure.binding" in found
+
+
+async def test_of_another_type_nothing_is_told_that_only_follows_from_it(idle_client: Client) -> None:
+    found = await findings(idle_client, submission(type="document"))
+    errors = [rule for rule, issues in found.items() if issues[0]["severity"] in ("error", "warning")]
+    assert errors == ["submission.type"]
+
+
+async def test_the_tag_of_the_guides_sample_is_told_how_it_is_written(idle_client: Client) -> None:
+    bundle = submission()
+    bundle["entry"][2]["resource"]["meta"]["tag"] = [{"system": MODEL, "value": "procedure.kind"}]
+    (issue,) = (await findings(idle_client, bundle))["structure.unknown-element"]
+    assert "write the path as its code" in issue["diagnostics"]

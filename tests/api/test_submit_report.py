@@ -389,3 +389,22 @@ async def test_a_reader_of_another_shape_is_refused_at_its_place(
     answered = await submit(idle_client, case_report() | {"extractor": extractor})
     assert answered.status_code == 422
     assert [at for _, at in rules(answered)] == [place]
+
+
+async def test_what_only_follows_from_another_fault_is_not_told(idle_client: Client) -> None:
+    sent = case_report()
+    sent["case"][0]["procedure"][0]["kind"]["code"] = "kyphoplasti"
+    sent["case"][0]["age"] = {"id": "1/age", "value": "71", "unit": "a"}
+    answered = await submit(idle_client, sent)
+    places = {"CaseReport.case[0].procedure[0].kind.code", "CaseReport.case[0].age.value"}
+    assert {at for _, at in rules(answered)} == places
+    assert not {at for _, at in rules(answered, "warning")} & {*places, "CaseReport.case[0].age"}
+
+
+async def test_an_element_of_the_source_that_is_misspelt_is_told_with_the_nearest_and_all_else(
+    idle_client: Client,
+) -> None:
+    answered = await submit(idle_client, case_report(titel="x", doi="10/abc"))
+    found = {at: one for one in outcome(answered)[1:] for at in one["expression"]}
+    assert "title" in found["CaseReport.source.titel"]["diagnostics"]
+    assert "write it as" in found["CaseReport.source.doi"]["diagnostics"]

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from golden_cases import CASES, RECORDED
+
 from fhir_service.definitions.catalogue import DEFAULT_BASE, Kind, catalogue
 from fhir_service.definitions.elements import resource_types
+from fhir_service.mapping.map_report import map_case_report_traced
 from fhir_service.validation.structure import findings
 from fhir_service.workflows.check_conformance import conformance
 
@@ -55,3 +58,36 @@ def test_every_data_point_has_an_output_of_its_own_or_of_the_section_it_stands_i
         steps = element["path"].split(".")
         around = {".".join(steps[:count]) for count in range(1, len(steps) + 1)}
         assert element["path"] in alone or around & outputs, element["id"]
+
+
+def test_every_element_goes_where_its_mapping_says_when_a_report_is_mapped() -> None:
+    written = _written()
+    seen = set()
+    for element in ELEMENTS:
+        targets = {
+            one for path, found in written.items() if f"{path}.".startswith(f"{element['path']}.") for one in found
+        }
+        for mapping in element.get("mapping", ()) if targets and element["path"] != "CaseReport" else ():
+            resource_type, _, rest = re.sub(r"\(.*?\)", "", mapping["map"]).partition(".")
+            name = rest.partition(".")[0]
+            assert any(kind == resource_type and member.startswith(name) for kind, member in targets), (
+                element["path"],
+                mapping["map"],
+            )
+            seen.add(element["path"])
+    mapped = {element["path"] for element in ELEMENTS if element.get("mapping")}
+    assert mapped - seen == {"CaseReport", "CaseReport.case.number"}  # the whole; a number that is in every id
+
+
+def _written() -> dict[str, set[tuple[str, str]]]:
+    """By element of the model the resource types and members that the maps write from it, over all golden cases."""
+    found: dict[str, set[tuple[str, str]]] = {}
+    for case in CASES.values():
+        made = map_case_report_traced(case.facts, case.report, recorded=RECORDED, base=DEFAULT_BASE)
+        types = [entry["resource"]["resourceType"] for entry in made.bundle["entry"]]
+        for entry in made.done.trace:
+            target = re.match(r"Bundle\.entry\[(\d+)\]\.resource\.?(\w*)", entry.target)
+            if target and entry.source:
+                path = re.sub(r"\[\d+\]", "", f"CaseReport.{entry.source}")
+                found.setdefault(path, set()).add((types[int(target[1])], target[2]))
+    return found

@@ -42,10 +42,16 @@ class BoundCodes:
 
     def _listed(self, value_set: str) -> tuple[frozenset[Key], frozenset[str]] | None:
         try:
-            members = frozenset(self._value_sets.members(value_set.partition("|")[0]))
+            members = frozenset(self._value_sets.members(_without_r4(value_set)))
         except _CANNOT_LIST:
             return None
         return members, frozenset(code for _, code in members)
+
+
+def _without_r4(value_set: str) -> str:
+    """With its version, but for that of R4 itself, of which there is one only."""
+    url, _, version = value_set.partition("|")
+    return url if f"{version}.".startswith("4.0.") else value_set
 
 
 Check = Callable[[Item, str, Run], None]

@@ -87,7 +87,7 @@ def extension_urls(node: Node, registry: ProfileRegistry) -> tuple[str, ...]:
         for profile in rule.profiles:
             tree = next(_trees([profile], registry), None)
             fixed = tree.children["url"].fixed if tree and "url" in tree.children else None
-            found.append(str(fixed.value) if fixed else profile)
+            found.append(str(fixed.value) if fixed else profile.partition("|")[0])
     return tuple(found)
 
 

@@ -88,7 +88,7 @@ def read_definition(resource: Mapping[str, Any]) -> Definition:
     return Definition(
         url,
         reader.text("type"),
-        reader.text("baseDefinition").partition("|")[0],
+        _canonical(reader.text("baseDefinition")),
         differential or snapshot,
         whole=not differential and bool(snapshot),
         kind=reader.text("kind"),
@@ -154,7 +154,9 @@ def _type(reader: _Reader) -> TypeRule:
 
 
 def _canonical(text: str) -> str:
-    return text.partition("|")[0]
+    """With its version, but for that of R4 itself, of which there is one only."""
+    url, _, version = text.partition("|")
+    return url if url.startswith(_CORE) and f"{version}.".startswith("4.0.") else text
 
 
 def _bindings(reader: _Reader) -> tuple[BindingRule, ...]:

@@ -37,35 +37,43 @@ class ProfileRegistry:
         """Another one, that knows these too, behind its own."""
         return ProfileRegistry(*self._resources.maps, structure_definitions)
 
+    def behind(self, structure_definition: Mapping[str, Any]) -> ProfileRegistry:
+        """Another one, that knows this one first."""
+        return ProfileRegistry({str(structure_definition["url"]): structure_definition}, *self._resources.maps)
+
     def knows(self, url: str) -> bool:
         """Whether there is a StructureDefinition of that URL; a `|version` has to be its own."""
+        return self._found(url) is not None
+
+    def _found(self, url: str) -> Mapping[str, Any] | None:
         canonical, _, version = url.partition("|")
-        if not version or canonical not in self._resources:
-            return canonical in self._resources
-        return bool(self._resources[canonical].get("version") == version)
+        if not version:
+            return self._resources.get(canonical)
+        held = (known[canonical] for known in self._resources.maps if canonical in known)
+        return next((one for one in held if one.get("version") == version), None)
 
     def definition(self, url: str) -> Definition:
         """What one says. Raises UnknownProfile, BrokenProfile."""
-        if not self.knows(url):
+        found = self._found(url)
+        if found is None:
             raise UnknownProfile(url)
+        return _once(self._definitions, self._name(url), lambda: read_definition(found))
+
+    def _name(self, url: str) -> str:
+        """Without the version where that is the one that is meant anyway."""
         canonical = url.partition("|")[0]
-        return _once(self._definitions, canonical, lambda: read_definition(self._resources[canonical]))
+        return canonical if self._found(url) is self._resources.get(canonical) else url
 
     def tree(self, url: str) -> Node:
         """Its elements, laid over those of its bases; not to be changed. Raises UnknownProfile, BrokenProfile."""
         self.definition(url)
-        canonical = url.partition("|")[0]
-        return _once(self._trees, canonical, lambda: self._laid_over_bases(canonical))
+        return _once(self._trees, self._name(url), lambda: self._laid_over_bases(url))
 
     def compiled(self, url: str) -> CompiledProfile:
         """Its checks. Raises UnknownProfile, BrokenProfile."""
-        found = self._asked.get(url)
-        if found is None:
-            tree = self.tree(url)
-            canonical = url.partition("|")[0]
-            found = _once(self._compiled, canonical, lambda: compiled_profile(canonical, tree, self))
-            self._asked[url] = found
-        return found
+        tree = self.tree(url)
+        name = self._name(url)
+        return _once(self._compiled, name, lambda: compiled_profile(name, tree, self))
 
     def missing_base(self, url: str) -> str:
         """The base of a profile, or of one of its bases, that is not known here; empty where all are. Raises

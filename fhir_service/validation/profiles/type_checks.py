@@ -47,7 +47,7 @@ def profile_check(node: Node, profile: str) -> Check | None:
         urls = by_code.get(item.type) or by_code.get("Resource", ())
         if not isinstance(item.value, dict) or not urls:
             return
-        if item.type == "Extension" and item.value.get("url") in urls:
+        if item.type == "Extension" and item.value.get("url") in {url.partition("|")[0] for url in urls}:
             return  # every extension is held against its own definition once
         _meet_one(item, urls, where, run, profile)
 
@@ -108,6 +108,11 @@ def target_check(node: Node, profile: str) -> Check | None:
             return
         if len(allowed) < len(set(urls)):
             allowed.update({url: target_type(url, run.registry) for url in urls})
+        for url, of in allowed.items():
+            if not of:
+                run.once(
+                    "information", "not-supported", wording.unknown_profile(url, profile), where, "profile.unknown"
+                )
         if "" not in allowed.values() and "Resource" not in allowed.values():
             _lead_to(item.value, allowed, where, run, profile)
 

@@ -90,7 +90,9 @@ def no_slice(name: str, slices: Collection[str], profile: str) -> str:
 
 
 def several_slices(name: str, slices: Collection[str], profile: str) -> str:
-    return f"this {element(name, '')} fits more than one slice: {listed(slices)}; make it fit one{of(profile)}"
+    return (
+        f"this {element(name, '')} fits more than one slice: {listed(slices)}; mend it so that it fits one{of(profile)}"
+    )
 
 
 def not_at_end(name: str, profile: str) -> str:

@@ -30,7 +30,7 @@ def read(case: Case) -> dict[str, Any]:
         "kinds": [p.kind.code for p in index],
         "index": [code for p in index for code in codes(p.level)],
         "indication": [code for c in case.condition if c.role == "indication" for code in codes(c.level)],
-        "cement": sorted(" ".join([str(o.value), *codes(o.level)]) for o in volumes),
+        "cement": sorted(" ".join([str(o.value or f"{o.low}-{o.high}"), *codes(o.level)]) for o in volumes),
         "revision": operations(case, "revision"),
         "prior": operations(case, "prior"),
         "concomitant": operations(case, "concomitant"),
