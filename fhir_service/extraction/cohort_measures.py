@@ -25,6 +25,7 @@ _MANY = compiled(
     r"\b(?:patients|cases|ages|women|men|radiculopathy|symptoms|they|their|studies|literature)\b", re.IGNORECASE
 )
 _MEAN_REACH = 70
+_TO = compiled(r"\s?(?:(?:±|\+/-)\s?[\d.]+\s?)?(?:points?\s|mm\s|cm\s)?to\s?")
 _AGES = compiled(r"\s(?:old|of\sage)\b")
 
 
@@ -34,12 +35,13 @@ def means(sentence: Sentence) -> Iterator[GroupStatement]:
     for match in compiled(words("mean")).finditer(text):
         near = [q for q in quantities(text) if match.end() <= q.start < match.end() + _MEAN_REACH and q.second is None]
         near = [q for q in near if not compiled(r"[.;,]\s").search(text[match.end() : q.start])]
+        near = [q for q in near if not text[: q.start].rstrip().endswith(("±", "+/-"))]
         for quantity in near[: 2 if near and _is_change(text, near) else 1]:
             yield _measured(sentence, quantity, match.start(), mean=quantity.value)
 
 
 def _is_change(text: str, near: Sequence[Quantity]) -> bool:
-    return len(near) > 1 and compiled(r"\s?to\s?").fullmatch(text[near[0].end : near[1].start]) is not None
+    return len(near) > 1 and _TO.fullmatch(text[near[0].end : near[1].start]) is not None
 
 
 def ranges(sentence: Sentence, memory: Memory) -> Iterator[GroupStatement]:

@@ -17,7 +17,9 @@ from fhir_service.extraction.quantities import Quantity, number, quantities
 _N = rf"(?:\d{{1,3}}(?:,\d{{3}})+|\d{{1,6}}|{WORD_NUMBER})"
 _JOINT = compiled(r"\s?(?:to|-|and)\s?")
 _SPREAD = compiled(r"\b(?:rang\w+|var(?:y|ies|ied)|between|anywhere|reported\sin)\b[^.;]{0,30}$", re.IGNORECASE)
-_FRACTION = compiled(r"\s?[(\[]\s?(?P<n>\d{1,6})\s?/\s?(?P<of>\d{1,6})\b")
+_FRACTION = compiled(
+    r"\s?[(\[]\s?(?P<n>\d{1,3}(?:,\d{3})+|\d{1,6})\s?(?:/|(?:out\s)?of)\s?(?P<of>\d{1,3}(?:,\d{3})+|\d{1,6})\b"
+)
 _AT_MOST = compiled(r"\b(?:up\sto|as\smuch\sas|as\shigh\sas|at\smost)\s$", re.IGNORECASE)
 
 
@@ -57,6 +59,8 @@ class Count:
     none: bool = False
     noun: str = ""
     definite: bool = False
+    them: bool = False
+    """"Two of them": of those just counted."""
     last_of: Decimal | None = None
     """"The fourth died": one, of four if there are four."""
 
@@ -72,6 +76,8 @@ class _Patterns:
     """`four out of 251 patients`, `the other 247 patients`."""
     among: Pattern
     """`2 cases among 1,500 procedures`."""
+    one_in: Pattern
+    """`one in 300 levels`."""
     bare: Pattern
     """`four of 251`."""
     elliptic: tuple[Pattern, ...]
@@ -88,7 +94,10 @@ class _Patterns:
 def _patterns() -> _Patterns:
     people, verb = words("people"), words("verb")
     total = rf"(?:out\s)?of\s(?:the\s|our\s|these\s|a\stotal\sof\s)?(?:our\s)?(?P<of>{_N})"
-    adjectives = r"(?:(?!(?:of|and|or|in|the|with|to|out|years?|weeks?|months?|days?|hours?)\b)[\w-]+\s){0,3}?"
+    adjectives = (
+        r"(?:(?!(?:of|and|or|in|the|with|to|out|were|was|are|is|had|have|has|years?|weeks?|months?|days?|hours?)\b)"
+        r"[\w-]+\s){0,3}?"
+    )
     free = r"(?<![\w.,/%-])"
     return _Patterns(
         counted=compiled(
@@ -99,6 +108,12 @@ def _patterns() -> _Patterns:
         among=compiled(
             rf"{free}(?P<n>{_N})\s(?P<noun>{adjectives}{people})\s(?:among|out\sof|of|in)\s(?:the\s|our\s|a\stotal\sof\s)?(?P<of>{_N})\s"
             r"(?:[\w-]+\s){0,2}?(?:procedures|patients|operations|vertebrae|levels|vertebroplasties|kyphoplasties|cases)\b",
+            re.IGNORECASE,
+        ),
+        one_in=compiled(
+            rf"\b(?P<n>one|1)\s(?:(?:patient|case|woman|man|level|procedure|vertebra)\s)?(?:in|out\sof|of\severy)\s"
+            rf"(?:about\s|roughly\s|nearly\s|every\s)?(?P<of>{_N})\b"
+            r"(?!\s?(?:%|st|nd|rd|th|weeks?|months?|days?|years?|hours?|minutes?|mm|cm|ml|points?|of\b))",
             re.IGNORECASE,
         ),
         bare=compiled(
@@ -156,7 +171,7 @@ def _with_noun(text: str, patterns: _Patterns) -> Iterator[Count]:
         )
     for match in patterns.among.finditer(text):
         yield Count(match.start(), match.end(), _number(match["n"]), of=_number(match["of"]), noun=match["noun"])
-    for match in patterns.bare.finditer(text):
+    for match in (*patterns.bare.finditer(text), *patterns.one_in.finditer(text)):
         yield Count(match.start(), match.end(), _number(match["n"]), of=_number(match["of"]))
 
 
@@ -165,7 +180,8 @@ def _without_noun(text: str, patterns: _Patterns) -> Iterator[Count]:
     for pattern in patterns.elliptic:
         for match in pattern.finditer(text):
             of = _number(whole["n"]) if whole and whole.end() <= match.start() else None
-            yield Count(match.start("n"), match.end(), _number(match["n"]), of=of)
+            them = match[0].lower().endswith("of them")
+            yield Count(match.start("n"), match.end(), _number(match["n"]), of=None if them else of, them=them)
     for match in patterns.rest.finditer(text):
         yield Count(match.start(), match.end(), _number(match["n"]), rest=True)
     for match in patterns.last.finditer(text):
@@ -206,7 +222,7 @@ def _share(text: str, quantity: Quantity) -> Share:
     if quantity.comparator in ("<", "<=") or _AT_MOST.search(text[:start]):
         return Share(start, end, None, quantity.value)
     fraction = _FRACTION.match(text, end)
-    of = (Decimal(fraction["n"]), Decimal(fraction["of"])) if fraction else None
+    of = (number(fraction["n"]), number(fraction["of"])) if fraction else None
     return Share(start, end, quantity.value, None, of if quantity.comparator is None else None)
 
 

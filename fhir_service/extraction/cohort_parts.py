@@ -11,9 +11,14 @@ from fhir_service.extraction.cohort_numbers import Count
 from fhir_service.extraction.document import Sentence
 
 
-def resolved(count: Count, sentence: Sentence, memory: Memory) -> Count:
-    """A count that leaves its noun out is part of the group told of last in the paragraph, where that is larger."""
+def resolved(count: Count, people: Sequence[Count], sentence: Sentence, memory: Memory) -> Count:
+    """A count "of them" is part of those counted last, in the sentence or else in the paragraph, if they are more; the
+    last of a group counted by order is one of them all."""
     known = memory.near(sentence.paragraph, 0)
+    if count.them:
+        here = [one.value for one in people if one.end <= count.start and not one.none]
+        whole = here[-1] if here else known[0] if known else Decimal(0)
+        return replace(count, of=whole) if whole >= count.value and whole > 1 else count
     if count.last_of is not None:
         return replace(count, of=count.last_of) if count.last_of in known else count
     return count

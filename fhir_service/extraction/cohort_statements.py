@@ -30,6 +30,7 @@ from fhir_service.reports.case_report import Coded, GroupStatement
 _SKIPPED = frozenset({Section.TITLE, Section.REFERENCES, Section.TABLE, Section.COMMENT})
 _BESIDE = compiled(r"[\s,(]*(?:or|i\.e\.|that\sis|=|corresponding\sto|accounting\sfor)?[\s,(]*", re.IGNORECASE)
 _OF_WHOM = compiled(r"%\s?\)?\s(?:of|in|among)\b")
+_BRACKET = 4
 _PASSAGE = 2
 """Paragraphs a group told of stays in mind."""
 
@@ -101,6 +102,7 @@ def _percentages(
         numerator = denominator = None
         if share.of is not None:
             numerator, denominator = share.of
+            used |= {c.start for c in people if (c.value, c.of) == share.of and 0 <= c.start - share.end < _BRACKET}
         elif count is not None and share.exact is not None:
             used.add(count.start)
             denominator = count.of or _whole(count, share.exact, sentence, people, memory)
@@ -166,7 +168,7 @@ def _counted(sentence: Sentence, people: Sequence[Count], memory: Memory, used: 
     text = sentence.text
     if compiled(words("own")).search(text):
         people = [count for count in people if count.of is not None]
-    people = [resolved(count, sentence, memory) for count in people]
+    people = [resolved(count, people, sentence, memory) for count in people]
     wholes = parts_of(people, sentence, memory)
     for count in people:
         if count.start in used:

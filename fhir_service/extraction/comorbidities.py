@@ -33,6 +33,13 @@ _NOT_ALLERGEN = compiled(
     re.IGNORECASE,
 )
 """What the augmentation itself brings, and verbs ("one expects allergy to show at once")."""
+_CAUSE_REACH = 80
+_FRESH_REACH = 24
+_AFTER_OPERATION = compiled(
+    r"(?:,?\s(?:and|or)\s[\w\s-]{3,40}?)?\s(?:after|following|during)\s(?:the\s|her\s|his\s|a\s)?(?:[\w-]+\s){0,2}?"
+    r"(?:vertebroplasty|kyphoplasty|procedure|operation|surgery|augmentation|intervention|injection)\b",
+    re.IGNORECASE,
+)
 _DENIAL = compiled(
     r"\b(?:den(?:y|ies|ied|ying)|no|not|never|without)\b[^,;.]*\b(?:treat\w*|medicat\w*|therapy|drugs?)\b[^,;.]*$"
     r"|\bnon[\s-]$",
@@ -58,13 +65,15 @@ def _disease(sentence: Sentence, hit: Hit, start: int, operations: Operations) -
     read = context.read(sentence, hit.start, hit.end)
     if read.mentioned or read.unknown or read.family or _is_cause(text, start) or _has_numbers(text, hit.end):
         return None
-    if _denied_before(text, hit.start):
+    if _denied_before(text, hit.start) or _is_fresh(text, start, hit.end):
         return None
     if read.others and sentence.section not in (Section.CASE, Section.COMMENT):
         return None
     before_index = not operations.told(operations.index, sentence, hit.start)
     historical = read.historical or read.resolved
-    told = historical or introduced(text, start) or cued(text, start, hit.end, anywhere=not before_index)
+    event = hit.term["group"] == "event"
+    told = historical or (introduced(text, start) and not event)
+    told = told or cued(text, start, hit.end, anywhere=event or not before_index)
     standing = hit.term["group"] in ("chronic", "person") and before_index and sentence.section is Section.CASE
     if not (told or standing):
         return None
@@ -115,9 +124,18 @@ def _with_modifiers(text: str, start: int) -> int:
 
 
 def _is_cause(text: str, start: int) -> bool:
-    """`fracture due to multiple myeloma` names the cause of the fracture."""
-    before = text[max(0, start - 24) : start].rstrip()
-    return any(match.end() == len(before) for match in _class("cause").finditer(before))
+    """`fracture due to multiple myeloma` names the cause of the fracture; `methotrexate because of psoriasis` does
+    not."""
+    before = text[max(0, start - _CAUSE_REACH) : start].rstrip()
+    cause = next((match for match in _class("cause").finditer(before) if match.end() == len(before)), None)
+    return cause is not None and _class("effect").search(before, 0, cause.end()) is not None
+
+
+def _is_fresh(text: str, start: int, end: int) -> bool:
+    """`acute renal failure`, `heart failure after vertebroplasty`: not what was there before."""
+    before = text[max(0, start - _FRESH_REACH) : start].rstrip()
+    begun = any(match.end() == len(before) for match in _class("fresh").finditer(before))
+    return begun or _AFTER_OPERATION.match(text, end) is not None
 
 
 def _has_numbers(text: str, end: int) -> bool:

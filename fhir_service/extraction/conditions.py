@@ -55,7 +55,9 @@ def _felt(sentence: Sentence, operations: Operations) -> Iterator[ConditionFact]
     text = sentence.text
     for hit in lexicon("conditions").find(text):
         role = hit.term["group"]
-        if role not in ("symptom", "sequela"):
+        if role not in ("symptom", "sequela") or _in_a_disease(text, hit):
+            continue
+        if role == "sequela" and not operations.told(operations.index, sentence, hit.start):
             continue
         read = context.read(sentence, hit.start, hit.end)
         others = read.others and sentence.section not in (Section.CASE, Section.TABLE)
@@ -73,6 +75,11 @@ def _felt(sentence: Sentence, operations: Operations) -> Iterator[ConditionFact]
             if verdict
             else relative_time(sentence, points[0] if len(points) == 1 else None, operations, hit.start),
         )
+
+
+def _in_a_disease(text: str, hit: Hit) -> bool:
+    """`hay fever` is no fever."""
+    return any(one.start <= hit.start and hit.end <= one.end for one in lexicon("diseases").find(text))
 
 
 def _verdict(text: str, symptom: Hit) -> str | None:

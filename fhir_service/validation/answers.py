@@ -6,8 +6,10 @@ that it asks for; what the form requires has to be answered, what it does not as
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -39,7 +41,7 @@ _MOST_CODES = 30
 _MIN_VALUE = "http://hl7.org/fhir/StructureDefinition/minValue"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Place:
     """Where items stand: the path of what holds them, the items there, and the place around it."""
 
@@ -47,11 +49,19 @@ class _Place:
     items: Sequence[Item]
     around: _Place | None = None
 
+    @cached_property
+    def by_link(self) -> Mapping[str, list[tuple[int, Item]]]:
+        """The items of each linkId, each with its index."""
+        found: defaultdict[str, list[tuple[int, Item]]] = defaultdict(list)
+        for index, item in enumerate(self.items):
+            found[item.get("linkId", "")].append((index, item))
+        return dict(found)
+
     def answers(self, link_id: str) -> list[Item]:
         """The answers to the nearest question of that linkId (R4 questionnaire-definitions.html, enableWhen)."""
-        found = [item for item in self.items if item.get("linkId") == link_id]
+        found = self.by_link.get(link_id, [])
         if found or self.around is None:
-            return [answer for item in found for answer in item.get("answer", ())]
+            return [answer for _, item in found for answer in item.get("answer", ())]
         return self.around.answers(link_id)
 
 
@@ -77,8 +87,7 @@ class _Form:
                 yield _issue("not-found", text, f"{place.path}.item[{index}].linkId", "unknown")
         for link_id, question in known.items():
             if question["type"] != "display":
-                found = [(n, item) for n, item in enumerate(place.items) if item.get("linkId") == link_id]
-                yield from self._question(question, found, place)
+                yield from self._question(question, place.by_link.get(link_id, []), place)
 
     def _question(self, question: Item, found: Sequence[tuple[int, Item]], place: _Place) -> Iterator[Issue]:
         name = question["linkId"]

@@ -14,10 +14,13 @@ from fhir_service.definitions.profiles import r4_profiles
 from fhir_service.fhir.errors import Issue
 from fhir_service.terminology.code_systems import code_system
 from fhir_service.terminology.terminologies import Terminologies, terminologies
+from fhir_service.validation.answers import answer_issues
 from fhir_service.validation.case_reports import MODEL, case_report_findings, is_case_report
 from fhir_service.validation.codes import code_findings
+from fhir_service.validation.definition_rules import definition_issues
 from fhir_service.validation.profiles import wording
 from fhir_service.validation.profiles.bindings import BoundCodes
+from fhir_service.validation.profiles.errors import BrokenProfile
 from fhir_service.validation.profiles.findings import extension_findings, profile_findings, stated_profile_findings
 from fhir_service.validation.profiles.implied import ImpliedProfiles
 from fhir_service.validation.profiles.registry import ProfileRegistry
@@ -87,7 +90,38 @@ class Conformance:
     def code_issues(self, resource: Any) -> list[Issue]:
         """What is wrong with the values and codes of a resource that is right in its structure, and with the types of
         what it refers to."""
-        return prose_issues(resource) + code_findings(resource, self._terminology) + reference_findings(resource)
+        found = prose_issues(resource) + definition_issues(resource) + self._answer_issues(resource)
+        return (
+            found
+            + self._faults_of_a_profile(resource)
+            + code_findings(resource, self._terminology)
+            + reference_findings(resource)
+        )
+
+    def _faults_of_a_profile(self, resource: dict[str, Any]) -> list[Issue]:
+        """Why a profile that is itself validated could not be used."""
+        is_profile = resource["resourceType"] == "StructureDefinition" and resource.get("derivation") == "constraint"
+        if not is_profile or resource.get("kind") not in ("resource", "complex-type"):
+            return []
+        try:
+            self._registry.behind(resource).compiled(resource["url"])
+        except BrokenProfile as error:
+            return [Issue("error", "invalid", str(error), ("StructureDefinition",), "profile.broken")]
+        return []
+
+    def _answer_issues(self, resource: dict[str, Any]) -> list[Issue]:
+        """What is wrong with answers to a form that they contain, or that is ours. What is not completed may lack what
+        the form requires."""
+        asked = resource.get("questionnaire") if resource["resourceType"] == "QuestionnaireResponse" else None
+        if not isinstance(asked, str):
+            return []
+        held = {f"#{one.get('id')}": one for one in resource.get("contained", ())}
+        form = held.get(asked) or catalogue(self._base).artifacts(Kind.QUESTIONNAIRE).get(asked.partition("|")[0])
+        if form is None or form.get("resourceType") != "Questionnaire":
+            return []
+        found = answer_issues(resource, form, self._terminology.codes_in)
+        is_whole = resource.get("status") in ("completed", "amended")
+        return [issue for issue in found if is_whole or issue.rule != "form.required"]
 
     def profile_issues(self, resource: Any, profile: str) -> list[Issue]:
         """Whether a resource conforms to a profile, the types of R4 themselves included. To be asked about one that is

@@ -37,6 +37,10 @@ class ProfileRegistry:
         """Another one, that knows these too, behind its own."""
         return ProfileRegistry(*self._resources.maps, structure_definitions)
 
+    def behind(self, structure_definition: Mapping[str, Any]) -> ProfileRegistry:
+        """Another one, that knows this one first."""
+        return ProfileRegistry({str(structure_definition["url"]): structure_definition}, *self._resources.maps)
+
     def knows(self, url: str) -> bool:
         """Whether there is a StructureDefinition of that URL; a `|version` has to be its own."""
         return self._found(url) is not None

@@ -45,6 +45,14 @@ def _numbers(fact: GroupStatement) -> dict[str, str]:
         ("It developed at an average of 3 months after surgery.", [{"mean": "3"}]),
         ("The ages of the patients ranged from 68 to 89 years.", [{"low": "68", "high": "89"}]),
         ("At least six deaths have been reported.", [{"count": "6"}]),
+        ("A mortality of 16.7% (4 of 24) was described.", [{"percent": "16.7", "numerator": "4", "denominator": "24"}]),
+        ("Of the 11 patients, 6 were women and 3 recovered.",
+         [{"numerator": "6", "denominator": "11"}, {"numerator": "3", "denominator": "11"}]),
+        ("A total of 412 patients were treated; four of them had complications.",
+         [{"count": "412"}, {"numerator": "4", "denominator": "412"}]),
+        ("Among 9 cases, 5 were operated again, and 2 of them became paraplegic.",
+         [{"count": "9"}, {"numerator": "5", "denominator": "9"}, {"numerator": "2", "denominator": "5"}]),
+        ("About one patient in forty drops the pressure.", [{"numerator": "1", "denominator": "40"}]),
     ],
 )  # fmt: skip
 def test_a_statement_has_the_numbers_it_states(text: str, expected: list[dict[str, str]]) -> None:

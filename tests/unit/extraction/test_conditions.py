@@ -127,3 +127,27 @@ def test_a_symptom_has_its_side() -> None:
 def test_what_stays_is_a_sequela() -> None:
     told = "A 70-year-old woman underwent vertebroplasty. Cement leaked. She was left with a neurogenic bladder."
     assert [c.kind.text for c in _conditions(told, "sequela")] == ["neurogenic bladder"]
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("At the last visit she walks with a stick and urinary urgency continues.",
+         ["walks with a stick", "urinary urgency continues"]),
+        ("One year later she remains paraplegic and depends on a wheelchair.",
+         ["remains paraplegic", "depends on a wheelchair"]),
+        ("A numb patch is still there and phantom pain torments her.", ["numb patch", "phantom pain"]),
+    ],
+)  # fmt: skip
+def test_a_lasting_disability_is_a_sequela(told: str, expected: list[str]) -> None:
+    case = f"A 70-year-old woman underwent vertebroplasty. Cement leaked. {told}"
+    assert [c.kind.text for c in _conditions(case, "sequela")] == expected
+
+
+def test_what_was_there_before_the_augmentation_is_no_sequela() -> None:
+    told = "A 70-year-old woman walked with a stick. She underwent vertebroplasty. Cement leaked."
+    assert _conditions(told, "sequela") == []
+
+
+def test_hay_fever_is_no_fever() -> None:
+    assert _conditions("A 70-year-old woman with hay fever underwent vertebroplasty.", "symptom") == []

@@ -244,3 +244,16 @@ def test_all_extensions_of_a_url_are_found_also_by_fhirpathpy(text: str) -> None
     assert evaluate("birthDate.extension('u').value", patient) == ["1", "2"]
     assert evaluate("extension('w')", patient) == []
     assert evaluate("extension(nothing)", patient) == []
+
+
+@pytest.mark.parametrize("many", [3, 300])
+def test_one_of_many_in_a_variable_is_found_whatever_their_number_and_kind(many: int) -> None:
+    names = {"ids": 0}
+    holds = compile_node("id in %ids", parse_fhirpath("id in %ids"), names)
+    texts = tuple(f"a{number}" for number in range(many))
+    for ids in (texts, (*texts, 7), (7, True, *texts)):
+        assert holds({"id": f"a{many - 1}"}, [ids]) == [True]
+        assert holds({"id": "b"}, [ids]) == [False]
+        assert holds({"id": 7}, [ids]) == [7 in ids]
+        assert holds({"id": True}, [ids]) == [any(one is True for one in ids)]
+        assert holds({}, [ids]) == []
