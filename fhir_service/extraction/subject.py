@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fhir_service.extraction.document import Document
-from fhir_service.extraction.levels import find_groups
 from fhir_service.extraction.lexicon import lexicon
 
 
@@ -13,14 +12,9 @@ def tells_of_augmentation(document: Document) -> bool:
     """Cement alone tells of none: it holds knees too."""
     words = lexicon("subject")
     for text in _texts(document):
-        if words.has(text, "augmentation") or (words.has(text, "cement") and _of_the_spine(text)):
+        if words.has(text, "augmentation") or (words.has(text, "cement") and words.has(text, "spine")):
             return True
     return False
-
-
-def _of_the_spine(text: str) -> bool:
-    """The spine, or one of its levels: "BKP of L4 was made"."""
-    return lexicon("subject").has(text, "spine") or bool(find_groups(text))
 
 
 def _texts(document: Document) -> Iterator[str]:
