@@ -14,7 +14,7 @@ from sys import maxsize
 from typing import Any
 
 from fhir_service.extraction.first_words import first
-from fhir_service.extraction.required_words import required
+from fhir_service.extraction.required_words import parsed, required
 from fhir_service.extraction.words import Words, need
 
 
@@ -37,8 +37,9 @@ class Pattern:
     def _make(self) -> None:
         source, flags = self.pattern, self._flags
         expression = re.compile(source, flags)
-        begins = first(source, flags)
-        self.need = need(required(source, flags))
+        tree = parsed(source, flags)
+        begins = first(tree)
+        self.need = need(required(tree))
         self._first = need([begins]) if begins else 0
         self._search = expression.search
         self._finditer = expression.finditer
