@@ -81,6 +81,13 @@ class Settings(BaseSettings):
     )
     max_body_bytes: int = Field(16 * 1024 * 1024, gt=0, description="Largest request body or validated file, in bytes.")
     max_report_bytes: int = Field(16 * 1024 * 1024, gt=0, description="Largest report file, in bytes.")
+    review_below: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Confidence of 1 below which a fact read in a report is left for review: kept with what was read, "
+        "told as a note, not turned into a resource; 0: every fact is.",
+    )
     default_page_size: int = Field(50, gt=0, description="Matches on a page of search results without `_count`.")
     max_page_size: int = Field(1000, gt=0, le=1000, description="Most matches on a page; a larger `_count` means this.")
     max_transform_seconds: float = Field(

@@ -38,7 +38,14 @@ def load(
         await publish_definitions(repository, settings.base, settings.registry_contact)
         with progress_bar() as progress:
             tracked = progress.track(files, description="Loading reports")
-            await load_reports(repository, tracked, result, base=settings.base, max_bytes=settings.max_report_bytes)
+            await load_reports(
+                repository,
+                tracked,
+                result,
+                base=settings.base,
+                max_bytes=settings.max_report_bytes,
+                review_below=settings.review_below,
+            )
 
     stopped = False
     try:

@@ -42,7 +42,9 @@ def remap(
     settings = settings_or_stop()
     if changed := not_locked(Catalogue(mappings_root())):
         stop(f"{', '.join(changed)}: changed, but not its version, so Provenance could not tell (`make versions`)")
-    remapping = Remapping(settings.base, map_library(settings.base), every, reread, overwrite, apply)
+    remapping = Remapping(
+        settings.base, map_library(settings.base), every, reread, overwrite, apply, settings.review_below
+    )
     keys = [source_key_of(one, settings) for one in source or ()]
     failed = with_repository(settings, lambda repository: remap_and_show(repository, keys, remapping, as_json=as_json))
     raise typer.Exit(1 if failed else 0)

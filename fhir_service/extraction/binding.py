@@ -114,6 +114,8 @@ def _head_of(text: str, group: LevelGroup, heads: Sequence[Hit]) -> tuple[int | 
     if inside is not None:
         return inside, True
     previous = _previous(text, group, heads)
+    if previous is not None and text[heads[previous].end : group.start] == " (" and text[group.end :].startswith(")"):
+        return previous, True
     following = next((i for i, head in enumerate(heads) if head.start >= group.end), None)
     if following is not None and _goes_before(text, group, heads[following], has_previous=previous is not None):
         return following, False
@@ -144,6 +146,7 @@ def _previous(text: str, group: LevelGroup, heads: Sequence[Hit]) -> int | None:
 
 def _share(text: str, heads: Sequence[Hit], given: dict[int, list[LevelMention]], after: set[int]) -> None:
     """Heads named together ("laminectomy and durotomy from T12 to L2") share the levels behind the last of them."""
+    _share_with(text, heads, given, after)
     for place in range(len(heads) - 1, 0, -1):
         first, second = heads[place - 1], heads[place]
         between = text[first.end : second.start] if first.end <= second.start else ""
@@ -154,6 +157,10 @@ def _share(text: str, heads: Sequence[Hit], given: dict[int, list[LevelMention]]
         if place in given and place in after and place - 1 not in given:
             given[place - 1] = list(given[place])
             after.add(place - 1)
+
+
+def _share_with(text: str, heads: Sequence[Hit], given: dict[int, list[LevelMention]], after: set[int]) -> None:
+    """What is done "with" an operation is done at its levels."""
     for place in range(len(heads) - 1):
         first, second = heads[place], heads[place + 1]
         between = text[first.end : second.start]

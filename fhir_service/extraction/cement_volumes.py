@@ -34,7 +34,7 @@ _INTO = compiled(
 _TAKES = compiled(
     r"[\s:(,]*(?:(?:was|had|were|received|took|got|accepted|filled|with|injected)\s)*(?:(?:about|only|some)\s)?"
 )
-_BREAK = compiled(r"[,;:.]\s|\s(?:and|but|so|while)\s")
+_BREAK = compiled(r"[,;:.]\s|[()]|\s(?:and|but|so|while)\s")
 _LARGEST = Decimal(40)
 """Millilitres; what is more was never put into one spine."""
 _NEAR = 75

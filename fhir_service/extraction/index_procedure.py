@@ -24,7 +24,9 @@ _PERFORMED = compiled(
     r"\b(?:(?:during|after)\s(?:the\s|this\s)?(?:procedure|operation|intervention)|post-?operative\w*|cement|injected)\b",
     re.IGNORECASE,
 )
-_PUT_IN = compiled(r"\b(?:injected|instilled|introduced)\s(?:in|into|at|through)\b", re.IGNORECASE)
+_PUT_IN = compiled(
+    r"\b(?:injected|instilled|introduced|treated|augmented|operated)\s(?:in|into|at|through|on\sat)\b", re.IGNORECASE
+)
 _NEW = compiled(r"\b(?:new|subsequent\w*|later|required|another|then|adjacent)\b", re.IGNORECASE)
 _NOT_TREATED = compiled(
     r"\b(?:new|adjacent|subsequent|(?<!year[ -])(?<!years[ -])(?<!yr[ -])(?<!yrs[ -])(?<!\dy[ -])(?<!\sy[ -])old|"

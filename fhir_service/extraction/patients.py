@@ -19,6 +19,7 @@ from fhir_service.extraction.patient_rows import Row
 from fhir_service.extraction.patient_text import PatientText, somebody_else
 from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.people import Person, find_people
+from fhir_service.extraction.people_together import find_pair, meant_by_age
 
 _NUMBERED = compiled(
     r"(?:In\s|For\s|The\s)?(?:(?:[Cc]linical\s|[Ii]llustrative\s|[Ee]xample\s)?[Cc]ase|[Pp]atient|CASE|PATIENT|Observation|OBSERVATION|Notification|"
@@ -42,6 +43,8 @@ def find_patients(document: Document) -> list[PatientText]:
     """The patients in order: those of the case section, else of the abstract, then comments, then literature tables."""
     told = _narrated(document, Section.CASE)
     summary = _narrated(document, Section.ABSTRACT)
+    if not told and summary and document.of(Section.CASE):  # told under labels, the person before the first of them
+        summary = _narrated(document, Section.ABSTRACT, Section.CASE)
     patients = told or summary or _narrated(document, *_ELSEWHERE)
     if told and summary:
         _add_summary(told, summary)
@@ -73,11 +76,16 @@ def _narrated(document: Document, *sections: Section) -> list[PatientText]:
     heading = ""
     for sentence in sentences:
         number = _heading_number(sentence) if sentence.heading != heading else None
+        number = _sentence_number(sentence, patients) if number is None else number
         heading = sentence.heading
-        if number is None:
-            number = _sentence_number(sentence, patients)
         if number is not None:
             current = _numbered(patients, number)
+        if not patients and (pair := find_pair(sentence.text)):
+            patients = [
+                PatientText(place, people=[(sentence, person)], together=[sentence])
+                for place, person in enumerate(pair, 1)
+            ]
+            continue
         for person in find_people(sentence.text):
             if of_others(sentence.text) or (collective(sentence.text) and person.age is None):
                 continue
@@ -90,15 +98,17 @@ def _narrated(document: Document, *sections: Section) -> list[PatientText]:
             shared_paragraph = sentence.paragraph
         else:
             current.case.append(sentence)
-    if (
-        not patients
-        and any(tells_of_patient(s.text) for s in pending)
-        and any(_AUGMENTED.search(s.text) for s in pending)
-    ):
-        patients = [PatientText(1)]
+    if not patients:
+        patients = _nobody_named(pending)
     if len(patients) == 1:
         patients[0].case[:0] = pending
     return patients
+
+
+def _nobody_named(told: Sequence[Sentence]) -> list[PatientText]:
+    """One patient where sentences tell of an augmentation and of somebody who is never introduced."""
+    tells = any(tells_of_patient(s.text) for s in told) and any(_AUGMENTED.search(s.text) for s in told)
+    return [PatientText(1)] if tells else []
 
 
 def _heading_number(sentence: Sentence) -> int | None:
@@ -110,6 +120,10 @@ def _sentence_number(sentence: Sentence, patients: Sequence[PatientText]) -> int
     match = _NUMBERED.match(compiled(r"^[A-Z][\w ]{3,25}:\s").sub("", sentence.text))
     if match:
         return _number(match["n"])
+    ages = [next((person.age for _, person in patient.people), None) for patient in patients]
+    by_age = meant_by_age(sentence.text, ages)
+    if by_age is not None:
+        return by_age + 1
     match = _ORDINAL_CASE.match(sentence.text)
     if match is None or of_others(sentence.text):
         return None

@@ -44,7 +44,7 @@ _OF_YEARS = compiled(
 )
 _BARE = compiled(
     r"(?:(?<=,\s)|(?<=\sof\s))(?P<n>\d{2,3})"
-    r"(?=,|\)|;|\.?$|\.\s|\s(?:who|with|was|had|has|is|came|presented|in|developed|underwent|received|suffer\w+|treated|admitted)\b)"
+    r"(?=,|\)|;|\.?$|\.\s|\s\(|\s(?:who|with|was|had|has|is|came|presented|in|developed|underwent|received|suffer\w+|treated|admitted)\b)"
 )
 _DECADE = compiled(
     rf"\bin\s(?:his|her|their)\s(?:early\s|mid[\s-]?|late\s)?(?P<n>[2-9]0)'?s\b|\bin\s(?:his|her)\s(?:early\s|mid[\s-]?|late\s)?(?P<word>{'|'.join(_DECADES)})\b",

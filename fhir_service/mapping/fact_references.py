@@ -6,21 +6,28 @@ Extraction gives ids itself; a form has those that a person wrote.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
-KINDS: Mapping[str, str] = {
-    "event": "procedure",
-    "partOf": "procedure",
-    "dueTo": "procedure",
-    "suspect": "procedure",
-    "reason": "condition",
-    "condition": "condition",
-    "history": "condition",
-    "patient": "case",
-    "implicated": "",
-}
-"""Which kind of fact an element refers to; empty where any may be meant."""
-_NAMES = {"procedure": "an operation", "condition": "a condition", "case": "a patient", "": "a fact"}
+from fhir_service.definitions.catalogue import Kind, catalogue
+
+_REFERS_TO = "/StructureDefinition/refers-to"
+_ANY = "*"
+
+
+@cache
+def kinds() -> Mapping[str, str]:
+    """Which kind of fact an element refers to, by its name; `*` where any may be meant. The logical model says it."""
+    return {
+        element["path"].rpartition(".")[2]: extension["valueString"]
+        for model in catalogue().artifacts(Kind.LOGICAL_MODEL).values()
+        for element in model["differential"]["element"]
+        for extension in element.get("extension", ())
+        if extension["url"].endswith(_REFERS_TO)
+    }
+
+
+_NAMES = {"procedure": "an operation", "condition": "a condition", "case": "a patient"}
 
 
 class Fault(NamedTuple):
@@ -54,16 +61,16 @@ def reference_faults(content: Mapping[str, Any]) -> list[Fault]:
         elif entry.name == "id":
             facts[entry.value] = entry
     for entry in said:
-        if entry.name in KINDS and (text := _wrong(entry, facts.get(entry.value))):
+        if entry.name in kinds() and (text := _wrong(entry, facts.get(entry.value))):
             faults.append(Fault(entry.path, text))
     return faults
 
 
 def _wrong(entry: _Said, fact: _Said | None) -> str:
-    wanted = KINDS[entry.name]
+    wanted = kinds()[entry.name]
     if fact is None:
         return f"there is no fact '{entry.value}'"
-    if wanted and fact.holder != wanted:
+    if wanted not in (_ANY, fact.holder):
         return f"'{entry.value}' is not {_NAMES[wanted]}"
     if entry.case and fact.case != entry.case:
         return f"'{entry.value}' is of another patient"
@@ -78,5 +85,5 @@ def _said(node: Any, path: str, holder: str, case: str) -> Iterator[_Said]:
         for at, item in items:
             if isinstance(item, Mapping):
                 yield from _said(item, at, name, at if name == "case" else case)
-            elif name == "id" or name in KINDS:
+            elif name == "id" or name in kinds():
                 yield _Said(at, name, str(item), holder, case)

@@ -8,7 +8,7 @@ rule; other names are variables that the model defines.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
 from typing import Any, NamedTuple
@@ -38,6 +38,8 @@ class _Compiled(NamedTuple):
     rule: Rule
     holds: Expression
     found: tuple[tuple[str, Expression], ...]
+    first: tuple[tuple[str, ...], str] | None
+    """Path and text of the first of what has to come together for it to be broken."""
 
 
 class _Variable(NamedTuple):
@@ -87,6 +89,8 @@ class Program:
         for compiled in self._rules.get(path, ()):
             if time.monotonic() > deadline:
                 raise TooCostly
+            if compiled.first is not None and _differs(fact.value, *compiled.first):
+                continue
             if _is_broken(compiled.holds, fact.value, env):
                 yield _issue(compiled, fact, env)
         for inner in fact.inner:
@@ -106,7 +110,8 @@ class Program:
 
     def _rule(self, rule: Rule) -> _Compiled:
         found = tuple((text, self._expression(text, rule.key)) for text in rule.found)
-        return _Compiled(rule, self._expression(rule.expression, rule.key), found)
+        holds = self._expression(rule.expression, rule.key)
+        return _Compiled(rule, holds, found, _first(tree.parse_fhirpath(rule.expression), self._names))
 
     def _expression(self, text: str, key: str) -> Expression:
         try:
@@ -119,6 +124,40 @@ def _elements(model: ModelElement) -> Iterator[ModelElement]:
     yield model
     for child in model.children.values():
         yield from _elements(child)
+
+
+def _first(node: tree.Node, variables: Mapping[str, int]) -> tuple[tuple[str, ...], str] | None:
+    """Of `$this.where(a.b = 'c' and …).empty()` the path `a.b` and `c`: most rules are about one kind of fact, and of
+    all others need not be asked."""
+    match node:
+        case tree.Call(of=tree.Call(of=tree.This(), name="where", arguments=(wanted,)), name="empty", arguments=()):
+            while isinstance(wanted, tree.Binary) and wanted.operator == "and":
+                wanted = wanted.left
+            if isinstance(wanted, tree.Binary) and wanted.operator == "=" and isinstance(wanted.right, tree.Literal):
+                path, text = _path(wanted.left), wanted.right.value
+                if path and path[0] not in variables and isinstance(text, str):
+                    return path, text
+    return None
+
+
+def _path(node: tree.Node | None) -> tuple[str, ...]:
+    """The names of a path of members from the head; empty where it is something else."""
+    names: list[str] = []
+    while isinstance(node, tree.Member):
+        names.append(node.name)
+        node = node.of
+    return tuple(reversed(names)) if node is None else ()
+
+
+def _differs(value: Any, path: tuple[str, ...], text: str) -> bool:
+    """Whether it is certain that a path does not give that text."""
+    for name in path:
+        if not isinstance(value, dict):
+            return False
+        if name not in value:
+            return True
+        value = value[name]
+    return isinstance(value, str) and value != text
 
 
 def _is_broken(holds: Expression, value: Any, env: Environment) -> bool:

@@ -8,14 +8,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 from fhir_service.definitions.elements import Primitive, primitives
 from fhir_service.formats.xhtml import narrative_fault
+from fhir_service.validation.schema_validators import matches
 
 LONGEST_STRING = 1024 * 1024
 _REPEATED = frozenset({"canonical", "code", "date", "dateTime", "uri", "url"})
+_REPEATING = frozenset({"base64Binary", "code", "oid"})
+"""Those whose pattern repeats a group: `re` would take memory for every step of a long text."""
 _MOST_TEXTS = 1024
 _LONGEST_TEXT = 200
 
@@ -54,12 +57,16 @@ def primitive(name: str, careful: bool) -> Question:
         return _number_or_boolean(form, careful)
     if form.max_length is not None and not careful:
         return _TEXT
-    fits = re.compile(_of_whole_characters(form.pattern)).fullmatch
+    fits = _fits(name, form.pattern)
     if name == "xhtml":
         return Question("{test}({value})", lambda value: fits(value) and not narrative_fault(value))
     if form.max_length is not None:
         return Question("{test}({value})", lambda value: len(value) <= LONGEST_STRING and fits(value))
     return Question("{test}[{value}]", _Known(fits)) if name in _REPEATED else Question("{test}({value})", fits)
+
+
+def _fits(name: str, pattern: str) -> Callable[[str], Any]:
+    return partial(matches, pattern) if name in _REPEATING else re.compile(_of_whole_characters(pattern)).fullmatch
 
 
 def _of_whole_characters(pattern: str) -> str:

@@ -27,6 +27,7 @@ from fhir_service.workflows.fact_issues import fact_issues, only_facts
 from fhir_service.workflows.map_form import map_form
 from fhir_service.workflows.map_report import MappedReport, map_report
 from fhir_service.workflows.mapped_findings import ROOT, mapped_findings
+from fhir_service.workflows.review import REVIEW_BELOW
 from fhir_service.workflows.submitted_document import stated_document, stated_extractor
 
 FORM = "QuestionnaireResponse"
@@ -96,17 +97,23 @@ def check_form(sent: bytes, *, recorded: str, base: str) -> CheckedSubmission:
     return CheckedSubmission(form.report.source_key, FORM, tuple(issues), form.report, form.mapped)
 
 
-def check_text(sent: bytes, source_name: str, *, recorded: str, base: str) -> CheckedSubmission:
-    """The text of a report. `source_name` is its DOI, PMID, URL or name, empty where it has none."""
+def check_text(
+    sent: bytes, source_name: str, *, recorded: str, base: str, review_below: float = REVIEW_BELOW
+) -> CheckedSubmission:
+    """The text of a report. `source_name` is its DOI, PMID, URL or name, empty where it has none. Facts of a confidence
+    below `review_below` are not mapped."""
     try:
         source = named_source(source_name) if source_name else Source()
         report = Report(text=decode_report(sent), source=source)
     except (UnreadableReportError, InvalidSourceError) as error:
         return _unreadable(sent, ROOT, [Issue("error", "structure", str(error), (ROOT,), "submission.unreadable")])
-    mapped = map_report(report, recorded=recorded, base=base)
+    mapped = map_report(report, recorded=recorded, base=base, review_below=review_below)
     facts = mapped.reading.case_report
     issues = fact_issues(parse(bytes(mapped.reading.facts)), base)
     issues += _identity_warnings(report, ROOT) + _contradictions(facts)
+    issues += [
+        Issue("information", "informational", note, (ROOT,), "submission.for-review") for note in mapped.for_review
+    ]
     issues += _emptiness(facts, ROOT, " ".join(mapped.notes) or "nothing that the service understands was read in it")
     return CheckedSubmission(report.source_key, ROOT, tuple(issues), report, mapped)
 

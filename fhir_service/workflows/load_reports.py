@@ -16,6 +16,7 @@ from fhir_service.workflows.load_report import LoadedReport, load_report
 from fhir_service.workflows.map_form import map_form
 from fhir_service.workflows.map_report import MappedReport, map_report, now
 from fhir_service.workflows.read_report_file import FORM_SUFFIX, file_bytes, read_report_file, report_files
+from fhir_service.workflows.review import REVIEW_BELOW
 
 _log = logging.getLogger(__name__)
 
@@ -51,13 +52,19 @@ def files_of(paths: Sequence[Path], into: LoadedReports) -> list[Path]:
 
 
 async def load_reports(
-    repository: Repository, files: Iterable[Path], into: LoadedReports, *, base: str, max_bytes: int
+    repository: Repository,
+    files: Iterable[Path],
+    into: LoadedReports,
+    *,
+    base: str,
+    max_bytes: int,
+    review_below: float = REVIEW_BELOW,
 ) -> None:
     """Load one file after the other. `into` grows as they are done, so that what was stored can be told at any time."""
     seen: dict[str, Path] = {}
     for path in files:
         try:
-            report, mapped = await _read(path, seen, base=base, max_bytes=max_bytes)
+            report, mapped = await _read(path, seen, base=base, max_bytes=max_bytes, review_below=review_below)
             into.loaded.append(await load_report(repository, report, mapped))
             into.notes.extend((path, note) for note in mapped.notes)
         except UnreadableReportError as error:
@@ -69,7 +76,9 @@ async def load_reports(
             into.failed.append((path, "an error in fhir-service itself; the log has the details"))
 
 
-async def _read(path: Path, seen: dict[str, Path], *, base: str, max_bytes: int) -> tuple[Report, MappedReport]:
+async def _read(
+    path: Path, seen: dict[str, Path], *, base: str, max_bytes: int, review_below: float
+) -> tuple[Report, MappedReport]:
     """A report, or a filled-in form, mapped; `seen` has the file of every source so far."""
     if path.suffix == FORM_SUFFIX:
         form = await asyncio.to_thread(map_form, file_bytes(path, max_bytes), recorded=now(), base=base)
@@ -77,7 +86,7 @@ async def _read(path: Path, seen: dict[str, Path], *, base: str, max_bytes: int)
         return form.report, form.mapped
     report = read_report_file(path, max_bytes=max_bytes)
     _refuse_again(report, path, seen)
-    return report, await asyncio.to_thread(map_report, report, recorded=now(), base=base)
+    return report, await asyncio.to_thread(map_report, report, recorded=now(), base=base, review_below=review_below)
 
 
 def _refuse_again(report: Report, path: Path, seen: dict[str, Path]) -> None:

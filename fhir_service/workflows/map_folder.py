@@ -119,7 +119,7 @@ class _Mapping:
         self.max_bytes = max_bytes
         self.into = into
         self.tell = tell
-        self.release = f"{release()} {run.base}"
+        self.release = f"{release()} {run.base} {run.review_below:g}"
         self.contents: dict[str, str] = {}
         """Of what workers have in hand: the SHA-256 by name."""
 

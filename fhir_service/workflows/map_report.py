@@ -11,25 +11,33 @@ from fhir_service.mapping.map_report import map_case_report
 from fhir_service.reports.case_report import CaseReport
 from fhir_service.reports.reading import Reading, reading_of
 from fhir_service.reports.report import Report
+from fhir_service.workflows.review import REVIEW_BELOW, without_doubtful
 
 
 @dataclass(frozen=True, slots=True)
 class MappedReport:
-    """The Bundle of a report, what was read in it, and notes for the person who asked (why nothing was read, say)."""
+    """The Bundle of a report, all that was read in it, and notes for the person who asked: why nothing was read, or
+    which facts are left to a reader."""
 
     bundle: dict[str, Any]
     reading: Reading
     notes: tuple[str, ...]
+    for_review: tuple[str, ...] = ()
+    """Those of the notes that are on a fact left to a reader."""
 
 
-def map_report(report: Report, *, recorded: str, base: str) -> MappedReport:
-    """Read and map one report. `recorded` is the instant that Provenance names, `base` the canonical base.
+def map_report(report: Report, *, recorded: str, base: str, review_below: float = REVIEW_BELOW) -> MappedReport:
+    """Read and map one report. `recorded` is the instant that Provenance names, `base` the canonical base; facts of a
+    confidence below `review_below` are kept in the reading and not mapped.
 
     The same arguments give the same Bundle, byte for byte.
     """
     case_report = read(report)
-    bundle = map_case_report(case_report, report, recorded=recorded, base=base)
-    return MappedReport(bundle, reading_of(case_report, report, __version__), case_report.note)
+    sure = without_doubtful(case_report, review_below)
+    bundle = map_case_report(sure.facts, report, recorded=recorded, base=base)
+    return MappedReport(
+        bundle, reading_of(case_report, report, __version__), (*case_report.note, *sure.notes), sure.notes
+    )
 
 
 def read(report: Report) -> CaseReport:

@@ -20,6 +20,7 @@ from fhir_service.mapping.map_report import encode_bundle
 from fhir_service.reports.decoding import UnreadableReportError
 from fhir_service.workflows.map_report import map_report
 from fhir_service.workflows.read_report_file import report_in
+from fhir_service.workflows.review import REVIEW_BELOW
 
 _log = logging.getLogger(__name__)
 FAULT = "an error in fhir-service itself; the log has the details"
@@ -34,10 +35,12 @@ class ReportFile(msgspec.Struct, frozen=True):
 
 
 class MapRun(msgspec.Struct, frozen=True):
-    """What is the same for every report of a run: the instant that Provenance names, and the canonical base."""
+    """What is the same for every report of a run: the instant that Provenance names, the canonical base, and the
+    confidence below which a fact is not mapped."""
 
     recorded: str
     base: str
+    review_below: float = REVIEW_BELOW
 
 
 class MappedFile(msgspec.Struct, frozen=True):
@@ -76,7 +79,7 @@ def release() -> str:
 def _mapped(file: ReportFile, run: MapRun) -> MappedFile:
     try:
         report = report_in(file.content, file.citation)
-        mapped = map_report(report, recorded=run.recorded, base=run.base)
+        mapped = map_report(report, recorded=run.recorded, base=run.base, review_below=run.review_below)
     except UnreadableReportError as error:
         return MappedFile(file.name, error=str(error))
     except FhirError as error:

@@ -27,6 +27,7 @@ from fhir_service.workflows.map_form import CONTENT_TYPE as FORM_TYPE
 from fhir_service.workflows.map_form import map_form
 from fhir_service.workflows.map_report import now, read
 from fhir_service.workflows.remap_plan import RemapPlan, ResourceChange, maps_named, remap_plan
+from fhir_service.workflows.review import REVIEW_BELOW, without_doubtful
 
 _DOCUMENT = "DocumentReference"
 
@@ -34,7 +35,7 @@ _DOCUMENT = "DocumentReference"
 @dataclass(frozen=True, slots=True)
 class Remapping:
     """How to map anew. `every`: also reports of the present maps. `reread`: read the texts anew, too. `overwrite`: also
-    what clients have changed. `apply`: store it."""
+    what clients have changed. `apply`: store it. `review_below`: the confidence below which a fact is not mapped."""
 
     base: str
     maps: MapLibrary
@@ -42,6 +43,7 @@ class Remapping:
     reread: bool = False
     overwrite: bool = False
     apply: bool = False
+    review_below: float = REVIEW_BELOW
 
     @property
     def present(self) -> set[str]:
@@ -133,7 +135,7 @@ def _mapped(report: Report, before: Reading, remapping: Remapping) -> tuple[Read
     except UnusableReading as error:
         raise UnprocessableContent(f"{error}: read its text anew with --reread") from error
     bundle = map_case_report(
-        facts,
+        without_doubtful(facts, remapping.review_below).facts,
         report,
         recorded=now(),
         base=remapping.base,

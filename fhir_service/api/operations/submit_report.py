@@ -86,7 +86,9 @@ async def _checked(call: Call, sent: _Sent) -> CheckedSubmission:
     if sent.kind == TEXT:
         if len(sent.content) > MOST_TEXT:
             raise TooLarge(f"a text may have {MOST_TEXT:,} bytes; submit one report at a time")
-        return await asyncio.to_thread(check_text, sent.content, source, recorded=recorded, base=base)
+        return await asyncio.to_thread(
+            check_text, sent.content, source, recorded=recorded, base=base, review_below=call.settings.review_below
+        )
     check = check_form if sent.kind == FORM else check_case_report
     return await asyncio.to_thread(check, sent.content, recorded=recorded, base=base)
 

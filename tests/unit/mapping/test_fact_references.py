@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fhir_service.mapping.fact_references import KINDS, reference_faults
+from fhir_service.mapping.fact_references import kinds, reference_faults
 from fhir_service.mapping.identity import REFERENCES
 
 INDEX, PAIN = {"id": "1/index-1"}, {"id": "1/pain"}
@@ -47,4 +47,4 @@ def test_two_facts_cannot_have_one_id() -> None:
 
 
 def test_every_element_that_refers_to_a_fact_is_checked() -> None:
-    assert KINDS.keys() == REFERENCES - {"group"}, "the group of a statement is named when it is mapped"
+    assert kinds().keys() == REFERENCES - {"group"}, "the group of a statement is named when it is mapped"
