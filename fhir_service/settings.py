@@ -11,11 +11,12 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from fhir_service.definitions.elements import resource_types
 from fhir_service.validation.layers import EVERY_TYPE, Layer, layers
+from fhir_service.workflows.ask_model import ModelAccess
 
 PREFIX = "FHIR_SERVICE_"
 SERVED_TYPES = (
@@ -125,6 +126,15 @@ class Settings(BaseSettings):
         description="What it is that a reference `Type/id` leads to nothing in this store: where `references` are "
         "validated, and in `$validate`.",
     )
+    reader_url: str = Field(
+        "",
+        description="Of a language model that reads reports after the rules, for `map` and `load`: what stands before "
+        "`/chat/completions` of an OpenAI-compatible service, such as `http://localhost:11434/v1`; empty: none.",
+    )
+    reader_model: str = Field("", description="Name of that model; Provenance names it.")
+    reader_key: SecretStr = Field(SecretStr(""), description="Key that is sent to it; empty: none.")
+    reader_seconds: float = Field(60.0, gt=0, description="Longest wait for one answer of it, in seconds.")
+    reader_max_characters: int = Field(60_000, gt=0, description="Longest report that it is asked about.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged, on stderr.")
 
     @field_validator("allowed_hosts", "resource_types", "validation", mode="before")
@@ -148,12 +158,18 @@ class Settings(BaseSettings):
                 raise ValueError(f"'{name}' is not the name of a resource type")
         return value
 
-    @field_validator("base", "public_base_url")
+    @field_validator("base", "public_base_url", "reader_url")
     @classmethod
     def _is_a_base_url(cls, value: str) -> str:
         if value and not _BASE_URL.fullmatch(value):
             raise ValueError("wants an http or https URL without query, such as https://registry.example.org/fhir")
         return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _a_reader_has_a_name(self) -> Settings:
+        if bool(self.reader_url) is not bool(self.reader_model):
+            raise ValueError("reader_url and reader_model go together")
+        return self
 
     @model_validator(mode="after")
     def _page_sizes_agree(self) -> Settings:
@@ -165,6 +181,14 @@ class Settings(BaseSettings):
     def layers(self) -> Mapping[str, Layer]:
         """How far resources are validated, by type."""
         return layers(self.validation)
+
+    @property
+    def reader(self) -> ModelAccess | None:
+        """The language model that reads after the rules, where there is one."""
+        if not self.reader_url:
+            return None
+        key = self.reader_key.get_secret_value()
+        return ModelAccess(self.reader_url, self.reader_model, key, self.reader_seconds, self.reader_max_characters)
 
     @property
     def own_address(self) -> str:

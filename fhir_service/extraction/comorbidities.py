@@ -72,7 +72,7 @@ def _disease(sentence: Sentence, hit: Hit, start: int, operations: Operations) -
     before_index = not operations.told(operations.index, sentence, hit.start)
     historical = read.historical or read.resolved
     event = hit.term["group"] == "event"
-    told = historical or (introduced(text, start) and not event)
+    told = historical or (introduced(text, start, hit.end) and not event)
     told = told or cued(text, start, hit.end, anywhere=event or not before_index)
     standing = hit.term["group"] in ("chronic", "person") and before_index and sentence.section is Section.CASE
     if not (told or standing):

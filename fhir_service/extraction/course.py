@@ -74,6 +74,8 @@ class Course:
     clocks: tuple[Clock | None, ...]
     presenting: Clock | None
     """When the harm first made itself felt."""
+    complained: bool = False
+    """Whether a complaint is told after the augmentation at all."""
     begins: int = 0
     """Number of the first leading sentence that tells what came after the augmentation."""
     date: StatedDate | None = None
@@ -113,6 +115,7 @@ def follow(patient: PatientText, index: Place, revision: Place) -> Course:
     now = _looking_back(patient, index)
     begins = 0 if now else _begins(patient, index)
     done_on = _date_of(patient, index)
+    complained = False
     for number, sentence in enumerate(patient.case):
         if number >= begins and number <= revision[0] and not general(sentence.text):
             times = [
@@ -122,10 +125,12 @@ def follow(patient: PatientText, index: Place, revision: Place) -> Course:
             ]
             told = _advance(now, times, sentence)
             now = told[-1] if told else now
-            if presenting is None and now is not None and (felt := _complaint(sentence)) is not None:
+            felt = _complaint(sentence) if presenting is None and (now or not complained) else None
+            complained = complained or (felt is not None and number != index[0])
+            if felt is not None and now is not None:
                 presenting = replace(_clock_at(felt, told) or now, told_in=sentence)
         clocks.append(now if number >= begins else None)
-    return Course(patient, index, revision, tuple(clocks), presenting, begins, done_on)
+    return Course(patient, index, revision, tuple(clocks), presenting, complained, begins, done_on)
 
 
 def _times(sentence: Sentence, since: StatedDate | None) -> list[TimeMention]:

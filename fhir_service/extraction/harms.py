@@ -99,13 +99,23 @@ def find_harms(sentence: Sentence) -> list[Harm]:
                 hit.code,
                 hit.start,
                 hit.end,
-                () if hit.code in _NOWHERE else bound.of(hit.start, hit.end),
+                _levels(hit, bound),
                 _said(sentence, hit),
                 new=bool(hit.term["new"]) or _NEW_WORD.search(text[max(0, hit.start - 45) : hit.start]) is not None,
             )
         )
     found.sort(key=lambda harm: harm.start)
     return [_at_same_level(harm, found) for harm in found]
+
+
+def _levels(hit: Hit, bound: Bound) -> tuple[LevelMention, ...]:
+    """The levels a harm is at. A deficit is at one that is named with it or behind it, not at that of the operation."""
+    if hit.code in _NOWHERE:
+        return ()
+    levels = bound.of(hit.start, hit.end)
+    if hit.code != "neurological-deficit":
+        return levels
+    return tuple(level for level in levels if hit.start - level.end <= 1)
 
 
 def _said(sentence: Sentence, hit: Hit) -> Polarity:
@@ -202,7 +212,7 @@ def _apart(text: str, site: Hit, event: Hit) -> int:
 
 
 def _same_clause(text: str, one: Hit, other: Hit) -> bool:
-    between = text[min(one.end, other.end) : max(one.start, other.start)]
+    between = text[min(one.end, other.end) : max(one.start, other.start)].removeprefix(":")  # "Leak: lumbar vein"
     return len(between) < 170 and not compiled(r";|:\s").search(between)
 
 

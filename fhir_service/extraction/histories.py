@@ -29,10 +29,12 @@ _FINITE = compiled(
 _WAS = compiled(r"\b(?:was|were)\b|:")
 
 
-def introduced(text: str, start: int) -> bool:
-    """`a man with atrial fibrillation and multiple myeloma`, `F, 72 y, arterial hypertension`: in the list the person
-    is introduced with, or in apposition."""
+def introduced(text: str, start: int, end: int) -> bool:
+    """`a man with atrial fibrillation and multiple myeloma`, `F, 72 y, arterial hypertension`, `an obese woman`: in the
+    list the person is introduced with, in apposition, or right before the word for the person."""
     found = _found(text)
+    if any(hit.start == end + 1 for hit in lexicon("people").find_all(text)):
+        return True
     for person in _persons(text):
         if person >= start:
             break

@@ -81,7 +81,7 @@ def test_at_zero_every_fact_is_mapped() -> None:
 
 
 def test_what_is_left_for_review_is_kept_in_the_reading_and_noted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(map_report, "extract", lambda report: doubted(0.2))  # no rule of today doubts so much
+    monkeypatch.setattr(map_report, "read", lambda report: doubted(0.2))  # no rule of today doubts so much
     report = Report(text=KYPHOPLASTY, source=Source(name="test"))
     mapped = map_report.map_report(report, recorded=RECORDED, base=BASE)
     every = map_report.map_report(report, recorded=RECORDED, base=BASE, review_below=0)
