@@ -228,6 +228,8 @@ def read_lexicon(name: str, raw: str) -> Lexicon:
         data = tomllib.loads(raw)
     except tomllib.TOMLDecodeError as error:
         raise BrokenLexicon(f"lexicon {name}: {error}") from error
+    if unknown := set(data) - {"term", "class"}:
+        raise BrokenLexicon(f"lexicon {name}: there are terms and classes, no {', '.join(sorted(unknown))}")
     terms = []
     for entry in data.get("term", []):
         if not isinstance(entry.get("code"), str) or not isinstance(entry.get("words"), list) or not entry["words"]:
