@@ -7,6 +7,7 @@ The words are data: `mappings/lexicons/history.toml`.
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 
 from fhir_service.extraction.lexicon import Hit, lexicon
 from fhir_service.extraction.patterns import compiled
