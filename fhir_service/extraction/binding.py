@@ -107,7 +107,7 @@ def _groups(text: str, heads: Sequence[Hit]) -> list[LevelGroup]:
         if (
             own
             and len(group.mentions) > 1
-            and _PREPOSITION.search(text[: group.start])
+            and _PREPOSITION.search(text, 0, group.start)
             and any(head.end <= group.start for head in heads)
         ):
             groups += [LevelGroup(group.mentions[:-1]), LevelGroup((last,))]
@@ -118,7 +118,7 @@ def _groups(text: str, heads: Sequence[Hit]) -> list[LevelGroup]:
 
 def _head_of(text: str, group: LevelGroup, heads: Sequence[Hit]) -> tuple[int | None, bool]:
     """The head a group belongs to, and whether the group stands behind it."""
-    if _NOT_PLACE.search(text[: group.start]):
+    if _NOT_PLACE.search(text, 0, group.start):
         return None, False
     inside = next((i for i, head in enumerate(heads) if head.start <= group.start and group.end <= head.end), None)
     if inside is not None:

@@ -106,14 +106,14 @@ def _after_in_sentence(sentence: Sentence, harm: Harm) -> bool:
 def _accepted(harm: Harm, treated: frozenset[str]) -> list[Harm]:
     text = harm.sentence.text
     polarity = harm.polarity
-    if polarity is Polarity.HYPOTHETICAL and _TREATED.search(text[: harm.start]) and _BEGUN.search(text):
+    if polarity is Polarity.HYPOTHETICAL and _TREATED.search(text, 0, harm.start) and _BEGUN.search(text):
         polarity = Polarity.AFFIRMED
-    if _ELSEWHERE.search(text[: harm.start]):
+    if _ELSEWHERE.search(text, 0, harm.start):
         return []
     meant = context.read(harm.sentence, harm.start, harm.end)
-    if meant.family or meant.others or _FEARED.search(text[: harm.start]):
+    if meant.family or meant.others or _FEARED.search(text, 0, harm.start):
         return []
-    if polarity is not Polarity.AFFIRMED or _HISTORY.search(text[: harm.start]):
+    if polarity is not Polarity.AFFIRMED or _HISTORY.search(text, 0, harm.start):
         return []
     if harm.code == "fracture":
         code = _fracture_code(harm, treated)

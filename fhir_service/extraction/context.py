@@ -199,7 +199,7 @@ def _backward(text: str, trigger: Hit, stops: list[Hit], reach: int | None = Non
     for stop in stops:
         if stop.end <= trigger.start and stop.end > start and stop.term.code == "stop" and _divides(text, stop):
             start = stop.end
-    for joint in compiled(r",\s(?:and|but|so|while)\s").finditer(text[: trigger.start]):
+    for joint in compiled(r",\s(?:and|but|so|while)\s").finditer(text, 0, trigger.start):
         # "She was afebrile, and cultures were negative": a clause with its own verb ends before the conjunction.
         if joint.end() > start and _FINITE.search(text, start, joint.start()):
             start = joint.end()
