@@ -18,7 +18,7 @@ from fhir_service.reports.case_report import Polarity
 from fhir_service.reports.span import SourceSpan
 
 _BEFORE_NOUN = (
-    r"(?:the\s|this\s|her\s|his\s|my\s|an?\s|initial\s|earlier\s|prior\s|previous\s|first\s|undergoing\s|percutaneous\s|balloon\s|"
+    r"(?:the\s|this\s|her\s|his\s|my\s|an?\s|initial\s|earlier\s|prior\s|previous\s|first\s|second\s|third\s|repeat(?:ed)?\s|last\s|latter\s|index\s|undergoing\s|percutaneous\s|balloon\s|"
     r"[TL]\d+\s)*$"
 )
 _ANCHOR = compiled(
