@@ -24,6 +24,7 @@ NOWHERE: Place = (10**9, 0)
 _SMALLEST_FIRST = ("min", "h", "d", "wk")
 _EXACT = frozenset(_SMALLEST_FIRST)
 """Units whose amounts can be added up exactly."""
+_AND = compiled(r"[,;:.(]|\b(?:and|but|then|when|who|with|at\sonce|immediately)\b")
 _PLUPERFECT = compiled(r"\b(?:had|underwent|received|was\streated)\b")
 
 _NOT_SO = compiled(r"\b(?:not|not\sbeen|never)\s$")
@@ -121,7 +122,7 @@ def follow(patient: PatientText, index: Place, revision: Place) -> Course:
             times = [
                 time
                 for time in _times(sentence, done_on)
-                if (number, time.start) <= revision and _since_index(time, number, index)
+                if (number, time.start) <= revision and _since_index(time, sentence.text, number, index)
             ]
             told = _advance(now, times, sentence)
             now = told[-1] if told else now
@@ -153,7 +154,11 @@ def _looking_back(patient: PatientText, index: Place) -> Clock | None:
     if not _PLUPERFECT.search(sentence.text):
         return None
     for time in find_times(sentence.text):
-        if time.relation is Relation.BEFORE and time.days is not None and _since_index(time, index[0], index):
+        if (
+            time.relation is Relation.BEFORE
+            and time.days is not None
+            and _since_index(time, sentence.text, index[0], index)
+        ):
             return Clock(time, sentence, time.low, time.high, time.value, sentence)
     return None
 
@@ -189,7 +194,7 @@ def _advance(now: Clock | None, times: Sequence[TimeMention], sentence: Sentence
     return told
 
 
-def _since_index(time: TimeMention, number: int, index: Place) -> bool:
+def _since_index(time: TimeMention, text: str, number: int, index: Place) -> bool:
     if time.relation is Relation.BEFORE:
         # "VP had been done a month earlier": the telling stands that long after it.
         return time.anchor is Anchor.PRESENT and number == index[0] and abs(time.start - index[1]) < 90
@@ -199,6 +204,8 @@ def _since_index(time: TimeMention, number: int, index: Place) -> bool:
         return True
     if number < index[0]:
         return False
+    if time.start > index[1] and time.anchor is Anchor.SURGERY and not _AND.search(text, index[1], time.start):
+        return False  # "vertebroplasty of L2, done six weeks after disc surgery"
     return time.start > index[1] or time.anchor is not Anchor.PREVIOUS
 
 

@@ -192,7 +192,7 @@ def _event_of(text: str, site: Hit, events: Sequence[Hit], cement: Sequence[Hit]
     near = [hit for hit in events if _same_clause(text, site, hit)]
     if near:
         return min(near, key=lambda hit: _apart(text, site, hit))
-    for hit in cement:
+    for hit in sorted(cement, key=lambda hit: _apart(text, site, hit)):
         between = text[min(hit.end, site.end) : max(hit.start, site.start)]
         adjacent = len(between) < 25 and site.end <= hit.start
         listed = len(between) < 30 and hit.end <= site.start and _FOUND.search(text[site.end : site.end + 60])

@@ -62,7 +62,7 @@ _OF_MANY = compiled(
     r"\b(?:mean|median|average|patients|women|men|females|males|range[ds]?)\b[^.;)]{0,12}$", re.IGNORECASE
 )
 _SAID_OF = compiled(
-    r"[\s,(]*(?:(?:concerned|in\squestion|herself|himself|described|presented|reported\shere)\b[\s,(]*)?(?:of\s)?"
+    r"(?:\.?\s[A-Z]\w{0,12}\.?(?=,))?[\s,(]*(?:(?:concerned|in\squestion|herself|himself|described|presented|reported\shere)\b[\s,(]*)?(?:of\s)?"
 )
 _REACH = 45
 
