@@ -200,6 +200,8 @@ def _placed(text: str, found: Sequence[_Volume], index: ProcedureFact) -> dict[t
 def _each(sentence: Sentence, index: ProcedureFact) -> tuple[Level, ...]:
     """The vertebrae that took the same amount: those the sentence names, else those of the operation."""
     groups = find_groups(sentence.text)
+    if not groups:
+        return index.level
     own = level_facts(sentence, groups[0].mentions, "cement_volumes.level") if len(groups) == 1 else ()
     treated = {level.code for level in index.level}
-    return own if own and treated.issuperset(level.code for level in own) else index.level
+    return own if treated.issuperset(level.code for level in own) else ()

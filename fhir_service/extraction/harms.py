@@ -223,7 +223,7 @@ def _code(text: str, site: Hit, *, embolic: bool) -> str | None:
         return site.code
     if embolic and site.code == "cement-leakage-venous":
         # "embolized through the veins" tells the way, not the place
-        return None if _ROUTE.search(text[: site.start]) or site.term.words[0] == "veins" else site.code
+        return None if _ROUTE.search(text, 0, site.start) or site.term.words[0] == "veins" else site.code
     return (
         None
         if embolic and site.code != "cement-leakage-paravertebral" and site.code.startswith("cement-leakage-i")

@@ -41,7 +41,7 @@ class Term:
         return self.attributes.get(key)
 
 
-class Hit(msgspec.Struct, frozen=True):
+class Hit(msgspec.Struct, frozen=True, gc=False):
     """A term found at `text[start:end]`."""
 
     term: Term
@@ -201,6 +201,8 @@ class Lexicon:
     def _search(self, text: str) -> tuple[Hit, ...]:
         shared = self.shared and type(text) is Words
         places = _every_place(text).get(self.name, ()) if shared else self.vocabulary.places(text).get(self.name, ())
+        if not places and not self._anywhere:
+            return ()
         found: list[Hit] = []
         ends: dict[_Pattern, int] = {}
         for place, patterns in places:
