@@ -6,16 +6,18 @@
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from fhir_service.definitions.elements import resource_types
 from fhir_service.validation.layers import EVERY_TYPE, Layer, layers
+from fhir_service.workflows.ask_model import ModelAccess
 
 PREFIX = "FHIR_SERVICE_"
 SERVED_TYPES = (
@@ -43,6 +45,8 @@ _RESOURCE_TYPE = re.compile(r"[A-Z][A-Za-z]+")
 FHIR_PREFIX = "/fhir"
 """Where the FHIR API begins."""
 _HTTP_PORT = 80
+_ORIGIN = re.compile(r"https?://[^\s/?#*]+")
+_RATE = re.compile(r"[1-9]\d*/(second|minute|hour|day)")
 _BASE_URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?")
 
 
@@ -75,6 +79,25 @@ class Settings(BaseSettings):
         ("localhost", "127.0.0.1", "::1"),
         description="Names, without port, that a request may give in its Host header. Another name is refused, so that "
         "a web page cannot reach the service by pointing its own name at this machine.",
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Addresses or networks of the reverse proxies in front, such as `127.0.0.1` or `10.0.0.0/8`, whose "
+        "word counts for scheme, host and address of a client; nobody else's does.",
+    )
+    proxy_headers: Literal["x-forwarded", "forwarded"] = Field(
+        "x-forwarded",
+        description="The headers in which they say it: `x-forwarded` (`X-Forwarded-For`, `-Proto`, `-Host`) or "
+        "`forwarded` (RFC 7239). Those of the other kind are never read.",
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Origins whose web pages may use the service from a browser, such as `https://app.example.org`.",
+    )
+    rate_limit: str = Field(
+        "",
+        description="Most requests of one client, such as `600/minute`; a client is its token's, else an address. "
+        "Empty: no limit.",
     )
     resource_types: Annotated[tuple[str, ...], NoDecode] = Field(
         SERVED_TYPES, description="Resource types that are served; any of R4."
@@ -125,9 +148,20 @@ class Settings(BaseSettings):
         description="What it is that a reference `Type/id` leads to nothing in this store: where `references` are "
         "validated, and in `$validate`.",
     )
+    reader_url: str = Field(
+        "",
+        description="Of a language model that reads reports after the rules, for `map` and `load`: what stands before "
+        "`/chat/completions` of an OpenAI-compatible service, such as `http://localhost:11434/v1`; empty: none.",
+    )
+    reader_model: str = Field("", description="Name of that model; Provenance names it.")
+    reader_key: SecretStr = Field(SecretStr(""), description="Key that is sent to it; empty: none.")
+    reader_seconds: float = Field(60.0, gt=0, description="Longest wait for one answer of it, in seconds.")
+    reader_max_characters: int = Field(60_000, gt=0, description="Longest report that it is asked about.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged, on stderr.")
 
-    @field_validator("allowed_hosts", "resource_types", "validation", mode="before")
+    @field_validator(
+        *("allowed_hosts", "resource_types", "validation", "trusted_proxies", "cors_origins"), mode="before"
+    )
     @classmethod
     def _split_at_commas(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -140,6 +174,28 @@ class Settings(BaseSettings):
                 raise ValueError(f"'{name}' is not the name of a resource type")
         return tuple(sorted(set(value)))
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            ipaddress.ip_network(network)  # raises ValueError with a sentence
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(f"'{origin}' is no origin, such as https://app.example.org; `*` is not taken")
+        return value
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _is_a_rate(cls, value: str) -> str:
+        if value and not _RATE.fullmatch(value):
+            raise ValueError("wants a number and a time, such as 600/minute; second, minute, hour or day")
+        return value
+
     @field_validator("validation")
     @classmethod
     def _are_layers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -148,12 +204,18 @@ class Settings(BaseSettings):
                 raise ValueError(f"'{name}' is not the name of a resource type")
         return value
 
-    @field_validator("base", "public_base_url")
+    @field_validator("base", "public_base_url", "reader_url")
     @classmethod
     def _is_a_base_url(cls, value: str) -> str:
         if value and not _BASE_URL.fullmatch(value):
             raise ValueError("wants an http or https URL without query, such as https://registry.example.org/fhir")
         return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _a_reader_has_a_name(self) -> Settings:
+        if bool(self.reader_url) is not bool(self.reader_model):
+            raise ValueError("reader_url and reader_model go together")
+        return self
 
     @model_validator(mode="after")
     def _page_sizes_agree(self) -> Settings:
@@ -165,6 +227,14 @@ class Settings(BaseSettings):
     def layers(self) -> Mapping[str, Layer]:
         """How far resources are validated, by type."""
         return layers(self.validation)
+
+    @property
+    def reader(self) -> ModelAccess | None:
+        """The language model that reads after the rules, where there is one."""
+        if not self.reader_url:
+            return None
+        key = self.reader_key.get_secret_value()
+        return ModelAccess(self.reader_url, self.reader_model, key, self.reader_seconds, self.reader_max_characters)
 
     @property
     def own_address(self) -> str:

@@ -119,6 +119,8 @@ class Call:
     dispatch: Dispatch | None = None
     """Answers a call to a URL relative to the base: how a Bundle reads."""
     access: Access = OPEN
+    route: str = ""
+    """What is asked for, such as `read Patient/{id}`: for the log."""
     form: Pairs | None = None
     """The parameters of a form, once it was read."""
 

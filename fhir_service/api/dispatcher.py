@@ -15,6 +15,7 @@ from fhir_service.api.content_negotiation import PLAIN, Format, format_of, wante
 from fhir_service.api.error_responses import NotAllowed
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.presentation import asked_subset, in_format, in_part
+from fhir_service.api.request_log import ROUTE
 from fhir_service.fhir.errors import NotAcceptable, NotFound, UnknownType
 from fhir_service.fhir.references import ID
 
@@ -50,7 +51,10 @@ class FhirDispatcher:
             dispatch=self.answer_url,
             access=self._service.access,
         )
-        answer = await self.answer(call, path[len(self._prefix) :])
+        try:
+            answer = await self.answer(call, path[len(self._prefix) :])
+        finally:
+            scope[ROUTE] = call.route
         if call.form:
             wanted = format_of(dict(call.parameters + call.form), accept)
         if wanted != PLAIN:
@@ -65,6 +69,7 @@ class FhirDispatcher:
         segments = _segments(path)
         interaction = self._find(call.method, segments)
         parts = dict(zip(interaction.path.split("/"), segments, strict=False))
+        call.route = _route(interaction, segments)
         call.type = segments[0] if segments and segments[0][:1].isupper() else ""
         call.id = _id(parts.get("{id}", ""))
         call.version = _id(parts.get("{version}", ""))
@@ -126,6 +131,11 @@ class FhirDispatcher:
             return configured
         host = next((value for name, value in scope["headers"] if name == b"host"), b"localhost").decode("latin-1")
         return f"{scope['scheme']}://{host}{self._prefix}"
+
+
+def _route(row: Interaction, segments: list[str]) -> str:
+    """What is asked for, without naming anybody."""
+    return f"{row.code} {row.path.replace('{type}', segments[0]) if segments else row.path}".rstrip()
 
 
 def _segments(path: str) -> list[str]:

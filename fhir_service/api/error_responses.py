@@ -15,13 +15,15 @@ from fhir_service.api.call import ClientGone
 from fhir_service.api.content_encodings import CODINGS, UnknownCoding
 from fhir_service.api.content_negotiation import FHIR_JSON, wanted_format
 from fhir_service.api.presentation import written
+from fhir_service.api.rate_limit import TooManyRequests
 from fhir_service.api.request_id import request_id
 from fhir_service.fhir.errors import FhirError, Issue, MethodNotSupported, UnsupportedMediaType
 from fhir_service.fhir.outcomes import outcome_bytes
 
 _log = logging.getLogger("fhir_service.api")
 
-_RETRY_AFTER = b"2"
+_RETRY_AFTER = 2
+"""In seconds."""
 
 
 class NotAllowed(MethodNotSupported):
@@ -65,8 +67,9 @@ def _headers(error: FhirError) -> Headers:
         return ((b"accept-encoding", CODINGS.encode()),)
     if error.status == 413:  # what is still under way is not read
         return ((b"connection", b"close"),)
-    if error.status == 503:
-        return ((b"retry-after", _RETRY_AFTER),)
+    if error.status in (429, 503):
+        seconds = error.retry_after if isinstance(error, TooManyRequests) else _RETRY_AFTER
+        return ((b"retry-after", b"%d" % seconds),)
     return ()
 
 
@@ -103,7 +106,7 @@ class ErrorBoundary:
 
 def _crash(scope: Scope) -> Answer:
     number = request_id(scope)
-    _log.exception("request %s failed: %s %s", number, scope["method"], scope["path"])
+    _log.exception("a fault of ours", extra={"fields": {"request": number, "method": scope["method"]}})
     text = f"The server failed. The log has the reason under request {number}."
     return Answer(500, outcome_bytes([Issue("fatal", "exception", text)]))
 

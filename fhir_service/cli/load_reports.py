@@ -44,6 +44,7 @@ def load(
                 result,
                 base=settings.base,
                 max_bytes=settings.max_report_bytes,
+                reader=settings.reader,
                 review_below=settings.review_below,
             )
 

@@ -94,7 +94,13 @@ def _map_one(report: Path, settings: Settings, source: str | None, recorded: str
         read = read_report_file(report, max_bytes=settings.max_report_bytes, source=citation)
     except (UnreadableReportError, InvalidSourceError) as error:
         stop(f"{report}: {error}")
-    mapped = map_report(read, recorded=recorded or now(), base=settings.base, review_below=settings.review_below)
+    mapped = map_report(
+        read,
+        recorded=recorded or now(),
+        base=settings.base,
+        review_below=settings.review_below,
+        reader=settings.reader,
+    )
     for note in mapped.notes:
         errors.print(f"{report}: {note}")
     sys.stdout.buffer.write(encode_bundle(mapped.bundle) + b"\n")
@@ -114,7 +120,8 @@ def _map_folder(
     except UnreadableReportError as error:
         stop(str(error))
     folders = Folders(reports if reports.is_dir() else reports.parent, out, files)
-    run, done, stopped = MapRun(recorded or now(), settings.base, settings.review_below), FolderRun(), False
+    run = MapRun(recorded or now(), settings.base, settings.review_below, settings.reader)
+    done, stopped = FolderRun(), False
     try:
         with _workers(workers, scheduler) as at_work, progress_bar() as progress:
             task = progress.add_task("Mapping reports", total=len(files))

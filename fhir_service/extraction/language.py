@@ -10,7 +10,8 @@ from functools import cache
 from fhir_service.extraction.lexicon import lexicon
 
 ENGLISH = "English"
-_WORD = re.compile(r"[^\W\d_]+")
+_WORD = re.compile(r"(?<![\w/])[^\W\d_]+(?!\w)")
+"""The `l` of `g/l` is no word, nor that of `L2`."""
 _ASIAN = "\u3400-\u9fff\uf900-\ufaff"
 _KANA = re.compile(r"[\u3040-\u30ff]")
 _SCRIPTS = {

@@ -65,7 +65,7 @@ def patterns() -> SimpleNamespace:
         ),
         at=_compiled(
             rf"\b(?:at|by|until)\s(?:the\s)?{DURATION}"
-            r"(?!\s(?:of\s(?:age|gestation)|old|after|before|later|follow|post|earlier|ago|from|since)|[\s-]?follow)"
+            r"(?!\s(?:of\s(?!follow|the\sfollow|distance|observation|evolution|surveillance)|old|after|before|later|follow|post|earlier|ago|from|since)|[\s-]?follow)"
         ),
         after=_compiled(rf"\bafter\s(?:the\s)?{DURATION}(?!\s(?:of|after|later|from)\b)"),
         postoperatively_at=_compiled(

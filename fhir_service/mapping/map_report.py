@@ -14,7 +14,7 @@ from fhir_service.mapping.explain import Explanations
 from fhir_service.mapping.identity import without_references
 from fhir_service.mapping.library import MapLibrary, Transformed, load_library
 from fhir_service.mapping.map_input import map_input
-from fhir_service.mapping.provenance import entries, provenance
+from fhir_service.mapping.provenance import entries, models, provenance
 from fhir_service.mapping.trace import TraceEntry
 from fhir_service.reports.case_report import CaseReport
 from fhir_service.reports.reading import EXTRACTOR
@@ -100,6 +100,7 @@ def map_case_report_traced(
     bundle, makers = done.resource, made_by(maps, done.notes)
     made = [entry["resource"] for entry in bundle["entry"]]
     run, source_key = structure_map(maps, map_url), report.source_key  # known by its text, it is a hash of all of it
+    read_by = models(facts)
     bundle["entry"] += entries(
         provenance(
             resource,
@@ -109,6 +110,7 @@ def map_case_report_traced(
             structure_map=run,
             made_by=makers.get(place, ()),
             recorded=recorded,
+            model=read_by.get(resource["id"]),
         )
         for place, resource in enumerate(made)
     )

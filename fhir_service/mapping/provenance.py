@@ -7,6 +7,7 @@ from typing import Any
 
 from fhir_service.mapping.attribution import Artifact
 from fhir_service.mapping.identity import resource_id
+from fhir_service.reports.second_reader import model_of
 
 DATA_OPERATION = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
 
@@ -20,8 +21,9 @@ def provenance(
     structure_map: Artifact,
     made_by: Iterable[Artifact] = (),
     recorded: str,
+    model: str | None = None,
 ) -> dict[str, Any]:
-    """The Provenance of one resource.
+    """The Provenance of one resource. `model` is the language model that read it, where the rules did not.
 
     `document` and `agent` are ids of the DocumentReference and of the Device that read it, `recorded` an instant.
     Entities are the document, then the map that was run, then what else it was made by.
@@ -33,12 +35,28 @@ def provenance(
         "target": [_reference(resource["id"])],
         "recorded": recorded,
         "activity": {"coding": [{"system": DATA_OPERATION, "code": "CREATE"}]},
-        "agent": [{"who": _reference(agent)}],
+        "agent": [{"who": _reference(agent)}, *([{"who": {"type": "Device", "display": model}}] if model else ())],
         "entity": [
             {"role": "source", "what": _reference(document)},
             *({"role": "source", "what": {"type": kind, "identifier": {"value": url}}} for kind, url in artifacts),
         ],
     }
+
+
+def models(facts: Any) -> dict[str, str]:
+    """By id the language model that read a fact, of all facts of logical-model JSON."""
+    found: dict[str, str] = {}
+    waiting = [facts]
+    while waiting:
+        node = waiting.pop()
+        if type(node) is dict:
+            model = model_of(node.get("rule"))
+            if model is not None and "id" in node:
+                found[node["id"]] = model
+            waiting += node.values()
+        elif type(node) is list:
+            waiting += node
+    return found
 
 
 def entries(resources: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from fhir_service.fhir.errors import FhirError, first_reason
 from fhir_service.reports.decoding import UnreadableReportError
 from fhir_service.reports.report import Report
 from fhir_service.storage.repository import Repository
+from fhir_service.workflows.ask_model import ModelAccess
 from fhir_service.workflows.load_report import LoadedReport, load_report
 from fhir_service.workflows.map_form import map_form
 from fhir_service.workflows.map_report import MappedReport, map_report, now
@@ -58,13 +59,16 @@ async def load_reports(
     *,
     base: str,
     max_bytes: int,
+    reader: ModelAccess | None = None,
     review_below: float = REVIEW_BELOW,
 ) -> None:
     """Load one file after the other. `into` grows as they are done, so that what was stored can be told at any time."""
     seen: dict[str, Path] = {}
     for path in files:
         try:
-            report, mapped = await _read(path, seen, base=base, max_bytes=max_bytes, review_below=review_below)
+            report, mapped = await _read(
+                path, seen, base=base, max_bytes=max_bytes, review_below=review_below, reader=reader
+            )
             into.loaded.append(await load_report(repository, report, mapped))
             into.notes.extend((path, note) for note in mapped.notes)
         except UnreadableReportError as error:
@@ -77,16 +81,24 @@ async def load_reports(
 
 
 async def _read(
-    path: Path, seen: dict[str, Path], *, base: str, max_bytes: int, review_below: float
+    path: Path,
+    seen: dict[str, Path],
+    *,
+    base: str,
+    max_bytes: int,
+    review_below: float,
+    reader: ModelAccess | None,
 ) -> tuple[Report, MappedReport]:
     """A report, or a filled-in form, mapped; `seen` has the file of every source so far."""
     if path.suffix == FORM_SUFFIX:
         form = await asyncio.to_thread(map_form, file_bytes(path, max_bytes), recorded=now(), base=base)
         _refuse_again(form.report, path, seen)
         return form.report, form.mapped
-    report = read_report_file(path, max_bytes=max_bytes)
+    report = await asyncio.to_thread(read_report_file, path, max_bytes=max_bytes)
     _refuse_again(report, path, seen)
-    return report, await asyncio.to_thread(map_report, report, recorded=now(), base=base, review_below=review_below)
+    return report, await asyncio.to_thread(
+        map_report, report, recorded=now(), base=base, review_below=review_below, reader=reader
+    )
 
 
 def _refuse_again(report: Report, path: Path, seen: dict[str, Path]) -> None:

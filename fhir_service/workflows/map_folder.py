@@ -119,7 +119,8 @@ class _Mapping:
         self.max_bytes = max_bytes
         self.into = into
         self.tell = tell
-        self.release = f"{release()} {run.base} {run.review_below:g}"
+        model = f" {run.reader.model} at {run.reader.url}" if run.reader else ""
+        self.release = f"{release()} {run.base} {run.review_below:g}{model}"
         self.contents: dict[str, str] = {}
         """Of what workers have in hand: the SHA-256 by name."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +12,7 @@ from fhir_service.mapping.map_report import map_case_report
 from fhir_service.reports.case_report import CaseReport
 from fhir_service.reports.reading import Reading, reading_of
 from fhir_service.reports.report import Report
+from fhir_service.workflows.ask_model import ModelAccess
 from fhir_service.workflows.review import REVIEW_BELOW, without_doubtful
 
 
@@ -26,13 +28,25 @@ class MappedReport:
     """Those of the notes that are on a fact left to a reader."""
 
 
-def map_report(report: Report, *, recorded: str, base: str, review_below: float = REVIEW_BELOW) -> MappedReport:
+def map_report(
+    report: Report,
+    *,
+    recorded: str,
+    base: str,
+    review_below: float = REVIEW_BELOW,
+    reader: ModelAccess | None = None,
+) -> MappedReport:
     """Read and map one report. `recorded` is the instant that Provenance names, `base` the canonical base; facts of a
-    confidence below `review_below` are kept in the reading and not mapped.
+    confidence below `review_below` are kept in the reading and not mapped. `reader` is a language model that reads
+    after the rules, in a thread that runs no event loop.
 
-    The same arguments give the same Bundle, byte for byte.
+    The same arguments give the same Bundle, byte for byte, unless a model answers otherwise.
     """
     case_report = read(report)
+    if reader is not None:
+        from fhir_service.workflows.second_reading import with_second_reading  # noqa: PLC0415  # it loads the engine
+
+        case_report = asyncio.run(with_second_reading(report, case_report, reader, base))
     sure = without_doubtful(case_report, review_below)
     bundle = map_case_report(sure.facts, report, recorded=recorded, base=base)
     return MappedReport(

@@ -18,6 +18,7 @@ from fhir_service.definitions.catalogue import mappings_root
 from fhir_service.fhir.errors import FhirError, first_reason
 from fhir_service.mapping.map_report import encode_bundle
 from fhir_service.reports.decoding import UnreadableReportError
+from fhir_service.workflows.ask_model import ModelAccess
 from fhir_service.workflows.map_report import map_report
 from fhir_service.workflows.read_report_file import report_in
 from fhir_service.workflows.review import REVIEW_BELOW
@@ -36,11 +37,12 @@ class ReportFile(msgspec.Struct, frozen=True):
 
 class MapRun(msgspec.Struct, frozen=True):
     """What is the same for every report of a run: the instant that Provenance names, the canonical base, and the
-    confidence below which a fact is not mapped."""
+    confidence below which a fact is not mapped, and the language model that reads after the rules."""
 
     recorded: str
     base: str
     review_below: float = REVIEW_BELOW
+    reader: ModelAccess | None = None
 
 
 class MappedFile(msgspec.Struct, frozen=True):
@@ -79,7 +81,9 @@ def release() -> str:
 def _mapped(file: ReportFile, run: MapRun) -> MappedFile:
     try:
         report = report_in(file.content, file.citation)
-        mapped = map_report(report, recorded=run.recorded, base=run.base, review_below=run.review_below)
+        mapped = map_report(
+            report, recorded=run.recorded, base=run.base, review_below=run.review_below, reader=run.reader
+        )
     except UnreadableReportError as error:
         return MappedFile(file.name, error=str(error))
     except FhirError as error:
