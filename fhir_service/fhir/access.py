@@ -51,3 +51,5 @@ def _covers(grant: Grant, letter: str, resource_type: str) -> bool:
 
 OPEN = Access()
 """Everything: the shell, and a service that listens on loopback only."""
+NOBODY = Access(())
+"""Nothing: who did not say who asks."""

@@ -33,6 +33,7 @@ from fhir_service.storage.changes import (
     Update,
     Version,
 )
+from fhir_service.storage.clients import Client, Clients
 from fhir_service.storage.database import Database
 from fhir_service.storage.engines import UnusableDatabaseUrl, open_engine, try_opening
 from fhir_service.storage.everything import everything
@@ -50,6 +51,8 @@ from fhir_service.storage.writer import Writer
 
 __all__ = [
     "Change",
+    "Client",
+    "Clients",
     "Create",
     "Delete",
     "Forbidden",
@@ -108,6 +111,7 @@ class Repository:
         self._base = base
         self._writer = Writer(database)
         self._writer.start()
+        self.clients = Clients(database, self._writer)
 
     def under(self, base: str) -> Repository:
         """The same store for a client that knows this server by that address: what it writes refers to resources here
