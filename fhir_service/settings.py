@@ -119,6 +119,10 @@ class Settings(BaseSettings):
     jwks_private_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Such hosts that may have an address in the own network; on loopback also over http."
     )
+    audit: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Whether each access to patient data becomes an AuditEvent: `auto` is where access control is on.",
+    )
     resource_types: Annotated[tuple[str, ...], NoDecode] = Field(
         SERVED_TYPES, description="Resource types that are served; any of R4."
     )
@@ -194,6 +198,8 @@ class Settings(BaseSettings):
         for name in value:
             if not _RESOURCE_TYPE.fullmatch(name):
                 raise ValueError(f"'{name}' is not the name of a resource type")
+            if name == "AuditEvent":
+                raise ValueError("AuditEvents are written by the service itself (setting audit), not by clients")
         return tuple(sorted(set(value)))
 
     @field_validator("trusted_proxies")
@@ -244,6 +250,11 @@ class Settings(BaseSettings):
         if self.default_page_size > self.max_page_size:
             raise ValueError("default_page_size is larger than max_page_size")
         return self
+
+    @property
+    def audits(self) -> bool:
+        """Whether accesses are recorded."""
+        return self.audit == "on" or (self.audit == "auto" and self.access != "open")
 
     @property
     def layers(self) -> Mapping[str, Layer]:
