@@ -51,7 +51,7 @@ def heading_number(sentence: Sentence) -> int | None:
 
 
 def sentence_number(sentence: Sentence, patients: Sequence[PatientText]) -> int | None:
-    """The number of the patient that a sentence says it turns to, among those told of so far; None where it does not."""
+    """The number of the patient that a sentence says it turns to, of those told of so far; None where it does not."""
     text = sentence.text
     match = _NUMBERED.match(_LABEL.sub("", text)) or _TAGGED.match(text)
     if match:

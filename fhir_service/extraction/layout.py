@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from fhir_service.extraction.headings import (
     CAPITALS,
     CASE_HEADING,
-    COMMENTER,
     COMMENT_HEADING,
+    COMMENTER,
     LABEL,
     LETTER,
     Section,
@@ -43,7 +43,10 @@ class Block:
 _CAPTION = re.compile(r"(?:Fig(?:ure|\.)?|FIG(?:URE|\.)?)\s*\d{1,2}[A-Za-z]?(?:[.:|]|\s+(?=[A-Z(\[])|\s*$)")
 _TABLE_TITLE = re.compile(r"(?:Table|TABLE|Tab\.)\s*(?:\d{1,2}|[IVX]{1,4})\b(?!\)|,|;)[.:]?\s*(?P<title>.*)")
 _FURNITURE = re.compile(
-    r"Page \d+ of \d+.*|[A-Z][a-z]+ \d{1,2}, \d{4} at \d{1,2}:\d\d ?[ap]m|\d{1,4}|(?:https?://|www\.)\S+|(?:doi|DOI):?\s?10\.\S+|.{0,40}\b[Dd]ownloaded\b.{0,60}\d.{0,12}|(?:\d{1,4}\s+)?[A-Z][\w.& ]{2,60}?\s*[./·•|,]\s*Vol(?:ume|\.)?\s?\d.{0,40}|©.*|Copyright\b.*|\*?Correspondence\b.*"
+    r"Page \d+ of \d+.*|[A-Z][a-z]+ \d{1,2}, \d{4} at \d{1,2}:\d\d ?[ap]m|\d{1,4}|(?:https?://|www\.)\S+|(?:doi|DOI):?\s?10\.\S+|"
+    r".{0,40}\b[Dd]ownloaded\b.{0,60}\d.{0,12}|"
+    r"(?:\d{1,4}\s+)?[A-Z][\w.& ]{2,60}?\s*[./·•|,]\s*Vol(?:ume|\.)?\s?\d.{0,40}|"
+    r"©.*|Copyright\b.*|\*?Correspondence\b.*"
 )
 _DATE_LINE = re.compile(r"[A-Z][a-z]+ \d{1,2}, \d{4}(?: at \d{1,2}:\d\d ?[ap]m)?$")
 _ENDED = re.compile(r"[.!?:;][\"')\]]*$|(?<=[a-z)\]])[.!?][\"')\]\d,]*$|\]$")

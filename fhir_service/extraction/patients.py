@@ -83,11 +83,7 @@ def _narrated(document: Document, *sections: Section) -> list[PatientText]:
                 for place, person in enumerate(pair, 1)
             ]
             continue
-        for person in find_people(sentence.text):
-            if of_others(sentence.text) or (collective(sentence.text) and person.age is None):
-                continue
-            if person.by_the_way and current is not None:
-                continue
+        for person in _introduced(sentence, again=current is not None):
             if current is None or (number is None and somebody_else(person, current)):
                 current = _known(person, patients) or _new(patients)
             current.people.append((sentence, person))
@@ -102,6 +98,15 @@ def _narrated(document: Document, *sections: Section) -> list[PatientText]:
     if len(patients) == 1:
         patients[0].case[:0] = pending
     return patients
+
+
+def _introduced(sentence: Sentence, *, again: bool) -> list[Person]:
+    """The persons a sentence introduces as patients of the report; with `again`, somebody is told of already."""
+    if of_others(sentence.text):
+        return []
+    together = collective(sentence.text)
+    found = [person for person in find_people(sentence.text) if not (together and person.age is None)]
+    return [person for person in found if not (again and person.by_the_way)]
 
 
 def _nobody_named(told: Sequence[Sentence]) -> list[PatientText]:

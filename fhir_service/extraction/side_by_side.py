@@ -21,7 +21,7 @@ def in_reading_order(text: str, lines: Sequence[Bounds]) -> Iterator[tuple[Bound
     """The lines, those of a left column before those of its right one; true for the first line of a column."""
     place = 0
     while place < len(lines):
-        split = [_split(text, line) for line in lines[place : place + 1]][0]
+        split = _split(text, lines[place])
         end = _run(text, lines, place, split) if split else place
         if end - place < _FEWEST_LINES:
             yield lines[place], False
