@@ -74,7 +74,12 @@ class Onsets:
                 return time.relative(
                     self._event(harm), harm.sentence.span(time.start, time.end), "complications.onset-stated"
                 )
-            if time is None and not inherits and code not in (_BESIDE, _DEATH, _PRESSED) and (clock := self._clock(harm)):
+            if (
+                time is None
+                and not inherits
+                and code not in (_BESIDE, _DEATH, _PRESSED)
+                and (clock := self._clock(harm))
+            ):
                 return self._from_clock(clock)
         if code in (_BESIDE, _DEATH, _PRESSED) and not inherits:
             counted = self._clock(group[0]) if code != _BESIDE else None
