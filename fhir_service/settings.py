@@ -99,6 +99,10 @@ class Settings(BaseSettings):
         description="Most requests of one client, such as `600/minute`; a client is its token's, else an address. "
         "Empty: no limit.",
     )
+    audit: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Whether each access to patient data becomes an AuditEvent: `auto` is where access control is on.",
+    )
     resource_types: Annotated[tuple[str, ...], NoDecode] = Field(
         SERVED_TYPES, description="Resource types that are served; any of R4."
     )
@@ -172,6 +176,8 @@ class Settings(BaseSettings):
         for name in value:
             if not _RESOURCE_TYPE.fullmatch(name):
                 raise ValueError(f"'{name}' is not the name of a resource type")
+            if name == "AuditEvent":
+                raise ValueError("AuditEvents are written by the service itself (setting audit), not by clients")
         return tuple(sorted(set(value)))
 
     @field_validator("trusted_proxies")
@@ -222,6 +228,11 @@ class Settings(BaseSettings):
         if self.default_page_size > self.max_page_size:
             raise ValueError("default_page_size is larger than max_page_size")
         return self
+
+    @property
+    def audits(self) -> bool:
+        """Whether accesses are recorded."""
+        return self.audit == "on"
 
     @property
     def layers(self) -> Mapping[str, Layer]:

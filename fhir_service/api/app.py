@@ -60,6 +60,7 @@ def create_app(
         if repository is not None:
             yield
             await service.uploads.close()
+            await _close_accesses(service)
             return
         service.open_repository = await open_repository(settings.database_url, base=settings.own_address)
         try:
@@ -69,6 +70,7 @@ def create_app(
             await rest
         finally:
             await service.uploads.close()
+            await _close_accesses(service)
             opened, service.open_repository = service.open_repository, None
             await opened.close()
 
@@ -104,6 +106,11 @@ def create_app(
     app.add_middleware(RequestLog)
     app.add_middleware(RequestId)
     return app
+
+
+async def _close_accesses(service: Service) -> None:
+    if service.accesses is not None:
+        await service.accesses.close()
 
 
 def openapi_document() -> bytes:
