@@ -15,6 +15,7 @@ from fhir_service.extraction import (
     demographics,
     findings,
     follow_up,
+    grid_cases,
     measurements,
     outcome,
     remarks,
@@ -72,6 +73,25 @@ def row_case(document: Document, told: Told) -> Case:
     core = _Core(told.procedures, observations, harms, row_outcome(row, operated=_operated(told.procedures)))
     index = next((fact for fact in told.procedures if fact.role == "index"), None)
     return _case(document, patient, core, (row.sentence,), tabled=tuple(row_cases.row_conditions(row, index)))
+
+
+def grid_case(document: Document, told: Told) -> Case:
+    """The case that the report's own table makes of a patient; what the text adds are complaints and results."""
+    patient, grid = told.patient, told.patient.grid
+    if grid is None:
+        raise ValueError("the patient stands in no table of the report")
+    index = next(fact for fact in told.procedures if fact.role == "index")
+    end = grid_cases.grid_outcome(grid)
+    harms = grid_cases.grid_complications(patient.number, grid, index, patient.case)
+    core = _Core(
+        told.procedures,
+        tuple(grid_cases.grid_observations(patient.number, grid, index)),
+        _with_outcome(harms, end),
+        end,
+    )
+    measured = [both for code in ("measurement", "symptom") for both, _ in grid.of(code)]
+    tabled = tuple(grid_cases.grid_conditions(grid, index))
+    return _case(document, patient, core, (*measured, *patient.case), tabled=tabled)
 
 
 def read_case(document: Document, told: Told, everyone: Sequence[Course]) -> Case:
