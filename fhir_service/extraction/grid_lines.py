@@ -27,6 +27,10 @@ _TIME = (
     r"(?:post-?op(?:erative)?\s)?day\s\d+|immediate(?:ly)?|intra-?operative(?:ly)?|at\sonce|during\s(?:the\s)?(?:injection|procedure|operation|surgery)|same\sday"
 )
 _LISTED = compiled(r"\s?(?:,|and|&|\+|with)\s?", re.IGNORECASE)
+_WHEN = compiled(
+    r"(?:(?:pre|post)-?\s?(?:op(?:erative)?|treatment|procedur\w+|intervention\w*)?|initial|final|last|first|baseline|latest)\.?\s",
+    re.IGNORECASE,
+)
 _BRACKETS = compiled(r"\s*[(\[][^)\]]*[)\]]")
 
 
@@ -45,7 +49,11 @@ def label_code(text: str) -> tuple[str, int] | None:
     first = lexicon("table-columns").first(text)
     if first is not None and first.start == 0 and (name is None or first.end >= name.end):
         return first.code, first.end
-    return ("measurement", name.end) if name is not None else None
+    if name is not None:
+        return "measurement", name.end
+    when = _WHEN.match(text)
+    later = name_at_start(text[when.end() :]) if when else None
+    return ("measurement", when.end() + later.end) if when and later is not None else None
 
 
 def is_whole_label(text: str) -> bool:

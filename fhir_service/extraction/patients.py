@@ -25,7 +25,7 @@ from fhir_service.extraction.people import Person, find_people
 from fhir_service.extraction.people_together import find_pair
 
 _FIRST_PERSON = compiled(
-    r"\b(?:I|i)\s(?:have\s|just\s|recently\s|also\s)*(?:had|have|underwent|got|received)\b|\bmy\s(?:\w+\s){0,2}(?:surgery|kyphoplasty|vertebroplasty|back|spine|pain)",
+    r"\b(?:I|i)\s(?:have\s|just\s|recently\s|also\s)*(?:had|have|underwent|got|received)\b|\bmy\s(?:(?!(?:own|unit|hospital|practice|clinic|department|patients?|colleagues?|experience|series|mother|father|wife|husband|sister|brother|aunt|uncle)\b)\w+\s){0,2}(?:surgery|kyphoplasty|vertebroplasty|back|spine|pain)",
 )
 _AUGMENTED = compiled(r"plasty\b|plasties\b|\b(?:PKP|PVP|BKP|VP|KP)\b|\bcement", re.IGNORECASE)
 _ELSEWHERE = (Section.BACKGROUND, Section.DISCUSSION, Section.CONCLUSION, Section.OTHER)
@@ -110,7 +110,7 @@ def _introduced(sentence: Sentence, *, again: bool) -> list[Person]:
         return []
     together = collective(sentence.text)
     found = [person for person in find_people(sentence.text) if not (together and person.age is None)]
-    return [person for person in found if not (again and person.by_the_way)]
+    return [person for place, person in enumerate(found) if not (person.by_the_way and (again or place))]
 
 
 def _nobody_named(told: Sequence[Sentence]) -> list[PatientText]:

@@ -16,6 +16,7 @@ from fhir_service.extraction import (
     findings,
     follow_up,
     grid_cases,
+    grid_harms,
     measurements,
     outcome,
     remarks,
@@ -81,17 +82,20 @@ def grid_case(document: Document, told: Told) -> Case:
     if grid is None:
         raise ValueError("the patient stands in no table of the report")
     index = next(fact for fact in told.procedures if fact.role == "index")
-    end = grid_cases.grid_outcome(grid)
-    harms = grid_cases.grid_complications(patient.number, grid, index, patient.case)
+    end = grid_harms.grid_outcome(grid)
+    harms = grid_harms.grid_complications(patient.number, grid, index, patient.case)
     core = _Core(
         told.procedures,
-        tuple(grid_cases.grid_observations(patient.number, grid, index)),
+        (
+            *grid_cases.grid_observations(patient.number, grid, index),
+            *grid_cases.grid_measurements(patient.number, grid, told.procedures),
+        ),
         _with_outcome(harms, end),
         end,
     )
-    measured = [both for code in ("measurement", "symptom") for both, _ in grid.of(code)]
+    felt = [both for both, _ in grid.of("symptom")]
     tabled = tuple(grid_cases.grid_conditions(grid, index))
-    return _case(document, patient, core, (*measured, *patient.case), tabled=tabled)
+    return _case(document, patient, core, (*felt, *patient.case), tabled=tabled)
 
 
 def read_case(document: Document, told: Told, everyone: Sequence[Course]) -> Case:
