@@ -69,6 +69,7 @@ class FhirDispatcher:
         call.id = _id(parts.get("{id}", ""))
         call.version = _id(parts.get("{version}", ""))
         call.member = parts.get("{member}", "")
+        call.file = parts.get("{file}", "")
         if not (interaction.body == "form" or (call.query and interaction.method == "GET")):
             return await interaction.handle(call)
         subset = asked_subset(call.parameters)  # said to be wrong before anything is looked for

@@ -16,12 +16,12 @@ from fhir_service.api.content_encodings import CODINGS, UnknownCoding
 from fhir_service.api.content_negotiation import FHIR_JSON, wanted_format
 from fhir_service.api.presentation import written
 from fhir_service.api.request_id import request_id
-from fhir_service.fhir.errors import FhirError, Issue, MethodNotSupported, UnsupportedMediaType
+from fhir_service.fhir.errors import FhirError, Issue, MethodNotSupported, TooManyRequests, UnsupportedMediaType
 from fhir_service.fhir.outcomes import outcome_bytes
 
 _log = logging.getLogger("fhir_service.api")
 
-_RETRY_AFTER = b"2"
+_RETRY_AFTER = 2
 
 
 class NotAllowed(MethodNotSupported):
@@ -65,8 +65,9 @@ def _headers(error: FhirError) -> Headers:
         return ((b"accept-encoding", CODINGS.encode()),)
     if error.status == 413:  # what is still under way is not read
         return ((b"connection", b"close"),)
-    if error.status == 503:
-        return ((b"retry-after", _RETRY_AFTER),)
+    if error.status in (429, 503):
+        seconds = error.retry_after if isinstance(error, TooManyRequests) else _RETRY_AFTER
+        return ((b"retry-after", b"%d" % seconds),)
     return ()
 
 

@@ -23,6 +23,7 @@ from fhir_service.cli import (
     structure_maps,
     table,
     validate,
+    worker,
 )
 from fhir_service.cli.console import errors
 from fhir_service.definitions.catalogue import BrokenArtifact, UnknownArtifact
@@ -48,6 +49,7 @@ app.command()(load_reports.unload)
 app.command()(remap.remap)
 app.command()(table.table)
 app.command()(serve.serve)
+app.command()(worker.worker)
 app.command()(validate.validate)
 app.command("structure-map")(structure_maps.structure_map)
 app.command()(research_events.project)

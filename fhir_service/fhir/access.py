@@ -13,6 +13,8 @@ class Access:
     writable: frozenset[str] | None = None
     fixed: frozenset[tuple[str, str]] = frozenset()
     """Type and id of resources that come with the service: the caller reads them and does not change them."""
+    client_id: str = ""
+    """Who it is; empty where nobody has to say."""
 
     def may_read(self, resource_type: str) -> bool:
         return self.readable is None or resource_type in self.readable
