@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os
 import re
 from collections.abc import Mapping
@@ -46,6 +47,8 @@ _RESOURCE_TYPE = re.compile(r"[A-Z][A-Za-z]+")
 FHIR_PREFIX = "/fhir"
 """Where the FHIR API begins."""
 _HTTP_PORT = 80
+_ORIGIN = re.compile(r"https?://[^\s/?#*]+")
+_RATE = re.compile(r"[1-9]\d*/(second|minute|hour|day)")
 _BASE_URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?")
 
 
@@ -78,6 +81,29 @@ class Settings(BaseSettings):
         ("localhost", "127.0.0.1", "::1"),
         description="Names, without port, that a request may give in its Host header. Another name is refused, so that "
         "a web page cannot reach the service by pointing its own name at this machine.",
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Addresses or networks of the reverse proxies in front, such as `127.0.0.1` or `10.0.0.0/8`, whose "
+        "word counts for scheme, host and address of a client; nobody else's does.",
+    )
+    proxy_headers: Literal["x-forwarded", "forwarded"] = Field(
+        "x-forwarded",
+        description="The headers in which they say it: `x-forwarded` (`X-Forwarded-For`, `-Proto`, `-Host`) or "
+        "`forwarded` (RFC 7239). Those of the other kind are never read.",
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Origins whose web pages may use the service from a browser, such as `https://app.example.org`.",
+    )
+    rate_limit: str = Field(
+        "",
+        description="Most requests of one client, such as `600/minute`; a client is its token's, else an address. "
+        "Empty: no limit.",
+    )
+    audit: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Whether each access to patient data becomes an AuditEvent: `auto` is where access control is on.",
     )
     resource_types: Annotated[tuple[str, ...], NoDecode] = Field(
         SERVED_TYPES, description="Resource types that are served; any of R4."
@@ -159,7 +185,9 @@ class Settings(BaseSettings):
     reader_max_characters: int = Field(60_000, gt=0, description="Longest report that it is asked about.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged, on stderr.")
 
-    @field_validator("allowed_hosts", "resource_types", "validation", mode="before")
+    @field_validator(
+        *("allowed_hosts", "resource_types", "validation", "trusted_proxies", "cors_origins"), mode="before"
+    )
     @classmethod
     def _split_at_commas(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -170,7 +198,31 @@ class Settings(BaseSettings):
         for name in value:
             if not _RESOURCE_TYPE.fullmatch(name):
                 raise ValueError(f"'{name}' is not the name of a resource type")
+            if name == "AuditEvent":
+                raise ValueError("AuditEvents are written by the service itself (setting audit), not by clients")
         return tuple(sorted(set(value)))
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            ipaddress.ip_network(network)  # raises ValueError with a sentence
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(f"'{origin}' is no origin, such as https://app.example.org; `*` is not taken")
+        return value
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _is_a_rate(cls, value: str) -> str:
+        if value and not _RATE.fullmatch(value):
+            raise ValueError("wants a number and a time, such as 600/minute; second, minute, hour or day")
+        return value
 
     @field_validator("validation")
     @classmethod
@@ -198,6 +250,11 @@ class Settings(BaseSettings):
         if self.default_page_size > self.max_page_size:
             raise ValueError("default_page_size is larger than max_page_size")
         return self
+
+    @property
+    def audits(self) -> bool:
+        """Whether accesses are recorded."""
+        return self.audit == "on"
 
     @property
     def layers(self) -> Mapping[str, Layer]:

@@ -6,9 +6,11 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 
 from fhir_service import __version__
 from fhir_service.api.allowed_hosts import AllowedHosts
@@ -20,13 +22,31 @@ from fhir_service.api.error_responses import ErrorBoundary, http_exception
 from fhir_service.api.head_limit import HeadLimit
 from fhir_service.api.openapi import openapi_of
 from fhir_service.api.pages import documentation, health, home
+from fhir_service.api.rate_limit import RateLimit
 from fhir_service.api.request_id import RequestId
+from fhir_service.api.request_log import RequestLog
 from fhir_service.api.routes import INTERACTIONS
+from fhir_service.api.security_headers import SecurityHeaders
+from fhir_service.api.trusted_proxies import TrustedProxies
 from fhir_service.api.warm_up import load_the_rest
 from fhir_service.settings import FHIR_PREFIX, Settings
 from fhir_service.storage.repository import Key, Repository, open_repository
 from fhir_service.workflows.job_runner import start_jobs
 from fhir_service.workflows.publish_definitions import publish_definitions
+
+CORS: dict[str, Any] = {
+    "allow_methods": ("GET", "POST", "PUT", "PATCH", "DELETE"),
+    "allow_headers": (
+        *("Authorization", "Content-Type", "If-Match", "If-None-Exist", "If-None-Match", "If-Modified-Since"),
+        *("Prefer", "X-Request-Id"),
+    ),
+    "expose_headers": (
+        *("Content-Location", "ETag", "Last-Modified", "Location", "Preference-Applied", "Retry-After"),
+        *("X-Progress", "X-Request-Id"),
+    ),
+    "max_age": 600,
+}
+"""What the scripts of a listed origin may send and read. No cookies: access is by token alone."""
 
 
 def create_app(
@@ -42,6 +62,7 @@ def create_app(
             yield
             await service.uploads.close()
             await service.end_jobs()
+            await _close_accesses(service)
             return
         service.open_repository = await open_repository(settings.database_url, base=settings.own_address)
         try:
@@ -54,6 +75,7 @@ def create_app(
         finally:
             await service.uploads.close()
             await service.end_jobs()
+            await _close_accesses(service)
             opened, service.open_repository = service.open_repository, None
             await opened.close()
 
@@ -74,13 +96,26 @@ def create_app(
     app.openapi = lambda: openapi_of(app, INTERACTIONS, settings.resource_types, FHIR_PREFIX)  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
     # The last one added is the first one met.
     app.add_middleware(FhirDispatcher, service=service, prefix=FHIR_PREFIX)
+    if settings.rate_limit:
+        app.add_middleware(RateLimit, limit=settings.rate_limit, prefix=FHIR_PREFIX)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(AllowedHosts, names=settings.allowed_hosts)
+    if settings.trusted_proxies:
+        app.add_middleware(TrustedProxies, proxies=settings.trusted_proxies, kind=settings.proxy_headers)
     app.add_middleware(HeadLimit)
     app.add_middleware(ErrorBoundary)
     app.add_middleware(Compression)
+    if settings.cors_origins:
+        app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, **CORS)
+    app.add_middleware(SecurityHeaders, data_prefix=FHIR_PREFIX)
+    app.add_middleware(RequestLog)
     app.add_middleware(RequestId)
     return app
+
+
+async def _close_accesses(service: Service) -> None:
+    if service.accesses is not None:
+        await service.accesses.close()
 
 
 def openapi_document() -> bytes:

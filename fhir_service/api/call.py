@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp, Receive
 
+from fhir_service.api.clients import NOWHERE, Origin
 from fhir_service.api.content_encodings import decoded
 from fhir_service.api.content_negotiation import body_syntax, require_form
 from fhir_service.api.preferences import Preferences, preferences
@@ -20,7 +21,7 @@ from fhir_service.search.condition import parse_condition
 from fhir_service.search.query import Query
 from fhir_service.search.query_text import Pairs, read_pairs
 from fhir_service.settings import Settings
-from fhir_service.storage.repository import Key, Repository
+from fhir_service.storage.repository import Key, Repository, Seen
 from fhir_service.terminology.terminologies import Terminologies, terminologies
 from fhir_service.validation.json_text import read_json
 from fhir_service.workflows.accept_resource import in_thread_if_large
@@ -29,6 +30,7 @@ from fhir_service.workflows.do_jobs import runner_of
 from fhir_service.workflows.export_files import ExportFiles
 from fhir_service.workflows.job_runner import JobRunner
 from fhir_service.workflows.poll_pace import PollPace
+from fhir_service.workflows.record_accesses import AccessBook
 from fhir_service.workflows.stored_conformance import ConformanceCache, StoredConformance
 from fhir_service.workflows.stored_definitions import DefinitionCache, StoredDefinitions
 from fhir_service.workflows.stored_maps import MapCache
@@ -62,6 +64,7 @@ class Service:
         self.types = frozenset(settings.resource_types)
         self.open_repository = repository
         self.fixed = fixed
+        self._accesses: AccessBook | None = None
         """The definitions of the service itself that its store holds."""
         self.definition_cache = DefinitionCache()
         self.map_cache = MapCache()
@@ -107,6 +110,13 @@ class Service:
             raise StoreUnavailable("the store is not open")
         return self.open_repository
 
+    @property
+    def accesses(self) -> AccessBook | None:
+        """Where accesses to patient data are noted; None where they are not, by the settings."""
+        if self._accesses is None and self.settings.audits and self.open_repository is not None:
+            self._accesses = AccessBook(self.open_repository.accesses)
+        return self._accesses
+
     @cached_property
     def terminology(self) -> Terminologies:
         """Our own terminologies under the base of the settings, and HL7's; read when they are first asked for."""
@@ -145,12 +155,19 @@ class Call:
     dispatch: Dispatch | None = None
     """Answers a call to a URL relative to the base: how a Bundle reads."""
     access: Access = OPEN
+    route: str = ""
+    """What is asked for, such as `read Patient/{id}`: for the log."""
+    interaction: str = ""
+    """The code of what is asked for, such as `read`."""
+    origin: Origin = NOWHERE
+    seen: Seen | None = None
+    """What the call was given of the store and has written there; None where nobody asks."""
     form: Pairs | None = None
     """The parameters of a form, once it was read."""
 
     @cached_property
     def repository(self) -> Repository:
-        return self.service.repository.under(self.base)
+        return self.service.repository.under(self.base).noting(self.seen)
 
     @property
     def settings(self) -> Settings:

@@ -11,6 +11,7 @@ from fhir_service.api.interaction import Interaction
 from fhir_service.definitions.catalogue import DEFAULT_BASE
 from fhir_service.definitions.search_parameters import parameters_of
 from fhir_service.fhir.models import FHIR_VERSION, built
+from fhir_service.search.audit_query import PARAMETERS as AUDIT_PARAMETERS
 from fhir_service.search.offered import search_includes, search_parameters, search_revincludes
 from fhir_service.workflows.patch_resource import PATCH_TYPES
 
@@ -42,7 +43,7 @@ def capability_statement(
 ) -> bytes:
     """The statement of a server at `base` that answers these rows for these types; with `normative` without what R4
     has for trial use only. `canonical_base` is that of our own definitions."""
-    named = {row.own_type for row in rows if row.own_type and row.definition}
+    named = {row.own_type for row in rows if row.own_type and (row.definition or row.code == "read")}
     stated = sorted({*types, *named} & _NORMATIVE) if normative else sorted({*types, *named})
     of_the_system = [row for row in rows if not row.own_type and not row.path.startswith("{type}")]
     rest: dict[str, Any] = {
@@ -87,6 +88,9 @@ def _resource(
     resource: dict[str, Any] = {"type": name}
     if operations := _operations(own, canonical_base):
         resource["operation"] = operations
+    if name not in types and any(row.code == "read" for row in own):
+        resource["interaction"] = _codes(own, _OF_A_TYPE)
+        return resource | {"searchParam": _kept_parameters(name, canonical_base)}
     if name not in types:
         return resource | {"documentation": f"Operations only: no {name} can be read or searched here."}
     resource |= {"interaction": _codes(own, _OF_A_TYPE), "versioning": "versioned", **_conditions(own)}
@@ -135,6 +139,15 @@ def _parameters(name: str, canonical_base: str) -> list[dict[str, str]]:
             told.append(f"modifiers: {', '.join(one.modifiers)}")
         found.append(entry | ({"documentation": "; ".join(told)} if told else {}))
     return found
+
+
+def _kept_parameters(name: str, canonical_base: str) -> list[dict[str, str]]:
+    """Of AuditEvent, which the service writes itself."""
+    definitions = parameters_of(name, canonical_base)
+    return [
+        {"name": code, "definition": definitions[code].url, "type": kind}
+        for code, kind in sorted(AUDIT_PARAMETERS.items())
+    ]
 
 
 def _operations(rows: Iterable[Interaction], canonical_base: str) -> list[dict[str, str]]:

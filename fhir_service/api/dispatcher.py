@@ -10,13 +10,18 @@ from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from fhir_service.api.answer import Answer, StreamedAnswer
+from fhir_service.api.audit import is_access, remembered
 from fhir_service.api.call import Call, Service
+from fhir_service.api.clients import origin_of
 from fhir_service.api.content_negotiation import PLAIN, Format, format_of, wanted_format, wants_ndjson
 from fhir_service.api.error_responses import NotAllowed
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.presentation import asked_subset, in_format, in_part
+from fhir_service.api.request_log import ROUTE
 from fhir_service.fhir.errors import NotAcceptable, NotFound, UnknownType
 from fhir_service.fhir.references import ID
+from fhir_service.storage.repository import Seen
 
 Key = tuple[str, ...]
 
@@ -49,13 +54,19 @@ class FhirDispatcher:
             receive=receive,
             dispatch=self.answer_url,
             access=self._service.access,
+            origin=origin_of(scope),
         )
-        answer = await self.answer(call, path[len(self._prefix) :])
-        if call.form:
-            wanted = format_of(dict(call.parameters + call.form), accept)
-        if wanted != PLAIN:
-            answer = await in_format(answer, wanted)
-        await answer(scope, receive, send)
+        with remembered(call) as ending:
+            try:
+                answer = await self.answer(call, path[len(self._prefix) :])
+            finally:
+                scope[ROUTE] = call.route
+            if call.form:
+                wanted = format_of(dict(call.parameters + call.form), accept)
+            if wanted != PLAIN:
+                answer = await in_format(answer, wanted)
+            ending.status = _status(answer)
+            await answer(scope, receive, send)
 
     async def answer(self, call: Call, path: str) -> ASGIApp:
         """Call the interaction that `path` (below the base, decoded) and the call's method name.
@@ -65,11 +76,15 @@ class FhirDispatcher:
         segments = _segments(path)
         interaction = self._find(call.method, segments)
         parts = dict(zip(interaction.path.split("/"), segments, strict=False))
+        call.route, call.interaction = _route(interaction, segments), interaction.code
         call.type = segments[0] if segments and segments[0][:1].isupper() else ""
         call.id = _id(parts.get("{id}", ""))
         call.version = _id(parts.get("{version}", ""))
         call.member = parts.get("{member}", "")
         call.file = parts.get("{file}", "")
+        if (book := self._service.accesses) is not None and is_access(call):
+            book.require_room()
+            call.seen = Seen()
         if not (interaction.body == "form" or (call.query and interaction.method == "GET")):
             return await interaction.handle(call)
         subset = asked_subset(call.parameters)  # said to be wrong before anything is looked for
@@ -79,7 +94,10 @@ class FhirDispatcher:
     async def answer_url(self, call: Call, url: str) -> ASGIApp:
         """The same for a URL relative to the base, query included: an entry of a Bundle."""
         path, _, call.query = url.partition("?")
-        return await self.answer(call, unquote(path))
+        with remembered(call) as ending:
+            answer = await self.answer(call, unquote(path))
+            ending.status = _status(answer)
+        return answer
 
     def _wanted_format(self, scope: Scope, accept: str, query: str) -> Format:
         """Raises NotAcceptable, unless the client takes lines of JSON and they are what there is."""
@@ -127,6 +145,15 @@ class FhirDispatcher:
             return configured
         host = next((value for name, value in scope["headers"] if name == b"host"), b"localhost").decode("latin-1")
         return f"{scope['scheme']}://{host}{self._prefix}"
+
+
+def _status(answer: ASGIApp) -> int:
+    return answer.status if isinstance(answer, Answer | StreamedAnswer) else 200
+
+
+def _route(row: Interaction, segments: list[str]) -> str:
+    """What is asked for, without naming anybody."""
+    return f"{row.code} {row.path.replace('{type}', segments[0]) if segments else row.path}".rstrip()
 
 
 def _segments(path: str) -> list[str]:

@@ -22,6 +22,7 @@ from fhir_service.fhir.outcomes import outcome_bytes
 _log = logging.getLogger("fhir_service.api")
 
 _RETRY_AFTER = 2
+"""In seconds."""
 
 
 class NotAllowed(MethodNotSupported):
@@ -104,7 +105,7 @@ class ErrorBoundary:
 
 def _crash(scope: Scope) -> Answer:
     number = request_id(scope)
-    _log.exception("request %s failed: %s %s", number, scope["method"], scope["path"])
+    _log.exception("a fault of ours", extra={"fields": {"request": number, "method": scope["method"]}})
     text = f"The server failed. The log has the reason under request {number}."
     return Answer(500, outcome_bytes([Issue("fatal", "exception", text)]))
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Collection
 
 
 class OpenExposure(ValueError):
     """The service would be open to other machines."""
 
 
-def refuse_open_exposure(host: str) -> None:
-    """Raises OpenExposure unless `host` is a loopback address or `localhost`."""
+def refuse_open_exposure(host: str, proxies: Collection[str] = ()) -> None:
+    """Raises OpenExposure unless `host` is a loopback address or `localhost`, and no proxy stands before it."""
+    if proxies:
+        raise OpenExposure(
+            "a proxy opens the service to other machines (setting trusted_proxies), and access control is not set up"
+        )
     if not is_loopback(host):
         raise OpenExposure(
             f"{host or 'an empty host'} can be reached from other machines, and access control is not set up: "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fhir_service.api.interaction import Interaction
+from fhir_service.api.interactions.audit_events import AUDIT_EVENTS
 from fhir_service.api.interactions.capabilities import CAPABILITIES
 from fhir_service.api.interactions.create import CREATE
 from fhir_service.api.interactions.delete import DELETE, DELETE_FOUND
@@ -71,4 +72,5 @@ INTERACTIONS: tuple[Interaction, ...] = (
     *UPLOADS,
     *EXPORTS,
     *EXPORT_STATUS,
+    *AUDIT_EVENTS,
 )

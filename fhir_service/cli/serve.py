@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import logging
 import socket
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,12 +29,13 @@ def serve(
 
     from fhir_service.api.app import create_app
     from fhir_service.api.exposure import refuse_open_exposure
+    from fhir_service.api.log_lines import log_as_json
     from fhir_service.workflows.publish_definitions import publish_definitions
 
     settings = settings_or_stop()
     host, port = host or settings.host, settings.port if port is None else port
     try:
-        refuse_open_exposure(host)
+        refuse_open_exposure(host, settings.trusted_proxies)
         listener = _listener(host, port)
     except ValueError as error:
         stop(str(error))
@@ -51,11 +51,12 @@ def serve(
         f"  {address}/docs          the API, to try out\n"
         "Access is open to every program on this machine."
     )
-    logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s: %(name)s: %(message)s")
+    log_as_json(settings.log_level)
     served = create_app(settings)
     gc.collect()
     gc.freeze()  # what was read so far stays for good; to look through it again and again holds up every request
-    config = uvicorn.Config(served, log_level=settings.log_level, server_header=False)
+    # The log of requests and the word of a proxy are ours: uvicorn writes whole addresses, and believes any local peer.
+    config = uvicorn.Config(served, log_config=None, access_log=False, proxy_headers=False, server_header=False)
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listener])
 

@@ -35,6 +35,7 @@ _JOINED_VALUES = compiled(r"[\s,]*(?:\band\b|\bor\b|&|,)[\s,]*", re.IGNORECASE)
 _LABELLED = compiled(r"(?P<word>[^\W\d]+)\s?[=:]\s?$")
 """`BUN = 32, Ph = 4.1`: the number is that of the word before the sign."""
 _CHANGE = compiled(r"\s?to\s?")
+_PLACE = compiled(r"[ctls]\d{1,2}(?:-[ctls]?\d{1,2})?")
 _TARGET_REACH = 45
 _GRADES = 5
 _COMMON_UNITS = 4
@@ -226,7 +227,8 @@ class _Assignment:
                 return False
         gap = _INSERTION.sub(" ", self._gap(start, quantity.start, inside))
         label = _LABELLED.search(gap)
-        if _BREAK.search(gap) or (label and not _is_bridge(label["word"].lower())):
+        broken = _BREAK.search(gap) is not None and quantity.second != _GRADES
+        if broken or (label and not _is_bridge(label["word"].lower())):
             return False
         words = [word.lower() for word in _WORDS.findall(gap)]
         specific = quantity.unit is not None and name.term["units"] and len(name.term["units"]) < _COMMON_UNITS
@@ -332,7 +334,7 @@ def _bridges() -> Pattern:
 
 @lru_cache(maxsize=4096)
 def _is_bridge(word: str) -> bool:
-    return _bridges().fullmatch(word) is not None
+    return word.isdigit() or _PLACE.fullmatch(word) is not None or _bridges().fullmatch(word) is not None
 
 
 def with_value(quantity: Quantity, value: Decimal) -> Quantity:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fhir_service.extraction.levels import LevelGroup, LevelMention, find_groups
 from fhir_service.extraction.lexicon import Hit, lexicon
 from fhir_service.extraction.patterns import compiled
+from fhir_service.extraction.words import once
 
 _SUBJECT = compiled(
     r"[\s)]*(?:,[^,;.]{0,40},)?\s*(?:bodies|vertebra[el]?|level|levels)?[\s)]*(?:had|has|was|were|received|underwent|showed|then|also|again|refractured|collapsed|needed|required)\b",
@@ -59,7 +60,16 @@ NOTHING = Bound((), {})
 
 def bind(text: str, extra: Sequence[Hit] = ()) -> Bound:
     """Give every level of a sentence to a head; a level that belongs to none is given to none."""
-    return bind_to(text, [*lexicon("procedures").find(text), *lexicon("complications").find(text), *extra])
+    return bind_to(text, [*_heads(text), *extra]) if extra else _bound(text)
+
+
+@once
+def _bound(text: str) -> Bound:
+    return bind_to(text, _heads(text))
+
+
+def _heads(text: str) -> list[Hit]:
+    return [*lexicon("procedures").find(text), *lexicon("complications").find(text)]
 
 
 def with_others(text: str, hits: Sequence[Hit]) -> list[Hit]:
@@ -97,7 +107,7 @@ def _groups(text: str, heads: Sequence[Hit]) -> list[LevelGroup]:
         if (
             own
             and len(group.mentions) > 1
-            and _PREPOSITION.search(text[: group.start])
+            and _PREPOSITION.search(text, 0, group.start)
             and any(head.end <= group.start for head in heads)
         ):
             groups += [LevelGroup(group.mentions[:-1]), LevelGroup((last,))]
@@ -108,7 +118,7 @@ def _groups(text: str, heads: Sequence[Hit]) -> list[LevelGroup]:
 
 def _head_of(text: str, group: LevelGroup, heads: Sequence[Hit]) -> tuple[int | None, bool]:
     """The head a group belongs to, and whether the group stands behind it."""
-    if _NOT_PLACE.search(text[: group.start]):
+    if _NOT_PLACE.search(text, 0, group.start):
         return None, False
     inside = next((i for i, head in enumerate(heads) if head.start <= group.start and group.end <= head.end), None)
     if inside is not None:

@@ -105,7 +105,9 @@ def _sentences(course: Course) -> Iterator[tuple[Sentence, int]]:
 
 
 def _facts(course: Course, sentence: Sentence, end: int, index: ProcedureFact) -> Iterator[ObservationFact]:
-    found = [volume for volume in _volumes(sentence, end) if not volume.said & {"other", "share"}]
+    told = _volumes(sentence, end)
+    sided = [volume for volume in told if "side" in volume.said]
+    found = [v for v in told if not v.said & {"other", "share"} and (len(sided) < 2 or v not in sided)]
     placed = _placed(sentence.text, found, index)
     for volume in found:
         for place, value in enumerate(volume.values[:1] if volume.is_range else volume.values):
@@ -146,23 +148,25 @@ def _volumes(sentence: Sentence, end: int) -> list[_Volume]:
             for hit in words
             if first <= hit.start
             and hit.end <= last
-            and (hit.code != "share" or not match.start() - hit.end > _SHARE_REACH)
+            and (hit.code not in ("share", "side") or not match.start() - hit.end > _SHARE_REACH)
         }
         values = _values(match)
         told = (
             "cement" in near
             or any(start < match.start() for start in operations)
             or "inject" in own
-            or _into_level(text, match, own)
+            or _of_level(text, match, own)
         )
         if told and all(0 < value <= _LARGEST for value in values):
             found.append(_Volume(match, values, _RANGE.fullmatch(match["n"]) is not None, frozenset(own)))
     return found
 
 
-def _into_level(text: str, match: re.Match[str], said: set[str]) -> bool:
-    """ "3 cc was going into T8"."""
-    return "put" in said and _level_behind(text, match.end()) is not None
+def _of_level(text: str, match: re.Match[str], said: set[str]) -> bool:
+    """ "3 cc was going into T8", "L4 took 4 ml"."""
+    if "put" not in said:
+        return False
+    return _level_behind(text, match.end()) is not None or _level_before(text, match.start()) is not None
 
 
 def _level_behind(text: str, position: int) -> LevelMention | None:
@@ -170,6 +174,10 @@ def _level_behind(text: str, position: int) -> LevelMention | None:
     if into is None:
         return None
     return next((mention for mention in find_levels(text) if mention.start == into.end()), None)
+
+
+def _level_before(text: str, position: int) -> LevelMention | None:
+    return next((m for m in find_levels(text) if m.end <= position and _TAKES.fullmatch(text, m.end, position)), None)
 
 
 def _placed(text: str, found: Sequence[_Volume], index: ProcedureFact) -> dict[tuple[int, int], LevelMention]:
@@ -184,20 +192,16 @@ def _placed(text: str, found: Sequence[_Volume], index: ProcedureFact) -> dict[t
     if not several or any(len(volume.values) > 1 for volume in found):
         return {}
     behind = {(v.match.start(), 0): m for v in found if (m := _level_behind(text, v.match.end()))}
-    if behind:
-        return behind
-    before = {
-        (volume.match.start(), 0): mention
-        for volume in found
-        for mention in find_levels(text)
-        if mention.end <= volume.match.start() and _TAKES.fullmatch(text, mention.end, volume.match.start())
-    }
-    return before if len(before) == len(amounts) > 1 else {}
+    before = {(v.match.start(), 0): m for v in found if (m := _level_before(text, v.match.start()))}
+    placed = before | behind
+    return placed if behind or len(placed) == len(amounts) > 1 else {}
 
 
 def _each(sentence: Sentence, index: ProcedureFact) -> tuple[Level, ...]:
     """The vertebrae that took the same amount: those the sentence names, else those of the operation."""
     groups = find_groups(sentence.text)
+    if not groups:
+        return index.level
     own = level_facts(sentence, groups[0].mentions, "cement_volumes.level") if len(groups) == 1 else ()
     treated = {level.code for level in index.level}
-    return own if own and treated.issuperset(level.code for level in own) else index.level
+    return own if treated.issuperset(level.code for level in own) else ()

@@ -158,7 +158,7 @@ def _with_noun(text: str, patterns: _Patterns) -> Iterator[Count]:
         lead = (match["lead"] or "").strip().lower()
         whole = match["of"] or match["slash"]
         value, of = _number(match["n"]), _number(whole) if whole else None
-        each = value == 1 and of is not None and compiled(r"\b(?:every|each)\s$").search(text[: match.start("n")])
+        each = value == 1 and of is not None and compiled(r"\b(?:every|each)\s$").search(text, 0, match.start("n"))
         yield Count(
             match.start("lead") if match["lead"] else match.start("n"),
             match.end(),
@@ -235,7 +235,7 @@ def _is_range(text: str, low: Quantity, high: Quantity) -> bool:
     joint = _JOINT.fullmatch(text, low.end, high.start)
     if joint is None or high.value <= low.value or not (low.unit is None or _is_percent(low)):
         return False
-    spread = _SPREAD.search(text[: low.start]) is not None
+    spread = _SPREAD.search(text, 0, low.start) is not None
     if joint[0].strip() == "and":
         return text[: low.start].rstrip().endswith("between")
     return spread or (_is_percent(low) and not text[: low.start].rstrip().endswith("from"))

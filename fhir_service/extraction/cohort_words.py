@@ -25,7 +25,7 @@ def item(text: str, start: int, end: int) -> tuple[int, int]:
     limit = text.rfind("(", 0, start) if inside and text[start - 1] == "(" else start
     first = 0
     for match in (_LIST_START if limit < start else _ITEM_START).finditer(text, 0, limit):
-        if not (match[0].strip().lower() == "and" and compiled(r"\d\s?%?\s$").search(text[: match.start() + 1])):
+        if not (match[0].strip().lower() == "and" and compiled(r"\d\s?%?\s$").search(text, 0, match.start() + 1)):
             first = match.end()
     close = _ITEM_END.search(text, end)
     last = close.start() if close else len(text)
@@ -66,7 +66,7 @@ def clean(part: str) -> str:
 def clause(text: str, count: Count) -> tuple[int, int]:
     """The clause that speaks of a count."""
     start, end = 0, len(text)
-    for match in compiled(r"[,;:(]\s|\bthat\s").finditer(text[: count.start]):
+    for match in compiled(r"[,;:(]\s|\bthat\s").finditer(text, 0, count.start):
         start = match.end()
     close = compiled(r",(?!\d)|[;)]|\s(?:whereas|while|but|despite)\s").search(text, count.end)
     if close:

@@ -11,7 +11,7 @@ import msgspec
 from fhir_service.extraction import context
 from fhir_service.extraction.condition_facts import condition
 from fhir_service.extraction.document import Section, Sentence
-from fhir_service.extraction.histories import cued, introduced
+from fhir_service.extraction.histories import ANYWHERE, BEFORE, HAS, cued, introduced
 from fhir_service.extraction.lexicon import Hit, lexicon
 from fhir_service.extraction.patterns import Pattern, compiled
 from fhir_service.extraction.timepoints import Operations
@@ -72,8 +72,9 @@ def _disease(sentence: Sentence, hit: Hit, start: int, operations: Operations) -
     before_index = not operations.told(operations.index, sentence, hit.start)
     historical = read.historical or read.resolved
     event = hit.term["group"] == "event"
-    told = historical or (introduced(text, start) and not event)
-    told = told or cued(text, start, hit.end, anywhere=event or not before_index)
+    told = historical or (introduced(text, start, hit.end) and not event)
+    after = HAS if hit.term["lifelong"] else ANYWHERE
+    told = told or cued(text, start, hit.end, BEFORE if before_index and not event else after)
     standing = hit.term["group"] in ("chronic", "person") and before_index and sentence.section is Section.CASE
     if not (told or standing):
         return None

@@ -27,6 +27,8 @@ from fhir_service.reports.case_report import (
 )
 
 BY_CEMENT = ("cement-", "pulmonary-cement", "cardiac-cement", "arterial-cement")
+_OF_TREATED_VERTEBRA = ("retropulsed-fragment", "refracture", "cement-dislodgement", "radiculopathy")
+"""Harms that lie where the cement was put, where that is one vertebra."""
 _DISC_LEVELS = compiled(
     r"\b(?:disc\sspace|collapse|destruct|erosion|signal|endplate|abscess|edema|oedema)", re.IGNORECASE
 )
@@ -95,11 +97,7 @@ class FactBuilder:
         code = group[0].code
         if code == "infection":
             return self._infected()
-        if (
-            code in ("retropulsed-fragment", "radiculopathy")
-            and len(self.treated) == 1
-            and (code != "radiculopathy" or self._by_fragment())
-        ):
+        if code in _OF_TREATED_VERTEBRA and len(self.treated) == 1 and (code != "radiculopathy" or self._by_fragment()):
             return tuple(
                 msgspec.structs.replace(level, rule="complications.level-of-treated-vertebra")
                 for level in self.index[0].level

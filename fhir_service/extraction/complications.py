@@ -9,7 +9,7 @@ from fhir_service.extraction import context
 from fhir_service.extraction.complication_facts import BY_CEMENT, FactBuilder
 from fhir_service.extraction.course import Course
 from fhir_service.extraction.document import Section, Sentence
-from fhir_service.extraction.harm_onsets import INHERITS_PRESENTATION
+from fhir_service.extraction.harm_onsets import INHERITS_PRESENTATION, goes_on
 from fhir_service.extraction.harms import Harm, find_harms, masses
 from fhir_service.extraction.levels import neighbours
 from fhir_service.extraction.lexicon import lexicon
@@ -18,6 +18,9 @@ from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.timeline import Anchor, find_times
 from fhir_service.reports.case_report import ComplicationFact, Polarity, ProcedureFact, Relation
 
+_PATIENT = compiled(r"\b(?:she|he|her|his|him|patient)\b", re.IGNORECASE)
+_HAD_BEFORE = ("neurological-deficit", "radiculopathy", "spinal-cord-compression", "infection", "haematoma")
+"""Harms that a patient can also have come with."""
 _SHARED = ("radiculopathy", "adjacent-fracture", "refracture", "infection", *INHERITS_PRESENTATION)
 _TREATED = compiled(
     r"\b(?:medication|treatment|therapy|drugs?|chemotherapy|antibiotics?)\s(?:against|for)\s(?:the\s)?(?:\w+\s)?$",
@@ -61,10 +64,23 @@ def _told(course: Course, treated: frozenset[str]) -> list[Harm]:
             if number == course.index[0] and harm.start < course.index[1] and not _after_in_sentence(sentence, harm):
                 continue
             found += _accepted(harm, treated)
+    found = _not_of_before(course, found)
     found += [harm for sentence in course.patient.echo if _retold(sentence) for harm in _echoed(sentence, treated)]
     known = {harm.code for harm in found if harm.sentence.section is not Section.CAPTION}
     found = [harm for harm in found if harm.code in known]  # a caption illustrates, it does not add
     return _with_masses(course, found)
+
+
+def _not_of_before(course: Course, found: list[Harm]) -> list[Harm]:
+    """Without what a patient had before the augmentation and is only told to have kept, or to be rid of."""
+    had = {
+        harm.code
+        for number, sentence in enumerate(course.patient.case[: course.index[0] + 1])
+        if number < course.begins or number == course.index[0]
+        for harm in find_harms(sentence)
+        if harm.code in _HAD_BEFORE and (number < course.index[0] or harm.start < course.index[1])
+    }
+    return [harm for harm in found if harm.code not in had or not goes_on(harm)]
 
 
 def _opens(course: Course, sentence: Sentence, harm: Harm) -> bool:
@@ -111,7 +127,7 @@ def _accepted(harm: Harm, treated: frozenset[str]) -> list[Harm]:
     if _ELSEWHERE.search(text[: harm.start]):
         return []
     meant = context.read(harm.sentence, harm.start, harm.end)
-    if meant.family or meant.others or _FEARED.search(text[: harm.start]):
+    if meant.family or meant.others or _of_relative(harm) or _FEARED.search(text[: harm.start]):
         return []
     if polarity is not Polarity.AFFIRMED or _HISTORY.search(text[: harm.start]):
         return []
@@ -121,6 +137,13 @@ def _accepted(harm: Harm, treated: frozenset[str]) -> list[Harm]:
     if harm.code == "adjacent-fracture" and harm.levels and treated and harm.codes <= treated:
         return []
     return [harm]
+
+
+def _of_relative(harm: Harm) -> bool:
+    """ "Her brother, who had one too, became paraplegic": a relative opens the sentence and nobody else comes in."""
+    text = harm.sentence.text
+    kin = next((hit for hit in lexicon("context").find(text) if hit.code == "family"), None)
+    return kin is not None and kin.start == 0 and not _PATIENT.search(text, kin.end, harm.start)
 
 
 def _recoded(harm: Harm, code: str) -> Harm:

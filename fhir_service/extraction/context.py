@@ -7,7 +7,8 @@ their scope. The words are data: `mappings/lexicons/context.toml`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from fhir_service.extraction.document import Passage, Section, Sentence
 from fhir_service.extraction.lexicon import Hit, lexicon
@@ -39,8 +40,7 @@ def is_prose(sentence: Passage) -> bool:
     return len(sentence.text) <= LONGEST_SENTENCE
 
 
-@dataclass(frozen=True)
-class Context:
+class Context(msgspec.Struct, frozen=True, gc=False):
     """What the words around a phrase say of it. `mentioned` is a fear, a risk or a question: no statement at all."""
 
     negated: bool = False
@@ -65,8 +65,10 @@ class Context:
         return Polarity.AFFIRMED
 
 
-@dataclass(frozen=True)
-class _Reach:
+_PLAIN = Context()
+
+
+class _Reach(msgspec.Struct, frozen=True, gc=False):
     code: str
     start: int
     end: int
@@ -93,10 +95,13 @@ def read(sentence: Passage, start: int, end: int) -> Context:
         codes.add(reach.code)
         if reach.code == "negated" and (trigger is None or reach.trigger[0] > trigger[0]):
             trigger = reach.trigger
+    asked = _QUESTION.match(sentence.text, end) is not None
+    if not codes and not asked:
+        return _PLAIN
     return Context(
         negated="negated" in codes and "mentioned" not in codes,
         provisional="provisional" in codes,
-        mentioned="mentioned" in codes or _QUESTION.match(sentence.text, end) is not None,
+        mentioned="mentioned" in codes or asked,
         unknown="unknown" in codes,
         historical="historical" in codes,
         resolved="resolved" in codes,
@@ -194,7 +199,7 @@ def _backward(text: str, trigger: Hit, stops: list[Hit], reach: int | None = Non
     for stop in stops:
         if stop.end <= trigger.start and stop.end > start and stop.term.code == "stop" and _divides(text, stop):
             start = stop.end
-    for joint in compiled(r",\s(?:and|but|so|while)\s").finditer(text[: trigger.start]):
+    for joint in compiled(r",\s(?:and|but|so|while)\s").finditer(text, 0, trigger.start):
         # "She was afebrile, and cultures were negative": a clause with its own verb ends before the conjunction.
         if joint.end() > start and _FINITE.search(text, start, joint.start()):
             start = joint.end()

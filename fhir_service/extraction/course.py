@@ -24,6 +24,7 @@ NOWHERE: Place = (10**9, 0)
 _SMALLEST_FIRST = ("min", "h", "d", "wk")
 _EXACT = frozenset(_SMALLEST_FIRST)
 """Units whose amounts can be added up exactly."""
+_AND = compiled(r"[,;:.(]|\b(?:and|but|then|when|who|with|at\sonce|immediately)\b")
 _PLUPERFECT = compiled(r"\b(?:had|underwent|received|was\streated)\b")
 
 _NOT_SO = compiled(r"\b(?:not|not\sbeen|never)\s$")
@@ -74,6 +75,8 @@ class Course:
     clocks: tuple[Clock | None, ...]
     presenting: Clock | None
     """When the harm first made itself felt."""
+    complained: bool = False
+    """Whether a complaint is told after the augmentation at all."""
     begins: int = 0
     """Number of the first leading sentence that tells what came after the augmentation."""
     date: StatedDate | None = None
@@ -113,19 +116,22 @@ def follow(patient: PatientText, index: Place, revision: Place) -> Course:
     now = _looking_back(patient, index)
     begins = 0 if now else _begins(patient, index)
     done_on = _date_of(patient, index)
+    complained = False
     for number, sentence in enumerate(patient.case):
         if number >= begins and number <= revision[0] and not general(sentence.text):
             times = [
                 time
                 for time in _times(sentence, done_on)
-                if (number, time.start) <= revision and _since_index(time, number, index)
+                if (number, time.start) <= revision and _since_index(time, sentence.text, number, index)
             ]
             told = _advance(now, times, sentence)
             now = told[-1] if told else now
-            if presenting is None and now is not None and (felt := _complaint(sentence)) is not None:
+            felt = _complaint(sentence) if presenting is None and (now or not complained) else None
+            complained = complained or (felt is not None and number != index[0])
+            if felt is not None and now is not None:
                 presenting = replace(_clock_at(felt, told) or now, told_in=sentence)
         clocks.append(now if number >= begins else None)
-    return Course(patient, index, revision, tuple(clocks), presenting, begins, done_on)
+    return Course(patient, index, revision, tuple(clocks), presenting, complained, begins, done_on)
 
 
 def _times(sentence: Sentence, since: StatedDate | None) -> list[TimeMention]:
@@ -148,7 +154,11 @@ def _looking_back(patient: PatientText, index: Place) -> Clock | None:
     if not _PLUPERFECT.search(sentence.text):
         return None
     for time in find_times(sentence.text):
-        if time.relation is Relation.BEFORE and time.days is not None and _since_index(time, index[0], index):
+        if (
+            time.relation is Relation.BEFORE
+            and time.days is not None
+            and _since_index(time, sentence.text, index[0], index)
+        ):
             return Clock(time, sentence, time.low, time.high, time.value, sentence)
     return None
 
@@ -184,7 +194,7 @@ def _advance(now: Clock | None, times: Sequence[TimeMention], sentence: Sentence
     return told
 
 
-def _since_index(time: TimeMention, number: int, index: Place) -> bool:
+def _since_index(time: TimeMention, text: str, number: int, index: Place) -> bool:
     if time.relation is Relation.BEFORE:
         # "VP had been done a month earlier": the telling stands that long after it.
         return time.anchor is Anchor.PRESENT and number == index[0] and abs(time.start - index[1]) < 90
@@ -194,6 +204,8 @@ def _since_index(time: TimeMention, number: int, index: Place) -> bool:
         return True
     if number < index[0]:
         return False
+    if time.start > index[1] and time.anchor is Anchor.SURGERY and not _AND.search(text, index[1], time.start):
+        return False  # "vertebroplasty of L2, done six weeks after disc surgery"
     return time.start > index[1] or time.anchor is not Anchor.PREVIOUS
 
 

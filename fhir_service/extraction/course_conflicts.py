@@ -60,7 +60,7 @@ def _cord_below_its_end(sentences: Sequence[Sentence]) -> Iterator[Conflict]:
         for mention in find_levels(sentence.text):
             if min(ORDER.index(code) for code in mention.codes) < _CONUS_ENDS:
                 continue
-            cord = _CORD.search(sentence.text[: mention.start])
+            cord = _CORD.search(sentence.text, 0, mention.start)
             if cord and context.polarity(sentence, cord.start(), cord.start() + 11) is Polarity.AFFIRMED:
                 spans.append(sentence.span(cord.start(), mention.end))
                 words = words or sentence.text[mention.start : mention.end]

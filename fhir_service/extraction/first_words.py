@@ -6,7 +6,6 @@ Where that is known, an expression is tried at those places of a sentence alone.
 from __future__ import annotations
 
 import re._constants as op  # type: ignore[import-not-found] # the parts of an expression as its parser names them
-import re._parser as sre  # type: ignore[import-not-found] # of the standard library, which has no public one
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,10 +30,11 @@ class _Begun:
     """Set where nothing can be added."""
 
 
-def first(source: str, flags: int = 0) -> frozenset[Anchor] | None:
-    """One of these begins every match, and the match begins where it begins; None where that cannot be said."""
+def first(expression: Sequence[Any]) -> frozenset[Anchor] | None:
+    """One of these begins every match of a (parsed) expression, and the match begins where it begins; None where that
+    cannot be said."""
     try:
-        begun = _sequence(sre.parse(source, flags), {_Begun()})
+        begun = _sequence(expression, {_Begun()})
         anchors = frozenset(_done(each, closes=False).anchor for each in begun)
     except _UnknownError:
         return None

@@ -45,7 +45,7 @@ def _same_part(clock: Clock, harm: Harm) -> bool:
     return clock.sentence is harm.sentence and ";" not in harm.sentence.text[first:last]
 
 
-def _goes_on(harm: Harm) -> bool:
+def goes_on(harm: Harm) -> bool:
     """Whether a harm is told as one that lasts, gets better or is gone: it began before."""
     text = harm.sentence.text
     behind = LASTING.search(text, harm.end, min(len(text), harm.end + _NEAR))
@@ -66,7 +66,7 @@ class Onsets:
         code = group[0].code
         inherits = code in _DATED_BY_COMPLAINT or (code == _BESIDE and self.codes <= {_BESIDE, "other"})
         for harm in group:
-            if _goes_on(harm):
+            if goes_on(harm):
                 continue
             time = self._own_time(harm)
             if time is not None and not self._presented_earlier(time, inherits=inherits):
@@ -79,8 +79,8 @@ class Onsets:
             counted = self._clock(group[0]) if code == _DEATH else None
             return self._from_clock(counted) if counted and _same_part(counted, group[0]) else None
         clock = self._presentation(group[0]) if inherits else None
-        clock = clock or next((c for h in group if not _goes_on(h) and (c := self._clock(h)) is not None), None)
-        clock = clock or (self.course.presenting if any(_goes_on(harm) for harm in group) else None)
+        clock = clock or next((c for h in group if not goes_on(h) and (c := self._clock(h)) is not None), None)
+        clock = clock or (self.course.presenting if any(goes_on(harm) for harm in group) else None)
         return None if clock is None else self._from_clock(clock)
 
     def _presentation(self, harm: Harm) -> Clock | None:

@@ -34,4 +34,4 @@ def side_of(harm: Harm) -> tuple[str, int, int] | None:
 
 
 def _of_something_else(text: str, side: re.Match[str]) -> bool:
-    return _CHAMBER.match(text, side.end()) is not None or _INFARCT.search(text[: side.start()]) is not None
+    return _CHAMBER.match(text, side.end()) is not None or _INFARCT.search(text, 0, side.start()) is not None

@@ -99,13 +99,23 @@ def find_harms(sentence: Sentence) -> list[Harm]:
                 hit.code,
                 hit.start,
                 hit.end,
-                () if hit.code in _NOWHERE else bound.of(hit.start, hit.end),
+                _levels(hit, bound),
                 _said(sentence, hit),
                 new=bool(hit.term["new"]) or _NEW_WORD.search(text[max(0, hit.start - 45) : hit.start]) is not None,
             )
         )
     found.sort(key=lambda harm: harm.start)
     return [_at_same_level(harm, found) for harm in found]
+
+
+def _levels(hit: Hit, bound: Bound) -> tuple[LevelMention, ...]:
+    """The levels a harm is at. A deficit is at one that is named with it or behind it, not at that of the operation."""
+    if hit.code in _NOWHERE:
+        return ()
+    levels = bound.of(hit.start, hit.end)
+    if hit.code != "neurological-deficit":
+        return levels
+    return tuple(level for level in levels if hit.start - level.end <= 1)
 
 
 def _said(sentence: Sentence, hit: Hit) -> Polarity:
@@ -182,7 +192,7 @@ def _event_of(text: str, site: Hit, events: Sequence[Hit], cement: Sequence[Hit]
     near = [hit for hit in events if _same_clause(text, site, hit)]
     if near:
         return min(near, key=lambda hit: _apart(text, site, hit))
-    for hit in cement:
+    for hit in sorted(cement, key=lambda hit: _apart(text, site, hit)):
         between = text[min(hit.end, site.end) : max(hit.start, site.start)]
         adjacent = len(between) < 25 and site.end <= hit.start
         listed = len(between) < 30 and hit.end <= site.start and _FOUND.search(text[site.end : site.end + 60])
@@ -202,7 +212,7 @@ def _apart(text: str, site: Hit, event: Hit) -> int:
 
 
 def _same_clause(text: str, one: Hit, other: Hit) -> bool:
-    between = text[min(one.end, other.end) : max(one.start, other.start)]
+    between = text[min(one.end, other.end) : max(one.start, other.start)].removeprefix(":")  # "Leak: lumbar vein"
     return len(between) < 170 and not compiled(r";|:\s").search(between)
 
 
@@ -213,7 +223,7 @@ def _code(text: str, site: Hit, *, embolic: bool) -> str | None:
         return site.code
     if embolic and site.code == "cement-leakage-venous":
         # "embolized through the veins" tells the way, not the place
-        return None if _ROUTE.search(text[: site.start]) or site.term.words[0] == "veins" else site.code
+        return None if _ROUTE.search(text, 0, site.start) or site.term.words[0] == "veins" else site.code
     return (
         None
         if embolic and site.code != "cement-leakage-paravertebral" and site.code.startswith("cement-leakage-i")

@@ -7,6 +7,7 @@ The words are data: `mappings/lexicons/history.toml`.
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 
 from fhir_service.extraction.lexicon import Hit, lexicon
 from fhir_service.extraction.patterns import compiled
@@ -29,10 +30,12 @@ _FINITE = compiled(
 _WAS = compiled(r"\b(?:was|were)\b|:")
 
 
-def introduced(text: str, start: int) -> bool:
-    """`a man with atrial fibrillation and multiple myeloma`, `F, 72 y, arterial hypertension`: in the list the person
-    is introduced with, or in apposition."""
+def introduced(text: str, start: int, end: int) -> bool:
+    """`a man with atrial fibrillation and multiple myeloma`, `F, 72 y, arterial hypertension`, `an obese woman`: in the
+    list the person is introduced with, in apposition, or right before the word for the person."""
     found = _found(text)
+    if any(hit.start == end + 1 for hit in lexicon("people").find_all(text)):
+        return True
     for person in _persons(text):
         if person >= start:
             break
@@ -46,11 +49,16 @@ def introduced(text: str, start: int) -> bool:
     return False
 
 
-def cued(text: str, start: int, end: int, *, anywhere: bool) -> bool:
-    """Words of history that lead the list in which `text[start:end]` stands, or close it. `anywhere`: only those that
-    mean history wherever they stand."""
+ANYWHERE = frozenset({"history"})
+"""Words that mean history wherever they stand in the story."""
+HAS = ANYWHERE | {"present"}
+BEFORE = HAS | {"cue"}
+"""Words that mean it before the story comes to the augmentation."""
+
+
+def cued(text: str, start: int, end: int, codes: Set[str]) -> bool:
+    """Words of history, of these codes, that lead the list in which `text[start:end]` stands, or close it."""
     found = _found(text)
-    codes = ("history",) if anywhere else ("history", "cue")
     leads = [hit for hit in found if hit.code in codes and start - _CUE_REACH <= hit.start and hit.end <= start]
     if leads and not _happens(found, leads[-1].end, start) and not _STOP.search(text, leads[-1].end, start):
         return True

@@ -32,6 +32,7 @@ _NOT_TREATED = compiled(
     r"\b(?:new|adjacent|subsequent|(?<!year[ -])(?<!years[ -])(?<!yr[ -])(?<!yrs[ -])(?<!\dy[ -])(?<!\sy[ -])old|"
     r"healed|chronic|previous(?:ly)?|known)\b"
 )
+_YEAR = compiled(r"\b(?:19|20)\d\d\b")
 _CEMENT_USED = compiled(
     r"\b(?:cement|polymethylmethacrylate|PMMA)\b(?!\s(?:(?:was|were)\s(?:then\s)?removed|remov|leak))", re.IGNORECASE
 )
@@ -124,13 +125,23 @@ def _told_as_past(mention: Mention) -> bool:
 def _is_earlier(mention: Mention, rest: Sequence[Mention]) -> bool:
     """Called previous, at other levels than an augmentation that is told as done further on; or told as past, and far
     from that one (next to it, a new fracture is its harm)."""
-    done = [other for other in rest if other.done and other.codes]
     if not mention.codes:
         return False
-    if mention.earlier:
-        return any(mention.codes.isdisjoint(other.codes) for other in done)
-    near = mention.codes | neighbours(mention.codes)
-    return _told_as_past(mention) and any(near.isdisjoint(other.codes) for other in done)
+    near = mention.codes if mention.earlier else mention.codes | neighbours(mention.codes)
+    far = [other for other in rest if other.done and (codes := _meant(other)) and near.isdisjoint(codes)]
+    return any(mention.earlier or _told_as_past(mention) or _years_before(mention, other) for other in far)
+
+
+def _meant(mention: Mention) -> frozenset[str]:
+    """The vertebrae of an operation: its own, else those of the fracture its sentence tells of."""
+    fractured = (*fracture_mentions(mention.sentence), *fracture_mentions(mention.sentence, new=True))
+    return mention.codes or frozenset(code for level in fractured for code in level.codes)
+
+
+def _years_before(mention: Mention, other: Mention) -> bool:
+    """ "In 2011 she underwent kyphoplasty of L1; in 2014 T8 was treated": each with the year of its sentence."""
+    years = [[int(found[0]) for found in _YEAR.finditer(each.sentence.text)] for each in (mention, other)]
+    return all(len(found) == 1 for found in years) and years[0][0] < years[1][0]
 
 
 def index_facts(patient: PatientText, index: Index, echoes: Sequence[Mention], course: Course) -> list[ProcedureFact]:

@@ -27,6 +27,10 @@ _FOR = compiled(
 _NEW_REACH = 45
 _NAMED_NEW = r"(?:[\s-](?!(?:of|for|because|due|to|with|in|at|by|from|center|centre|hospital)\b)[\w-]+){0,4}"
 _LEVEL_WORD = compiled(r"(?:[CTLDS]h?-?\d{1,2}|\([^()]*\)|and|to|,)\s$")
+_WHICH = compiled(
+    r"\b(?:both|all|each|which|that)\s(?:of\s(?:which|them)\s)?(?:had|has|have|was|were)\s(?:\w+\s)?$", re.IGNORECASE
+)
+"""`L3 and L4, both of which had` collapsed."""
 _VERB = compiled(r"\b(?:was|were|had|has|is|underwent|showed|for)\b", re.IGNORECASE)
 _SIGN_CODES = frozenset({"cleft", "height-loss", "signal-change", "instability"})
 _CAUSE = compiled(
@@ -112,6 +116,9 @@ def _mentions(sentence: Sentence, operations: Operations) -> Iterator[_Mention]:
             continue
         purpose = _is_purpose(text, start)
         named = {level.code for level in levels}
+        if hit.term["group"] == "broken" and not levels and _WHICH.search(text, max(0, hit.start - 40), hit.start):
+            levels = _treated_here(sentence, operations)
+            named = {level.code for level in levels}
         if hit.term["group"] != "fracture" and not (
             named & operations.treated
             or (hit.term["group"] == "lesion" and purpose and _with_index(sentence, operations))

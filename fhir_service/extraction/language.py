@@ -10,7 +10,8 @@ from functools import cache
 from fhir_service.extraction.lexicon import lexicon
 
 ENGLISH = "English"
-_WORD = re.compile(r"[^\W\d_]+")
+_WORD = re.compile(r"(?<![\w/])[^\W\d_]+(?!\w)")
+"""The `l` of `g/l` is no word, nor that of `L2`."""
 _ASIAN = "\u3400-\u9fff\uf900-\ufaff"
 _KANA = re.compile(r"[\u3040-\u30ff]")
 _SCRIPTS = {
@@ -34,6 +35,8 @@ _PLAINLY_ENGLISH = 0.2
 _SURELY_ANOTHER = 0.08
 _MUCH_MORE = 1.5
 _NO_ENGLISH = 0.06
+_FEWEST_OF_ITS_OWN = 4
+"""So many different words that English does not have: "op" and "in" alone make no telegraphic report Dutch."""
 
 
 def foreign_language(texts: Iterable[str]) -> str | None:
@@ -68,6 +71,9 @@ def _by_words(words: list[str]) -> str | None:
         return None
     best, count = max(counts.items(), key=lambda item: item[1], default=(ENGLISH, 0))
     share = count / len(words)
+    own = {word for word in words if best in common.get(word, ()) and ENGLISH not in common[word]}
+    if len(own) < _FEWEST_OF_ITS_OWN:
+        best = ENGLISH
     if best != ENGLISH and share > _MUCH_MORE * english and share > _SURELY_ANOTHER:
         return best
     return "another language" if english < _NO_ENGLISH and len(words) >= _FEWEST_TO_DOUBT else None

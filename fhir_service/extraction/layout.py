@@ -49,6 +49,8 @@ _HANGING = re.compile(
 )
 _RUNNING = (Section.OTHER, Section.CASE, Section.ABSTRACT, Section.DISCUSSION, Section.CONCLUSION)
 _REFERENCE = re.compile(r"\b(?:19|20)\d\d\b[^.;]{0,12};\s?\d+\s?(?:\(\w+\))?\s?:\s?[eE]?\d+|\bdoi:\s?10\.\d{4}")
+_FIGURES = re.compile(r"(?<=\s)[<>≤≥]?\d[\d.,-]*\s+[<>≤≥]?\d")
+"""Two numbers with nothing between them: a row of a table."""
 _PROSE = re.compile(r"(?:\S+\s+){7,}\S+")
 
 
@@ -240,6 +242,8 @@ class _Reader:
             return False
         following = lines[position + 1] if position + 1 < len(lines) else None
         long_next = following is not None and not following.after_blank and len(following.words) > 35
+        if following is not None and _FIGURES.search(following.words) is not None:
+            return False
         return long_next or bool(_ENDED.search(line.words)) or len(line.words) > 160
 
     # what stands before the first heading --------------------------------------------------------------------------

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from fhir_service.extraction.document import Passage
 from fhir_service.extraction.numbers import ORDINAL, ordinal_of
@@ -58,8 +59,7 @@ _SEPARATOR = compiled(
 )
 
 
-@dataclass(frozen=True)
-class LevelMention:
+class LevelMention(msgspec.Struct, frozen=True, gc=False):
     """Vertebrae named at `text[start:end]`."""
 
     codes: tuple[str, ...]
@@ -71,8 +71,7 @@ class LevelMention:
         return compiled(r"[\s-]*(?:nerve|root|dermatome|myotome|radicul)").match(text[self.end :]) is not None
 
 
-@dataclass(frozen=True)
-class LevelGroup:
+class LevelGroup(msgspec.Struct, frozen=True, gc=False):
     """Mentions listed together ("T11, L1 and L2")."""
 
     mentions: tuple[LevelMention, ...]

@@ -41,7 +41,7 @@ class Term:
         return self.attributes.get(key)
 
 
-class Hit(msgspec.Struct, frozen=True):
+class Hit(msgspec.Struct, frozen=True, gc=False):
     """A term found at `text[start:end]`."""
 
     term: Term
@@ -201,6 +201,8 @@ class Lexicon:
     def _search(self, text: str) -> tuple[Hit, ...]:
         shared = self.shared and type(text) is Words
         places = _every_place(text).get(self.name, ()) if shared else self.vocabulary.places(text).get(self.name, ())
+        if not places and not self._anywhere:
+            return ()
         found: list[Hit] = []
         ends: dict[_Pattern, int] = {}
         for place, patterns in places:
@@ -228,6 +230,8 @@ def read_lexicon(name: str, raw: str) -> Lexicon:
         data = tomllib.loads(raw)
     except tomllib.TOMLDecodeError as error:
         raise BrokenLexicon(f"lexicon {name}: {error}") from error
+    if unknown := set(data) - {"term", "class"}:
+        raise BrokenLexicon(f"lexicon {name}: there are terms and classes, no {', '.join(sorted(unknown))}")
     terms = []
     for entry in data.get("term", []):
         if not isinstance(entry.get("code"), str) or not isinstance(entry.get("words"), list) or not entry["words"]:

@@ -8,6 +8,8 @@ from fhir_service.extraction.analytes import Reading, readings
 from fhir_service.extraction.lexicon import Hit, lexicon
 from fhir_service.extraction.patterns import compiled
 
+_GOES_ON = compiled(r"\s(?:at|on|after|before|in)\s")
+"""`6 mg/L (normal < 5) at 3 months`."""
 _PART_END = compiled(r"\s(?:and|but|while|whereas)\s|[,;.(]\s?(?!right|left|\d)|\sto\s(?=\d)")
 
 
@@ -27,9 +29,9 @@ def neighbourhood(text: str, reading: Reading, found: Sequence[Reading]) -> tupl
 def _part_end(text: str, start: int, end: int) -> int:
     """Where the words about a number end: behind brackets that follow it at once, else at the next joint."""
     brackets = compiled(r"\s?\([^()]*\)").match(text, start, end)
-    if brackets:
+    if brackets and not _GOES_ON.match(text, brackets.end(), end):
         return brackets.end()
-    cut = _PART_END.search(text, start, end)
+    cut = _PART_END.search(text, brackets.end() if brackets else start, end)
     return cut.start() if cut else end
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from fhir_service.extraction.analytes import Reading
 from fhir_service.extraction.document import Sentence
 from fhir_service.extraction.measured_places import neighbourhood
 from fhir_service.extraction.patterns import compiled
-from fhir_service.extraction.timepoints import Operations, Timepoint, relative_time, timepoints
+from fhir_service.extraction.timepoints import Operations, Timepoint, bare_amounts, relative_time, timepoints
 from fhir_service.reports.case_report import RelativeTime
+
+_LIST = compiled(r"[\s,]*(?:\b(?:and|then)\b)?[\s,]*")
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,21 @@ class Times:
         numbers = [r for r in self.found if r.name.start == reading.name.start]
         if len(numbers) > 1 and len(points) == len(numbers) and "respectively" in self.sentence.text:
             return points[[r.quantity.start for r in numbers].index(reading.quantity.start)]
+        if len(numbers) > 1 and (listed := self._listed(reading, numbers, points)) is not None:
+            return listed
         return self._own(reading, points) or self._change(reading, points) or self._carried(reading, points)
+
+    def _listed(self, reading: Reading, numbers: list[Reading], points: list[Timepoint]) -> Timepoint | None:
+        """`8, 3 and 2 before, at 1 month and at 1 year`: a list of values with a list as long of times."""
+        text = self.sentence.text
+        if not all(_LIST.fullmatch(text, a.quantity.end, b.quantity.start) for a, b in pairwise(numbers)):
+            return None
+        first, last = numbers[0].quantity.start, numbers[-1].quantity.end
+        times = sorted([*points, *bare_amounts(text, points)], key=lambda point: point.start)
+        for side in ([p for p in times if p.end <= first], [p for p in times if p.start >= last]):
+            if len(side) == len(numbers):
+                return side[[r.quantity.start for r in numbers].index(reading.quantity.start)]
+        return None
 
     def _own(self, reading: Reading, points: list[Timepoint]) -> Timepoint | None:
         before, after = neighbourhood(self.sentence.text, reading, self.found)

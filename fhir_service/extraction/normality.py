@@ -64,7 +64,7 @@ def preserved(sentence: Sentence, operations: Operations) -> Iterator[Observatio
     text = sentence.text
     for match in _PRESERVED.finditer(text):
         named = _subject().search(match["what"])
-        if compiled(r"\bwithin\s(?:the\s)?$").search(text[: match.start()]):
+        if compiled(r"\bwithin\s(?:the\s)?$").search(text, 0, match.start()):
             continue
         if named is None or context.polarity(sentence, *match.span()) is not Polarity.AFFIRMED:
             continue

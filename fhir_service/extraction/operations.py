@@ -18,7 +18,7 @@ from fhir_service.reports.case_report import Polarity
 from fhir_service.reports.span import SourceSpan
 
 _BEFORE_NOUN = (
-    r"(?:the\s|this\s|her\s|his\s|my\s|an?\s|initial\s|earlier\s|prior\s|previous\s|first\s|undergoing\s|percutaneous\s|balloon\s|"
+    r"(?:the\s|this\s|her\s|his\s|my\s|an?\s|initial\s|earlier\s|prior\s|previous\s|first\s|second\s|third\s|repeat(?:ed)?\s|last\s|latter\s|index\s|undergoing\s|percutaneous\s|balloon\s|"
     r"[TL]\d+\s)*$"
 )
 _ANCHOR = compiled(
@@ -114,10 +114,9 @@ def _mention(sentence: Sentence, hit: Hit, number: int, bound: Bound) -> Mention
         or _of_relative(text, hit.start)
     ):
         return None
-    doing = lexicon("doing")
-    clause = _clause(text, hit.start, hit.end)
+    doing = {each.code for each in lexicon("doing").find_all(_clause(text, hit.start, hit.end))}
     anchor = _ANCHOR.search(before) is not None
-    carried_out = doing.has(clause, "carried-out")
+    carried_out = "carried-out" in doing
     doubtful = context.polarity(sentence, hit.start, hit.end) is not Polarity.AFFIRMED
     return Mention(
         sentence=sentence,
@@ -129,8 +128,8 @@ def _mention(sentence: Sentence, hit: Hit, number: int, bound: Bound) -> Mention
         or _REPEATED.match(text, hit.end) is not None
         or text[hit.start : hit.start + 3].lower() in ("re-", "reo"),
         earlier=_EARLIER.search(before) is not None,
-        done=not anchor and doing.has(clause, "done"),
-        planned=(doing.has(clause, "planned") or doubtful) and not carried_out,
+        done=not anchor and "done" in doing,
+        planned=("planned" in doing or doubtful) and not carried_out,
     )
 
 

@@ -35,7 +35,8 @@ def read_outcome(course: Course, harms: Sequence[ComplicationFact]) -> Coded | N
     fatal = next((v for v in _all_after_index(course) if v[0] == "fatal"), None)
     if fatal is not None:
         return _coded("fatal", fatal)
-    suffered = course.presenting is not None or any(not (harm.kind.code or "").startswith(_SILENT) for harm in harms)
+    suffered = course.presenting is not None or course.complained
+    suffered = suffered or any(not (harm.kind.code or "").startswith(_SILENT) for harm in harms)
     verdicts = [v for s in _final_sentences(course, harms) for v in verdicts_of(s, suffered=suffered)]
     if not any(v[0] in _TELLING for v in verdicts):
         verdicts = [v for s in course.patient.echo if is_own(s) for v in verdicts_of(s, suffered=suffered)] or verdicts

@@ -11,22 +11,35 @@ import re
 from collections.abc import Iterable
 from functools import cache
 from sys import maxsize
+from typing import Any
 
 from fhir_service.extraction.first_words import first
-from fhir_service.extraction.required_words import required
+from fhir_service.extraction.required_words import parsed, required
 from fhir_service.extraction.words import Words, need
 
 
 class Pattern:
     """A compiled expression; the methods are those of `re.Pattern`."""
 
-    __slots__ = ("_finditer", "_first", "_search", "findall", "fullmatch", "match", "need", "pattern", "sub")
+    __slots__ = ("_finditer", "_first", "_flags", "_search", "findall", "fullmatch", "match", "need", "pattern", "sub")
 
     def __init__(self, source: str, flags: int = 0) -> None:
-        expression = re.compile(source, flags)
-        begins = first(source, flags)
         self.pattern = source
-        self.need = need(required(source, flags))
+        self._flags = flags
+
+    def __getattr__(self, name: str) -> Any:
+        """What is made when it is first asked for, so that loading this program costs little."""
+        if name not in self.__slots__:
+            raise AttributeError(name)
+        self._make()
+        return getattr(self, name)
+
+    def _make(self) -> None:
+        source, flags = self.pattern, self._flags
+        expression = re.compile(source, flags)
+        tree = parsed(source, flags)
+        begins = first(tree)
+        self.need = need(required(tree))
         self._first = need([begins]) if begins else 0
         self._search = expression.search
         self._finditer = expression.finditer

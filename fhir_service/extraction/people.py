@@ -62,7 +62,7 @@ _OF_MANY = compiled(
     r"\b(?:mean|median|average|patients|women|men|females|males|range[ds]?)\b[^.;)]{0,12}$", re.IGNORECASE
 )
 _SAID_OF = compiled(
-    r"[\s,(]*(?:(?:concerned|in\squestion|herself|himself|described|presented|reported\shere)\b[\s,(]*)?(?:of\s)?"
+    r"(?:\.?\s[A-Z]\w{0,12}\.?(?=,))?[\s,(]*(?:(?:concerned|in\squestion|herself|himself|described|presented|reported\shere)\b[\s,(]*)?(?:of\s)?"
 )
 _REACH = 45
 
@@ -209,9 +209,9 @@ def _of_relative(text: str, hits: Sequence[Hit], age: Person) -> bool:
 def _stands_alone(text: str, age: Person) -> bool:
     """ "The 64-year-old", "aged 64", "an octogenarian": an age with no noun still introduces somebody."""
     if age.sex is not None:
-        return compiled(r"\($|^$|[(,]\s*$").search(text[: age.start]) is not None
+        return compiled(r"\($|^$|[(,]\s*$").search(text, 0, age.start) is not None
     return (
-        compiled(r"\b(?:the|an?|this|our|i am|i'm|was|in|,)\s*$", re.IGNORECASE).search(text[: age.start]) is not None
+        compiled(r"\b(?:the|an?|this|our|i am|i'm|was|in|,)\s*$", re.IGNORECASE).search(text, 0, age.start) is not None
         or text[age.start : age.start + 2].lower() == "ag"
         or text[age.start : age.start + 3].lower() == "in "
     )

@@ -16,7 +16,7 @@ from fhir_service.extraction.operation_times import operation_time
 from fhir_service.extraction.operations import Mention, mentions
 from fhir_service.extraction.patient_text import PatientText
 from fhir_service.extraction.patterns import compiled
-from fhir_service.extraction.refusals import refusal
+from fhir_service.extraction.refusals import is_inside, refusal
 from fhir_service.extraction.timeline import find_times
 from fhir_service.reports.case_report import Coded, Level, ProcedureFact, Relation
 
@@ -39,7 +39,10 @@ def read(patient: PatientText) -> tuple[Course, tuple[ProcedureFact, ...]]:
     revision = min((mention.place for mention, role in roles if role == "revision"), default=NOWHERE)
     course = follow(patient, at, revision)
     facts = [*index_facts(patient, index, echoes, course), *_other_facts(course, roles, echoes)]
-    return course, (*facts, *_refusal(patient, at))
+    refused = next(_refusal(patient, at), None)
+    if refused is None:
+        return course, tuple(facts)
+    return course, (*(fact for fact in facts if not (fact.role == "revision" and is_inside(fact, refused))), refused)
 
 
 # operations before, with and after it --------------------------------------------------------------------------------
@@ -146,7 +149,7 @@ def _compatible(one: ProcedureFact, other: ProcedureFact) -> bool:
 
 
 def _same_operation(one: ProcedureFact, other: ProcedureFact, mention: Mention) -> bool:
-    if one.role != other.role or one.kind.code != other.kind.code or mention.again:
+    if one.role != other.role or one.kind.code != other.kind.code or (mention.again and not mention.anchor):
         return False
     return _compatible(one, other)
 

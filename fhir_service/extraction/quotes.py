@@ -6,6 +6,7 @@ import re
 
 from fhir_service.extraction.document import Document, Section
 from fhir_service.extraction.left_out import shortened, without_what_is_no_report
+from fhir_service.extraction.patterns import compiled
 from fhir_service.reports.span import SourceSpan
 
 _LEAST, _MOST = 8, 400
@@ -24,7 +25,7 @@ class Quotes:
         words = quote.split()
         if not _LEAST <= len(quote) <= _MOST or len(words) < 2:
             return None
-        pattern = re.compile(rf"(?<!\w){' '.join(map(re.escape, words))}(?!\w)")
+        pattern = compiled(rf"(?<!\w){' '.join(map(re.escape, words))}(?!\w)")
         found = [(sentence, match) for sentence in self._sentences for match in pattern.finditer(sentence.text)]
         if len(found) != 1:
             return None

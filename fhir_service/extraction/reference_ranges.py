@@ -13,7 +13,7 @@ from fhir_service.extraction.quantities import Quantity, number, quantities
 
 _BARE_BOUND = compiled(r"\s?[(\[]\s?(?:<=?|≤)\s?(?P<high>\d+(?:\.\d+)?)(?:\s?[A-Za-zµ%/]{1,6})?\s?[)\]]")
 _BARE_RANGE = compiled(
-    r"\s?[(\[]\s?(?P<low>\d+(?:\.\d+)?)\s?(?:-|to)\s?(?P<high>\d+(?:\.\d+)?)(?:\s?[A-Za-zµ%/]{1,6})?\s?[)\]]"
+    r"\s?[(\[]\s?(?P<low>\d+(?:,\d{3})*(?:\.\d+)?)\s?(?:-|to)\s?(?P<high>\d+(?:,\d{3})*(?:\.\d+)?)(?:\s?[A-Za-zµ%/]{1,6})?\s?[)\]]"
 )
 
 

@@ -39,6 +39,12 @@ def refusal(number: int, sentence: Sentence) -> ProcedureFact | None:
     )
 
 
+def is_inside(fact: ProcedureFact, refused: ProcedureFact) -> bool:
+    """Whether the words of an operation are those of the refused one."""
+    own, other = fact.span[0], refused.span[0]
+    return other.offset <= own.offset and own.offset + own.length <= other.offset + other.length
+
+
 def _refused(text: str) -> tuple[tuple[int, int], str] | None:
     """Where a text says that an operation was refused, and the operation: "refused surgery", "a second kyphoplasty was
     offered, which she declined"."""

@@ -31,9 +31,15 @@ class Anchor:
     closes: bool
 
 
-def required(source: str, flags: int = 0) -> list[frozenset[Anchor]]:
-    """Groups of anchors: of every group, one stands in any text that the expression matches."""
-    return best(_groups(sre.parse(source, flags), _Word({""}, opens=False)))
+def parsed(source: str, flags: int = 0) -> Sequence[Any]:
+    """An expression as the standard library reads it."""
+    items: Sequence[Any] = sre.parse(source, flags)
+    return items
+
+
+def required(expression: Sequence[Any]) -> list[frozenset[Anchor]]:
+    """Groups of anchors: of every group, one stands in any text that the (parsed) expression matches."""
+    return best(_groups(expression, _Word({""}, opens=False)))
 
 
 def best(groups: Iterable[frozenset[Anchor]]) -> list[frozenset[Anchor]]:

@@ -19,7 +19,7 @@ from fhir_service.extraction.levels import LevelGroup, find_groups, level_facts
 from fhir_service.extraction.lexicon import Hit, lexicon
 from fhir_service.extraction.patient_rows import Row
 from fhir_service.extraction.patterns import compiled
-from fhir_service.extraction.refusals import refusal
+from fhir_service.extraction.refusals import is_inside, refusal
 from fhir_service.extraction.row_outcomes import row_outcome
 from fhir_service.extraction.timeline import DAYS, Duration, find_durations
 from fhir_service.reports.case_report import (
@@ -69,7 +69,7 @@ def row_procedures(number: int, row: Row) -> tuple[ProcedureFact, ...]:
     refused = refusal(number, sentence)
     if refused is None:
         return tuple(facts)
-    return (*(fact for fact in facts if fact.role == "index" or not _inside(fact, refused)), refused)
+    return (*(fact for fact in facts if fact.role == "index" or not is_inside(fact, refused)), refused)
 
 
 def _index(number: int, row: Row, levels: LevelGroup | None) -> Iterator[ProcedureFact]:
@@ -109,12 +109,6 @@ def _same(one: ProcedureFact, other: ProcedureFact) -> bool:
         and one.kind.code == other.kind.code
         and {level.code for level in one.level} == {level.code for level in other.level}
     )
-
-
-def _inside(fact: ProcedureFact, refused: ProcedureFact) -> bool:
-    """Whether the words of an operation are those of the refused one."""
-    own, other = fact.span[0], refused.span[0]
-    return other.offset <= own.offset and own.offset + own.length <= other.offset + other.length
 
 
 def row_complications(number: int, row: Row, procedures: Sequence[ProcedureFact]) -> tuple[ComplicationFact, ...]:

@@ -13,10 +13,14 @@ from fhir_service.extraction.document import Cell, Table
 from fhir_service.extraction.lexicon import Hit, lexicon
 from fhir_service.extraction.patterns import Pattern, compiled
 from fhir_service.extraction.quantities import quantities, unit_behind
+from fhir_service.extraction.timeline import find_durations
 
 _LONGEST_CELL = 60
 _LEAST_VALUES = 4
 _NAME_END = compiled(r"$|[\s,:;(\[/]")
+_DAY = compiled(r"\b(?:POD|day|d)\s?\d{1,3}\b", re.IGNORECASE)
+_NOTHING = compiled(r"(?<=\s)(?:n\.?d\.?|n/?a|nr|nt|-|–|—)(?=\s|$)", re.IGNORECASE)
+"""What is printed where nothing was measured."""
 _GROUPS = compiled(r"±|\b(?:mean|median|patients|groups?|p[ -]value|n\s?=|total number|cases)\b", re.IGNORECASE)
 """Words of a table about many patients."""
 
@@ -99,17 +103,49 @@ def _names_down(cells: Sequence[Cell]) -> list[Value]:
 
 
 def _headings(above: Sequence[Cell], width: int) -> list[Cell]:
-    """The last `width` cells above the rows, where all are as short as headings."""
+    """The last `width` cells above the rows, where all are as short as headings; or the line above, where it comes
+    apart into as many times and ranges."""
+    if above and width > 1 and len(parted := _parted(above[-1])) == width:
+        return parted
     headings = list(above[-width:]) if width > 1 else []
     fits = len(headings) == width and all(len(heading.text) <= _LONGEST_CELL for heading in headings)
     return headings if fits else []
+
+
+def _parted(cell: Cell) -> list[Cell]:
+    """A line of headings printed with a blank between them ("Preop Day 7 6 months Reference")."""
+    text = cell.text
+    words = [(hit.start, hit.end) for hit in lexicon("timepoints").find(text)]
+    words += [(found.start, found.end) for found in find_durations(text)]
+    words += [match.span() for pattern in (_DAY, _reference()) for match in pattern.finditer(text)]
+    starts: list[int] = []
+    taken = 0
+    for start, end in sorted(words):
+        if start >= taken:
+            starts.append(start)
+        taken = max(taken, end)
+    ends = [*starts[1:], len(text)] if starts else []
+    return [
+        Cell(
+            cell.source,
+            cell.first + a,
+            cell.first + a + len(text[a:b].rstrip()),
+            text[a:b].rstrip(),
+            cell.row,
+            cell.group,
+        )
+        for a, b in zip(starts, ends, strict=True)
+    ]
 
 
 def _numbers_behind(cell: Cell, name: Hit) -> list[Part]:
     """Values printed in the line of the name, behind its unit."""
     unit = unit_behind(cell.text, name.end)
     start = unit[1] if unit else name.end
-    return [Part(cell, q.start, q.end) for q in quantities(cell.text) if q.start >= start]
+    spans = [(q.start, q.end) for q in quantities(cell.text) if q.start >= start]
+    if spans:
+        spans += [match.span() for match in _NOTHING.finditer(cell.text, start)]
+    return [Part(cell, *span) for span in sorted(spans)]
 
 
 def _names_across(cells: Sequence[Cell]) -> list[Value]:

@@ -65,7 +65,7 @@ def patterns() -> SimpleNamespace:
         ),
         at=_compiled(
             rf"\b(?:at|by|until)\s(?:the\s)?{DURATION}"
-            r"(?!\s(?:of\s(?:age|gestation)|old|after|before|later|follow|post|earlier|ago|from|since)|[\s-]?follow)"
+            r"(?!\s(?:of\s(?!follow|the\sfollow|distance|observation|evolution|surveillance)|old|after|before|later|follow|post|earlier|ago|from|since)|[\s-]?follow)"
         ),
         after=_compiled(rf"\bafter\s(?:the\s)?{DURATION}(?!\s(?:of|after|later|from)\b)"),
         postoperatively_at=_compiled(
@@ -111,7 +111,8 @@ def patterns() -> SimpleNamespace:
             rf"{words.pattern('waking')}|"
             rf"(?P<place>{words.pattern('place')})|"
             rf"(?P<injecting>{words.pattern('injecting')})|"
-            r"(?P<during>(?:during|in\sthe\scourse\sof|throughout|(?:at|in)\sthe\s(?:time|end|moment)\sof)"
+            r"(?P<during>(?:during|in\sthe\scourse\sof|throughout|(?:half|mid)way\sthrough|"
+            r"(?:at|in|towards?)\sthe\s(?:very\s)?(?:time|end|moment|middle|start|beginning)\sof)"
             rf"\s{_renamed(event, 'd_')}\w*)|"
             rf"immediate\s(?=(?:[\w-]+\s){{0,3}}{words.pattern('complaint')})|"
             r"(?:immediate(?:ly)?|directly)\s?post[- ]?(?:op\b|(?:operative|procedural|interventional)(?:ly)?|"

@@ -20,6 +20,7 @@ from fhir_service.extraction.timeline import Anchor, TimeMention, find_durations
 from fhir_service.reports.case_report import Polarity, ProcedureFact, Relation, RelativeTime
 
 _BRACKETED = compiled(r"\((?:at\s|after\s)?([^()]{3,20})\)")
+_BARE_DAY = compiled(r"\b(?:day|d)\s?(?P<n>\d{1,3})\b", re.IGNORECASE)
 _BARE = compiled(r"\b(?:before|after)\b(?=\s(?:and|to)\s|\s?[,;.)])", re.IGNORECASE)
 """`9 before and 3 after`: of the operation that the sentence, or the one before it, told of."""
 
@@ -103,21 +104,36 @@ def timepoints(sentence: Sentence) -> list[Timepoint]:
 
 
 def _in_brackets(text: str, known: Iterable[Timepoint]) -> list[Timepoint]:
-    """`3 (1 week), 2 (1 year)`: an amount of time alone in brackets, after the operation."""
-    taken = [(point.start, point.end) for point in known]
-    found = []
-    for match in _BRACKETED.finditer(text):
-        for duration in find_durations(match[1]):
-            whole = duration.start == 0 and duration.end == len(match[1])
-            if (
-                whole
-                and duration.value is not None
-                and not any(a < match.end() and match.start() < b for a, b in taken)
-            ):
-                start, end = match.span(1)
-                mention = TimeMention(start, end, Relation.AFTER, Anchor.SURGERY, duration.value, unit=duration.unit)
-                found.append(Timepoint("counted", start, end, mention))
-    return found
+    """`3 (1 week), 2 (day 5)`: an amount of time alone in brackets, after the operation."""
+    amounts = [*bare_amounts(text, known), *_bare_days(text, known)]
+    brackets = [match.span(1) for match in _BRACKETED.finditer(text)]
+    return [point for point in amounts if (point.start, point.end) in brackets]
+
+
+def bare_amounts(text: str, known: Iterable[Timepoint]) -> list[Timepoint]:
+    """The amounts of time that belong to none of the times `known`, each counted from the operation."""
+    return [
+        _after_operation(duration.start, duration.end, duration.value, duration.unit)
+        for duration in find_durations(text)
+        if duration.value is not None and not _overlaps(duration.start, duration.end, known)
+    ]
+
+
+def _bare_days(text: str, known: Iterable[Timepoint]) -> list[Timepoint]:
+    return [
+        _after_operation(match.start(), match.end(), Decimal(match["n"]), "d")
+        for match in _BARE_DAY.finditer(text)
+        if not _overlaps(match.start(), match.end(), known)
+    ]
+
+
+def _after_operation(start: int, end: int, value: Decimal, unit: str) -> Timepoint:
+    mention = TimeMention(start, end, Relation.AFTER, Anchor.SURGERY, value, unit=unit)
+    return Timepoint("counted", start, end, mention)
+
+
+def _overlaps(start: int, end: int, points: Iterable[Timepoint]) -> bool:
+    return any(point.start < end and start < point.end for point in points)
 
 
 def relative_time(

@@ -142,10 +142,10 @@ def once(read: Callable[[str], T]) -> Callable[[str], T]:
     def reading(text: str) -> T:
         if type(text) is not Words:
             return read(text)
-        found = text.found
-        if read not in found:
-            found[read] = read(text)
-        result: T = found[read]
+        try:
+            result: T = text.found[read]
+        except KeyError:
+            result = text.found[read] = read(text)
         return result
 
     return reading

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from copy import copy
 from functools import partial
 from typing import TypeVar
@@ -17,6 +17,7 @@ from fhir_service.fhir.errors import Forbidden, Gone, NotFound, StoreUnavailable
 from fhir_service.search.history_query import HistoryQuery
 from fhir_service.search.query import Query
 from fhir_service.storage import reindex, statements
+from fhir_service.storage.access_records import AccessRecords
 from fhir_service.storage.changes import (
     Change,
     Create,
@@ -28,6 +29,7 @@ from fhir_service.storage.changes import (
     Placed,
     ReportRecord,
     ReportState,
+    Seen,
     Stored,
     Update,
     Version,
@@ -73,6 +75,7 @@ __all__ = [
     "ReportRecord",
     "ReportState",
     "Repository",
+    "Seen",
     "Stored",
     "Transaction",
     "UnusableDatabaseUrl",
@@ -119,6 +122,8 @@ class Repository:
         self._writer = Writer(database)
         self._writer.start()
         self.jobs = Jobs(database, self._writer)
+        self.accesses = AccessRecords(database, self._writer)
+        self._seen: Seen | None = None
 
     @property
     def shared(self) -> bool:
@@ -132,6 +137,14 @@ class Repository:
             return self
         other = copy(self)
         other._base = base
+        return other
+
+    def noting(self, seen: Seen | None) -> Repository:
+        """The same store, noting in `seen` what it gives and writes."""
+        if seen is self._seen:
+            return self
+        other = copy(self)
+        other._seen = seen
         return other
 
     async def close(self) -> None:
@@ -172,7 +185,10 @@ class Repository:
         """
         one_statement = len(query.searches) < 2 and not query.includes
         async with self._database.searching() if one_statement else self._database.snapshot() as session:
-            return await page_of(session, self._database.dialect, query, access)
+            page = await page_of(session, self._database.dialect, query, access)
+        self._note(page.matches)
+        self._note(page.included)
+        return page
 
     async def count(self, query: Query, access: Access) -> int:
         """How many matches there are on all pages; about how many, where the query asks for an estimate."""
@@ -188,7 +204,9 @@ class Repository:
                 found = await everything(session, self._database.dialect, patient_id)
         if not found:
             found = [Placed(0, await self.read("Patient", patient_id, access))]
-        return [one for one in found if access.may_read(one.stored.type)]
+        allowed = [one for one in found if access.may_read(one.stored.type)]
+        self._note(one.stored for one in allowed)
+        return allowed
 
     async def commit(self, changes: Sequence[Change], access: Access) -> list[Outcome]:
         """All changes or none, durable when this returns; one outcome a change, in their order.
@@ -196,6 +214,7 @@ class Repository:
         Raises MalformedContent, InvalidParameter, Forbidden, EditConflict, PreconditionFailed, StoreUnavailable.
         """
         done: list[Outcome] = await self._writer.commit(Commit(await self.prepare(changes, access)))
+        self._note(done)
         return done
 
     async def transact(self, work: Callable[[Transaction], Awaitable[T]], access: Access) -> T:
@@ -205,7 +224,9 @@ class Repository:
 
         Raises what the work does, and StoreUnavailable.
         """
-        done: T = await self._writer.commit(Commit(work=lambda group: run_transaction(group, work, access, self._base)))
+        done: T = await self._writer.commit(
+            Commit(work=lambda group: run_transaction(group, work, access, self._base, self._note))
+        )
         return done
 
     async def history(
@@ -220,7 +241,9 @@ class Repository:
         async with self._database.searching() as session:
             if key is not None and not await session.fetch(statements.READ, *key):
                 raise NotFound(f"there is no {'/'.join(key)[:80]}, and never was")
-            return await history_page(session, query, wanted, key)
+            page = await history_page(session, query, wanted, key)
+        self._note(version.stored for version in page.versions)
+        return page
 
     async def history_total(
         self, query: HistoryQuery, access: Access, *, types: Collection[str] = (), key: Key | None = None
@@ -314,6 +337,7 @@ class Repository:
             sole=sole,
         )
         done: list[Outcome] = await self._writer.commit(Commit(await self.prepare(changes, access), entry))
+        self._note(done)
         return done
 
     async def erase_report(self, source_key: str, access: Access) -> tuple[Key, ...]:
@@ -352,7 +376,9 @@ class Repository:
         dialect = self._database.dialect
         async with self._database.reading() as session:
             rows = await session.fetch(statements.READ_MANY.format(keys=dialect.keys), *dialect.key_values(wanted))
-        return {(row[0], row[1]): stored(row) for row in rows}
+        found = [stored(row) for row in rows]
+        self._note(found)
+        return {(one.type, one.id): one for one in found}
 
     async def resources_of(self, source_key: str, *, ever: bool = False) -> tuple[Key, ...]:
         """What the report makes now; with `ever` also what it made before and of which versions are stored."""
@@ -366,8 +392,14 @@ class Repository:
             async with self._database.reading() as session:
                 rows = await session.fetch(statement, kind, resource_id, *more)
             if rows:
-                return stored(rows[0])
+                found = stored(rows[0])
+                self._note((found,))
+                return found
         raise NotFound(f"there is no {kind}/{resource_id[:80]}{' in version ' + str(more[0]) if more else ''}")
+
+    def _note(self, found: Iterable[Stored | Outcome]) -> None:
+        if self._seen is not None:
+            self._seen.add(found)
 
     async def prepare(self, changes: Sequence[Change], access: Access) -> tuple[Prepared, ...]:
         """Changes made ready to be written, which a transaction then writes without delay.

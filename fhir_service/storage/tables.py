@@ -311,3 +311,43 @@ class JobShard(SQLModel, table=True):
     leased_until: int = Field(sa_column=_number())
     attempts: int = Field(sa_column=_number())
     """Times in a row that it failed."""
+
+
+class AuditEvent(SQLModel, table=True):
+    """An access to patient data. Rows are added; a trigger refuses to change one."""
+
+    __tablename__ = "audit_event"
+
+    place: int = Field(sa_column=_key())
+    recorded: int = Field(sa_column=_number())
+    request: str = Field(sa_column=_words())
+    client: str = Field(sa_column=_words())
+    address: str = Field(sa_column=_words())
+    interaction: str = Field(sa_column=_words())
+    about: str = Field(sa_column=_words())
+    query: str = Field(sa_column=_words())
+    status: int = Field(sa_column=_number())
+    resources: str = Field(sa_column=_words())
+    """Type, id and version of each, as JSON."""
+    patients: str = Field(sa_column=_words())
+    """Their ids, as JSON."""
+    more: bool = Field(sa_column=Column(Boolean, nullable=False))
+    action: str = Field(sa_column=_words())
+    outcome: str = Field(sa_column=_words())
+
+    __table_args__ = (
+        Index("audit_event_of_client", "client", "place"),
+        Index("audit_event_recorded", "recorded"),
+    )
+
+
+class AuditEntity(SQLModel, table=True):
+    """What an access touched, and whose data that was: what an AuditEvent is found by."""
+
+    __tablename__ = "audit_entity"
+
+    type: str = Field(sa_column=_words(primary_key=True))
+    id: str = Field(sa_column=_words(primary_key=True))
+    place: int = Field(sa_column=_key())
+
+    __table_args__ = ({"sqlite_with_rowid": False},)

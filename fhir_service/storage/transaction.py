@@ -7,7 +7,7 @@ The clock is held all the time, by one writer of one process, so what was found 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
 from fhir_service.fhir.access import Access
@@ -22,16 +22,19 @@ from fhir_service.storage.rows import stored
 from fhir_service.storage.searching import first_matches
 
 T = TypeVar("T")
+Note = Callable[[Iterable[Stored | Outcome]], None]
+"""Takes what a caller was given or has written."""
 _IN_THREAD = 64 * 1024
 
 
 class Transaction:
     """What is found is found among what is stored, the changes of this commit included."""
 
-    def __init__(self, group: Group, access: Access, base: str | None) -> None:
+    def __init__(self, group: Group, access: Access, base: str | None, note: Note) -> None:
         self._group = group
         self._access = access
         self._base = base
+        self._note = note
         self._first = len(group.plan.versions)
         self._first_place = group.plan.next_place
         self._tuned = False
@@ -45,7 +48,9 @@ class Transaction:
             self._tuned = True
             for statement in self._group.dialect.for_finding:
                 await self._group.session.fetch(statement)
-        return await first_matches(self._group.session, self._group.dialect, query, self._access, limit)
+        found = await first_matches(self._group.session, self._group.dialect, query, self._access, limit)
+        self._note(found)
+        return found
 
     async def read(self, resource_type: str, resource_id: str) -> Stored | None:
         """The newest version, which may be a deletion; None where the resource never was, or may not be read."""
@@ -63,6 +68,7 @@ class Transaction:
         outcomes = self._group.plan.add(ready)
         if isinstance(outcomes, FhirError):
             raise outcomes
+        self._note(outcomes)
         return outcomes
 
     async def rewrite(self, changes: Sequence[Change | Prepared]) -> None:
@@ -104,11 +110,11 @@ class Transaction:
 
 
 async def run_transaction(
-    group: Group, work: Callable[[Transaction], Awaitable[T]], access: Access, base: str | None
+    group: Group, work: Callable[[Transaction], Awaitable[T]], access: Access, base: str | None, note: Note
 ) -> T | FhirError:
     """Do the work as one commit of the group; the error that it raises keeps it out and leaves the others alone."""
     await group.flush()
-    transaction = Transaction(group, access, base)
+    transaction = Transaction(group, access, base, note)
     try:
         return await work(transaction)
     except FhirError as error:

@@ -42,6 +42,12 @@ async def idle_store(
     await opened.close()
 
 
+@pytest.fixture
+def idle_connect(idle_store: Repository) -> Callable[..., Client]:
+    """Makes a client of an application of its own, with settings of its own, over the store in which nothing is."""
+    return lambda **changes: client_of(idle_store, **changes)
+
+
 @pytest_asyncio.fixture
 async def idle_client(idle_store: Repository) -> AsyncIterator[Client]:
     """A client whose requests are answered without storing anything."""

@@ -100,6 +100,7 @@ async def _read(call: Call, entry: PlannedEntry) -> ResponseEntry:
         headers=[(name, value) for name, value in headers.items() if value],
         dispatch=call.dispatch,
         access=call.access,
+        origin=call.origin,
     )
     assert call.dispatch is not None  # noqa: S101  # the dispatcher made this call
     answer = await call.dispatch(inner, entry.url)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from fhir_service.extraction import context
 from fhir_service.extraction.document import Document, Sentence
 from fhir_service.reports.case_report import Polarity
+
+TEXTS = tomllib.loads((Path(__file__).parent / "meant.toml").read_text("utf-8"))["text"]
+KINDS = ("negated", "provisional", "mentioned", "unknown", "historical", "resolved", "family", "others")
 
 
 def _sentence(text: str) -> Sentence:
@@ -105,3 +112,9 @@ def test_the_trigger_that_denies_is_given() -> None:
     read = context.read(sentence, start, start + 14)
     assert read.trigger is not None
     assert sentence.text[slice(*read.trigger)] == "no"
+
+
+@pytest.mark.parametrize("text", [pytest.param(text, id=text["told"][:60]) for text in TEXTS])
+def test_a_phrase_means_what_the_words_around_it_say(text: dict[str, Any]) -> None:
+    read = _read(text["told"], text["phrase"])
+    assert [kind for kind in KINDS if getattr(read, kind)] == text["meant"]

@@ -62,6 +62,14 @@ def test_a_report_in_another_language_with_an_english_abstract_is_not_read() -> 
     assert read(f"{abstract}{FOREIGN['German'] * 3}").note[0].startswith("The report is not in English")
 
 
+def test_a_telegraphic_report_is_in_english_though_half_of_its_few_small_words_are_dutch_too() -> None:
+    case = only(
+        "M, 71 yr. Slipped in hall.\n\nOp: kyphoplasty L2, prone, local anaesthesia, 3 mL PMMA. Post-op film: cement "
+        "in disc. Home day 1.\n\nOp time 25 min. Pre-op VAS 8, post-op VAS 2.\n"
+    )
+    assert codes(index(case).level) == ["L2"]
+
+
 @pytest.mark.parametrize("text", [KNEE, KNEE_WITH_CEMENT, "Cement.", "Lorem ipsum dolor sit amet."])
 def test_a_report_without_a_vertebral_augmentation_is_said_to_be_so_cement_or_not(text: str) -> None:
     found = read(text)

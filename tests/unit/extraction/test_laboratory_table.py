@@ -35,6 +35,7 @@ EXPECTED = [("wbc", "6100", "/uL"), ("wbc", "15900", "/uL"),
     [
         pytest.param("\n\n".join(CELLS), id="one cell a line"),
         pytest.param("\n".join("\t".join(CELLS[row : row + 5]) for row in (0, 5, 10)), id="tabs"),
+        pytest.param("\n".join(" ".join(CELLS[row : row + 5]) for row in (0, 5, 10)), id="a blank between"),
         pytest.param("\n".join(" | ".join(CELLS[row : row + 5]) for row in (0, 5, 10)), id="bars"),
     ],
 )

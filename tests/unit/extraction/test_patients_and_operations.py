@@ -34,6 +34,7 @@ def read(case: Case) -> dict[str, Any]:
         "revision": operations(case, "revision"),
         "prior": operations(case, "prior"),
         "concomitant": operations(case, "concomitant"),
+        **{detail.code or "": detail.text for p in index for detail in p.detail},
         "refused": any(p.polarity is Polarity.NEGATED for p in case.procedure),
     }
 

@@ -13,18 +13,18 @@ from fhir_service.extraction.document import Document
 from fhir_service.extraction.first_words import first
 from fhir_service.extraction.lexicon import lexicon
 from fhir_service.extraction.patterns import Pattern, compiled
-from fhir_service.extraction.required_words import required
+from fhir_service.extraction.required_words import parsed, required
 from fhir_service.extraction.words import Words, once
 
 SEEDS = sorted((Path(__file__).parents[3] / "seeds").glob("*/report.txt"))
 
 
 def letters(source: str) -> list[set[str]]:
-    return [{anchor.letters for anchor in group} for group in required(source)]
+    return [{anchor.letters for anchor in group} for group in required(parsed(source))]
 
 
 def begins(source: str) -> set[str] | None:
-    anchors = first(source)
+    anchors = first(parsed(source))
     return None if anchors is None else {anchor.letters for anchor in anchors}
 
 

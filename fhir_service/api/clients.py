@@ -1,0 +1,37 @@
+"""Who asks: the client that a token names, else nobody in particular at an address."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from starlette.types import Scope
+
+from fhir_service.api.request_id import request_id
+
+CLIENT = "fhir_service.client"
+"""In the scope: the id of the client, once its token was verified."""
+
+
+def client_of(scope: Scope) -> str:
+    """What requests are counted by: a client's id, or an address."""
+    return f"client {scope[CLIENT]}" if scope.get(CLIENT) else f"address {address_of(scope)}"
+
+
+def address_of(scope: Scope) -> str:
+    """The address the client comes from, a trusted proxy's word included; empty over a socket without any."""
+    return str(scope["client"][0]) if scope.get("client") else ""
+
+
+class Origin(NamedTuple):
+    """Where a call comes from: a client's id where there is one, its address, and the id of the request."""
+
+    client: str = ""
+    address: str = ""
+    request: str = ""
+
+
+NOWHERE = Origin()
+
+
+def origin_of(scope: Scope) -> Origin:
+    return Origin(scope.get(CLIENT, ""), address_of(scope), request_id(scope))
