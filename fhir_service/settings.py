@@ -75,7 +75,9 @@ class Settings(BaseSettings):
         description="FHIR base that links and Location show, such as `https://registry.example.org/fhir`; empty: what "
         "the client asked for. Absolute references that begin with it are to resources of this server.",
     )
-    host: str = Field("127.0.0.1", description="Address to listen on; loopback only, until access control is set up.")
+    host: str = Field(
+        "127.0.0.1", description="Address to listen on; without access control (`FHIR_SERVICE_ACCESS`) loopback only."
+    )
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         ("localhost", "127.0.0.1", "::1"),
@@ -100,6 +102,24 @@ class Settings(BaseSettings):
         "",
         description="Most requests of one client, such as `600/minute`; a client is its token's, else an address. "
         "Empty: no limit.",
+    )
+    access: Literal["open", "smart"] = Field(
+        "open",
+        description="`open`: every program on this machine may do everything. `smart`: by tokens, as SMART Backend "
+        "Services has it; clients are registered by `fhir-service clients`.",
+    )
+    token_key_file: str = Field(
+        "",
+        description="File with the private key (P-256; PEM or JWK) that signs access tokens: the same for every "
+        "process of the service; empty: a key that is made at the start, and whose tokens end with the process.",
+    )
+    token_seconds: int = Field(300, gt=0, le=300, description="How long an access token is good, in seconds.")
+    jwks_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Hosts that may be asked for the keys of clients (JWKS by URL): over https, at public addresses.",
+    )
+    jwks_private_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Such hosts that may have an address in the own network; on loopback also over http."
     )
     audit: Literal["auto", "on", "off"] = Field(
         "auto",
@@ -186,7 +206,9 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged, on stderr.")
 
     @field_validator(
-        *("allowed_hosts", "resource_types", "validation", "trusted_proxies", "cors_origins"), mode="before"
+        *("allowed_hosts", "resource_types", "validation", "trusted_proxies", "cors_origins"),
+        *("jwks_hosts", "jwks_private_hosts"),
+        mode="before",
     )
     @classmethod
     def _split_at_commas(cls, value: Any) -> Any:
@@ -254,7 +276,7 @@ class Settings(BaseSettings):
     @property
     def audits(self) -> bool:
         """Whether accesses are recorded."""
-        return self.audit == "on"
+        return self.audit == "on" or (self.audit == "auto" and self.access != "open")
 
     @property
     def layers(self) -> Mapping[str, Layer]:

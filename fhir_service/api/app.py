@@ -14,6 +14,8 @@ from starlette.middleware.cors import CORSMiddleware
 
 from fhir_service import __version__
 from fhir_service.api.allowed_hosts import AllowedHosts
+from fhir_service.api.auth.endpoints import AuthEndpoints
+from fhir_service.api.auth.identify import Identify
 from fhir_service.api.body_limit import BodyLimit
 from fhir_service.api.call import Service
 from fhir_service.api.content_encodings import Compression
@@ -96,8 +98,10 @@ def create_app(
     app.openapi = lambda: openapi_of(app, INTERACTIONS, settings.resource_types, FHIR_PREFIX)  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
     # The last one added is the first one met.
     app.add_middleware(FhirDispatcher, service=service, prefix=FHIR_PREFIX)
+    app.add_middleware(AuthEndpoints, service=service, prefix=FHIR_PREFIX)
     if settings.rate_limit:
         app.add_middleware(RateLimit, limit=settings.rate_limit, prefix=FHIR_PREFIX)
+    app.add_middleware(Identify, service=service, prefix=FHIR_PREFIX)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(AllowedHosts, names=settings.allowed_hosts)
     if settings.trusted_proxies:

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp, Receive
 
+from fhir_service.api.auth.authority import Authority, authority_of
+from fhir_service.api.auth.gate import Gate, OpenGate
+from fhir_service.api.auth.needs import refuse_reaching_out, require
 from fhir_service.api.clients import NOWHERE, Origin
 from fhir_service.api.content_encodings import decoded
 from fhir_service.api.content_negotiation import body_syntax, require_form
@@ -63,8 +66,9 @@ class Service:
         self.interactions = interactions
         self.types = frozenset(settings.resource_types)
         self.open_repository = repository
-        self.fixed = fixed
+        self._authority: Authority | None = None
         self._accesses: AccessBook | None = None
+        self.fixed = fixed
         """The definitions of the service itself that its store holds."""
         self.definition_cache = DefinitionCache()
         self.map_cache = MapCache()
@@ -100,9 +104,17 @@ class Service:
             await self.runner.close()
 
     @property
-    def access(self) -> Access:
-        """What a caller may do, as long as nobody has to say who they are."""
-        return replace(OPEN, fixed=self.fixed)
+    def gate(self) -> Gate:
+        """Tells what a caller may do."""
+        return OpenGate(self.fixed) if self.settings.access == "open" else self.authority.gate
+
+    @property
+    def authority(self) -> Authority:
+        """Access control over the store that is open. Raises UnusableTokenKey."""
+        clients = self.repository.clients
+        if self._authority is None or self._authority.clients is not clients:
+            self._authority = authority_of(self.settings, clients, self.fixed)
+        return self._authority
 
     @property
     def repository(self) -> Repository:
@@ -219,8 +231,12 @@ class Call:
         return read_pairs(self.query)
 
     def condition(self, resource_type: str, text: str) -> Query:
-        """The search that a conditional interaction depends on. Raises InvalidParameter, UnsupportedParameter."""
-        return parse_condition(resource_type, text, base=self.base, terminology=self.service.terminology)
+        """The search that a conditional interaction depends on. Raises InvalidParameter, UnsupportedParameter,
+        Forbidden."""
+        require(self.access, "s", resource_type)
+        query = parse_condition(resource_type, text, base=self.base, terminology=self.service.terminology)
+        refuse_reaching_out(query, self.access)
+        return query
 
     async def body(self) -> bytes:
         """The body, whatever it is. Raises TooLarge, ClientGone."""

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from fhir_service import __version__
+from fhir_service.api.auth.discovery import CONFIGURATION, INTROSPECTION, TOKEN
 from fhir_service.api.content_negotiation import FHIR_JSON, FHIR_XML
 from fhir_service.api.interaction import Interaction
 from fhir_service.definitions.catalogue import DEFAULT_BASE
@@ -30,6 +31,9 @@ _NORMATIVE = frozenset(
 """Types whose definition is normative in R4; the rest is for trial use, like the conditional writes."""
 _BULK_DATA = "http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data"
 _COMPARTMENTS = "http://hl7.org/fhir/CompartmentDefinition"
+_OPEN = "Open to programs on the same machine; the service listens on loopback only."
+_SERVICES = "http://terminology.hl7.org/CodeSystem/restful-security-service"
+_OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 _CONDITIONAL_WRITES = ("conditionalCreate", "conditionalUpdate", "conditionalDelete")
 
 
@@ -40,15 +44,16 @@ def capability_statement(
     *,
     canonical_base: str = DEFAULT_BASE,
     normative: bool = False,
+    secured: bool = False,
 ) -> bytes:
     """The statement of a server at `base` that answers these rows for these types; with `normative` without what R4
-    has for trial use only. `canonical_base` is that of our own definitions."""
+    has for trial use only. `canonical_base` is that of our own definitions; `secured`: a token is needed."""
     named = {row.own_type for row in rows if row.own_type and (row.definition or row.code == "read")}
     stated = sorted({*types, *named} & _NORMATIVE) if normative else sorted({*types, *named})
     of_the_system = [row for row in rows if not row.own_type and not row.path.startswith("{type}")]
     rest: dict[str, Any] = {
         "mode": "server",
-        "security": {"description": "Open to programs on the same machine; the service listens on loopback only."},
+        "security": _security(base) if secured else {"description": _OPEN},
         "resource": [_resource(rows, types, name, canonical_base, normative) for name in stated],
     }
     if interactions := _codes(of_the_system, _OF_THE_SYSTEM):
@@ -79,6 +84,20 @@ def capability_statement(
     if any(row.body == "patch" for row in rows):
         statement["patchFormat"] = list(PATCH_TYPES)
     return built(statement)
+
+
+def _security(base: str) -> dict[str, Any]:
+    """How to get in, as SMART 1 and 2 have it; clients of today ask .well-known/smart-configuration."""
+    service = {"system": _SERVICES, "code": "SMART-on-FHIR"}
+    uris = [
+        {"url": "token", "valueUri": f"{base}/{TOKEN}"},
+        {"url": "introspect", "valueUri": f"{base}/{INTROSPECTION}"},
+    ]
+    return {
+        "extension": [{"url": _OAUTH_URIS, "extension": uris}],
+        "service": [{"coding": [service], "text": "SMART Backend Services"}],
+        "description": f"Programs get tokens as SMART Backend Services has it; {base}/{CONFIGURATION} tells how.",
+    }
 
 
 def _resource(

@@ -12,6 +12,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fhir_service.api.answer import Answer, StreamedAnswer
 from fhir_service.api.audit import is_access, remembered
+from fhir_service.api.auth.identify import access_in
+from fhir_service.api.auth.needs import PUBLIC, refuse_uncovered
 from fhir_service.api.call import Call, Service
 from fhir_service.api.clients import origin_of
 from fhir_service.api.content_negotiation import PLAIN, Format, format_of, wanted_format, wants_ndjson
@@ -19,6 +21,7 @@ from fhir_service.api.error_responses import NotAllowed
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.presentation import asked_subset, in_format, in_part
 from fhir_service.api.request_log import ROUTE
+from fhir_service.fhir.access import NOBODY
 from fhir_service.fhir.errors import NotAcceptable, NotFound, UnknownType
 from fhir_service.fhir.references import ID
 from fhir_service.storage.repository import Seen
@@ -36,24 +39,26 @@ class FhirDispatcher:
         self._table: dict[Key, list[Interaction]] = {}
         for row in service.interactions:
             self._table.setdefault(row.key, []).append(row)
+        self._public = {f"{prefix}/{row.path}" for row in service.interactions if row.needs == PUBLIC}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope.get("path", "")
         if scope["type"] != "http" or not (path == self._prefix or path.startswith(f"{self._prefix}/")):
             await self._app(scope, receive, send)
             return
+        access = NOBODY if path in self._public else access_in(scope)
         accept = b",".join([value for name, value in scope["headers"] if name == b"accept"]).decode("latin-1")
         query = scope["query_string"].decode("latin-1")
         wanted = self._wanted_format(scope, accept, query)
         call = Call(
             service=self._service,
-            base=self._base(scope),
+            base=base_of(self._service, scope, self._prefix),
             method=scope["method"],
             query=query,
             headers=scope["headers"],
             receive=receive,
             dispatch=self.answer_url,
-            access=self._service.access,
+            access=access,
             origin=origin_of(scope),
         )
         with remembered(call) as ending:
@@ -71,7 +76,7 @@ class FhirDispatcher:
     async def answer(self, call: Call, path: str) -> ASGIApp:
         """Call the interaction that `path` (below the base, decoded) and the call's method name.
 
-        Raises UnknownType, NotFound, MethodNotSupported, InvalidParameter, and what the interaction raises.
+        Raises UnknownType, NotFound, MethodNotSupported, Forbidden, InvalidParameter, and what the interaction raises.
         """
         segments = _segments(path)
         interaction = self._find(call.method, segments)
@@ -85,6 +90,7 @@ class FhirDispatcher:
         if (book := self._service.accesses) is not None and is_access(call):
             book.require_room()
             call.seen = Seen()
+        refuse_uncovered(interaction.needs, call.access, call.type, call.member)
         if not (interaction.body == "form" or (call.query and interaction.method == "GET")):
             return await interaction.handle(call)
         subset = asked_subset(call.parameters)  # said to be wrong before anything is looked for
@@ -139,13 +145,6 @@ class FhirDispatcher:
         head = "*" if first[:1].isupper() else first
         return (head, *(part if part[:1] in ("_", "$") else "*" for part in rest))
 
-    def _base(self, scope: Scope) -> str:
-        configured = self._service.settings.public_base_url
-        if configured:
-            return configured
-        host = next((value for name, value in scope["headers"] if name == b"host"), b"localhost").decode("latin-1")
-        return f"{scope['scheme']}://{host}{self._prefix}"
-
 
 def _status(answer: ASGIApp) -> int:
     return answer.status if isinstance(answer, Answer | StreamedAnswer) else 200
@@ -154,6 +153,15 @@ def _status(answer: ASGIApp) -> int:
 def _route(row: Interaction, segments: list[str]) -> str:
     """What is asked for, without naming anybody."""
     return f"{row.code} {row.path.replace('{type}', segments[0]) if segments else row.path}".rstrip()
+
+
+def base_of(service: Service, scope: Scope, prefix: str) -> str:
+    """The FHIR base that links begin with: that of the settings, or what the client asked for."""
+    configured = service.settings.public_base_url
+    if configured:
+        return configured
+    host = next((value for name, value in scope["headers"] if name == b"host"), b"localhost").decode("latin-1")
+    return f"{scope['scheme']}://{host}{prefix}"
 
 
 def _segments(path: str) -> list[str]:

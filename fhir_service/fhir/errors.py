@@ -59,6 +59,12 @@ class UnsupportedParameter(FhirError):
     status, code = 400, "not-supported"
 
 
+class Unauthenticated(FhirError):
+    """Nobody says who asks, or what they show for it is not good (401)."""
+
+    status, code = 401, "login"
+
+
 class Forbidden(FhirError):
     """The caller may not do this (403)."""
 

@@ -37,8 +37,11 @@ def stands_alone(criteria: Iterable[kinds.AnyCriterion]) -> bool:
     return True
 
 
-def meets(values: IndexValues, resource_id: str, updated: int, criterion: kinds.AnyCriterion) -> bool:  # noqa: PLR0911  # one line for each kind
-    """`updated` is when it was written, in milliseconds. Raises DependsOnOthers."""
+def meets(  # noqa: PLR0911  # one for each kind
+    values: IndexValues, resource_id: str, updated: int | None, criterion: kinds.AnyCriterion
+) -> bool:
+    """`updated` is when it was written, in milliseconds; None where it is not stored, or not any more. Raises
+    DependsOnOthers."""
     match criterion:
         case kinds.HasTerm(terms):
             return not set(terms).isdisjoint(values.terms)
@@ -60,7 +63,7 @@ def meets(values: IndexValues, resource_id: str, updated: int, criterion: kinds.
         case kinds.IdCriterion(ids):
             return resource_id in ids
         case kinds.LastUpdatedCriterion(ranges):
-            return any(low <= updated < high for low, high in ranges)
+            return updated is not None and any(low <= updated < high for low, high in ranges)
         case _:
             raise DependsOnOthers
 

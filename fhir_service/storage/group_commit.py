@@ -57,7 +57,7 @@ class Group:
         asked = [
             change.key
             for change in changes
-            if change.if_changed and change.key in before and before[change.key].text is None
+            if (change.if_changed or change.guard) and change.key in before and before[change.key].text is None
         ]
         if asked:
             statement = statements.READ_MANY.format(keys=self.dialect.keys)

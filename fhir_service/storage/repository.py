@@ -1,6 +1,6 @@
 """The store as the rest of the service sees it: resources in, resources out, one transaction at a time.
 
-Every call takes an Access. A type the caller may not read is simply not there; one it may not write is refused.
+Every call takes an Access. What the caller may not read is simply not there; what it may not write is refused.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from copy import copy
 from functools import partial
 from typing import TypeVar
 
-from fhir_service.fhir.access import Access
+from fhir_service.fhir.access import Access, Letter
 from fhir_service.fhir.errors import Forbidden, Gone, NotFound, StoreUnavailable
 from fhir_service.search.history_query import HistoryQuery
 from fhir_service.search.query import Query
 from fhir_service.storage import reindex, statements
 from fhir_service.storage.access_records import AccessRecords
+from fhir_service.storage.admission import admitted, admitted_versions
 from fhir_service.storage.changes import (
     Change,
     Create,
@@ -34,6 +35,7 @@ from fhir_service.storage.changes import (
     Update,
     Version,
 )
+from fhir_service.storage.clients import Client, Clients
 from fhir_service.storage.database import Database
 from fhir_service.storage.engines import UnusableDatabaseUrl, open_engine, try_opening
 from fhir_service.storage.everything import everything
@@ -57,11 +59,14 @@ from fhir_service.storage.preparation import Prepared, all_prepared, is_id, may_
 from fhir_service.storage.report_books import loaded_sources, report_record, report_state
 from fhir_service.storage.rows import stored
 from fhir_service.storage.searching import number_of, page_of
+from fhir_service.storage.sessions import Row, Session
 from fhir_service.storage.transaction import Transaction, run_transaction
 from fhir_service.storage.writer import Writer
 
 __all__ = [
     "Change",
+    "Client",
+    "Clients",
     "Create",
     "Delete",
     "Forbidden",
@@ -122,6 +127,7 @@ class Repository:
         self._writer = Writer(database)
         self._writer.start()
         self.jobs = Jobs(database, self._writer)
+        self.clients = Clients(database, self._writer)
         self.accesses = AccessRecords(database, self._writer)
         self._seen: Seen | None = None
 
@@ -161,9 +167,9 @@ class Repository:
         except TimeoutError:
             raise StoreUnavailable(f"the database has not answered in {_HEALTH_SECONDS:.0f} s") from None
 
-    async def read(self, resource_type: str, resource_id: str, access: Access) -> Stored:
-        """The newest version. Raises NotFound, Gone."""
-        found = await self._fetch(access, statements.READ, resource_type, resource_id)
+    async def read(self, resource_type: str, resource_id: str, access: Access, letter: Letter = "r") -> Stored:
+        """The newest version, to do with it what the letter says. Raises NotFound, Gone."""
+        found = await self._fetch(access, statements.READ, resource_type, resource_id, letter=letter)
         if found.deleted:
             raise Gone(
                 f"{resource_type}/{resource_id} was deleted; earlier versions can be read at _history/1 and so on"
@@ -199,14 +205,12 @@ class Repository:
         """The patient, its compartment, what those refer to, and the Provenance of all of it, in the order of their
         keys but the patient first. Raises NotFound, Gone."""
         found: list[Placed] = []
-        if access.may_read("Patient") and is_id(patient_id):
+        if access.may("r", "Patient") and is_id(patient_id):
             async with self._database.snapshot() as session:
-                found = await everything(session, self._database.dialect, patient_id)
-        if not found:
-            found = [Placed(0, await self.read("Patient", patient_id, access))]
-        allowed = [one for one in found if access.may_read(one.stored.type)]
-        self._note(one.stored for one in allowed)
-        return allowed
+                found = await everything(session, self._database.dialect, patient_id, access)
+        found = found or [Placed(0, await self.read("Patient", patient_id, access))]
+        self._note(one.stored for one in found)
+        return found
 
     async def commit(self, changes: Sequence[Change], access: Access) -> list[Outcome]:
         """All changes or none, durable when this returns; one outcome a change, in their order.
@@ -235,23 +239,24 @@ class Repository:
         """The past of one resource, or of all resources of some types, newest first. A page stays as it is while others
         write. Raises NotFound where the one resource never was.
         """
-        wanted = sorted(kind for kind in types if access.may_read(kind))
-        if key is not None and not (access.may_read(key[0]) and is_id(key[1])):
+        wanted = sorted(kind for kind in types if access.may("s", kind))
+        if key is not None and not (access.may("r", key[0]) and is_id(key[1])):
             raise NotFound(f"there is no {'/'.join(key)[:80]}")
         async with self._database.searching() as session:
-            if key is not None and not await session.fetch(statements.READ, *key):
+            if key is not None and not await self._visible(session, await session.fetch(statements.READ, *key), access):
                 raise NotFound(f"there is no {'/'.join(key)[:80]}, and never was")
-            page = await history_page(session, query, wanted, key)
+            page = await history_page(session, self._database.dialect, query, wanted, key=key, access=access)
         self._note(version.stored for version in page.versions)
         return page
 
     async def history_total(
         self, query: HistoryQuery, access: Access, *, types: Collection[str] = (), key: Key | None = None
     ) -> int:
-        """How many versions all pages of `history` have together."""
-        wanted = sorted(kind for kind in types if access.may_read(kind))
+        """How many versions all pages of `history` have together. Raises TooCostly where only some of many resources
+        may be seen."""
+        wanted = sorted(kind for kind in types if access.may("s", kind))
         async with self._database.searching() as session:
-            return await history_total(session, query, wanted, key)
+            return await history_total(session, self._database.dialect, query, wanted, key=key, access=access)
 
     async def types_stored(self) -> list[str]:
         """The types of which there are resources, or were."""
@@ -280,7 +285,7 @@ class Repository:
 
     async def erase(self, keys: Sequence[Key], access: Access) -> None:
         """Remove every version of these resources for good. Raises Forbidden, StoreUnavailable."""
-        may_write({kind for kind, _ in keys}, access)
+        may_write({("d", kind) for kind, _ in keys}, access)
         await self._writer.commit(Commit(erase=tuple(keys)))
 
     async def check_index(self) -> None:
@@ -346,7 +351,7 @@ class Repository:
         Raises Forbidden, StoreUnavailable.
         """
         keys = await self.resources_of(source_key, ever=True)
-        may_write({kind for kind, _ in keys}, access)
+        may_write({("d", kind) for kind, _ in keys}, access)
         await self._writer.commit(Commit(report=ReportEntry(source_key, forget=True), erase=keys))
         return keys
 
@@ -372,11 +377,11 @@ class Repository:
 
     async def newest(self, keys: Sequence[Key], access: Access) -> dict[Key, Stored]:
         """The newest versions of those that there are or were, deletions too."""
-        wanted = [key for key in keys if access.may_read(key[0]) and is_id(key[1])]
+        wanted = [key for key in keys if access.may("r", key[0]) and is_id(key[1])]
         dialect = self._database.dialect
         async with self._database.reading() as session:
             rows = await session.fetch(statements.READ_MANY.format(keys=dialect.keys), *dialect.key_values(wanted))
-        found = [stored(row) for row in rows]
+        found = [stored(row) for row in await admitted(rows, access, "r")]
         self._note(found)
         return {(one.type, one.id): one for one in found}
 
@@ -387,15 +392,24 @@ class Repository:
             return ()
         return record.stored if ever else record.made
 
-    async def _fetch(self, access: Access, statement: str, kind: str, resource_id: str, *more: int) -> Stored:
-        if access.may_read(kind) and is_id(resource_id):
+    async def _fetch(
+        self, access: Access, statement: str, kind: str, resource_id: str, *more: int, letter: Letter = "r"
+    ) -> Stored:
+        if access.may(letter, kind) and is_id(resource_id):
             async with self._database.reading() as session:
                 rows = await session.fetch(statement, kind, resource_id, *more)
+                if rows and access.grants is not None:
+                    rows = await self._visible(session, rows, access, letter)
             if rows:
                 found = stored(rows[0])
                 self._note((found,))
                 return found
         raise NotFound(f"there is no {kind}/{resource_id[:80]}{' in version ' + str(more[0]) if more else ''}")
+
+    async def _visible(
+        self, session: Session, rows: Sequence[Row], access: Access, letter: Letter = "r"
+    ) -> Sequence[Row]:
+        return await admitted_versions(session, self._database.dialect, rows, access, letter)
 
     def _note(self, found: Iterable[Stored | Outcome]) -> None:
         if self._seen is not None:

@@ -313,6 +313,32 @@ class JobShard(SQLModel, table=True):
     """Times in a row that it failed."""
 
 
+class ClientRow(SQLModel, table=True):
+    """A program that may ask for tokens. It has its public keys at a URL or here; a secret is never stored."""
+
+    __tablename__ = "client"
+
+    id: str = Field(sa_column=_words(primary_key=True))
+    name: str = Field(sa_column=_words())
+    scopes: str = Field(sa_column=_words())
+    jwks_url: str = Field(sa_column=_words())
+    jwks: str = Field(sa_column=_words())
+    created: int = Field(sa_column=_number())
+    revoked: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+
+
+class UsedAssertion(SQLModel, table=True):
+    """An assertion that was used, by the hash of its `jti`, until it expires: it is good for one token."""
+
+    __tablename__ = "used_assertion"
+
+    client_id: str = Field(sa_column=_words(primary_key=True))
+    jti: str = Field(sa_column=_words(primary_key=True))
+    expires: int = Field(sa_column=_number())
+
+    __table_args__ = (Index("used_assertion_expires", "expires"),)
+
+
 class AuditEvent(SQLModel, table=True):
     """An access to patient data. Rows are added; a trigger refuses to change one."""
 

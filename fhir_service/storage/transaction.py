@@ -11,15 +11,17 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
 from fhir_service.fhir.access import Access
-from fhir_service.fhir.errors import FhirError
+from fhir_service.fhir.errors import FhirError, Forbidden
 from fhir_service.search.query import Query
 from fhir_service.storage import statements
+from fhir_service.storage.admission import admitted_versions
 from fhir_service.storage.changes import Change, Key, Outcome, Stored
 from fhir_service.storage.group_commit import Group
 from fhir_service.storage.plan import State
 from fhir_service.storage.preparation import Prepared, all_prepared, size_of
 from fhir_service.storage.rows import stored
 from fhir_service.storage.searching import first_matches
+from fhir_service.storage.sessions import Row
 
 T = TypeVar("T")
 Note = Callable[[Iterable[Stored | Outcome]], None]
@@ -42,7 +44,11 @@ class Transaction:
         """What the plan knew of each resource that this commit has written to the tables; None: it wrote nothing."""
 
     async def find(self, query: Query, limit: int) -> list[Stored]:
-        """The first matches, at most `limit`; none of a type that may not be read."""
+        """The first matches, at most `limit`. Raises Forbidden for a type that may not be searched: that nothing is
+        found must not mean that nothing is there."""
+        refused = sorted({one.resource_type for one in query.searches if not self._access.may("s", one.resource_type)})
+        if refused:
+            raise Forbidden(f"searching {', '.join(refused)} is not allowed, and this depends on what is found there")
         await self._flush()
         if not self._tuned:
             self._tuned = True
@@ -53,11 +59,14 @@ class Transaction:
         return found
 
     async def read(self, resource_type: str, resource_id: str) -> Stored | None:
-        """The newest version, which may be a deletion; None where the resource never was, or may not be read."""
-        if not self._access.may_read(resource_type):
+        """The newest version, to be changed, which may be a deletion; None where the resource never was, or may not be
+        updated."""
+        if not self._access.may("u", resource_type):
             return None
         await self._flush()
-        rows = await self._group.session.fetch(statements.READ, resource_type, resource_id)
+        session = self._group.session
+        rows: Sequence[Row] = await session.fetch(statements.READ, resource_type, resource_id)
+        rows = await admitted_versions(session, self._group.dialect, rows, self._access, "u")
         return stored(rows[0]) if rows else None
 
     async def write(self, changes: Sequence[Change | Prepared]) -> list[Outcome]:

@@ -15,7 +15,8 @@ import msgspec
 
 from fhir_service.definitions.compartments import compartment
 from fhir_service.definitions.elements import resource_types
-from fhir_service.fhir.errors import FhirError, InvalidParameter, Issue, UnsupportedParameter
+from fhir_service.fhir.access import Access, Letter
+from fhir_service.fhir.errors import FhirError, Forbidden, InvalidParameter, Issue, UnsupportedParameter
 from fhir_service.fhir.parameters import Parameter, Parameters
 from fhir_service.formats.subsets import unknown_elements
 from fhir_service.search.dates import date_range
@@ -31,6 +32,8 @@ FORMATS = ("application/fhir+ndjson", "application/ndjson", "ndjson")
 RELEVANT = "RelevantProvenanceResources"
 BESIDE = ("Provenance", "Device")
 """Types that travel with what they explain where an export is of patients, beyond what is about the patients itself."""
+_LETTERS: tuple[Letter, ...] = ("r", "s")
+"""What a client has to be allowed with a type to have it exported."""
 _OF_MANY = "Group"
 _FILTER = re.compile(r"([A-Z][A-Za-z]+)\?(.*)", re.DOTALL)
 _BETWEEN_FILTERS = re.compile(r",(?=[A-Z][A-Za-z]+\?)")
@@ -41,8 +44,9 @@ _MOST_FILTERS = 100
 
 class ExportRequest(msgspec.Struct, frozen=True):
     """What a job exports, as its row keeps it. `base` is the server's address and `url` that of the kick-off. Times in
-    milliseconds. `patients` are the ids it is limited to; None stands for all. `filters` are searches by type, of which
-    one has to be met; `targets` are the types whose Provenance is wanted where that is not all of it."""
+    milliseconds. `patients` are the ids it is limited to; None stands for all. By type `filters` are searches of which
+    one has to be met, and `restrictions` groups of them, of each of which one has to be met. `explained` are the types
+    whose Provenance is wanted where that is not all of it."""
 
     level: Level
     url: str
@@ -51,6 +55,7 @@ class ExportRequest(msgspec.Struct, frozen=True):
     since: int | None = None
     until: int | None = None
     filters: dict[str, tuple[str, ...]] = {}
+    restrictions: dict[str, tuple[tuple[str, ...], ...]] = {}
     elements: tuple[str, ...] = ()
     patients: tuple[str, ...] | None = None
     explained: tuple[str, ...] | None = None
@@ -69,8 +74,8 @@ def read_request(text: str) -> ExportRequest:
 
 @dataclass(slots=True)
 class Asked:
-    """The parameters of one kick-off, read one after the other. `served` are the types that the client may have here;
-    with `lenient` what is not supported is left out and told of in `left_out`.
+    """The parameters of one kick-off, read one after the other. `served` are the types that there are here, `access`
+    says which of them the client may have; with `lenient` what is not supported is left out and told of in `left_out`.
 
     Each reader raises InvalidParameter and UnsupportedParameter.
     """
@@ -78,6 +83,7 @@ class Asked:
     parameters: Parameters
     level: Level
     served: Collection[str]
+    access: Access
     base: str
     lenient: bool
     terminology: Callable[[], Terminology | None]
@@ -105,6 +111,7 @@ class Asked:
             raise InvalidParameter(f"{name}: {reason}", expression=(self.parameters.place(name),)) from None
 
     def types(self) -> tuple[str, ...]:
+        """Raises Forbidden too."""
         offered = self._offered()
         asked = list(dict.fromkeys(self._listed("_type")))
         wanted = []
@@ -113,10 +120,14 @@ class Asked:
                 raise self._invalid("_type", f"FHIR R4 has no {name[:80]}")
             if name in offered:
                 wanted.append(name)
+            elif name in self.served and not self._may_have(name):
+                self._forbid(name)
             elif name in self.served:
                 self._leave_out("_type", f"{name} is in no Patient compartment that is exported here")
             else:
-                self._leave_out("_type", f"{name} is not served here, or not for this client")
+                self._leave_out("_type", f"{name} is not served here")
+        if not offered:
+            raise Forbidden("the scope of the token allows to read none of the types of this export")
         if asked and not wanted:
             raise self._invalid("_type", "none of these types can be exported here")
         if wanted and RELEVANT in self._listed("includeAssociatedData") and "Provenance" in offered:
@@ -173,11 +184,28 @@ class Asked:
             raise self._invalid("patient", "it has to be a valueReference such as Patient/1")
         return found[1]
 
+    def restrictions(self, types: Collection[str]) -> dict[str, tuple[tuple[str, ...], ...]]:
+        """What the access of the client asks of resources of these types."""
+        found = {}
+        for kind in types:
+            groups = dict.fromkeys(self.access.restriction(letter, kind) for letter in _LETTERS)
+            if asked := tuple(group for group in groups if group):
+                found[kind] = asked
+        return found
+
     def _offered(self) -> list[str]:
+        mine = {kind for kind in self.served if self._may_have(kind)}
         if self.level == "system":
-            return sorted(self.served)
-        of_patients = {"Patient", *compartment("Patient"), *BESIDE} - {_OF_MANY}
-        return sorted(of_patients.intersection(self.served))
+            return sorted(mine)
+        return sorted(mine.intersection({"Patient", *compartment("Patient"), *BESIDE} - {_OF_MANY}))
+
+    def _may_have(self, kind: str) -> bool:
+        return all(self.access.may(letter, kind) for letter in _LETTERS)
+
+    def _forbid(self, kind: str) -> None:
+        if not self.lenient:
+            raise Forbidden(f"the scope of the token does not allow to export {kind}")
+        self._leave_out("_type", f"the scope of the token does not allow to export {kind}")
 
     def _can_filter(self, kind: str, search: str) -> bool:
         try:
@@ -214,7 +242,7 @@ class Asked:
 
 
 def type_filter(kind: str, search: str, base: str, terminology: Terminology | None) -> Query:
-    """One `_typeFilter`, or one restriction of a scope. Raises InvalidParameter, UnsupportedParameter, TooCostly."""
+    """One `_typeFilter`. Raises InvalidParameter, UnsupportedParameter, TooCostly."""
     return parse_query(kind, read_pairs(search), base=base, terminology=terminology)
 
 

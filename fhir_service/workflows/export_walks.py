@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import chain, product
 from typing import Literal
 
 import msgspec
 
-from fhir_service.fhir.json_text import encode
+from fhir_service.fhir.json_text import encode, parse
 from fhir_service.formats.subsets import Subset
 from fhir_service.search.criteria import AnyCriterion
+from fhir_service.search.in_memory import meets
+from fhir_service.search.index_values import index_values
+from fhir_service.search.restrictions import restriction_of
 from fhir_service.search.value_sets import Terminology
-from fhir_service.storage.export_pages import Exported, Extent
+from fhir_service.storage.export_pages import Deleted, Exported, Extent
 from fhir_service.storage.jobs import Claim
 from fhir_service.storage.repository import Repository
 from fhir_service.workflows.accept_resource import in_thread_if_large
 from fhir_service.workflows.export_members import ANY, Members, members_of
 from fhir_service.workflows.export_request import ExportRequest, type_filter
 
+Criteria = tuple[AnyCriterion, ...]
 _PAGE_BYTES = 4 * 1024 * 1024
 _SMALLEST_PAGE, _FIRST_PAGE, _LARGEST_PAGE = 10, 500, 10_000
 _DELETED_IN_BUNDLE = 500
@@ -142,6 +147,10 @@ class Deletions:
         self._repository = repository
         self._type = task.type
         self._members = members_of(repository, request, task.type, job)
+        self._base = request.base
+        self._groups = [
+            [restriction_of(task.type, query) for query in group] for group in request.restrictions.get(task.type, ())
+        ]
         self._extent = Extent(
             task.type, job.place, job.moment, job.place, request.since, request.until, base=request.base
         )
@@ -152,9 +161,9 @@ class Deletions:
         if not page:
             return b"", 0
         self.point.after = page[-1].place
-        meant = {one.id for one in page}
+        meant = {one.id for one in page if self._may_be_told(one)}
         if self._members is not None:
-            meant = await self._members.among_deleted({one.id: one.text for one in page})
+            meant &= await self._members.among_deleted({one.id: one.text for one in page})
         entries = [
             {"request": {"method": "DELETE", "url": f"{self._type}/{one.id}"}} for one in page if one.id in meant
         ]
@@ -162,9 +171,19 @@ class Deletions:
             return b"", 0
         return encode({"resourceType": "Bundle", "type": "transaction", "entry": entries}) + b"\n", 1
 
+    def _may_be_told(self, one: Deleted) -> bool:
+        """Under a restriction only what met it before it was deleted."""
+        if not self._groups:
+            return True
+        if not one.text:
+            return False
+        values = index_values(parse(one.text), self._base)
+        return all(any(meets(values, one.id, None, either) for either in group) for group in self._groups)
 
-def _alternatives(
-    request: ExportRequest, kind: str, terminology: Terminology | None
-) -> tuple[tuple[AnyCriterion, ...], ...]:
-    searches = [type_filter(kind, text, request.base, terminology) for text in request.filters.get(kind, ())]
-    return tuple(query.criteria for query in searches)
+
+def _alternatives(request: ExportRequest, kind: str, terminology: Terminology | None) -> tuple[Criteria, ...]:
+    """One of the filters, and one of each group of restrictions: every way to meet them."""
+    searches = request.filters.get(kind, ())
+    groups = [[type_filter(kind, text, request.base, terminology).criteria for text in searches]] if searches else []
+    groups += [[(restriction_of(kind, query),) for query in group] for group in request.restrictions.get(kind, ())]
+    return tuple(tuple(chain.from_iterable(way)) for way in product(*groups)) if groups else ()

@@ -12,7 +12,8 @@ from api_client import Client, issues, observation, patient
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from fhir_service.fhir.access import Access
+from fhir_service.api.auth.gate import OpenGate
+from fhir_service.fhir.access import Access, Grant
 from fhir_service.fhir.errors import StoreUnavailable
 from fhir_service.storage.engines import open_engine
 from fhir_service.storage.repository import Repository
@@ -226,7 +227,10 @@ async def test_the_store_refuses_to_change_an_event(watched: Client, database_ur
 
 
 async def test_only_who_may_reads_events(watched: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(type(service_of(watched)), "access", property(lambda _: Access(frozenset({"Patient"}))))
+    async def access(_gate: OpenGate, _headers: object) -> Access:
+        return Access((Grant("rs", "Patient"),))
+
+    monkeypatch.setattr(OpenGate, "access", access)
     for path in ("AuditEvent", "AuditEvent/1"):
         answer = await watched.get(f"/fhir/{path}")
         assert answer.status_code == 403

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from fhir_service.api.answer import Answer
+from fhir_service.api.auth.needs import Needs
 from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.links import page_address
 from fhir_service.api.versions import version_headers
 from fhir_service.fhir.audit_events import audit_event
 from fhir_service.fhir.bundles import SearchEntry, searchset
-from fhir_service.fhir.errors import Forbidden, NotFound
+from fhir_service.fhir.errors import NotFound
 from fhir_service.search.audit_query import CURSOR, PARAMETERS, AuditQuery, parse_audit_query
 from fhir_service.search.query_text import Pairs
 from fhir_service.storage.changes import moment
@@ -53,13 +54,12 @@ def _query(call: Call, pairs: Pairs) -> AuditQuery:
 
 
 async def _up_to_date(call: Call) -> None:
-    """What was answered before this call is found by it. Raises Forbidden."""
-    if not call.access.may_read(AUDIT_EVENT):
-        raise Forbidden("AuditEvents are for those who keep watch over the service")
+    """What was answered before this call is found by it."""
     if call.service.accesses is not None:
         await call.service.accesses.flush()
 
 
+_TO_SEARCH = Needs(("s",), whole=True)
 _SEARCHED_BY = (*PARAMETERS, "_count")
 
 AUDIT_EVENTS = (
@@ -70,6 +70,7 @@ AUDIT_EVENTS = (
         handle=read_audit_event,
         summary="One access to patient data",
         errors=(403, 404),
+        needs=Needs(("r",), whole=True),
     ),
     Interaction(
         code="search-type",
@@ -79,6 +80,7 @@ AUDIT_EVENTS = (
         summary="Search the accesses to patient data, newest first",
         parameters=_SEARCHED_BY,
         errors=(403,),
+        needs=_TO_SEARCH,
     ),
     Interaction(
         code="search-type",
@@ -88,5 +90,6 @@ AUDIT_EVENTS = (
         summary="Search the accesses to patient data, parameters in a form",
         body="form",
         errors=(403, 404, 413, 415),
+        needs=_TO_SEARCH,
     ),
 )

@@ -14,6 +14,7 @@ from dataclasses import replace
 from email.utils import format_datetime
 
 from fhir_service.api.answer import Answer, Headers, StreamedAnswer
+from fhir_service.api.auth.needs import TOKEN
 from fhir_service.api.call import Call
 from fhir_service.api.content_encodings import chosen_coding
 from fhir_service.api.content_negotiation import NDJSON
@@ -145,6 +146,7 @@ STATUS = Interaction(
     summary="How far an export is; when it is complete, the manifest that names its files",
     answers=(200, 202),
     errors=(404, 429),
+    needs=TOKEN,
 )
 EXPORT_STATUS = (
     STATUS,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fhir_service.api.answer import Answer
+from fhir_service.api.auth.needs import TO_READ, Needs
 from fhir_service.api.call import Call
 from fhir_service.api.content_negotiation import body_syntax
 from fhir_service.api.interaction import Interaction
@@ -36,7 +37,7 @@ _PATIENT = Input("patient", "Reference", "Only these patients; by POST", repeats
 
 
 async def export_all(call: Call) -> Answer:
-    """Raises TooManyRequests, and as `_begun`."""
+    """Raises TooManyRequests, Forbidden, and as `_begun`."""
     return await _begun(call, "system", None)
 
 
@@ -72,7 +73,8 @@ async def _request(call: Call, level: Level, members: tuple[str, ...] | None) ->
     asked = Asked(
         await _parameters(call),
         level,
-        [kind for kind in call.service.types if call.access.may_read(kind)],
+        call.service.types,
+        call.access,
         call.base,
         call.preferences.lenient,
         lambda: call.service.terminology,
@@ -87,6 +89,7 @@ async def _request(call: Call, level: Level, members: tuple[str, ...] | None) ->
         asked.instant("_since"),
         asked.instant("_until"),
         asked.filters(types),
+        asked.restrictions(types),
         asked.elements(types),
         await _patients(call, asked, members),
         asked.explained() if "Provenance" in types else None,
@@ -143,7 +146,8 @@ EXPORT = Interaction(
     inputs=INPUTS,
     headers=("Prefer",),
     answers=(202,),
-    errors=(429,),
+    errors=(403, 429),
+    needs=Needs(("r", "s"), of="some"),
 )
 EXPORT_PATIENTS = replace(
     EXPORT,
@@ -158,19 +162,20 @@ EXPORT_GROUP = replace(
     path="Group/{id}/$export",
     handle=export_group,
     summary="Begin to write all that is about the members of a Group to files, with what explains it",
-    errors=(404, 410, 422, 429),
+    errors=(403, 404, 410, 422, 429),
+    needs=TO_READ,
 )
 EXPORTS = (
     EXPORT,
-    replace(EXPORT, method="POST", body="parameters", errors=(413, 415, 429)),
+    replace(EXPORT, method="POST", body="parameters", errors=(403, 413, 415, 429)),
     EXPORT_PATIENTS,
-    replace(EXPORT_PATIENTS, method="POST", body="parameters", inputs=(*INPUTS, _PATIENT), errors=(413, 415, 429)),
+    replace(EXPORT_PATIENTS, method="POST", body="parameters", inputs=(*INPUTS, _PATIENT), errors=(403, 413, 415, 429)),
     EXPORT_GROUP,
     replace(
         EXPORT_GROUP,
         method="POST",
         body="parameters",
         inputs=(*INPUTS, _PATIENT),
-        errors=(404, 410, 413, 415, 422, 429),
+        errors=(403, 404, 410, 413, 415, 422, 429),
     ),
 )

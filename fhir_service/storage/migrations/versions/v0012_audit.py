@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0012"
-down_revision = "0003"
+down_revision = "0010"
 _NUMBERS = ("place", "recorded", "status")
 _WORDS = ("request", "client", "address", "interaction", "about", "query", "resources", "patients", "action", "outcome")
 
