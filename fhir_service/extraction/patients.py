@@ -180,7 +180,7 @@ def _with_grid(
         match = next((p for p in known if _is_grid(p, grid)), None)
         if match is None:
             tabled.append(PatientText(0, grid=grid))
-        elif match not in aged:
+        elif match not in aged and grid.of("procedure"):
             match.grid = grid
     return known, tabled
 
