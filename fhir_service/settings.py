@@ -128,6 +128,11 @@ class Settings(BaseSettings):
     )
     max_body_bytes: int = Field(16 * 1024 * 1024, gt=0, description="Largest request body or validated file, in bytes.")
     max_report_bytes: int = Field(16 * 1024 * 1024, gt=0, description="Largest report file, in bytes.")
+    source_text: Literal["store", "withhold"] = Field(
+        "store",
+        description="Whether the words of reports are stored: `store`, or `withhold` for their hash and the places of "
+        "what was read, with codes, numbers and times, and no words.",
+    )
     review_below: float = Field(
         0.5,
         ge=0,

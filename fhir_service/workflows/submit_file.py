@@ -51,6 +51,8 @@ class FileOfSubmissions:
     base: str
     access: Access
     validate_only: bool = False
+    withhold: bool = False
+    """Whether the words of the reports stay out of the store."""
 
 
 _Checked = CheckedBundle | CheckedSubmission
@@ -158,7 +160,9 @@ async def _outcome(checked: _Checked, line: Line, file: FileOfSubmissions) -> by
 async def _stored(checked: _Checked, line: Line, file: FileOfSubmissions) -> Iterable[Issue]:
     """Everything to be said of one. Raises FhirError where the store refuses it."""
     if isinstance(checked, CheckedSubmission):
-        done = await submit_report(file.repository, checked, file.access, validate_only=file.validate_only)
+        done = await submit_report(
+            file.repository, checked, file.access, validate_only=file.validate_only, withhold=file.withhold
+        )
         return done.issues
     if file.validate_only:
         return SubmittedBundle(checked).issues

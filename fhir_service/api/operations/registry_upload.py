@@ -54,6 +54,7 @@ async def registry_upload(call: Call) -> Answer | StreamedAnswer:
         call.settings.base,
         call.access,
         validate_only=bool(inputs.flag("validate-only")),
+        withhold=call.settings.source_text == "withhold",
     )
     outcomes = outcomes_of(file, call.service.submissions)
     if call.preferences.asynchronous:

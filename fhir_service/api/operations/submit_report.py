@@ -62,7 +62,10 @@ async def submit(call: Call) -> Answer:
     validate_only = bool(sent.inputs.flag("validate-only"))
     async with call.service.submissions.turn():
         checked = await _checked(call, sent)
-        done = await submit_report(call.repository, checked, call.access, validate_only=validate_only)
+        withhold = call.settings.source_text == "withhold"
+        done = await submit_report(
+            call.repository, checked, call.access, validate_only=validate_only, withhold=withhold
+        )
     outcome = submission_outcome(checked.id, done.issues, base=call.settings.base, root=checked.root)
     headers: Headers = ()
     if done.document is not None:
