@@ -18,6 +18,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from fhir_service.definitions.elements import resource_types
 from fhir_service.validation.layers import EVERY_TYPE, Layer, layers
 from fhir_service.workflows.ask_model import ModelAccess
+from fhir_service.workflows.do_jobs import JobSettings
+from fhir_service.workflows.job_runner import JobLimits
 
 PREFIX = "FHIR_SERVICE_"
 SERVED_TYPES = (
@@ -73,7 +75,9 @@ class Settings(BaseSettings):
         description="FHIR base that links and Location show, such as `https://registry.example.org/fhir`; empty: what "
         "the client asked for. Absolute references that begin with it are to resources of this server.",
     )
-    host: str = Field("127.0.0.1", description="Address to listen on; loopback only, until access control is set up.")
+    host: str = Field(
+        "127.0.0.1", description="Address to listen on; without access control (`FHIR_SERVICE_ACCESS`) loopback only."
+    )
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         ("localhost", "127.0.0.1", "::1"),
@@ -99,11 +103,38 @@ class Settings(BaseSettings):
         description="Most requests of one client, such as `600/minute`; a client is its token's, else an address. "
         "Empty: no limit.",
     )
+    access: Literal["open", "smart"] = Field(
+        "open",
+        description="`open`: every program on this machine may do everything. `smart`: by tokens, as SMART Backend "
+        "Services has it; clients are registered by `fhir-service clients`.",
+    )
+    token_key_file: str = Field(
+        "",
+        description="File with the private key (P-256; PEM or JWK) that signs access tokens: the same for every "
+        "process of the service; empty: a key that is made at the start, and whose tokens end with the process.",
+    )
+    token_seconds: int = Field(300, gt=0, le=300, description="How long an access token is good, in seconds.")
+    jwks_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Hosts that may be asked for the keys of clients (JWKS by URL): over https, at public addresses.",
+    )
+    jwks_private_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Such hosts that may have an address in the own network; on loopback also over http."
+    )
+    audit: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Whether each access to patient data becomes an AuditEvent: `auto` is where access control is on.",
+    )
     resource_types: Annotated[tuple[str, ...], NoDecode] = Field(
         SERVED_TYPES, description="Resource types that are served; any of R4."
     )
     max_body_bytes: int = Field(16 * 1024 * 1024, gt=0, description="Largest request body or validated file, in bytes.")
     max_report_bytes: int = Field(16 * 1024 * 1024, gt=0, description="Largest report file, in bytes.")
+    source_text: Literal["store", "withhold"] = Field(
+        "store",
+        description="Whether the words of reports are stored: `store`, or `withhold` for their hash and the places of "
+        "what was read, with codes, numbers and times, and no words.",
+    )
     review_below: float = Field(
         0.5,
         ge=0,
@@ -137,6 +168,26 @@ class Settings(BaseSettings):
     max_uploads: int = Field(
         4, gt=0, description="Files that `$registryUpload` works through at the same time; one more is answered 503."
     )
+    run_jobs: bool = Field(
+        True,
+        description="Whether `serve` does jobs such as `$export` itself; `false` leaves them to `fhir-service worker`.",
+    )
+    job_lease: float = Field(
+        15.0, ge=0.5, description="So long after the death of a worker another one goes on with its work, in seconds."
+    )
+    max_exports: int = Field(100, gt=0, description="Exports under way at the same time; one more is answered 429.")
+    export_files: str = Field(
+        "var/exports",
+        description="Where the files of exports are kept: a folder, which all processes share, or an object store such "
+        "as `s3://bucket/prefix`, with its keys in the environment as its own tools want them (`AWS_…`).",
+    )
+    export_kept_hours: float = Field(24.0, gt=0, description="How long the files of an export can be fetched.")
+    export_file_bytes: int = Field(
+        128 * 1024 * 1024, gt=0, description="Size from which on a file of an export is closed and another begun."
+    )
+    export_polls: float = Field(
+        2.0, gt=0, description="How often in a second an export may be asked how far it is; more is answered 429."
+    )
     validation: Annotated[tuple[str, ...], NoDecode] = Field(
         ("*=invariants",),
         description="How far a resource is validated before it is stored, by type, for instance "
@@ -160,7 +211,9 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged, on stderr.")
 
     @field_validator(
-        *("allowed_hosts", "resource_types", "validation", "trusted_proxies", "cors_origins"), mode="before"
+        *("allowed_hosts", "resource_types", "validation", "trusted_proxies", "cors_origins"),
+        *("jwks_hosts", "jwks_private_hosts"),
+        mode="before",
     )
     @classmethod
     def _split_at_commas(cls, value: Any) -> Any:
@@ -172,6 +225,8 @@ class Settings(BaseSettings):
         for name in value:
             if not _RESOURCE_TYPE.fullmatch(name):
                 raise ValueError(f"'{name}' is not the name of a resource type")
+            if name == "AuditEvent":
+                raise ValueError("AuditEvents are written by the service itself (setting audit), not by clients")
         return tuple(sorted(set(value)))
 
     @field_validator("trusted_proxies")
@@ -224,6 +279,11 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def audits(self) -> bool:
+        """Whether accesses are recorded."""
+        return self.audit == "on" or (self.audit == "auto" and self.access != "open")
+
+    @property
     def layers(self) -> Mapping[str, Layer]:
         """How far resources are validated, by type."""
         return layers(self.validation)
@@ -235,6 +295,12 @@ class Settings(BaseSettings):
             return None
         key = self.reader_key.get_secret_value()
         return ModelAccess(self.reader_url, self.reader_model, key, self.reader_seconds, self.reader_max_characters)
+
+    @property
+    def job_settings(self) -> JobSettings:
+        """What a runner of jobs needs to know."""
+        limits = JobLimits(self.job_lease, round(self.export_kept_hours * 3_600_000))
+        return JobSettings(self.export_files, self.base, self.export_file_bytes, limits)
 
     @property
     def own_address(self) -> str:

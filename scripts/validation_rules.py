@@ -37,14 +37,14 @@ def page() -> str:
     """The page as it should be."""
     human = {entry.key: entry.human for stated in invariants().values() for entry in stated}
     every = sorted((*cases(), *cases(OTHER_CASES), *cases(CODE_CASES)), key=lambda case: case.name)
-    rows = [_text_row(case) for case in text_cases()]
+    rows = [_text_row(case, human.get(case.rule, "")) for case in text_cases()]
     rows += [_row(case, human.get(case.rule, "")) for case in every]
     rows += [_profile_row(case) for case in profile_cases()]
     return _HEAD + "".join(rows)
 
 
-def _text_row(case: TextCase) -> str:
-    return _cells(case.rule, findings(case.bad.encode())[0], "", case.bad)
+def _text_row(case: TextCase, human: str) -> str:
+    return _cells(case.rule, findings(case.bad.encode())[0], human, case.bad)
 
 
 def _profile_row(case: ProfileCase) -> str:

@@ -14,6 +14,8 @@ from starlette.middleware.cors import CORSMiddleware
 
 from fhir_service import __version__
 from fhir_service.api.allowed_hosts import AllowedHosts
+from fhir_service.api.auth.endpoints import AuthEndpoints
+from fhir_service.api.auth.identify import Identify
 from fhir_service.api.body_limit import BodyLimit
 from fhir_service.api.call import Service
 from fhir_service.api.content_encodings import Compression
@@ -31,6 +33,7 @@ from fhir_service.api.trusted_proxies import TrustedProxies
 from fhir_service.api.warm_up import load_the_rest
 from fhir_service.settings import FHIR_PREFIX, Settings
 from fhir_service.storage.repository import Key, Repository, open_repository
+from fhir_service.workflows.job_runner import start_jobs
 from fhir_service.workflows.publish_definitions import publish_definitions
 
 CORS: dict[str, Any] = {
@@ -60,15 +63,21 @@ def create_app(
         if repository is not None:
             yield
             await service.uploads.close()
+            await service.end_jobs()
+            await _close_accesses(service)
             return
         service.open_repository = await open_repository(settings.database_url, base=settings.own_address)
         try:
             service.fixed = await publish_definitions(service.repository, settings.base, settings.registry_contact)
             rest = asyncio.create_task(asyncio.to_thread(load_the_rest))
+            if settings.run_jobs:
+                await start_jobs(service.repository, service.runner)
             yield
             await rest
         finally:
             await service.uploads.close()
+            await service.end_jobs()
+            await _close_accesses(service)
             opened, service.open_repository = service.open_repository, None
             await opened.close()
 
@@ -89,8 +98,10 @@ def create_app(
     app.openapi = lambda: openapi_of(app, INTERACTIONS, settings.resource_types, FHIR_PREFIX)  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
     # The last one added is the first one met.
     app.add_middleware(FhirDispatcher, service=service, prefix=FHIR_PREFIX)
+    app.add_middleware(AuthEndpoints, service=service, prefix=FHIR_PREFIX)
     if settings.rate_limit:
         app.add_middleware(RateLimit, limit=settings.rate_limit, prefix=FHIR_PREFIX)
+    app.add_middleware(Identify, service=service, prefix=FHIR_PREFIX)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(AllowedHosts, names=settings.allowed_hosts)
     if settings.trusted_proxies:
@@ -104,6 +115,11 @@ def create_app(
     app.add_middleware(RequestLog)
     app.add_middleware(RequestId)
     return app
+
+
+async def _close_accesses(service: Service) -> None:
+    if service.accesses is not None:
+        await service.accesses.close()
 
 
 def openapi_document() -> bytes:

@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp, Receive
 
+from fhir_service.api.auth.authority import Authority, authority_of
+from fhir_service.api.auth.gate import Gate, OpenGate
+from fhir_service.api.auth.needs import refuse_reaching_out, require
+from fhir_service.api.clients import NOWHERE, Origin
 from fhir_service.api.content_encodings import decoded
 from fhir_service.api.content_negotiation import body_syntax, require_form
 from fhir_service.api.preferences import Preferences, preferences
@@ -20,11 +24,16 @@ from fhir_service.search.condition import parse_condition
 from fhir_service.search.query import Query
 from fhir_service.search.query_text import Pairs, read_pairs
 from fhir_service.settings import Settings
-from fhir_service.storage.repository import Key, Repository
+from fhir_service.storage.repository import Key, Repository, Seen
 from fhir_service.terminology.terminologies import Terminologies, terminologies
 from fhir_service.validation.json_text import read_json
 from fhir_service.workflows.accept_resource import in_thread_if_large
 from fhir_service.workflows.check_conformance import Conformance, conformance
+from fhir_service.workflows.do_jobs import runner_of
+from fhir_service.workflows.export_files import ExportFiles
+from fhir_service.workflows.job_runner import JobRunner
+from fhir_service.workflows.poll_pace import PollPace
+from fhir_service.workflows.record_accesses import AccessBook
 from fhir_service.workflows.stored_conformance import ConformanceCache, StoredConformance
 from fhir_service.workflows.stored_definitions import DefinitionCache, StoredDefinitions
 from fhir_service.workflows.stored_maps import MapCache
@@ -57,6 +66,8 @@ class Service:
         self.interactions = interactions
         self.types = frozenset(settings.resource_types)
         self.open_repository = repository
+        self._authority: Authority | None = None
+        self._accesses: AccessBook | None = None
         self.fixed = fixed
         """The definitions of the service itself that its store holds."""
         self.definition_cache = DefinitionCache()
@@ -71,17 +82,52 @@ class Service:
         )
         self.files = WorkQueue("files of submissions", settings.max_uploads, settings.max_submission_wait, waiting=0)
         self.uploads = Uploads(self.files)
+        self.polls = PollPace(settings.export_polls)
+
+    @cached_property
+    def export_files(self) -> ExportFiles:
+        """Raises UnusableFiles."""
+        return ExportFiles(self.settings.export_files)
+
+    @cached_property
+    def runner(self) -> JobRunner:
+        """Does the jobs of the store in this process. Raises UnusableFiles."""
+        return runner_of(self.repository, self.settings.job_settings, lambda: self.terminology)
+
+    def see_to_jobs(self) -> None:
+        """Something was begun: do it here, unless workers of their own do."""
+        if self.settings.run_jobs:
+            self.runner.look()
+
+    async def end_jobs(self) -> None:
+        if "runner" in self.__dict__:
+            await self.runner.close()
 
     @property
-    def access(self) -> Access:
-        """What a caller may do, as long as nobody has to say who they are."""
-        return replace(OPEN, fixed=self.fixed)
+    def gate(self) -> Gate:
+        """Tells what a caller may do."""
+        return OpenGate(self.fixed) if self.settings.access == "open" else self.authority.gate
+
+    @property
+    def authority(self) -> Authority:
+        """Access control over the store that is open. Raises UnusableTokenKey."""
+        clients = self.repository.clients
+        if self._authority is None or self._authority.clients is not clients:
+            self._authority = authority_of(self.settings, clients, self.fixed)
+        return self._authority
 
     @property
     def repository(self) -> Repository:
         if self.open_repository is None:
             raise StoreUnavailable("the store is not open")
         return self.open_repository
+
+    @property
+    def accesses(self) -> AccessBook | None:
+        """Where accesses to patient data are noted; None where they are not, by the settings."""
+        if self._accesses is None and self.settings.audits and self.open_repository is not None:
+            self._accesses = AccessBook(self.open_repository.accesses)
+        return self._accesses
 
     @cached_property
     def terminology(self) -> Terminologies:
@@ -116,17 +162,24 @@ class Call:
     query: str = ""
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     receive: Receive | None = None
+    file: str = ""
+    """Name of one of the files of a job."""
     dispatch: Dispatch | None = None
     """Answers a call to a URL relative to the base: how a Bundle reads."""
     access: Access = OPEN
     route: str = ""
     """What is asked for, such as `read Patient/{id}`: for the log."""
+    interaction: str = ""
+    """The code of what is asked for, such as `read`."""
+    origin: Origin = NOWHERE
+    seen: Seen | None = None
+    """What the call was given of the store and has written there; None where nobody asks."""
     form: Pairs | None = None
     """The parameters of a form, once it was read."""
 
     @cached_property
     def repository(self) -> Repository:
-        return self.service.repository.under(self.base)
+        return self.service.repository.under(self.base).noting(self.seen)
 
     @property
     def settings(self) -> Settings:
@@ -178,8 +231,12 @@ class Call:
         return read_pairs(self.query)
 
     def condition(self, resource_type: str, text: str) -> Query:
-        """The search that a conditional interaction depends on. Raises InvalidParameter, UnsupportedParameter."""
-        return parse_condition(resource_type, text, base=self.base, terminology=self.service.terminology)
+        """The search that a conditional interaction depends on. Raises InvalidParameter, UnsupportedParameter,
+        Forbidden."""
+        require(self.access, "s", resource_type)
+        query = parse_condition(resource_type, text, base=self.base, terminology=self.service.terminology)
+        refuse_reaching_out(query, self.access)
+        return query
 
     async def body(self) -> bytes:
         """The body, whatever it is. Raises TooLarge, ClientGone."""

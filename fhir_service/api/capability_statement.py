@@ -6,11 +6,13 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from fhir_service import __version__
+from fhir_service.api.auth.discovery import CONFIGURATION, INTROSPECTION, TOKEN
 from fhir_service.api.content_negotiation import FHIR_JSON, FHIR_XML
 from fhir_service.api.interaction import Interaction
 from fhir_service.definitions.catalogue import DEFAULT_BASE
 from fhir_service.definitions.search_parameters import parameters_of
 from fhir_service.fhir.models import FHIR_VERSION, built
+from fhir_service.search.audit_query import PARAMETERS as AUDIT_PARAMETERS
 from fhir_service.search.offered import search_includes, search_parameters, search_revincludes
 from fhir_service.workflows.patch_resource import PATCH_TYPES
 
@@ -27,7 +29,11 @@ _NORMATIVE = frozenset(
     }
 )
 """Types whose definition is normative in R4; the rest is for trial use, like the conditional writes."""
+_BULK_DATA = "http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data"
 _COMPARTMENTS = "http://hl7.org/fhir/CompartmentDefinition"
+_OPEN = "Open to programs on the same machine; the service listens on loopback only."
+_SERVICES = "http://terminology.hl7.org/CodeSystem/restful-security-service"
+_OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 _CONDITIONAL_WRITES = ("conditionalCreate", "conditionalUpdate", "conditionalDelete")
 
 
@@ -38,15 +44,16 @@ def capability_statement(
     *,
     canonical_base: str = DEFAULT_BASE,
     normative: bool = False,
+    secured: bool = False,
 ) -> bytes:
     """The statement of a server at `base` that answers these rows for these types; with `normative` without what R4
-    has for trial use only. `canonical_base` is that of our own definitions."""
-    named = {row.own_type for row in rows if row.own_type and row.definition}
+    has for trial use only. `canonical_base` is that of our own definitions; `secured`: a token is needed."""
+    named = {row.own_type for row in rows if row.own_type and (row.definition or row.code == "read")}
     stated = sorted({*types, *named} & _NORMATIVE) if normative else sorted({*types, *named})
     of_the_system = [row for row in rows if not row.own_type and not row.path.startswith("{type}")]
     rest: dict[str, Any] = {
         "mode": "server",
-        "security": {"description": "Open to programs on the same machine; the service listens on loopback only."},
+        "security": _security(base) if secured else {"description": _OPEN},
         "resource": [_resource(rows, types, name, canonical_base, normative) for name in stated],
     }
     if interactions := _codes(of_the_system, _OF_THE_SYSTEM):
@@ -64,6 +71,7 @@ def capability_statement(
         "status": "active",
         "date": _CHANGED,
         "kind": "instance",
+        **({"instantiates": [_BULK_DATA]} if any(row.code == "export" for row in rows) else {}),
         "software": {"name": "fhir-service", "version": __version__},
         "implementation": {
             "description": "Case reports of complications after vertebral augmentation, with source spans",
@@ -78,6 +86,20 @@ def capability_statement(
     return built(statement)
 
 
+def _security(base: str) -> dict[str, Any]:
+    """How to get in, as SMART 1 and 2 have it; clients of today ask .well-known/smart-configuration."""
+    service = {"system": _SERVICES, "code": "SMART-on-FHIR"}
+    uris = [
+        {"url": "token", "valueUri": f"{base}/{TOKEN}"},
+        {"url": "introspect", "valueUri": f"{base}/{INTROSPECTION}"},
+    ]
+    return {
+        "extension": [{"url": _OAUTH_URIS, "extension": uris}],
+        "service": [{"coding": [service], "text": "SMART Backend Services"}],
+        "description": f"Programs get tokens as SMART Backend Services has it; {base}/{CONFIGURATION} tells how.",
+    }
+
+
 def _resource(
     rows: Sequence[Interaction], types: Collection[str], name: str, canonical_base: str, normative: bool
 ) -> dict[str, Any]:
@@ -85,6 +107,9 @@ def _resource(
     resource: dict[str, Any] = {"type": name}
     if operations := _operations(own, canonical_base):
         resource["operation"] = operations
+    if name not in types and any(row.code == "read" for row in own):
+        resource["interaction"] = _codes(own, _OF_A_TYPE)
+        return resource | {"searchParam": _kept_parameters(name, canonical_base)}
     if name not in types:
         return resource | {"documentation": f"Operations only: no {name} can be read or searched here."}
     resource |= {"interaction": _codes(own, _OF_A_TYPE), "versioning": "versioned", **_conditions(own)}
@@ -133,6 +158,15 @@ def _parameters(name: str, canonical_base: str) -> list[dict[str, str]]:
             told.append(f"modifiers: {', '.join(one.modifiers)}")
         found.append(entry | ({"documentation": "; ".join(told)} if told else {}))
     return found
+
+
+def _kept_parameters(name: str, canonical_base: str) -> list[dict[str, str]]:
+    """Of AuditEvent, which the service writes itself."""
+    definitions = parameters_of(name, canonical_base)
+    return [
+        {"name": code, "definition": definitions[code].url, "type": kind}
+        for code, kind in sorted(AUDIT_PARAMETERS.items())
+    ]
 
 
 def _operations(rows: Iterable[Interaction], canonical_base: str) -> list[dict[str, str]]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from starlette.types import Scope
+
+from fhir_service.api.request_id import request_id
 
 CLIENT = "fhir_service.client"
 """In the scope: the id of the client, once its token was verified."""
@@ -16,3 +20,18 @@ def client_of(scope: Scope) -> str:
 def address_of(scope: Scope) -> str:
     """The address the client comes from, a trusted proxy's word included; empty over a socket without any."""
     return str(scope["client"][0]) if scope.get("client") else ""
+
+
+class Origin(NamedTuple):
+    """Where a call comes from: a client's id where there is one, its address, and the id of the request."""
+
+    client: str = ""
+    address: str = ""
+    request: str = ""
+
+
+NOWHERE = Origin()
+
+
+def origin_of(scope: Scope) -> Origin:
+    return Origin(scope.get(CLIENT, ""), address_of(scope), request_id(scope))

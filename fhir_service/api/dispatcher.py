@@ -10,14 +10,21 @@ from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from fhir_service.api.answer import Answer, StreamedAnswer
+from fhir_service.api.audit import is_access, remembered
+from fhir_service.api.auth.identify import access_in
+from fhir_service.api.auth.needs import PUBLIC, refuse_uncovered
 from fhir_service.api.call import Call, Service
+from fhir_service.api.clients import origin_of
 from fhir_service.api.content_negotiation import PLAIN, Format, format_of, wanted_format, wants_ndjson
 from fhir_service.api.error_responses import NotAllowed
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.presentation import asked_subset, in_format, in_part
 from fhir_service.api.request_log import ROUTE
+from fhir_service.fhir.access import NOBODY
 from fhir_service.fhir.errors import NotAcceptable, NotFound, UnknownType
 from fhir_service.fhir.references import ID
+from fhir_service.storage.repository import Seen
 
 Key = tuple[str, ...]
 
@@ -32,48 +39,58 @@ class FhirDispatcher:
         self._table: dict[Key, list[Interaction]] = {}
         for row in service.interactions:
             self._table.setdefault(row.key, []).append(row)
+        self._public = {f"{prefix}/{row.path}" for row in service.interactions if row.needs == PUBLIC}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope.get("path", "")
         if scope["type"] != "http" or not (path == self._prefix or path.startswith(f"{self._prefix}/")):
             await self._app(scope, receive, send)
             return
+        access = NOBODY if path in self._public else access_in(scope)
         accept = b",".join([value for name, value in scope["headers"] if name == b"accept"]).decode("latin-1")
         query = scope["query_string"].decode("latin-1")
         wanted = self._wanted_format(scope, accept, query)
         call = Call(
             service=self._service,
-            base=self._base(scope),
+            base=base_of(self._service, scope, self._prefix),
             method=scope["method"],
             query=query,
             headers=scope["headers"],
             receive=receive,
             dispatch=self.answer_url,
-            access=self._service.access,
+            access=access,
+            origin=origin_of(scope),
         )
-        try:
-            answer = await self.answer(call, path[len(self._prefix) :])
-        finally:
-            scope[ROUTE] = call.route
-        if call.form:
-            wanted = format_of(dict(call.parameters + call.form), accept)
-        if wanted != PLAIN:
-            answer = await in_format(answer, wanted)
-        await answer(scope, receive, send)
+        with remembered(call) as ending:
+            try:
+                answer = await self.answer(call, path[len(self._prefix) :])
+            finally:
+                scope[ROUTE] = call.route
+            if call.form:
+                wanted = format_of(dict(call.parameters + call.form), accept)
+            if wanted != PLAIN:
+                answer = await in_format(answer, wanted)
+            ending.status = _status(answer)
+            await answer(scope, receive, send)
 
     async def answer(self, call: Call, path: str) -> ASGIApp:
         """Call the interaction that `path` (below the base, decoded) and the call's method name.
 
-        Raises UnknownType, NotFound, MethodNotSupported, InvalidParameter, and what the interaction raises.
+        Raises UnknownType, NotFound, MethodNotSupported, Forbidden, InvalidParameter, and what the interaction raises.
         """
         segments = _segments(path)
         interaction = self._find(call.method, segments)
         parts = dict(zip(interaction.path.split("/"), segments, strict=False))
-        call.route = _route(interaction, segments)
+        call.route, call.interaction = _route(interaction, segments), interaction.code
         call.type = segments[0] if segments and segments[0][:1].isupper() else ""
         call.id = _id(parts.get("{id}", ""))
         call.version = _id(parts.get("{version}", ""))
         call.member = parts.get("{member}", "")
+        call.file = parts.get("{file}", "")
+        if (book := self._service.accesses) is not None and is_access(call):
+            book.require_room()
+            call.seen = Seen()
+        refuse_uncovered(interaction.needs, call.access, call.type, call.member)
         if not (interaction.body == "form" or (call.query and interaction.method == "GET")):
             return await interaction.handle(call)
         subset = asked_subset(call.parameters)  # said to be wrong before anything is looked for
@@ -83,7 +100,10 @@ class FhirDispatcher:
     async def answer_url(self, call: Call, url: str) -> ASGIApp:
         """The same for a URL relative to the base, query included: an entry of a Bundle."""
         path, _, call.query = url.partition("?")
-        return await self.answer(call, unquote(path))
+        with remembered(call) as ending:
+            answer = await self.answer(call, unquote(path))
+            ending.status = _status(answer)
+        return answer
 
     def _wanted_format(self, scope: Scope, accept: str, query: str) -> Format:
         """Raises NotAcceptable, unless the client takes lines of JSON and they are what there is."""
@@ -125,17 +145,23 @@ class FhirDispatcher:
         head = "*" if first[:1].isupper() else first
         return (head, *(part if part[:1] in ("_", "$") else "*" for part in rest))
 
-    def _base(self, scope: Scope) -> str:
-        configured = self._service.settings.public_base_url
-        if configured:
-            return configured
-        host = next((value for name, value in scope["headers"] if name == b"host"), b"localhost").decode("latin-1")
-        return f"{scope['scheme']}://{host}{self._prefix}"
+
+def _status(answer: ASGIApp) -> int:
+    return answer.status if isinstance(answer, Answer | StreamedAnswer) else 200
 
 
 def _route(row: Interaction, segments: list[str]) -> str:
     """What is asked for, without naming anybody."""
     return f"{row.code} {row.path.replace('{type}', segments[0]) if segments else row.path}".rstrip()
+
+
+def base_of(service: Service, scope: Scope, prefix: str) -> str:
+    """The FHIR base that links begin with: that of the settings, or what the client asked for."""
+    configured = service.settings.public_base_url
+    if configured:
+        return configured
+    host = next((value for name, value in scope["headers"] if name == b"host"), b"localhost").decode("latin-1")
+    return f"{scope['scheme']}://{host}{prefix}"
 
 
 def _segments(path: str) -> list[str]:

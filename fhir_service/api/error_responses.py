@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 
 from starlette.exceptions import HTTPException
@@ -15,9 +16,15 @@ from fhir_service.api.call import ClientGone
 from fhir_service.api.content_encodings import CODINGS, UnknownCoding
 from fhir_service.api.content_negotiation import FHIR_JSON, wanted_format
 from fhir_service.api.presentation import written
-from fhir_service.api.rate_limit import TooManyRequests
 from fhir_service.api.request_id import request_id
-from fhir_service.fhir.errors import FhirError, Issue, MethodNotSupported, UnsupportedMediaType
+from fhir_service.fhir.errors import (
+    FhirError,
+    Issue,
+    MethodNotSupported,
+    TooManyRequests,
+    Unauthenticated,
+    UnsupportedMediaType,
+)
 from fhir_service.fhir.outcomes import outcome_bytes
 
 _log = logging.getLogger("fhir_service.api")
@@ -58,13 +65,19 @@ def in_wanted_format(answer: Answer, scope: Scope) -> Answer:
         return answer
 
 
+_ALWAYS: Mapping[type[FhirError], Headers] = {
+    UnknownCoding: ((b"accept-encoding", CODINGS.encode()),),
+    Unauthenticated: ((b"www-authenticate", b'Bearer realm="fhir"'),),
+}
+
+
 def _headers(error: FhirError) -> Headers:
     if isinstance(error, NotAllowed):
         return ((b"allow", ", ".join(error.allowed).encode()),)
     if isinstance(error, NoPatch):
         return ((b"accept-patch", ", ".join(error.accepted).encode()),)
-    if isinstance(error, UnknownCoding):
-        return ((b"accept-encoding", CODINGS.encode()),)
+    if type(error) in _ALWAYS:
+        return _ALWAYS[type(error)]
     if error.status == 413:  # what is still under way is not read
         return ((b"connection", b"close"),)
     if error.status in (429, 503):

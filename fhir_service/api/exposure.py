@@ -10,16 +10,21 @@ class OpenExposure(ValueError):
     """The service would be open to other machines."""
 
 
-def refuse_open_exposure(host: str, proxies: Collection[str] = ()) -> None:
-    """Raises OpenExposure unless `host` is a loopback address or `localhost`, and no proxy stands before it."""
+def refuse_open_exposure(host: str, proxies: Collection[str] = (), access: str = "open") -> None:
+    """Raises OpenExposure unless `host` is a loopback address or `localhost`, and no proxy stands before it; or nobody
+    gets in without a token."""
+    if access != "open":
+        return
     if proxies:
         raise OpenExposure(
-            "a proxy opens the service to other machines (setting trusted_proxies), and access control is not set up"
+            "a proxy opens the service to other machines (setting trusted_proxies), and access control is not set up: "
+            "set FHIR_SERVICE_ACCESS=smart (docs/howto/access.md)"
         )
     if not is_loopback(host):
         raise OpenExposure(
             f"{host or 'an empty host'} can be reached from other machines, and access control is not set up: "
-            "listen on 127.0.0.1 (the default), ::1 or localhost"
+            "listen on 127.0.0.1 (the default), ::1 or localhost, or set FHIR_SERVICE_ACCESS=smart "
+            "(docs/howto/access.md)"
         )
 
 

@@ -12,6 +12,7 @@ from typing import Literal
 
 from starlette.types import ASGIApp
 
+from fhir_service.api.auth.needs import Needs
 from fhir_service.api.call import Call
 from fhir_service.api.operation_input import Input
 
@@ -28,7 +29,8 @@ class Interaction:
     the default base. `types` limits a row to some of the types that are served; a type that the path spells out need
     not be served otherwise. `parameters` and `headers` name what the OpenAPI document lists, `inputs` are those of an
     operation; `answers` are the statuses of success, `errors` those of failure beyond the ones that every row can give.
-    With `ndjson` what is answered with 200 are lines of JSON.
+    With `ndjson` what is answered with 200 are lines of JSON. `needs` is what a caller has to be allowed;
+    without it nobody can call the row with a token.
     """
 
     code: str
@@ -45,6 +47,7 @@ class Interaction:
     answers: tuple[int, ...] = (200,)
     errors: tuple[int, ...] = ()
     ndjson: bool = False
+    needs: Needs | None = None
 
     @property
     def key(self) -> tuple[str, ...]:

@@ -79,6 +79,12 @@ _PARAMETERS: dict[str, tuple[str, Schema]] = {
     ),
     "_since": ("Only versions made at or after this instant", _TEXT),
     "_at": ("Only versions that were current at some time in this year, month, day or instant", _TEXT),
+    "action": ("`C`, `R`, `U`, `D` or `E`", _TEXT),
+    "address": ("Address that the client came from", _TEXT),
+    "altid": ("Id of the client", _TEXT),
+    "entity": ("What was touched: `Type/id`", _TEXT),
+    "outcome": ("`0` for success, `4` for what was refused, `8` for what failed", _TEXT),
+    "subtype": ("Code of the interaction, such as `read`, or name of the operation", _TEXT),
     "_type": ("Resource types to return, with commas between them", _TEXT),
 }
 _HEADERS = {
@@ -139,7 +145,7 @@ def _operation(row: Interaction, types: list[str], name: str) -> Schema:
     }
     if row.body:
         content = {media_type: _content(media_type, schema) for media_type, schema in _BODIES[row.body].items()}
-        operation["requestBody"] = {"required": row.body != "form", "content": content}
+        operation["requestBody"] = {"required": row.body != "form" and row.code != "export", "content": content}
     return operation
 
 
@@ -155,6 +161,7 @@ def _path_parameters(row: Interaction, types: list[str]) -> list[Schema]:
         "id": {"type": "string", "pattern": r"^[A-Za-z0-9\-.]{1,64}$"},
         "version": {"type": "string", "pattern": r"^[A-Za-z0-9\-.]{1,64}$"},
         "member": {"type": "string", "enum": ["*", *types]},
+        "file": {"type": "string", "pattern": r"^[A-Za-z0-9\-.]{1,128}$"},
     }
     return [
         {"name": name, "in": "path", "required": True, "schema": schema}
@@ -166,7 +173,7 @@ def _path_parameters(row: Interaction, types: list[str]) -> list[Schema]:
 def _query_parameters(row: Interaction, types: list[str]) -> list[Schema]:
     """Those of the row, for a search those of all types, and those of every answer."""
     described = {name: _PARAMETERS[name] for name in row.parameters}
-    if row.code == "search-type" and not row.body:
+    if row.code == "search-type" and not row.body and not row.own_type:
         described |= {name: found for name, found in _search_parameters(types).items() if name not in described}
     if row.method == "GET" or row.body in ("report", "file"):
         described |= {entry.name: _input(entry) for entry in row.inputs if entry.simple}

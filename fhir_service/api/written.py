@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fhir_service.api.answer import Answer
 from fhir_service.api.call import Call
 from fhir_service.api.versions import version_headers
-from fhir_service.fhir.errors import Issue
+from fhir_service.fhir.errors import Issue, NotFound
 from fhir_service.fhir.outcomes import outcome_bytes
 from fhir_service.storage.repository import Outcome
 from fhir_service.validation.json_text import read_json
@@ -34,14 +34,24 @@ async def written_body(call: Call, outcome: Outcome) -> bytes:
             return b""
         case "OperationOutcome":
             return await written_outcome(call, outcome)
-    return (await call.repository.vread(outcome.type, outcome.id, outcome.version, call.access)).text
+    return await written_text(call, outcome)
+
+
+async def written_text(call: Call, outcome: Outcome) -> bytes:
+    """The stored bytes; nothing for a caller who may write it and not read it."""
+    try:
+        return (await call.repository.vread(outcome.type, outcome.id, outcome.version, call.access)).text
+    except NotFound:
+        return b""
 
 
 async def written_outcome(call: Call, outcome: Outcome) -> bytes:
     """What was done, and what does not speak against it but should be better, as OperationOutcome."""
-    stored = await call.repository.vread(outcome.type, outcome.id, outcome.version, call.access)
-    resource = await in_thread_if_large(len(stored.text), lambda: read_json(stored.text))
-    found = await call.checks.run(len(stored.text), lambda: call.checks.findings(resource))
+    text = await written_text(call, outcome)
+    if not text:
+        return outcome_text(outcome)
+    resource = await in_thread_if_large(len(text), lambda: read_json(text))
+    found = await call.checks.run(len(text), lambda: call.checks.findings(resource))
     found += await call.checks.missing(call.repository, resource, call.access)
     return outcome_text(outcome, [issue for issue in found if issue.severity not in ("error", "fatal")])
 

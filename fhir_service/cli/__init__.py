@@ -13,6 +13,7 @@ import typer
 
 from fhir_service import __version__
 from fhir_service.cli import (
+    clients,
     load_reports,
     map_reports,
     openapi,
@@ -23,6 +24,7 @@ from fhir_service.cli import (
     structure_maps,
     table,
     validate,
+    worker,
 )
 from fhir_service.cli.console import errors
 from fhir_service.definitions.catalogue import BrokenArtifact, UnknownArtifact
@@ -48,6 +50,8 @@ app.command()(load_reports.unload)
 app.command()(remap.remap)
 app.command()(table.table)
 app.command()(serve.serve)
+app.command()(worker.worker)
+app.add_typer(clients.app, name="clients")
 app.command()(validate.validate)
 app.command("structure-map")(structure_maps.structure_map)
 app.command()(research_events.project)

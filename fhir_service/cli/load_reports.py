@@ -46,6 +46,7 @@ def load(
                 max_bytes=settings.max_report_bytes,
                 reader=settings.reader,
                 review_below=settings.review_below,
+                withhold=settings.source_text == "withhold",
             )
 
     stopped = False

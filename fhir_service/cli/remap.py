@@ -43,7 +43,14 @@ def remap(
     if changed := not_locked(Catalogue(mappings_root())):
         stop(f"{', '.join(changed)}: changed, but not its version, so Provenance could not tell (`make versions`)")
     remapping = Remapping(
-        settings.base, map_library(settings.base), every, reread, overwrite, apply, settings.review_below
+        settings.base,
+        map_library(settings.base),
+        every,
+        reread,
+        overwrite,
+        apply,
+        settings.review_below,
+        withhold=settings.source_text == "withhold",
     )
     keys = [source_key_of(one, settings) for one in source or ()]
     failed = with_repository(settings, lambda repository: remap_and_show(repository, keys, remapping, as_json=as_json))

@@ -16,18 +16,26 @@ from fhir_service.cli.console import errors, settings_or_stop, stop, with_reposi
 if TYPE_CHECKING:
     pass
 
+_ACCESS = {
+    "open": "WARNING: access is open. Every program on this machine may read and change everything.",
+    "smart": "Access is by tokens (SMART Backend Services); `fhir-service clients` registers who may have them.",
+}
+
 
 def serve(
-    host: Annotated[str | None, typer.Option(help="Address to listen on; loopback only, for now.")] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on; without access control loopback only.")
+    ] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.", min=0, max=65535)] = None,
 ) -> None:
     """Serve the store as a FHIR R4 REST API at /fhir.
 
-    Without access control only this machine may ask: a host that is not loopback is refused.
+    Without access control (FHIR_SERVICE_ACCESS) only this machine may ask: a host that is not loopback is refused.
     """
     import uvicorn
 
     from fhir_service.api.app import create_app
+    from fhir_service.api.auth.tokens import token_key
     from fhir_service.api.exposure import refuse_open_exposure
     from fhir_service.api.log_lines import log_as_json
     from fhir_service.workflows.publish_definitions import publish_definitions
@@ -35,7 +43,8 @@ def serve(
     settings = settings_or_stop()
     host, port = host or settings.host, settings.port if port is None else port
     try:
-        refuse_open_exposure(host, settings.trusted_proxies)
+        refuse_open_exposure(host, settings.trusted_proxies, settings.access)
+        token_key(settings.token_key_file)
         listener = _listener(host, port)
     except ValueError as error:
         stop(str(error))
@@ -49,7 +58,7 @@ def serve(
         f"  {address}/fhir/metadata what this server can do\n"
         f"  {address}/fhir/Patient  the patients\n"
         f"  {address}/docs          the API, to try out\n"
-        "Access is open to every program on this machine."
+        f"{_ACCESS[settings.access]}"
     )
     log_as_json(settings.log_level)
     served = create_app(settings)

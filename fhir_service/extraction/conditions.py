@@ -18,7 +18,7 @@ from fhir_service.extraction.lexicon import Hit, lexicon
 from fhir_service.extraction.narrative import general
 from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.timepoints import Operations, relative_time, timepoints
-from fhir_service.reports.case_report import Coded, ConditionFact, Polarity, ProcedureFact
+from fhir_service.reports.case_report import Coded, ConditionFact, Polarity, ProcedureFact, Relation
 
 _SIDE_REACH = 25
 _CLAUSE = compiled(r"[;.:]\s|,?\s(?:but|yet|although|while|whereas|then)\s|,\sand\s")
@@ -67,14 +67,15 @@ def _felt(sentence: Sentence, operations: Operations) -> Iterator[ConditionFact]
         if verdict in ("improved", "recovered"):  # it was there before; its relief is an outcome
             continue
         points = timepoints(sentence)
-        fact = condition(sentence, (hit.start, hit.end), role=role, words=text[hit.start : hit.end], rule=role)
-        yield msgspec.structs.replace(
-            fact,
-            side=_side(text, hit),
-            time=None  # that it went on does not say since when
+        time = (
+            None  # that it went on does not say since when
             if verdict
-            else relative_time(sentence, points[0] if len(points) == 1 else None, operations, hit.start),
+            else relative_time(sentence, points[0] if len(points) == 1 else None, operations, hit.start)
         )
+        if role == "sequela" and time is not None and time.relation is Relation.BEFORE:
+            continue  # told later of the time before: "Before VP she had walked with a cane."
+        fact = condition(sentence, (hit.start, hit.end), role=role, words=text[hit.start : hit.end], rule=role)
+        yield msgspec.structs.replace(fact, side=_side(text, hit), time=time)
 
 
 def _in_a_disease(text: str, hit: Hit) -> bool:

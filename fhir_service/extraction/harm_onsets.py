@@ -26,10 +26,11 @@ INHERITS_PRESENTATION = (
     "retropulsed-fragment",
 )
 """Harms that cause a complaint: they date from the first complaint, not from the image that shows them."""
-_DATED_BY_COMPLAINT = (*INHERITS_PRESENTATION, "spinal-cord-compression")
 _BESIDE = "cement-leakage-paravertebral"
 """Cement beside the vertebra is the cause of a complaint only where nothing else is told that could be."""
 _DEATH = "death"
+_PRESSED = "spinal-cord-compression"
+"""An image shows it; when it began is told only where its own clause says so: the deficit has a date of its own."""
 LASTING = compiled(
     r"\b(?:reliev\w+|remain\w*|unchanged|improv\w+|recover\w*|persist\w*|resolv\w+|as\sbefore|hardly|disappear\w*|gone|vanish\w*|subsid\w*|"
     r"settled|faded|still|continu\w*|residual)\b",
@@ -64,7 +65,7 @@ class Onsets:
     def of(self, group: Sequence[Harm]) -> RelativeTime | None:
         """When the harm of these mentions began; None where that is not told."""
         code = group[0].code
-        inherits = code in _DATED_BY_COMPLAINT or (code == _BESIDE and self.codes <= {_BESIDE, "other"})
+        inherits = code in INHERITS_PRESENTATION or (code == _BESIDE and self.codes <= {_BESIDE, "other"})
         for harm in group:
             if goes_on(harm):
                 continue
@@ -73,10 +74,15 @@ class Onsets:
                 return time.relative(
                     self._event(harm), harm.sentence.span(time.start, time.end), "complications.onset-stated"
                 )
-            if time is None and not inherits and code not in (_BESIDE, _DEATH) and (clock := self._clock(harm)):
+            if (
+                time is None
+                and not inherits
+                and code not in (_BESIDE, _DEATH, _PRESSED)
+                and (clock := self._clock(harm))
+            ):
                 return self._from_clock(clock)
-        if code in (_BESIDE, _DEATH) and not inherits:
-            counted = self._clock(group[0]) if code == _DEATH else None
+        if code in (_BESIDE, _DEATH, _PRESSED) and not inherits:
+            counted = self._clock(group[0]) if code != _BESIDE else None
             return self._from_clock(counted) if counted and _same_part(counted, group[0]) else None
         clock = self._presentation(group[0]) if inherits else None
         clock = clock or next((c for h in group if not goes_on(h) and (c := self._clock(h)) is not None), None)

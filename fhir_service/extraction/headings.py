@@ -28,6 +28,17 @@ class Section(StrEnum):
 LABEL = re.compile(r"(?P<label>[A-Z][A-Za-z \u00a0,&/]{2,45}?)\s?[:.]\s+(?=\S)")
 INLINE_LABEL = re.compile(r"(?<=[.!?)]\s)(?P<label>[A-Z][A-Za-z \u00a0,&/]{2,45}?):\s")
 CASE_HEADING = re.compile(r"(?:Case|CASE|Patient|PATIENT)\s*(?:No\.?\s*|#)?(?:\d{1,2}|[IVX]{1,4}|[A-H])\s*[:.]?$")
+CAPITALS = re.compile(r"(?P<label>[A-Z]{3,}(?: [A-Z]{2,}){0,3})\s+(?=[A-Z][a-z]|[A-Z]\s[a-z]|[a-z])")
+"""A heading in capitals with its text on the same line ("ABSTRACT We describe ...")."""
+COMMENTER = re.compile(
+    r"(?=.{4,80}$)[^\W\d_].*?(?:\d{1,2}:\d\d(?:\s?[ap]m)?|\b(?:19|20)\d\d|\b(?:days?|weeks?|months?|years?|hours?)\sago)\)?\s*:?$",
+    re.IGNORECASE,
+)
+"""Who wrote a comment and when: "Trudy from Zeeland - 2 April, 21:05"."""
+LETTER = re.compile(
+    r"(?:Dear\s)?(?:Sir|Sirs|Madam|Editor|Editors)(?:\sor\sMadam)?\s?[,:]|To\sthe\sEditor\b|(?:The\s)?[Aa]uthors?'?\sreply\b"
+)
+"""How a letter about a report begins."""
 COMMENT_HEADING = re.compile(r"\(?\d+\)?\s*\.?\s*.{1,60}\b(?:says|wrote|said|writes)\s*:?$")
 
 

@@ -11,9 +11,12 @@ import re
 from dataclasses import dataclass, field
 
 from fhir_service.extraction.headings import (
+    CAPITALS,
     CASE_HEADING,
     COMMENT_HEADING,
+    COMMENTER,
     LABEL,
+    LETTER,
     Section,
     heading_section,
     is_column_header,
@@ -40,7 +43,10 @@ class Block:
 _CAPTION = re.compile(r"(?:Fig(?:ure|\.)?|FIG(?:URE|\.)?)\s*\d{1,2}[A-Za-z]?(?:[.:|]|\s+(?=[A-Z(\[])|\s*$)")
 _TABLE_TITLE = re.compile(r"(?:Table|TABLE|Tab\.)\s*(?:\d{1,2}|[IVX]{1,4})\b(?!\)|,|;)[.:]?\s*(?P<title>.*)")
 _FURNITURE = re.compile(
-    r"Page \d+ of \d+.*|[A-Z][a-z]+ \d{1,2}, \d{4} at \d{1,2}:\d\d ?[ap]m|\d{1,4}|(?:https?://|www\.)\S+|(?:doi|DOI):?\s?10\.\S+|©.*|Copyright\b.*|\*?Correspondence\b.*"
+    r"Page \d+ of \d+.*|[A-Z][a-z]+ \d{1,2}, \d{4} at \d{1,2}:\d\d ?[ap]m|\d{1,4}|(?:https?://|www\.)\S+|(?:doi|DOI):?\s?10\.\S+|"
+    r".{0,40}\b[Dd]ownloaded\b.{0,60}\d.{0,12}|"
+    r"(?:\d{1,4}\s+)?[A-Z][\w.& ]{2,60}?\s*[./·•|,]\s*Vol(?:ume|\.)?\s?\d.{0,40}|"
+    r"©.*|Copyright\b.*|\*?Correspondence\b.*"
 )
 _DATE_LINE = re.compile(r"[A-Z][a-z]+ \d{1,2}, \d{4}(?: at \d{1,2}:\d\d ?[ap]m)?$")
 _ENDED = re.compile(r"[.!?:;][\"')\]]*$|(?<=[a-z)\]])[.!?][\"')\]\d,]*$|\]$")
@@ -48,6 +54,8 @@ _HANGING = re.compile(
     r"(?:[-‐‑/,(]|\b(?:the|a|an|of|and|or|by|with|for|under|at|in|on|to|from|as|was|were|is|that|which|between|after))$"
 )
 _RUNNING = (Section.OTHER, Section.CASE, Section.ABSTRACT, Section.DISCUSSION, Section.CONCLUSION)
+_BEFORE_COMMENTS = (Section.DISCUSSION, Section.CONCLUSION, Section.REFERENCES, Section.COMMENT)
+"""A letter that stands before them is the report itself."""
 _REFERENCE = re.compile(r"\b(?:19|20)\d\d\b[^.;]{0,12};\s?\d+\s?(?:\(\w+\))?\s?:\s?[eE]?\d+|\bdoi:\s?10\.\d{4}")
 _FIGURES = re.compile(r"(?<=\s)[<>≤≥]?\d[\d.,-]*\s+[<>≤≥]?\d")
 """Two numbers with nothing between them: a row of a table."""
@@ -105,14 +113,25 @@ class _Reader:
         ):
             self._enter(Section.COMMENT, words, abstract=False)
             return True
+        if self._begins_comment(line):
+            return True
         if CASE_HEADING.fullmatch(words) and self._mixed(lines, position):
             self._enter(Section.CASE, words, abstract=False)
             return True
         section = heading_section(words)
-        if section is None:
+        if section is None or (section is Section.COMMENT and self.section not in _BEFORE_COMMENTS):
             return self._take_label(line)
         self._enter(section, words, abstract=section is Section.ABSTRACT)
         return True
+
+    def _begins_comment(self, line: Line) -> bool:
+        """Who wrote the next comment; or the first words of a letter, which are its text already."""
+        if self.section is Section.COMMENT and line.after_blank and COMMENTER.match(line.words):
+            self._enter(Section.COMMENT, line.words, abstract=False)
+            return True
+        if line.after_blank and self.section in _BEFORE_COMMENTS and LETTER.match(line.words):
+            self._enter(Section.COMMENT, line.words, abstract=False)
+        return False
 
     def _after_date(self, lines: list[Line], position: int) -> bool:
         return position > 0 and bool(_DATE_LINE.fullmatch(lines[position - 1].words))
@@ -124,7 +143,7 @@ class _Reader:
 
     def _take_label(self, line: Line) -> bool:
         """`Background: ...` and the like at the start of a line set the section of the paragraph they open."""
-        match = LABEL.match(line.words)
+        match = LABEL.match(line.words) or (CAPITALS.match(line.words) if line.after_blank else None)
         if match is None or not (line.after_blank or line.boxed or self._ended()):
             return False
         section = heading_section(match["label"])

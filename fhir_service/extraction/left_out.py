@@ -43,7 +43,8 @@ def without_what_is_no_report(document: Document) -> tuple[Document, tuple[str, 
             kept.append(sentence)
     notes = tuple(f"A part that reads like {language} was not read." for language in sorted(foreign))
     if talked:
-        notes += (f"{talked} sentences that speak to a program, or follow such words, were not read.",)
+        many = "1 sentence" if talked == 1 else f"{talked} sentences"
+        notes += (f"Words that speak to a program, and what follows them in their paragraph, were not read ({many}).",)
     return (replace(document, sentences=tuple(kept)) if notes else document), notes
 
 

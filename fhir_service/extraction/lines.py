@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fhir_service.extraction.headings import INLINE_LABEL, heading_section
+from fhir_service.extraction.side_by_side import in_reading_order
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,16 @@ def is_markup(text: str) -> bool:
 def read_lines(text: str, *, markup: bool) -> Iterator[Line]:
     """The lines that hold words, in order; scripts, styles, comments and what is hidden of a page hold none."""
     blank, flush = True, True
-    for start, end in _page_lines(text) if markup else _raw_lines(text):
+    printed = (
+        ((line, False) for line in _page_lines(text)) if markup else in_reading_order(text, list(_raw_lines(text)))
+    )
+    for (start, end), beside in printed:
         raw = text[start:end]
         words = _page_words(raw) if markup else raw.strip("\ufeff\u200e\u200f").strip()
         if not words:
             blank = True
             continue
+        blank = blank or beside
         indent = len(raw) - len(raw.lstrip())
         boxed = not markup and (raw[:1] == " " and flush and raw[1:2] not in (" ", "\t"))
         yield from _at_labels(text, Line(start + indent, start + len(raw.rstrip()), words, blank, boxed))

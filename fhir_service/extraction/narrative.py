@@ -23,6 +23,26 @@ _COLLECTIVE = compiled(
     re.IGNORECASE,
 )
 
+_NAME = r"[A-Z][a-zà-öø-ÿ]+(?:[-'][A-Z][a-zà-öø-ÿ]+)?"
+_AUTHORS_SAW = compiled(
+    rf"(?<![\w-])(?:{_NAME}\s(?:and|&)\s)?{_NAME}(?:'s\s(?:[\w-]+\s){{0,4}}?patients?\b|,?\s?\[\d{{1,3}}(?:[,–-]\s?\d{{1,3}})*\],?\s"
+    r"(?:found|saw|described|noted|observed|lost|had|treated|reported|encountered|published|mentions?|tells?|gives?|a\s(?:fe)?male|a\s(?:wo)?man|an?\s\d))"
+)
+_NO_AUTHOR = compiled(
+    r"(?:\b(?:a|an|the|this|that|our|each|every|another)\s|\b(?:Today|Yesterday|Parkinson|Alzheimer)'s)", re.IGNORECASE
+)
+"""`an Alzheimer's patient` is nobody's."""
+
+
+@once
+def _authors_saw(text: str) -> bool:
+    """ "Abernathy's two patients", "Vasilenko and Moss [5] found": a named author's."""
+    return any(
+        not _NO_AUTHOR.match(text, match.start())
+        and not _NO_AUTHOR.search(text, max(0, match.start() - 8), match.start())
+        for match in _AUTHORS_SAW.finditer(text)
+    )
+
 
 @once
 def _told(text: str) -> frozenset[str]:
@@ -51,14 +71,16 @@ def own_case(text: str) -> bool:
 def of_others(text: str) -> bool:
     """Whether it tells what other authors saw."""
     told = _told(text)
-    return "others" in told and "own" not in told
+    return ("others" in told or _authors_saw(text)) and "own" not in told
 
 
 @once
 def general(text: str) -> bool:
     """Whether it speaks of the procedure or of patients at large."""
     told = _told(text)
-    return "own" not in told and ("others" in told or ("general" in told and "patient" not in told))
+    return "own" not in told and (
+        "others" in told or _authors_saw(text) or ("general" in told and "patient" not in told)
+    )
 
 
 @once

@@ -6,44 +6,38 @@ import re
 from collections.abc import Sequence
 
 from fhir_service.extraction import patient_columns, patient_rows
+from fhir_service.extraction.case_openings import heading_number, sentence_number
 from fhir_service.extraction.document import Document, Section, Sentence
 from fhir_service.extraction.echoes import add_echoes
+from fhir_service.extraction.group_passages import of_groups
 from fhir_service.extraction.narrative import (
     collective,
     of_others,
     tells_of_patient,
 )
-from fhir_service.extraction.numbers import ORDINAL, ordinal_of
 from fhir_service.extraction.patient_columns import Column, as_rows
 from fhir_service.extraction.patient_rows import Row
 from fhir_service.extraction.patient_text import PatientText, somebody_else
 from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.people import Person, find_people
-from fhir_service.extraction.people_together import find_pair, meant_by_age
+from fhir_service.extraction.people_together import find_pair
 
-_NUMBERED = compiled(
-    r"(?:In\s|For\s|The\s)?(?:(?:[Cc]linical\s|[Ii]llustrative\s|[Ee]xample\s)?[Cc]ase|[Pp]atient|CASE|PATIENT|Observation|OBSERVATION|Notification|"
-    r"Subject|Vignette|Example|Record|Report(?=\s\d))\s*(?:[Nn]o\.?\s*|[Nn]umber\s|#)?(?P<n>\d{1,2}|[IVX]{1,4}|[A-H])\b"
-    r"(?!\s?(?:patients|cases|\d))"
-)
-_ORDINAL_CASE = compiled(
-    rf"^(?:The|Our|In\sthe|In\sour|A)\s(?P<n>{ORDINAL})\s(?:patient|case|woman|man)\b|^(?P<other>The\sother|Another|A\sfurther|One\sother)\s(?:patient|case|woman|man)\b",
-    re.IGNORECASE,
-)
 _FIRST_PERSON = compiled(
     r"\b(?:I|i)\s(?:have\s|just\s|recently\s|also\s)*(?:had|have|underwent|got|received)\b|\bmy\s(?:\w+\s){0,2}(?:surgery|kyphoplasty|vertebroplasty|back|spine|pain)",
 )
 _AUGMENTED = compiled(r"plasty\b|plasties\b|\b(?:PKP|PVP|BKP|VP|KP)\b|\bcement", re.IGNORECASE)
 _ELSEWHERE = (Section.BACKGROUND, Section.DISCUSSION, Section.CONCLUSION, Section.OTHER)
 """Where a case is told when no heading says that it is one."""
-_ROMAN = {"I": 1, "II": 2, "III": 3, "IV": 4, "V": 5, "VI": 6, "VII": 7, "VIII": 8, "IX": 9, "X": 10}
 
 
 def find_patients(document: Document) -> list[PatientText]:
     """The patients in order: those of the case section, else of the abstract, then comments, then literature tables."""
     told = _narrated(document, Section.CASE)
     summary = _narrated(document, Section.ABSTRACT)
-    if not told and summary and document.of(Section.CASE):  # told under labels, the person before the first of them
+    unnamed = not told or (
+        len(told) == 1 and not told[0].people and summary and not any(s.heading for s in summary[0].case[:1])
+    )
+    if unnamed and summary and document.of(Section.CASE):  # told under labels, the person before the first of them
         summary = _narrated(document, Section.ABSTRACT, Section.CASE)
     patients = told or summary or _narrated(document, *_ELSEWHERE)
     if told and summary:
@@ -69,14 +63,17 @@ def find_patients(document: Document) -> list[PatientText]:
 def _narrated(document: Document, *sections: Section) -> list[PatientText]:
     """Split the sentences of some sections among the persons they introduce one after the other."""
     sentences = document.of(*sections)
+    groups = of_groups(sentences)
     patients: list[PatientText] = []
     pending: list[Sentence] = []
     shared_paragraph = -1
     current: PatientText | None = None
     heading = ""
     for sentence in sentences:
-        number = _heading_number(sentence) if sentence.heading != heading else None
-        number = _sentence_number(sentence, patients) if number is None else number
+        if id(sentence) in groups:
+            continue
+        number = heading_number(sentence) if sentence.heading != heading else None
+        number = sentence_number(sentence, patients) if number is None else number
         heading = sentence.heading
         if number is not None:
             current = _numbered(patients, number)
@@ -86,9 +83,7 @@ def _narrated(document: Document, *sections: Section) -> list[PatientText]:
                 for place, person in enumerate(pair, 1)
             ]
             continue
-        for person in find_people(sentence.text):
-            if of_others(sentence.text) or (collective(sentence.text) and person.age is None):
-                continue
+        for person in _introduced(sentence, again=current is not None):
             if current is None or (number is None and somebody_else(person, current)):
                 current = _known(person, patients) or _new(patients)
             current.people.append((sentence, person))
@@ -105,35 +100,19 @@ def _narrated(document: Document, *sections: Section) -> list[PatientText]:
     return patients
 
 
+def _introduced(sentence: Sentence, *, again: bool) -> list[Person]:
+    """The persons a sentence introduces as patients of the report; with `again`, somebody is told of already."""
+    if of_others(sentence.text):
+        return []
+    together = collective(sentence.text)
+    found = [person for person in find_people(sentence.text) if not (together and person.age is None)]
+    return [person for person in found if not (again and person.by_the_way)]
+
+
 def _nobody_named(told: Sequence[Sentence]) -> list[PatientText]:
     """One patient where sentences tell of an augmentation and of somebody who is never introduced."""
     tells = any(tells_of_patient(s.text) for s in told) and any(_AUGMENTED.search(s.text) for s in told)
     return [PatientText(1)] if tells else []
-
-
-def _heading_number(sentence: Sentence) -> int | None:
-    match = _NUMBERED.match(sentence.heading)
-    return _number(match["n"]) if match else None
-
-
-def _sentence_number(sentence: Sentence, patients: Sequence[PatientText]) -> int | None:
-    match = _NUMBERED.match(compiled(r"^[A-Z][\w ]{3,25}:\s").sub("", sentence.text))
-    if match:
-        return _number(match["n"])
-    ages = [next((person.age for _, person in patient.people), None) for patient in patients]
-    by_age = meant_by_age(sentence.text, ages)
-    if by_age is not None:
-        return by_age + 1
-    match = _ORDINAL_CASE.match(sentence.text)
-    if match is None or of_others(sentence.text):
-        return None
-    return len(patients) + 1 if match["other"] else ordinal_of(match["n"])
-
-
-def _number(words: str) -> int:
-    if words.isdigit():
-        return int(words)
-    return _ROMAN[words] if words in _ROMAN else ord(words[0]) - ord("A") + 1
 
 
 def _numbered(patients: list[PatientText], number: int) -> PatientText:

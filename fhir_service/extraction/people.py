@@ -44,7 +44,7 @@ _OF_YEARS = compiled(
 )
 _BARE = compiled(
     r"(?:(?<=,\s)|(?<=\sof\s))(?P<n>\d{2,3})"
-    r"(?=,|\)|;|\.?$|\.\s|\s\(|\s(?:who|with|was|had|has|is|came|presented|in|developed|underwent|received|suffer\w+|treated|admitted)\b)"
+    r"(?=,|\)|;|\.?$|\.\s|\s\(|\s(?:who|with|was|had|has|is|and|came|presented|in|developed|underwent|received|suffer\w+|treated|admitted)\b)"
 )
 _DECADE = compiled(
     rf"\bin\s(?:his|her|their)\s(?:early\s|mid[\s-]?|late\s)?(?P<n>[2-9]0)'?s\b|\bin\s(?:his|her)\s(?:early\s|mid[\s-]?|late\s)?(?P<word>{'|'.join(_DECADES)})\b",
@@ -59,7 +59,8 @@ _NOT_AGE = compiled(
     re.IGNORECASE,
 )
 _OF_MANY = compiled(
-    r"\b(?:mean|median|average|patients|women|men|females|males|range[ds]?)\b[^.;)]{0,12}$", re.IGNORECASE
+    r"\b(?:mean|median|average|patients|women|men|females|males|range[ds]?)\b(?:(?!\b(?:an?|one)\s)[^.;)]){0,12}$",
+    re.IGNORECASE,
 )
 _SAID_OF = compiled(
     r"(?:\.?\s[A-Z]\w{0,12}\.?(?=,))?[\s,(]*(?:(?:concerned|in\squestion|herself|himself|described|presented|reported\shere)\b[\s,(]*)?(?:of\s)?"
@@ -82,6 +83,11 @@ class Person:
     unit: str = "a"
     age_at: tuple[int, int] | None = None
     unit_text: str | None = None
+
+    @property
+    def by_the_way(self) -> bool:
+        """ "In his forties": of somebody told of already."""
+        return self.low is not None and self.sex is None and self.age_at == (self.start, self.end)
 
     @property
     def stated_age(self) -> tuple[Decimal | None, Decimal | None, str] | None:
@@ -174,9 +180,15 @@ def _numeric(text: str, match: re.Match[str], words: str, unit: str | None) -> P
 
 
 def _noun_near(text: str, nouns: Sequence[Hit], age: Person) -> Hit | None:
+    at = [h for h in nouns if h.code != "person" and h.end <= age.start and _SAID_OF.fullmatch(text, h.end, age.start)]
+    if at:
+        return at[-1]
     after = [hit for hit in nouns if 0 <= hit.start - age.end <= _REACH and _one_phrase(text[age.end : hit.start])]
     if after:
         return next((hit for hit in after if hit.code != "person"), after[0])
+    inside = [hit for hit in nouns if age.start <= hit.start and hit.end <= age.end]
+    if inside:
+        return inside[0]
     before = [
         hit
         for hit in nouns

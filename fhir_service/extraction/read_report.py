@@ -26,11 +26,17 @@ def extract(report: Report) -> CaseReport:
     language = language_of(document)
     if language:
         return CaseReport(note=(f"The report is not in English (it reads like {language}); nothing was read.",))
-    document, left_out = without_what_is_no_report(document)
+    kept, left_out = without_what_is_no_report(document)
     notes = (*length, *left_out)
-    if not tells_of_augmentation(document):
+    if not tells_of_augmentation(kept):
         nothing = "The report does not tell of a vertebral augmentation; nothing was read."
+        if left_out and tells_of_augmentation(document):
+            nothing = (
+                "Apart from what was left out, the report tells of no patient who had a vertebral augmentation; "
+                "nothing was read."
+            )
         return CaseReport(note=(nothing, *notes))
+    document = kept
     cases = _cases(document)
     if not cases:
         notes = ("The report tells of no patient who had a vertebral augmentation.", *notes)

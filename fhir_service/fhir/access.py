@@ -1,25 +1,58 @@
-"""What a caller may see; every call of the repository takes one."""
+"""What a caller may do; every call of the repository takes one.
+
+The letters are those of SMART's scopes (app launch 2.2.0): `c` create; `r` read, vread and the history of one resource;
+`u` update and patch; `d` delete; `s` search, and the history of many.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+Letter = Literal["c", "r", "u", "d", "s"]
+EVERY_TYPE = "*"
+BY_NAME = frozenset({"AuditEvent"})
+"""Types that a grant has to name: who may see all data may not therefore see who else saw them."""
+
+
+class Grant(NamedTuple):
+    """Leave to do what `letters` say with resources of a type, `*` for all. With a `query` (`code=a&category=b`, as in
+    a search) only with those that it finds."""
+
+    letters: str
+    type: str = EVERY_TYPE
+    query: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Resource types a caller may read and write; None stands for all of them."""
+    """The grants of a caller together; None stands for leave to do everything."""
 
-    readable: frozenset[str] | None = None
-    writable: frozenset[str] | None = None
+    grants: tuple[Grant, ...] | None = None
     fixed: frozenset[tuple[str, str]] = frozenset()
     """Type and id of resources that come with the service: the caller reads them and does not change them."""
+    client_id: str = ""
+    """Who it is; empty where nobody has to say."""
 
-    def may_read(self, resource_type: str) -> bool:
-        return self.readable is None or resource_type in self.readable
+    def may(self, letter: Letter, resource_type: str) -> bool:
+        """With some resources of the type at least."""
+        return self.grants is None or any(_covers(grant, letter, resource_type) for grant in self.grants)
 
-    def may_write(self, resource_type: str) -> bool:
-        return self.writable is None or resource_type in self.writable
+    def restriction(self, letter: Letter, resource_type: str) -> tuple[str, ...]:
+        """The queries of which a resource has to be found by one; none where all of the type are meant. Only for what
+        the caller `may` do."""
+        if self.grants is None:
+            return ()
+        queries = [grant.query for grant in self.grants if _covers(grant, letter, resource_type)]
+        return () if "" in queries else tuple(dict.fromkeys(queries))
+
+
+def _covers(grant: Grant, letter: str, resource_type: str) -> bool:
+    named = grant.type == resource_type or (grant.type == EVERY_TYPE and resource_type not in BY_NAME)
+    return named and letter in grant.letters
 
 
 OPEN = Access()
 """Everything: the shell, and a service that listens on loopback only."""
+NOBODY = Access(())
+"""Nothing: who did not say who asks."""

@@ -59,6 +59,12 @@ class UnsupportedParameter(FhirError):
     status, code = 400, "not-supported"
 
 
+class Unauthenticated(FhirError):
+    """Nobody says who asks, or what they show for it is not good (401)."""
+
+    status, code = 401, "login"
+
+
 class Forbidden(FhirError):
     """The caller may not do this (403)."""
 
@@ -141,6 +147,16 @@ class ComesWithService(UnprocessableContent):
     """A definition of the service itself, which no client changes (422)."""
 
     code = "business-rule"
+
+
+class TooManyRequests(FhirError):
+    """More than this server takes at once, or asked for again too soon (429). `retry_after` is in seconds."""
+
+    status, code = 429, "throttled"
+
+    def __init__(self, text: str, *, retry_after: int, expression: Sequence[str] = ()) -> None:
+        super().__init__(text, expression=expression)
+        self.retry_after = retry_after
 
 
 class TookTooLong(FhirError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
@@ -18,6 +19,17 @@ _OF_XML = frozenset({"amp", "lt", "gt", "quot", "apos"})
 
 class NotXhtml(ValueError):
     """The text is not one well-formed `div`; the message says why."""
+
+
+class _NotOfNarratives(ValueError):
+    """XHTML, and more of it than a narrative may have; the message says what."""
+
+
+class NarrativeFault(NamedTuple):
+    """`breaks` is the invariant of R4 that is broken, empty where the text is no XHTML at all."""
+
+    breaks: str
+    text: str
 
 
 def as_element(text: str) -> str:
@@ -38,9 +50,9 @@ def as_element(text: str) -> str:
     raise NotXhtml(f"its outermost element has to be a div in the namespace {XHTML_NAMESPACE}")
 
 
-def narrative_fault(text: str) -> str:
-    """Why this cannot be a narrative; empty where it can. It has to be XHTML, or no XML client could be given it, and
-    may do nothing but say something (R4 narrative.html: no scripts, forms, frames, objects, event attributes)."""
+def narrative_fault(text: str) -> NarrativeFault | None:
+    """Why this cannot be a narrative, where it cannot. It has to be XHTML, or no XML client could be given it; it has
+    only what R4 takes of HTML (txt-1), none of which does anything; and it says something (txt-2)."""
     said: list[str] = []
 
     def look_at(name: str, attributes: dict[str, str]) -> None:
@@ -51,19 +63,26 @@ def narrative_fault(text: str) -> str:
     try:
         _parse(as_element(text).encode(), look_at, said.append)
     except NotXhtml as fault:
-        return str(fault)
-    return "" if "".join(said).strip(" \t\r\n") else "it says nothing; write what is to be read, or leave text out"
+        return NarrativeFault("", str(fault))
+    except _NotOfNarratives as fault:
+        return NarrativeFault("txt-1", str(fault))
+    if "".join(said).strip(" \t\r\n"):
+        return None
+    return NarrativeFault("txt-2", "it says nothing; write what is to be read, or leave text out")
 
 
 def _refuse_active(name: str, attributes: dict[str, str]) -> None:
     element = name.rpartition(" ")[2].lower()
     if element in ACTIVE or element not in ELEMENTS:
-        raise NotXhtml(f"a narrative has no <{element[:40]}>")
+        raise _NotOfNarratives(f"a narrative has no <{element[:40]}>")
     for attribute, value in attributes.items():
         if attribute.lower().startswith("on") or "".join(value.split()).lower().startswith("javascript:"):
-            raise NotXhtml(f"<{element[:40]}> has the attribute {attribute[:40]}, which would run a script")
+            text = f"<{element[:40]}> has the attribute {attribute[:40]}, which would run a script"
+            raise _NotOfNarratives(text)
         if attribute.rpartition(" ")[2].lower() not in ATTRIBUTES:
-            raise NotXhtml(f"<{element[:40]}> has no attribute {attribute.rpartition(' ')[2][:40]} in a narrative")
+            raise _NotOfNarratives(
+                f"<{element[:40]}> has no attribute {attribute.rpartition(' ')[2][:40]} in a narrative"
+            )
 
 
 def is_div(text: bytes) -> bool:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
+
+from fhir_service.fhir.audit_events import NO_PATIENT_DATA
 
 Key = tuple[str, str]
 """Type and id of a resource."""
@@ -128,6 +131,27 @@ class ReportState:
     fingerprint: str
     reading: bytes | None
     made: dict[Key, int | None]
+
+
+MOST_SEEN = 10_000
+
+
+@dataclass(slots=True)
+class Seen:
+    """The resources that a call was given or has written, with the last version of each, as long as there are not too
+    many."""
+
+    resources: dict[Key, int] = field(default_factory=dict)
+    more: bool = False
+
+    def add(self, found: Iterable[Stored | Outcome]) -> None:
+        for one in found:
+            if one.type in NO_PATIENT_DATA:
+                continue
+            if len(self.resources) >= MOST_SEEN:
+                self.more = True
+                return
+            self.resources[one.type, one.id] = one.version
 
 
 def moment(milliseconds: int) -> datetime:

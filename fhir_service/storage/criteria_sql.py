@@ -157,8 +157,8 @@ class Conditions:
         """A name that no other part of the statement has."""
         return f"{letter}{next(self._numbers)}"
 
-    def may_read(self, resource_type: str) -> bool:
-        return self._access.may_read(resource_type)
+    def may_find(self, resource_type: str) -> bool:
+        return self._access.may("s", resource_type)
 
     def _exists(self, table: str, subject: Subject, scope: str, condition: Callable[[str], str]) -> str:
         alias = self.alias("v")
@@ -182,7 +182,7 @@ class Conditions:
         return f"{same} AND substr({alias}.rest, 1, {len(rest)}) = {self.values(rest)}"
 
     def _points_at(self, criterion: PointsAt, subject: Subject) -> str:
-        if not self.may_read(criterion.target_type):
+        if not self.may_find(criterion.target_type):
             return NOTHING
         link, target = self.alias("l"), self.alias("t")
         wanted = [
@@ -196,7 +196,7 @@ class Conditions:
         return f"EXISTS (SELECT 1 FROM link {link} {joined} WHERE {all_of(wanted)})"
 
     def _pointed_at_by(self, criterion: PointedAtBy, subject: Subject) -> str:
-        if not self.may_read(criterion.source_type):
+        if not self.may_find(criterion.source_type):
             return NOTHING
         link, source = self.alias("l"), self.alias("s")
         wanted = [

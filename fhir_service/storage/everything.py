@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterable, Sequence
 
 from fhir_service.definitions.elements import resource_types
+from fhir_service.fhir.access import Access
 from fhir_service.search.compartment import compartment_hashes, provenance_hashes
 from fhir_service.storage import statements
+from fhir_service.storage.admission import admitted
 from fhir_service.storage.changes import Key, Placed
 from fhir_service.storage.dialects import Dialect
 from fhir_service.storage.rows import stored
@@ -18,26 +20,33 @@ _OF_OTHERS = frozenset({"Patient", "Group"})
 """Types that a reference is not followed to: they would bring other patients along."""
 
 
-async def everything(session: Session, dialect: Dialect, patient_id: str) -> list[Placed]:
-    """The patient first, then the rest in the order of their keys; each resource once. Empty without such a patient."""
+async def everything(session: Session, dialect: Dialect, patient_id: str, access: Access) -> list[Placed]:
+    """The patient first, then the rest in the order of their keys; each resource once. Empty without such a patient,
+    or without one that the caller may read; the rest is what the caller may find."""
     found: dict[Key, Placed] = {}
-    _add(found, await _read(session, dialect, [("Patient", patient_id)]))
+    _add(found, await admitted(await _read(session, dialect, [("Patient", patient_id)]), access, "r"))
     if not found:
         return []
     (patient,) = found.values()
-    _add(found, await dialect.search.holders(session, compartment_hashes(patient_id, sorted(resource_types()))))
-    await _follow(session, dialect, found, patient_id)
-    _add(found, await dialect.search.holders(session, provenance_hashes(found)))
-    await _follow(session, dialect, found, patient_id)
+    kinds = [kind for kind in sorted(resource_types()) if access.may("s", kind)]
+    held = await dialect.search.holders(session, compartment_hashes(patient_id, kinds))
+    _add(found, await admitted(held, access, "s"))
+    await _follow(session, dialect, found, patient_id, access)
+    if access.may("s", "Provenance"):
+        held = await dialect.search.holders(session, provenance_hashes(found))
+        _add(found, await admitted(held, access, "s"))
+    await _follow(session, dialect, found, patient_id, access)
     return sorted(found.values(), key=lambda placed: (placed is not patient, placed.key))
 
 
-async def _follow(session: Session, dialect: Dialect, found: dict[Key, Placed], patient_id: str) -> None:
+async def _follow(
+    session: Session, dialect: Dialect, found: dict[Key, Placed], patient_id: str, access: Access
+) -> None:
     """Add what is referred to, unless it belongs to another patient."""
     missing = {key for source in found.values() for key in references_in(source.stored.text)} - found.keys()
-    wanted = sorted(key for key in missing if key[0] not in _OF_OTHERS)
+    wanted = sorted(key for key in missing if key[0] not in _OF_OTHERS and access.may("s", key[0]))
     if wanted:
-        rows = await _read(session, dialect, wanted)
+        rows = await admitted(await _read(session, dialect, wanted), access, "s")
         _add(found, (row for row in rows if row[7] == patient_id or row[7].startswith("~")))
 
 

@@ -3,24 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import takewhile
 from typing import Literal
 
+from fhir_service.fhir.access import Access
+from fhir_service.fhir.errors import TooCostly
 from fhir_service.search.history_query import HistoryQuery
+from fhir_service.search.restrictions import is_restricted
+from fhir_service.storage.admission import admitted_versions
 from fhir_service.storage.changes import HistoryPage, Key, Version
+from fhir_service.storage.dialects import Dialect
 from fhir_service.storage.rows import stored
 from fhir_service.storage.sessions import Row, Session
 from fhir_service.storage.sql_text import Values, all_of
 
 _COLUMNS = "v.type, v.id, v.version, v.last_updated, v.action = 'deleted', v.text, v.place, v.action"
+_MOST_READ = 20
+"""Pages that are looked through for one that a restricted caller may see."""
+_ALL = 1_000_000
 _NEXT_MADE = (
     "(SELECT n.last_updated FROM resource_version n "
     "WHERE n.type = v.type AND n.id = v.id AND n.version = v.version + 1)"
 )
 
 
-async def history_page(session: Session, query: HistoryQuery, types: Sequence[str], key: Key | None) -> HistoryPage:
-    """Of one resource, or of all resources of some types.
+async def history_page(
+    session: Session,
+    dialect: Dialect,
+    query: HistoryQuery,
+    types: Sequence[str],
+    *,
+    key: Key | None,
+    access: Access,
+) -> HistoryPage:
+    """Of one resource, or of all resources of some types. Where the caller may see only some of them, a page may have
+    less than was asked for and a next one all the same."""
+    found: list[Row] = []
+    place: int | None = query.after
+    for _ in range(_MOST_READ):
+        rows, place = await _rows(session, replace(query, after=place), types, key)
+        found += await admitted_versions(session, dialect, rows, access, "s" if key is None else "r")
+        if place is None or len(found) >= query.count:
+            break
+    if len(found) > query.count:
+        place = found[query.count - 1][6]
+    return HistoryPage([_version(row) for row in found[: query.count]], place)
+
+
+async def _rows(
+    session: Session, query: HistoryQuery, types: Sequence[str], key: Key | None
+) -> tuple[Sequence[Row], int | None]:
+    """Those of a page, and the place behind which the next one begins.
 
     Time never runs back from place to place, so the first version before `since` ends it.
     """
@@ -37,12 +71,24 @@ async def history_page(session: Session, query: HistoryQuery, types: Sequence[st
     if query.since is not None:
         since = query.since
         rows = list(takewhile(lambda row: row[3] >= since, rows))
-    page = [_version(row) for row in rows[: query.count]]
-    return HistoryPage(page, rows[query.count - 1][6] if len(rows) > query.count else None)
+    return rows[: query.count], rows[query.count - 1][6] if len(rows) > query.count else None
 
 
-async def history_total(session: Session, query: HistoryQuery, types: Sequence[str], key: Key | None) -> int:
-    """How many versions there are on all pages."""
+async def history_total(
+    session: Session,
+    dialect: Dialect,
+    query: HistoryQuery,
+    types: Sequence[str],
+    *,
+    key: Key | None,
+    access: Access,
+) -> int:
+    """How many versions there are on all pages. Raises TooCostly where each of many would have to be looked at."""
+    if key is not None and is_restricted(access, "r", key[0]):
+        whole = replace(query, after=None, count=_ALL)
+        return len((await history_page(session, dialect, whole, types, key=key, access=access)).versions)
+    if key is None and any(is_restricted(access, "s", kind) for kind in types):
+        raise TooCostly("what a search restriction leaves of this history is not counted; leave _total out")
     values = Values()
     conditions = _conditions(query, types, key, values)
     if query.since is not None:

@@ -11,6 +11,7 @@ from fhir_service.search.criteria import Include
 from fhir_service.search.parameters import indexed_parameters
 from fhir_service.search.terms import hash_of, link_scope
 from fhir_service.storage import statements
+from fhir_service.storage.admission import admitted, admitted_versions
 from fhir_service.storage.changes import Key, Stored
 from fhir_service.storage.dialects import Dialect
 from fhir_service.storage.rows import stored
@@ -99,7 +100,7 @@ class _Journey:
         sources = {row[6]: row for row in level}
         for key, scope, kind, resource_id in sorted(links, key=lambda link: (link[0], link[2], link[3])):
             source = sources[key]
-            if self._access.may_read(kind) and any(
+            if self._access.may("s", kind) and any(
                 scope in wanted.scopes and (not wanted.targets or kind in wanted.targets)
                 for wanted in (_wanted(include, source[0]) for include in includes)
             ):
@@ -111,6 +112,7 @@ class _Journey:
         statement = statements.LIVE_ROWS.format(keys=self._dialect.keys)
         rows = await self._session.fetch(statement, *self._dialect.key_values(keys))
         place = {key: number for number, key in enumerate(keys)}
+        rows = await admitted(rows, self._access, "s")
         return sorted(rows, key=lambda row: place[row[0], row[1]])
 
     async def _add_version(self, key: Key, version: int) -> None:
@@ -118,7 +120,8 @@ class _Journey:
         if self._seen.get(key) == version or named in self._seen_versions:
             return
         self._seen_versions.add(named)
-        for row in await self._session.fetch(statements.READ_VERSION, *named):
+        rows = await self._session.fetch(statements.READ_VERSION, *named)
+        for row in await admitted_versions(self._session, self._dialect, rows, self._access, "s"):
             if not row[4] and self._has_room():
                 self.versions.append(row)
 
@@ -127,7 +130,7 @@ class _Journey:
         kinds = [include.source] if include.source != _ANY else await self._types()
         for kind in kinds:
             scopes = sorted({scope for row in targets for scope in _wanted(include, kind, row[0]).scopes})
-            if scopes and self._access.may_read(kind):
+            if scopes and self._access.may("s", kind):
                 self._add(await self._pointing_at(targets, kind, scopes))
 
     async def _types(self) -> list[str]:
@@ -145,7 +148,7 @@ class _Journey:
             type=values(kind),
             limit=values(MOST + len(self._seen) + 1),
         )
-        return await self._session.fetch(statement, *values.taken)
+        return await admitted(await self._session.fetch(statement, *values.taken), self._access, "s")
 
     def _add(self, rows: Iterable[Row]) -> None:
         for row in rows:

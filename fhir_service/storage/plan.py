@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from fhir_service.fhir.errors import EditConflict, FhirError, PreconditionFailed
+from fhir_service.fhir.errors import EditConflict, FhirError, NotFound, PreconditionFailed
 from fhir_service.fhir.etags import names_version
 from fhir_service.fhir.json_text import members, splice
 from fhir_service.storage.changes import Action, Create, Key, Outcome, Update, moment
@@ -100,6 +100,7 @@ class _Pending:
 
     def apply(self, change: Prepared) -> Outcome:
         current = self._current(change.key)
+        _check_guard(change, current)
         _check_match(change, current)
         _check_none_match(change, current)
         if change.content is None:
@@ -158,6 +159,14 @@ def _state(content: Content, resource_key: int, version: int, place: int, last_u
         rows=content.rows,
         text=content.splice.text(version, last_updated),
     )
+
+
+def _check_guard(change: Prepared, current: State | None) -> None:
+    """What may not be changed is answered as what is not there; so nothing is made under an id of the client's."""
+    if change.guard is not None and (
+        current is None or current.deleted or not change.admits(current.text or b"", current.last_updated)
+    ):
+        raise NotFound(f"there is no {_name(change)}")
 
 
 def _check_match(change: Prepared, current: State | None) -> None:

@@ -59,7 +59,7 @@ class Chains:
         return criterion
 
     async def _points_at(self, criterion: PointsAt) -> AnyCriterion:
-        if not self._access.may_read(criterion.target_type):
+        if not self._access.may("s", criterion.target_type):
             return _NOTHING
         inner = await self.without(criterion.criteria)
         found = await self._far_end(criterion.target_type, inner, FEW + 1) if inner else []
@@ -69,7 +69,7 @@ class Chains:
         return HasTerm(tuple(reference_term_of_link(criterion.scope, name) for name in names))
 
     async def _pointed_at_by(self, criterion: PointedAtBy) -> AnyCriterion:
-        if not self._access.may_read(criterion.source_type):
+        if not self._access.may("s", criterion.source_type):
             return _NOTHING
         inner = await self.without(criterion.criteria)
         found = await self._far_end(criterion.source_type, inner, FEW + 1) if inner else []

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import uuid4
 
-from fhir_service.fhir.access import Access
+from fhir_service.fhir.access import Access, Letter
 from fhir_service.fhir.errors import (
     ComesWithService,
     FhirError,
@@ -18,6 +18,7 @@ from fhir_service.fhir.errors import (
 )
 from fhir_service.fhir.json_text import Splice, minified, parse, splice
 from fhir_service.search.index_values import index_values, partition_key
+from fhir_service.search.restrictions import admits, is_restricted
 from fhir_service.storage.changes import Change, Create, Delete, Key, Update
 from fhir_service.storage.index_rows import IndexRows, index_rows
 
@@ -35,12 +36,22 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """`content` is None for a deletion. `fresh`: the id was made here, so nothing of that name can be stored."""
+    """`content` is None for a deletion. `fresh`: the id was made here, so nothing of that name can be stored. `guard`
+    is whose access the resource has to be within that is changed, where not every one of its type is."""
 
     key: Key
     change: Change
     content: Content | None
     fresh: bool = False
+    guard: Access | None = None
+
+    @property
+    def letter(self) -> Letter:
+        return letter_of(self.change)
+
+    def admits(self, text: bytes, last_updated: int) -> bool:
+        """Whether the caller may change the resource of that content."""
+        return self.guard is None or admits(self.guard, self.letter, self.key, text, last_updated)
 
     @property
     def if_match(self) -> int | None:
@@ -78,11 +89,13 @@ def prepared(change: Change, base: str | None) -> Prepared:
 def all_prepared(changes: Sequence[Change | Prepared], base: str | None, access: Access) -> tuple[Prepared, ...]:
     """Make ready those that are not. Raises as `prepared` does and ComesWithService, saying which change it is about,
     and Forbidden."""
-    may_write({change.key[0] if isinstance(change, Prepared) else change.type for change in changes}, access)
+    plain = [change.change if isinstance(change, Prepared) else change for change in changes]
+    may_write({(letter_of(change), change.type) for change in plain}, access)
     ready = []
     for number, change in enumerate(changes):
         try:
-            ready.append(change if isinstance(change, Prepared) else prepared(change, base))
+            one = change if isinstance(change, Prepared) else prepared(change, base)
+            ready.append(one if access.grants is None else _guarded(one, access))
             _refuse_fixed(ready[-1].key, access)
         except FhirError as error:
             error.change = number
@@ -90,11 +103,25 @@ def all_prepared(changes: Sequence[Change | Prepared], base: str | None, access:
     return tuple(ready)
 
 
-def may_write(kinds: set[str], access: Access) -> None:
+def letter_of(change: Change) -> Letter:
+    """What the caller has to be allowed."""
+    return "d" if isinstance(change, Delete) else "c" if isinstance(change, Create) else "u"
+
+
+def may_write(wanted: set[tuple[Letter, str]], access: Access) -> None:
     """Raises Forbidden."""
-    refused = sorted(kind for kind in kinds if not access.may_write(kind))
+    refused = sorted({kind for letter, kind in wanted if not access.may(letter, kind)})
     if refused:
         raise Forbidden(f"writing {', '.join(refused)} is not allowed")
+
+
+def _guarded(one: Prepared, access: Access) -> Prepared:
+    """Raises Forbidden for content that would be outside a restriction."""
+    if not is_restricted(access, one.letter, one.key[0]):
+        return one
+    if one.content is not None and not admits(access, one.letter, one.key, one.content.splice.text(0, 0)):
+        raise Forbidden(f"what is sent is outside of the {one.key[0]} that may be written")
+    return one if one.letter == "c" else replace(one, guard=access)
 
 
 def _refuse_fixed(key: Key, access: Access) -> None:

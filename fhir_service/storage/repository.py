@@ -1,22 +1,23 @@
 """The store as the rest of the service sees it: resources in, resources out, one transaction at a time.
 
-Every call takes an Access. A type the caller may not read is simply not there; one it may not write is refused.
+Every call takes an Access. What the caller may not read is simply not there; what it may not write is refused.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from copy import copy
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import TypeVar
 
-from fhir_service.fhir.access import Access
+from fhir_service.fhir.access import Access, Letter
 from fhir_service.fhir.errors import Forbidden, Gone, NotFound, StoreUnavailable
 from fhir_service.search.history_query import HistoryQuery
 from fhir_service.search.query import Query
 from fhir_service.storage import reindex, statements
+from fhir_service.storage.access_records import AccessRecords
+from fhir_service.storage.admission import admitted, admitted_versions
 from fhir_service.storage.changes import (
     Change,
     Create,
@@ -28,26 +29,43 @@ from fhir_service.storage.changes import (
     Placed,
     ReportRecord,
     ReportState,
+    Seen,
     Stored,
     Update,
     Version,
 )
+from fhir_service.storage.clients import Client, Clients
 from fhir_service.storage.database import Database
 from fhir_service.storage.engines import UnusableDatabaseUrl, open_engine, try_opening
 from fhir_service.storage.everything import everything
+from fhir_service.storage.export_pages import (
+    Deleted,
+    Exported,
+    Extent,
+    Lines,
+    Rows,
+    as_they_were,
+    deleted_page,
+    lines_page,
+    rows_page,
+)
 from fhir_service.storage.failures import unavailable_told
 from fhir_service.storage.group_commit import Commit, ReportEntry
 from fhir_service.storage.history import history_page, history_total
+from fhir_service.storage.jobs import Jobs
 from fhir_service.storage.migrate import NewerDatabase, bring_up_to_date
 from fhir_service.storage.preparation import Prepared, all_prepared, is_id, may_write, size_of
 from fhir_service.storage.report_books import loaded_sources, report_record, report_state
 from fhir_service.storage.rows import stored
 from fhir_service.storage.searching import number_of, page_of
+from fhir_service.storage.sessions import Row, Session
 from fhir_service.storage.transaction import Transaction, run_transaction
 from fhir_service.storage.writer import Writer
 
 __all__ = [
     "Change",
+    "Client",
+    "Clients",
     "Create",
     "Delete",
     "Forbidden",
@@ -61,6 +79,7 @@ __all__ = [
     "ReportRecord",
     "ReportState",
     "Repository",
+    "Seen",
     "Stored",
     "Transaction",
     "UnusableDatabaseUrl",
@@ -106,14 +125,37 @@ class Repository:
         self._base = base
         self._writer = Writer(database)
         self._writer.start()
+        self.jobs = Jobs(database, self._writer)
+        self.clients = Clients(database, self._writer)
+        self.accesses = AccessRecords(database, self._writer)
+        self._seen: Seen | None = None
+
+    @property
+    def shared(self) -> bool:
+        """Whether any number of processes work with the database; a file is one service's."""
+        return self._database.engine.dialect.name != "sqlite"
 
     def under(self, base: str) -> Repository:
         """The same store for a client that knows this server by that address: what it writes refers to resources here
         where an absolute reference begins with it (REF-1)."""
         if base == self._base:
             return self
-        other = copy(self)
+        other = self._copy()
         other._base = base
+        return other
+
+    def noting(self, seen: Seen | None) -> Repository:
+        """The same store, noting in `seen` what it gives and writes."""
+        if seen is self._seen:
+            return self
+        other = self._copy()
+        other._seen = seen
+        return other
+
+    def _copy(self) -> Repository:
+        """One for each request: `copy.copy` takes ten times as long."""
+        other = object.__new__(Repository)
+        other.__dict__.update(self.__dict__)
         return other
 
     async def close(self) -> None:
@@ -130,9 +172,9 @@ class Repository:
         except TimeoutError:
             raise StoreUnavailable(f"the database has not answered in {_HEALTH_SECONDS:.0f} s") from None
 
-    async def read(self, resource_type: str, resource_id: str, access: Access) -> Stored:
-        """The newest version. Raises NotFound, Gone."""
-        found = await self._fetch(access, statements.READ, resource_type, resource_id)
+    async def read(self, resource_type: str, resource_id: str, access: Access, letter: Letter = "r") -> Stored:
+        """The newest version, to do with it what the letter says. Raises NotFound, Gone."""
+        found = await self._fetch(access, statements.READ, resource_type, resource_id, letter=letter)
         if found.deleted:
             raise Gone(
                 f"{resource_type}/{resource_id} was deleted; earlier versions can be read at _history/1 and so on"
@@ -154,7 +196,10 @@ class Repository:
         """
         one_statement = len(query.searches) < 2 and not query.includes
         async with self._database.searching() if one_statement else self._database.snapshot() as session:
-            return await page_of(session, self._database.dialect, query, access)
+            page = await page_of(session, self._database.dialect, query, access)
+        self._note(page.matches)
+        self._note(page.included)
+        return page
 
     async def count(self, query: Query, access: Access) -> int:
         """How many matches there are on all pages; about how many, where the query asks for an estimate."""
@@ -165,12 +210,12 @@ class Repository:
         """The patient, its compartment, what those refer to, and the Provenance of all of it, in the order of their
         keys but the patient first. Raises NotFound, Gone."""
         found: list[Placed] = []
-        if access.may_read("Patient") and is_id(patient_id):
+        if access.may("r", "Patient") and is_id(patient_id):
             async with self._database.snapshot() as session:
-                found = await everything(session, self._database.dialect, patient_id)
-        if not found:
-            found = [Placed(0, await self.read("Patient", patient_id, access))]
-        return [one for one in found if access.may_read(one.stored.type)]
+                found = await everything(session, self._database.dialect, patient_id, access)
+        found = found or [Placed(0, await self.read("Patient", patient_id, access))]
+        self._note(one.stored for one in found)
+        return found
 
     async def commit(self, changes: Sequence[Change], access: Access) -> list[Outcome]:
         """All changes or none, durable when this returns; one outcome a change, in their order.
@@ -178,6 +223,7 @@ class Repository:
         Raises MalformedContent, InvalidParameter, Forbidden, EditConflict, PreconditionFailed, StoreUnavailable.
         """
         done: list[Outcome] = await self._writer.commit(Commit(await self.prepare(changes, access)))
+        self._note(done)
         return done
 
     async def transact(self, work: Callable[[Transaction], Awaitable[T]], access: Access) -> T:
@@ -187,7 +233,9 @@ class Repository:
 
         Raises what the work does, and StoreUnavailable.
         """
-        done: T = await self._writer.commit(Commit(work=lambda group: run_transaction(group, work, access, self._base)))
+        done: T = await self._writer.commit(
+            Commit(work=lambda group: run_transaction(group, work, access, self._base, self._note))
+        )
         return done
 
     async def history(
@@ -196,25 +244,53 @@ class Repository:
         """The past of one resource, or of all resources of some types, newest first. A page stays as it is while others
         write. Raises NotFound where the one resource never was.
         """
-        wanted = sorted(kind for kind in types if access.may_read(kind))
-        if key is not None and not (access.may_read(key[0]) and is_id(key[1])):
+        wanted = sorted(kind for kind in types if access.may("s", kind))
+        if key is not None and not (access.may("r", key[0]) and is_id(key[1])):
             raise NotFound(f"there is no {'/'.join(key)[:80]}")
         async with self._database.searching() as session:
-            if key is not None and not await session.fetch(statements.READ, *key):
+            if key is not None and not await self._visible(session, await session.fetch(statements.READ, *key), access):
                 raise NotFound(f"there is no {'/'.join(key)[:80]}, and never was")
-            return await history_page(session, query, wanted, key)
+            page = await history_page(session, self._database.dialect, query, wanted, key=key, access=access)
+        self._note(version.stored for version in page.versions)
+        return page
 
     async def history_total(
         self, query: HistoryQuery, access: Access, *, types: Collection[str] = (), key: Key | None = None
     ) -> int:
-        """How many versions all pages of `history` have together."""
-        wanted = sorted(kind for kind in types if access.may_read(kind))
+        """How many versions all pages of `history` have together. Raises TooCostly where only some of many resources
+        may be seen."""
+        wanted = sorted(kind for kind in types if access.may("s", kind))
         async with self._database.searching() as session:
-            return await history_total(session, query, wanted, key)
+            return await history_total(session, self._database.dialect, query, wanted, key=key, access=access)
+
+    async def types_stored(self) -> list[str]:
+        """The types of which there are resources, or were."""
+        async with self._database.reading() as session:
+            return [row[0] for row in await session.fetch(statements.TYPES)]
+
+    async def export_lines(self, extent: Extent, after: int, limit: int) -> Lines:
+        """The next resources of an extent behind a key, as one text. What may be read is the caller's to say."""
+        async with self._database.snapshot() as session:
+            return await lines_page(session, self._database.dialect, extent, after, limit)
+
+    async def export_rows(self, extent: Extent, after: int, limit: int) -> Rows:
+        """The same, each by itself."""
+        async with self._database.snapshot() as session:
+            return await rows_page(session, self._database.dialect, extent, after, limit)
+
+    async def export_deleted(self, extent: Extent, after: int, limit: int) -> list[Deleted]:
+        """The next deletions of an extent behind a place."""
+        async with self._database.searching() as session:
+            return await deleted_page(session, extent, after, limit)
+
+    async def as_they_were(self, keys: Sequence[Key], place: int) -> dict[Key, Exported]:
+        """The versions of some resources that were current at a place in the order of commits."""
+        async with self._database.searching() as session:
+            return await as_they_were(session, self._database.dialect, keys, place, self._base)
 
     async def erase(self, keys: Sequence[Key], access: Access) -> None:
         """Remove every version of these resources for good. Raises Forbidden, StoreUnavailable."""
-        may_write({kind for kind, _ in keys}, access)
+        may_write({("d", kind) for kind, _ in keys}, access)
         await self._writer.commit(Commit(erase=tuple(keys)))
 
     async def check_index(self) -> None:
@@ -271,6 +347,7 @@ class Repository:
             sole=sole,
         )
         done: list[Outcome] = await self._writer.commit(Commit(await self.prepare(changes, access), entry))
+        self._note(done)
         return done
 
     async def erase_report(self, source_key: str, access: Access) -> tuple[Key, ...]:
@@ -279,7 +356,7 @@ class Repository:
         Raises Forbidden, StoreUnavailable.
         """
         keys = await self.resources_of(source_key, ever=True)
-        may_write({kind for kind, _ in keys}, access)
+        may_write({("d", kind) for kind, _ in keys}, access)
         await self._writer.commit(Commit(report=ReportEntry(source_key, forget=True), erase=keys))
         return keys
 
@@ -305,11 +382,13 @@ class Repository:
 
     async def newest(self, keys: Sequence[Key], access: Access) -> dict[Key, Stored]:
         """The newest versions of those that there are or were, deletions too."""
-        wanted = [key for key in keys if access.may_read(key[0]) and is_id(key[1])]
+        wanted = [key for key in keys if access.may("r", key[0]) and is_id(key[1])]
         dialect = self._database.dialect
         async with self._database.reading() as session:
             rows = await session.fetch(statements.READ_MANY.format(keys=dialect.keys), *dialect.key_values(wanted))
-        return {(row[0], row[1]): stored(row) for row in rows}
+        found = [stored(row) for row in await admitted(rows, access, "r")]
+        self._note(found)
+        return {(one.type, one.id): one for one in found}
 
     async def resources_of(self, source_key: str, *, ever: bool = False) -> tuple[Key, ...]:
         """What the report makes now; with `ever` also what it made before and of which versions are stored."""
@@ -318,13 +397,28 @@ class Repository:
             return ()
         return record.stored if ever else record.made
 
-    async def _fetch(self, access: Access, statement: str, kind: str, resource_id: str, *more: int) -> Stored:
-        if access.may_read(kind) and is_id(resource_id):
+    async def _fetch(
+        self, access: Access, statement: str, kind: str, resource_id: str, *more: int, letter: Letter = "r"
+    ) -> Stored:
+        if access.may(letter, kind) and is_id(resource_id):
             async with self._database.reading() as session:
                 rows = await session.fetch(statement, kind, resource_id, *more)
+                if rows and access.grants is not None:
+                    rows = await self._visible(session, rows, access, letter)
             if rows:
-                return stored(rows[0])
+                found = stored(rows[0])
+                self._note((found,))
+                return found
         raise NotFound(f"there is no {kind}/{resource_id[:80]}{' in version ' + str(more[0]) if more else ''}")
+
+    async def _visible(
+        self, session: Session, rows: Sequence[Row], access: Access, letter: Letter = "r"
+    ) -> Sequence[Row]:
+        return await admitted_versions(session, self._database.dialect, rows, access, letter)
+
+    def _note(self, found: Iterable[Stored | Outcome]) -> None:
+        if self._seen is not None:
+            self._seen.add(found)
 
     async def prepare(self, changes: Sequence[Change], access: Access) -> tuple[Prepared, ...]:
         """Changes made ready to be written, which a transaction then writes without delay.

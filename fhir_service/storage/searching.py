@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from fhir_service.fhir.access import Access
 from fhir_service.search.query import Cursor, Query, TypeSearch
+from fhir_service.search.restrictions import confined
 from fhir_service.storage import statements
 from fhir_service.storage.changes import Page, Stored
 from fhir_service.storage.criteria_sql import refuse_excess
@@ -35,7 +36,9 @@ async def first_matches(session: Session, dialect: Dialect, query: Query, access
 
 async def number_of(session: Session, dialect: Dialect, query: Query, access: Access) -> int:
     """How many matches there are on all pages: exactly, unless an estimate will do."""
-    count = dialect.search.estimate if query.total == "estimate" and not query.count_only else dialect.search.count
+    # What the planner thinks would tell of resources that the caller may not find.
+    rough = query.total == "estimate" and not query.count_only and access.grants is None
+    count = dialect.search.estimate if rough else dialect.search.count
     return sum([await count(session, search, access) for search in await _searches(session, query, access)])
 
 
@@ -51,10 +54,10 @@ async def _found(
 
 
 async def _searches(session: Session, query: Query, access: Access) -> Sequence[TypeSearch]:
-    """Those that can find something: of types that may be read and that there are."""
-    searches = [search for search in query.searches if access.may_read(search.resource_type)]
-    for search in searches:
+    """Those that can find something, and only what may be found: of types that there are."""
+    for search in query.searches:
         refuse_excess(search.criteria)
+    searches = [confined(search, access) for search in query.searches if access.may("s", search.resource_type)]
     if len(searches) <= _FEW_TYPES:
         return searches
     present = {row[0] for row in await session.fetch(statements.TYPES)}

@@ -66,9 +66,9 @@ def source(  # noqa: PLR0911  # one for each kind
         case IdCriterion(ids):
             named = f"NOT deleted AND type = {values(resource_type)} AND id IN ({values.many(map(storable, ids))})"
             return f"SELECT resource_key FROM resource_current WHERE {named}"
-        case PointsAt() if conditions.may_read(criterion.target_type):
+        case PointsAt() if conditions.may_find(criterion.target_type):
             return _pointing(criterion, conditions, values)
-        case PointedAtBy() if conditions.may_read(criterion.source_type):
+        case PointedAtBy() if conditions.may_find(criterion.source_type):
             return _pointed_at(criterion, resource_type, conditions, values)
         case AnyOf(criteria) if criteria:
             return " UNION ALL ".join(source(one, resource_type, conditions, values) for one in criteria)

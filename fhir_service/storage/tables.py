@@ -266,3 +266,114 @@ class ReportResource(SQLModel, table=True):
     id: str = Field(sa_column=_words(primary_key=True))
     present: bool = Field(sa_column=Column(Boolean, nullable=False))
     version: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+
+
+class Job(SQLModel, table=True):
+    """Long work that survives a restart. `state` is `running`, `complete`, `failed` or `cancelled`; `place` and
+    `moment` are the last that were given out when it began: whatever was committed before has no higher ones, whatever
+    was committed later has no lower ones."""
+
+    __tablename__ = "job"
+
+    id: str = Field(sa_column=_words(primary_key=True))
+    kind: str = Field(sa_column=_words())
+    owner: str = Field(sa_column=_words())
+    """The client that began it; empty where nobody has to say who they are."""
+    request: str = Field(sa_column=_words())
+    """What is to be done, as JSON of that kind of job."""
+    state: str = Field(sa_column=_words())
+    place: int = Field(sa_column=_number())
+    moment: int = Field(sa_column=_number())
+    begun: int = Field(sa_column=_number())
+    expires: int = Field(sa_column=_number())
+    """When it is forgotten with all it made; 0 while it runs."""
+    failure: str = Field(sa_column=_words())
+    """What is told of why it failed."""
+
+    __table_args__ = (Index("job_of_state", "state", "begun"),)
+
+
+class JobShard(SQLModel, table=True):
+    """A part of a job that one worker does at a time, as long as it holds the lease. Those of a later `phase` begin
+    when all of the earlier ones are done."""
+
+    __tablename__ = "job_shard"
+
+    job_id: str = Field(sa_column=_words(primary_key=True))
+    number: int = Field(sa_column=_key())
+    phase: int = Field(sa_column=_number())
+    work: str = Field(sa_column=_words())
+    """What is to be done, as JSON."""
+    done: bool = Field(sa_column=Column(Boolean, nullable=False))
+    checkpoint: str = Field(sa_column=_words())
+    """How far it has come and what it has made, as JSON; empty before the first."""
+    worker: str = Field(sa_column=_words())
+    leased_until: int = Field(sa_column=_number())
+    attempts: int = Field(sa_column=_number())
+    """Times in a row that it failed."""
+
+
+class ClientRow(SQLModel, table=True):
+    """A program that may ask for tokens. It has its public keys at a URL or here; a secret is never stored."""
+
+    __tablename__ = "client"
+
+    id: str = Field(sa_column=_words(primary_key=True))
+    name: str = Field(sa_column=_words())
+    scopes: str = Field(sa_column=_words())
+    jwks_url: str = Field(sa_column=_words())
+    jwks: str = Field(sa_column=_words())
+    created: int = Field(sa_column=_number())
+    revoked: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+
+
+class UsedAssertion(SQLModel, table=True):
+    """An assertion that was used, by the hash of its `jti`, until it expires: it is good for one token."""
+
+    __tablename__ = "used_assertion"
+
+    client_id: str = Field(sa_column=_words(primary_key=True))
+    jti: str = Field(sa_column=_words(primary_key=True))
+    expires: int = Field(sa_column=_number())
+
+    __table_args__ = (Index("used_assertion_expires", "expires"),)
+
+
+class AuditEvent(SQLModel, table=True):
+    """An access to patient data. Rows are added; a trigger refuses to change one."""
+
+    __tablename__ = "audit_event"
+
+    place: int = Field(sa_column=_key())
+    recorded: int = Field(sa_column=_number())
+    request: str = Field(sa_column=_words())
+    client: str = Field(sa_column=_words())
+    address: str = Field(sa_column=_words())
+    interaction: str = Field(sa_column=_words())
+    about: str = Field(sa_column=_words())
+    query: str = Field(sa_column=_words())
+    status: int = Field(sa_column=_number())
+    resources: str = Field(sa_column=_words())
+    """Type, id and version of each, as JSON."""
+    patients: str = Field(sa_column=_words())
+    """Their ids, as JSON."""
+    more: bool = Field(sa_column=Column(Boolean, nullable=False))
+    action: str = Field(sa_column=_words())
+    outcome: str = Field(sa_column=_words())
+
+    __table_args__ = (
+        Index("audit_event_of_client", "client", "place"),
+        Index("audit_event_recorded", "recorded"),
+    )
+
+
+class AuditEntity(SQLModel, table=True):
+    """What an access touched, and whose data that was: what an AuditEvent is found by."""
+
+    __tablename__ = "audit_entity"
+
+    type: str = Field(sa_column=_words(primary_key=True))
+    id: str = Field(sa_column=_words(primary_key=True))
+    place: int = Field(sa_column=_key())
+
+    __table_args__ = ({"sqlite_with_rowid": False},)

@@ -7,31 +7,36 @@ The clock is held all the time, by one writer of one process, so what was found 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
 from fhir_service.fhir.access import Access
-from fhir_service.fhir.errors import FhirError
+from fhir_service.fhir.errors import FhirError, Forbidden
 from fhir_service.search.query import Query
 from fhir_service.storage import statements
+from fhir_service.storage.admission import admitted_versions
 from fhir_service.storage.changes import Change, Key, Outcome, Stored
 from fhir_service.storage.group_commit import Group
 from fhir_service.storage.plan import State
 from fhir_service.storage.preparation import Prepared, all_prepared, size_of
 from fhir_service.storage.rows import stored
 from fhir_service.storage.searching import first_matches
+from fhir_service.storage.sessions import Row
 
 T = TypeVar("T")
+Note = Callable[[Iterable[Stored | Outcome]], None]
+"""Takes what a caller was given or has written."""
 _IN_THREAD = 64 * 1024
 
 
 class Transaction:
     """What is found is found among what is stored, the changes of this commit included."""
 
-    def __init__(self, group: Group, access: Access, base: str | None) -> None:
+    def __init__(self, group: Group, access: Access, base: str | None, note: Note) -> None:
         self._group = group
         self._access = access
         self._base = base
+        self._note = note
         self._first = len(group.plan.versions)
         self._first_place = group.plan.next_place
         self._tuned = False
@@ -39,20 +44,29 @@ class Transaction:
         """What the plan knew of each resource that this commit has written to the tables; None: it wrote nothing."""
 
     async def find(self, query: Query, limit: int) -> list[Stored]:
-        """The first matches, at most `limit`; none of a type that may not be read."""
+        """The first matches, at most `limit`. Raises Forbidden for a type that may not be searched: that nothing is
+        found must not mean that nothing is there."""
+        refused = sorted({one.resource_type for one in query.searches if not self._access.may("s", one.resource_type)})
+        if refused:
+            raise Forbidden(f"searching {', '.join(refused)} is not allowed, and this depends on what is found there")
         await self._flush()
         if not self._tuned:
             self._tuned = True
             for statement in self._group.dialect.for_finding:
                 await self._group.session.fetch(statement)
-        return await first_matches(self._group.session, self._group.dialect, query, self._access, limit)
+        found = await first_matches(self._group.session, self._group.dialect, query, self._access, limit)
+        self._note(found)
+        return found
 
     async def read(self, resource_type: str, resource_id: str) -> Stored | None:
-        """The newest version, which may be a deletion; None where the resource never was, or may not be read."""
-        if not self._access.may_read(resource_type):
+        """The newest version, to be changed, which may be a deletion; None where the resource never was, or may not be
+        updated."""
+        if not self._access.may("u", resource_type):
             return None
         await self._flush()
-        rows = await self._group.session.fetch(statements.READ, resource_type, resource_id)
+        session = self._group.session
+        rows: Sequence[Row] = await session.fetch(statements.READ, resource_type, resource_id)
+        rows = await admitted_versions(session, self._group.dialect, rows, self._access, "u")
         return stored(rows[0]) if rows else None
 
     async def write(self, changes: Sequence[Change | Prepared]) -> list[Outcome]:
@@ -63,6 +77,7 @@ class Transaction:
         outcomes = self._group.plan.add(ready)
         if isinstance(outcomes, FhirError):
             raise outcomes
+        self._note(outcomes)
         return outcomes
 
     async def rewrite(self, changes: Sequence[Change | Prepared]) -> None:
@@ -104,11 +119,11 @@ class Transaction:
 
 
 async def run_transaction(
-    group: Group, work: Callable[[Transaction], Awaitable[T]], access: Access, base: str | None
+    group: Group, work: Callable[[Transaction], Awaitable[T]], access: Access, base: str | None, note: Note
 ) -> T | FhirError:
     """Do the work as one commit of the group; the error that it raises keeps it out and leaves the others alone."""
     await group.flush()
-    transaction = Transaction(group, access, base)
+    transaction = Transaction(group, access, base, note)
     try:
         return await work(transaction)
     except FhirError as error:

@@ -1,4 +1,5 @@
-"""Narratives that are no XHTML, or that do something (R4 narrative.html): JSON holds them as any text, XML cannot."""
+"""Narratives that are no XHTML, which JSON holds as any text and XML cannot, or that break txt-1 or txt-2 (R4
+narrative.html)."""
 
 from __future__ import annotations
 
@@ -21,8 +22,9 @@ def narrative_issues(resource: Any) -> list[Issue]:
     issues = []
     for div, path in _narratives(resource):
         if fault := narrative_fault(div):
-            text = f"the narrative is not XHTML as FHIR allows it: {fault}"
-            issues.append(Issue("error", "structure", text, (path,), NARRATIVE))
+            text = f"the narrative is not XHTML as FHIR allows it: {fault.text}"
+            code = "invariant" if fault.breaks else "structure"
+            issues.append(Issue("error", code, text, (path,), fault.breaks or NARRATIVE))
     return issues
 
 

@@ -19,6 +19,7 @@ from fhir_service.validation.resource_findings import resource_errors
 from fhir_service.workflows.map_report import MappedReport
 from fhir_service.workflows.publish_definitions import SOURCE as DEFINITIONS
 from fhir_service.workflows.rewrite_links import with_links
+from fhir_service.workflows.withhold_source_text import without_source_text
 
 SAME_TEXT = "submission.same-text"
 ATTEMPTS = 5
@@ -42,27 +43,31 @@ class LoadedReport:
 
 
 async def load_report(
-    repository: Repository, report: Report, mapped: MappedReport, access: Access = OPEN
+    repository: Repository, report: Report, mapped: MappedReport, access: Access = OPEN, *, withhold: bool = False
 ) -> LoadedReport:
-    """Store what `mapped` holds and delete what the same source made before and makes no longer, in one transaction.
+    """Store what `mapped` holds and delete what the same source made before and makes no longer, in one transaction;
+    with `withhold` nothing that the report says in words.
 
     Raises UnprocessableContent where a mapped resource is not valid R4, or where the same text is loaded under another
     source, which would tell of the same patients twice, or under the name of the definitions; then nothing is stored.
     """
     resources = stored_form(mapped.bundle)
+    if withhold:
+        resources = without_source_text(resources)
     refuse_invalid(resources)
+    reading = None if withhold else reading_to_json(mapped.reading)
     for _ in range(ATTEMPTS - 1):
         try:
-            return await _replaced(repository, report, mapped, resources, access)
+            return await _replaced(repository, report, reading, resources, access)
         except EditConflict:
             continue
-    return await _replaced(repository, report, mapped, resources, access)
+    return await _replaced(repository, report, reading, resources, access)
 
 
 async def _replaced(
     repository: Repository,
     report: Report,
-    mapped: MappedReport,
+    reading: bytes | None,
     resources: Mapping[Key, dict[str, Any]],
     access: Access,
 ) -> LoadedReport:
@@ -81,7 +86,7 @@ async def _replaced(
         changes,
         access,
         before=tuple(before),
-        reading=reading_to_json(mapped.reading),
+        reading=reading,
         sole=True,
     )
     return LoadedReport(

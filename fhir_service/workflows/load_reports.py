@@ -61,15 +61,17 @@ async def load_reports(
     max_bytes: int,
     reader: ModelAccess | None = None,
     review_below: float = REVIEW_BELOW,
+    withhold: bool = False,
 ) -> None:
-    """Load one file after the other. `into` grows as they are done, so that what was stored can be told at any time."""
+    """Load one file after the other, with `withhold` without their words.
+    `into` grows as they are done, so that what was stored can be told at any time."""
     seen: dict[str, Path] = {}
     for path in files:
         try:
             report, mapped = await _read(
                 path, seen, base=base, max_bytes=max_bytes, review_below=review_below, reader=reader
             )
-            into.loaded.append(await load_report(repository, report, mapped))
+            into.loaded.append(await load_report(repository, report, mapped, withhold=withhold))
             into.notes.extend((path, note) for note in mapped.notes)
         except UnreadableReportError as error:
             into.failed.append((path, str(error)))

@@ -116,7 +116,7 @@ async def patch_resource(
     """
 
     async def current() -> Stored:
-        return await repository.read(resource_type, resource_id, access)
+        return await repository.read(resource_type, resource_id, access, "u")
 
     async def store(change: Update) -> Outcome:
         (outcome,) = await repository.commit([change], access)

@@ -28,6 +28,7 @@ from fhir_service.workflows.map_form import map_form
 from fhir_service.workflows.map_report import now, read
 from fhir_service.workflows.remap_plan import RemapPlan, ResourceChange, maps_named, remap_plan
 from fhir_service.workflows.review import REVIEW_BELOW, without_doubtful
+from fhir_service.workflows.withhold_source_text import without_source_text
 
 _DOCUMENT = "DocumentReference"
 
@@ -35,7 +36,8 @@ _DOCUMENT = "DocumentReference"
 @dataclass(frozen=True, slots=True)
 class Remapping:
     """How to map anew. `every`: also reports of the present maps. `reread`: read the texts anew, too. `overwrite`: also
-    what clients have changed. `apply`: store it. `review_below`: the confidence below which a fact is not mapped."""
+    what clients have changed. `apply`: store it. `review_below`: the confidence below which a fact is not mapped.
+    `withhold`: without the words of the reports."""
 
     base: str
     maps: MapLibrary
@@ -44,6 +46,7 @@ class Remapping:
     overwrite: bool = False
     apply: bool = False
     review_below: float = REVIEW_BELOW
+    withhold: bool = False
 
     @property
     def present(self) -> set[str]:
@@ -107,7 +110,7 @@ async def _remapped(repository: Repository, source_key: str, remapping: Remappin
             plan.written(resources),
             OPEN,
             before=tuple(state.made),
-            reading=reading_to_json(reading),
+            reading=None if remapping.withhold else reading_to_json(reading),
         )
     return _told(source_key, others, before, plan)
 
@@ -128,7 +131,7 @@ def _mapped(report: Report, before: Reading, remapping: Remapping) -> tuple[Read
     """Raises UnprocessableContent, MappingError."""
     if report.content_type == FORM_TYPE:  # its text are the answers: nothing is read that could be kept
         form = map_form(report.text.encode(), recorded=now(), base=remapping.base)
-        return form.mapped.reading, stored_form(form.mapped.bundle)
+        return form.mapped.reading, _kept(form.mapped.bundle, remapping)
     reading = reading_of(read(report), report, __version__) if remapping.reread else before
     try:
         facts = reading.case_report
@@ -143,9 +146,14 @@ def _mapped(report: Report, before: Reading, remapping: Remapping) -> tuple[Read
         extractor=reading.extractor,
         extractor_name=reading.extractor_name,
     )
-    resources = stored_form(bundle)
+    resources = _kept(bundle, remapping)
     refuse_invalid(resources)
     return reading, resources
+
+
+def _kept(bundle: Mapping[str, Any], remapping: Remapping) -> dict[Key, dict[str, Any]]:
+    resources = stored_form(bundle)
+    return without_source_text(resources) if remapping.withhold else resources
 
 
 def _reading(state: ReportState) -> Reading:
@@ -154,7 +162,9 @@ def _reading(state: ReportState) -> Reading:
             return reading_from_json(state.reading)
     except UnusableReading:
         pass
-    raise UnprocessableContent("it was loaded by a release that did not keep what it read: load its file once more")
+    raise UnprocessableContent(
+        "what was read in it was not kept (an older release, or source_text=withhold): load its file once more"
+    )
 
 
 async def _report(repository: Repository, state: ReportState, reading: Reading) -> Report:

@@ -33,10 +33,13 @@ class Submitted:
 
 
 async def submit_report(
-    repository: Repository, checked: CheckedSubmission, access: Access, *, validate_only: bool
+    repository: Repository, checked: CheckedSubmission, access: Access, *, validate_only: bool, withhold: bool = False
 ) -> Submitted:
     """Store what a checked submission makes in place of what the same source made before, unless that is refused or
-    `validate_only`. Raises EditConflict, Forbidden, StoreUnavailable."""
+    `validate_only`; with `withhold` without the words of its report.
+
+    Raises EditConflict, Forbidden, StoreUnavailable.
+    """
     if checked.is_refused or checked.report is None or checked.mapped is None:
         return Submitted(checked, checked.issues)
     report, mapped = checked.report, checked.mapped
@@ -51,7 +54,7 @@ async def submit_report(
         return found
     if validate_only:
         return Submitted(checked, (*issues, _accepted(_foreseen(resources, before), checked.root)))
-    return await _stored(repository, checked, (report, mapped), issues, access)
+    return await _stored(repository, checked, (report, mapped), issues, access, withhold=withhold)
 
 
 async def _stored(
@@ -60,10 +63,12 @@ async def _stored(
     made: tuple[Report, MappedReport],
     issues: Sequence[Issue],
     access: Access,
+    *,
+    withhold: bool,
 ) -> Submitted:
     report, mapped = made
     try:
-        loaded = await load_report(repository, report, mapped, access)
+        loaded = await load_report(repository, report, mapped, access, withhold=withhold)
     except (MalformedContent, UnprocessableContent) as error:
         return Submitted(checked, (*issues, *_of(error, checked.root)))
     document = next(key for key in stored_form(mapped.bundle) if key[0] == "DocumentReference")

@@ -29,9 +29,10 @@ _log = logging.getLogger(__name__)
 
 class Upload:
     """One file, taken at the instant `begun`. `lines` it has, of which `done` have their outcome. Who reads these may
-    do so to the end, also when they are forgotten meanwhile."""
+    do so to the end, also when they are forgotten meanwhile. It is there for its owner only, the client who sent it."""
 
-    def __init__(self, lines: int) -> None:
+    def __init__(self, lines: int, owner: str) -> None:
+        self.owner = owner
         self.id = str(uuid4())
         self.begun = now()
         self.lines = lines
@@ -68,20 +69,20 @@ class Uploads:
         self._queue = queue
         self._held: dict[str, Upload] = {}
 
-    async def begin(self, outcomes: AsyncIterator[bytes], lines: int) -> Upload:
+    async def begin(self, outcomes: AsyncIterator[bytes], lines: int, owner: str = "") -> Upload:
         """Work through a file in the background. Raises TookTooLong where too many are under way."""
         self._forget_old()
         turn = AsyncExitStack()
         await turn.enter_async_context(self._queue.turn())
-        upload = Upload(lines)
+        upload = Upload(lines, owner)
         self._held[upload.id] = upload
         upload.task = asyncio.create_task(_work(upload, outcomes, turn))
         return upload
 
-    def find(self, upload_id: str) -> Upload:
-        """Raises NotFound."""
+    def find(self, upload_id: str, owner: str = "") -> Upload:
+        """Raises NotFound, for that of another owner too."""
         self._forget_old()
-        if upload_id not in self._held:
+        if upload_id not in self._held or self._held[upload_id].owner != owner:
             text = (
                 f"there is no upload '{upload_id[:80]}', or no longer: its outcomes are kept for an hour and until the "
                 "server ends; send the file again, what is stored already stays as it is"
@@ -89,9 +90,9 @@ class Uploads:
             raise NotFound(text)
         return self._held[upload_id]
 
-    async def drop(self, upload_id: str) -> None:
+    async def drop(self, upload_id: str, owner: str = "") -> None:
         """End it, where it is under way, and forget its outcomes; what is stored stays. Raises NotFound."""
-        await self._drop(self.find(upload_id))
+        await self._drop(self.find(upload_id, owner))
 
     async def close(self) -> None:
         for upload in list(self._held.values()):

@@ -64,7 +64,7 @@ def test_a_bad_file_does_not_stop_the_others_and_is_listed_at_the_end(run, tmp_p
     assert done.returncode == 1
     assert b"2 reports loaded" in done.stderr
     listed = done.stderr.split(b"not loaded:")[1]
-    assert b"aa.txt: the file is a PDF" in listed
+    assert b"aa.txt: the PDF file is damaged" in listed
     assert b"missing" in listed
     assert b"Traceback" not in done.stderr
 

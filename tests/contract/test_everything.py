@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 from stored_resources import condition, observation, patient, text
 
-from fhir_service.fhir.access import OPEN, Access
+from fhir_service.fhir.access import OPEN, Access, Grant
 from fhir_service.fhir.errors import Gone, NotFound
 from fhir_service.storage.repository import Create, Delete, Repository
 
@@ -81,10 +81,10 @@ async def test_a_patient_alone_is_everything(filled: Repository) -> None:
 
 
 async def test_unreadable_types_are_left_out(filled: Repository) -> None:
-    access = Access(readable=frozenset({"Patient", "Condition"}))
+    access = Access((Grant("rs", "Patient"), Grant("rs", "Condition")))
     assert {one.type for _, one in await filled.everything("p1", access)} == {"Patient", "Condition"}
     with pytest.raises(NotFound):
-        await filled.everything("p1", Access(readable=frozenset({"Condition"})))
+        await filled.everything("p1", Access((Grant("rs", "Condition"),)))
 
 
 async def test_nobodys_and_a_deleted_patients_everything_are_refused(filled: Repository) -> None:

@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 from stored_resources import condition, observation, patient, text
 
-from fhir_service.fhir.access import OPEN, Access
+from fhir_service.fhir.access import OPEN, Access, Grant
 from fhir_service.search.criteria import IdCriterion, Include
 from fhir_service.search.query import Query, TypeSearch
 from fhir_service.storage import includes
@@ -108,7 +108,7 @@ async def test_what_is_deleted_or_may_not_be_read_is_left_out(filled: Repository
     await filled.commit([Delete("Patient", "p2"), Delete("Condition", "c1")], OPEN)
     assert await brought(filled, "Observation/o2", include("Observation", "subject")) == ""
     assert await brought(filled, "Patient/p1", revinclude("Condition", "subject")) == ""
-    access = Access(readable=frozenset({"Observation"}))
+    access = Access((Grant("rs", "Observation"),))
     everything = (include("*", "*"), revinclude("*", "*"))
     assert await brought(filled, "Observation/o1", *everything, access=access) == "Observation/o2/1 Observation/o3/1"
 

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from stored_resources import condition, observation, patient, text
 
-from fhir_service.fhir.access import OPEN, Access
+from fhir_service.fhir.access import OPEN, Access, Grant
 from fhir_service.fhir.errors import InvalidParameter, TookTooLong
 from fhir_service.search import terms
 from fhir_service.search.criteria import (
@@ -175,12 +175,12 @@ async def test_each_criterion_finds_what_meets_it(filled: Repository) -> None:
 
 
 async def test_what_may_not_be_read_is_not_there_at_the_end_of_a_chain(filled: Repository) -> None:
-    access = Access(readable=frozenset({"Observation"}))
+    access = Access((Grant("rs", "Observation"),))
     assert await found(filled, "Observation", subject(), access=access) == ""
     assert await found(filled, "Observation", Not(subject()), access=access) == "o1 o2 o3 o4"
     assert await found(filled, "Observation", AnyOf((subject(), code("a"))), access=access) == "o1 o3"
     assert await found(filled, "Patient", access=access) == ""
-    access = Access(readable=frozenset({"Patient", "Condition"}))
+    access = Access((Grant("rs", "Patient"), Grant("rs", "Condition")))
     assert await found(filled, "Patient", subject_of("Observation"), access=access) == ""
 
 

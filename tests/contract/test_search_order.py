@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from stored_resources import condition, observation, patient
 
-from fhir_service.fhir.access import OPEN, Access
+from fhir_service.fhir.access import OPEN, Access, Grant
 from fhir_service.search import terms
 from fhir_service.search.criteria import AnyCriterion, Comparison, HasInterval, HasTerm, Not, SortKey
 from fhir_service.search.cursor import Cursor
@@ -151,7 +151,7 @@ async def test_several_types_are_one_result_in_one_order(repository: Repository)
     query = Query(tuple(TypeSearch(kind) for kind in kinds), count=2)
     assert await pages(repository, query) == [["a", "b"], ["c", "d"], ["e", "f"]]
     assert await repository.count(query, OPEN) == 6
-    access = Access(readable=frozenset({"Patient", "Observation"}))
+    access = Access((Grant("rs", "Patient"), Grant("rs", "Observation")))
     assert await pages(repository, query, access) == [["b", "c"], ["d"]]
     assert await repository.count(query, access) == 3
     by_id = Query(tuple(TypeSearch(kind, (), (ID_DOWN,)) for kind in kinds), count=4)

@@ -66,9 +66,9 @@ def test_of_the_fifteen_cases_these_events_are_projected_and_these_rules_missed(
     projected = [research_events(bundle, BASE) for bundle in given]
     rules = Counter(issue["details"]["coding"][0]["code"] for bundle in projected for issue in misses(bundle))
     assert len(patients) == 15
-    assert sum(len(events_of(bundle)) for bundle in given) == 25
+    assert sum(len(events_of(bundle)) for bundle in given) == 26
     assert sum(len(events_of(bundle)) for bundle in projected) == 8
-    assert rules == {"ae-research.seriousness": 15, "ae-research.outcome": 11}
+    assert rules == {"ae-research.seriousness": 16, "ae-research.outcome": 12}
 
 
 def test_our_validator_finds_what_a_projection_lacks() -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from fhir_service.api.answer import Answer
+from fhir_service.api.auth.needs import PUBLIC
 from fhir_service.api.call import Call
 from fhir_service.api.capability_statement import capability_statement
 from fhir_service.api.interaction import Interaction
@@ -22,7 +22,8 @@ async def capabilities(call: Call) -> Answer:
     if len(set(modes)) > 1 or mode not in _MODES:
         raise InvalidParameter(f"mode is '{mode[:80]}'; it is one of {', '.join(_MODES)}", expression=("http.mode",))
     service = call.service
-    body, tag = _stated(mode, service.interactions, service.types, call.base, call.settings.base)
+    secured = call.settings.access != "open"
+    body, tag = _stated(mode, service.interactions, service.types, call.base, call.settings.base, secured=secured)
     headers = ((b"etag", tag.encode()),)
     if tag in call.header(b"if-none-match"):
         return Answer(304, headers=headers)
@@ -31,29 +32,25 @@ async def capabilities(call: Call) -> Answer:
 
 @lru_cache(8)
 def _stated(
-    mode: str, interactions: tuple[Interaction, ...], types: frozenset[str], base: str, canonical_base: str
+    mode: str,
+    interactions: tuple[Interaction, ...],
+    types: frozenset[str],
+    base: str,
+    canonical_base: str,
+    *,
+    secured: bool,
 ) -> tuple[bytes, str]:
-    body = _MODES[mode](interactions, types, base, canonical_base)
+    if mode == "terminology":
+        body = terminology_capabilities(terminologies(canonical_base), base)
+    else:
+        normative = mode == "normative"
+        body = capability_statement(
+            interactions, types, base, canonical_base=canonical_base, normative=normative, secured=secured
+        )
     return body, f'W/"{hashlib.sha256(body).hexdigest()[:16]}"'
 
 
-def _full(rows: tuple[Interaction, ...], types: frozenset[str], base: str, canonical_base: str) -> bytes:
-    return capability_statement(rows, types, base, canonical_base=canonical_base)
-
-
-def _normative(rows: tuple[Interaction, ...], types: frozenset[str], base: str, canonical_base: str) -> bytes:
-    return capability_statement(rows, types, base, canonical_base=canonical_base, normative=True)
-
-
-def _terminology(_rows: tuple[Interaction, ...], _types: frozenset[str], base: str, canonical_base: str) -> bytes:
-    return terminology_capabilities(terminologies(canonical_base), base)
-
-
-_MODES: Mapping[str, Callable[[tuple[Interaction, ...], frozenset[str], str, str], bytes]] = {
-    "full": _full,
-    "normative": _normative,
-    "terminology": _terminology,
-}
+_MODES = ("full", "normative", "terminology")
 
 CAPABILITIES = Interaction(
     code="capabilities",
@@ -64,4 +61,5 @@ CAPABILITIES = Interaction(
     parameters=("mode",),
     headers=("If-None-Match",),
     answers=(200, 304),
+    needs=PUBLIC,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fhir_service.api.answer import Answer
+from fhir_service.api.auth.needs import Needs
 from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.written import written_answer
@@ -37,4 +38,5 @@ CREATE = Interaction(
     headers=("If-None-Exist", "Prefer"),
     answers=(200, 201),
     errors=(404, 412, 413, 415),
+    needs=Needs(("c",)),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fhir_service.api.answer import Answer, Headers
+from fhir_service.api.auth.needs import Needs
 from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.versions import version_headers
@@ -49,7 +50,12 @@ DELETE = Interaction(
     headers=("If-Match", "Prefer"),
     answers=(200, 204),
     errors=(404, 412),
+    needs=Needs(("d",)),
 )
 DELETE_FOUND = replace(
-    DELETE, path="{type}", handle=delete_by_search, summary="Delete the one resource that the search in the URL finds"
+    DELETE,
+    path="{type}",
+    handle=delete_by_search,
+    summary="Delete the one resource that the search in the URL finds",
+    needs=Needs(("d", "s")),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from fhir_service.api.answer import Answer
+from fhir_service.api.auth.needs import TO_READ, TO_SEARCH, Needs
 from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.links import page_address
@@ -75,6 +76,7 @@ HISTORY_INSTANCE = Interaction(
     parameters=_PARAMETERS,
     headers=("Prefer",),
     errors=(404,),
+    needs=TO_READ,
 )
 HISTORY_TYPE = Interaction(
     code="history-type",
@@ -85,6 +87,7 @@ HISTORY_TYPE = Interaction(
     parameters=_PARAMETERS,
     headers=("Prefer",),
     errors=(404,),
+    needs=TO_SEARCH,
 )
 HISTORY_SYSTEM = Interaction(
     code="history-system",
@@ -94,4 +97,5 @@ HISTORY_SYSTEM = Interaction(
     summary="What happened to all resources, newest first",
     parameters=_PARAMETERS,
     headers=("Prefer",),
+    needs=Needs(("s",), of="some"),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fhir_service.api.answer import Answer
+from fhir_service.api.auth.needs import Needs
 from fhir_service.api.call import Call
 from fhir_service.api.content_negotiation import media_type
 from fhir_service.api.error_responses import NoPatch
@@ -71,10 +72,12 @@ PATCH = Interaction(
     body="patch",
     headers=("If-Match", "Prefer"),
     errors=(404, 409, 410, 412, 413, 415, 422),
+    needs=Needs(("u",)),
 )
 PATCH_FOUND = replace(
     PATCH,
     path="{type}",
     handle=patch_found,
     summary="Change parts of the one resource that the search in the URL finds",
+    needs=Needs(("u", "s")),
 )

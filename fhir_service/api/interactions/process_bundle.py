@@ -7,10 +7,11 @@ from http import HTTPStatus
 from typing import Literal
 
 from fhir_service.api.answer import Answer
+from fhir_service.api.auth.needs import TOKEN
 from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.interactions.submit_bundle import outcome_of, status_of
-from fhir_service.api.written import location, outcome_text, written_outcome
+from fhir_service.api.written import location, outcome_text, written_outcome, written_text
 from fhir_service.fhir.bundles import ResponseEntry, response_bundle
 from fhir_service.fhir.errors import FhirError, Issue, UnsupportedParameter
 from fhir_service.fhir.etags import etag
@@ -65,8 +66,8 @@ async def _written(call: Call, outcome: Outcome, *, deletes: bool) -> ResponseEn
     )
     if call.preferences.returned != "representation" or deletes:
         return entry
-    stored = await call.repository.vread(outcome.type, outcome.id, outcome.version, call.access)
-    return entry._replace(text=stored.text, full_url=f"{call.base}/{outcome.type}/{outcome.id}")
+    text = await written_text(call, outcome)
+    return entry._replace(text=text, full_url=f"{call.base}/{outcome.type}/{outcome.id}") if text else entry
 
 
 def _submitted(call: Call, result: SubmittedBundle) -> ResponseEntry:
@@ -100,6 +101,7 @@ async def _read(call: Call, entry: PlannedEntry) -> ResponseEntry:
         headers=[(name, value) for name, value in headers.items() if value],
         dispatch=call.dispatch,
         access=call.access,
+        origin=call.origin,
     )
     assert call.dispatch is not None  # noqa: S101  # the dispatcher made this call
     answer = await call.dispatch(inner, entry.url)
@@ -124,5 +126,6 @@ TRANSACTION = Interaction(
     body="bundle",
     headers=("Prefer",),
     errors=(404, 409, 410, 412, 413, 415, 422),
+    needs=TOKEN,
 )
 BATCH = replace(TRANSACTION, code="batch")

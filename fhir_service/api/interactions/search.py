@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from fhir_service.api.answer import Answer
+from fhir_service.api.auth.needs import TO_SEARCH, Needs, refuse_reaching_out, searched_types
 from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.links import page_address
@@ -60,7 +61,9 @@ def _members(call: Call) -> Sequence[str]:
 
 
 async def _searched(call: Call, types: Sequence[str], pairs: Pairs) -> Answer:
-    query = _query(call, types, pairs, await call.stored_terminology().of_search(pairs, call.base))
+    within = searched_types(call.access, types, pairs)
+    query = _query(call, within, pairs, await call.stored_terminology().of_search(pairs, call.base))
+    refuse_reaching_out(query, call.access)
     await require_unambiguous(call.repository, query.bare_ids, call.access)
     links = {"self": page_address(call, call.member, query.applied)}
     if query.count_only:
@@ -128,6 +131,7 @@ SEARCH = Interaction(
     parameters=("patient", "subject", "code", "date", *_RESULT),
     headers=("Prefer",),
     errors=(404,),
+    needs=TO_SEARCH,
 )
 SEARCH_BY_FORM = Interaction(
     code="search-type",
@@ -138,6 +142,7 @@ SEARCH_BY_FORM = Interaction(
     body="form",
     headers=("Prefer",),
     errors=_FORM_ERRORS,
+    needs=TO_SEARCH,
 )
 SEARCH_SYSTEM = Interaction(
     code="search-system",
@@ -147,6 +152,7 @@ SEARCH_SYSTEM = Interaction(
     summary="Search resources of all types, or of those that `_type` names",
     parameters=("_type", *_RESULT),
     headers=("Prefer",),
+    needs=Needs(("s",), of="some"),
 )
 SEARCH_SYSTEM_BY_FORM = Interaction(
     code="search-system",
@@ -157,6 +163,7 @@ SEARCH_SYSTEM_BY_FORM = Interaction(
     body="form",
     headers=("Prefer",),
     errors=_FORM_ERRORS,
+    needs=Needs(("s",), of="some"),
 )
 SEARCH_COMPARTMENT = Interaction(
     code="search-compartment",
@@ -168,6 +175,7 @@ SEARCH_COMPARTMENT = Interaction(
     parameters=("code", "date", *_RESULT),
     headers=("Prefer",),
     errors=(404,),
+    needs=Needs(("s",), of="member"),
 )
 SEARCH_COMPARTMENT_BY_FORM = Interaction(
     code="search-compartment",
@@ -179,6 +187,7 @@ SEARCH_COMPARTMENT_BY_FORM = Interaction(
     body="form",
     headers=("Prefer",),
     errors=_FORM_ERRORS,
+    needs=Needs(("s",), of="member"),
 )
 SEARCHES = (
     SEARCH,

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fhir_service.api.answer import Answer
+from fhir_service.api.auth.needs import Needs
 from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.written import written_answer
@@ -59,6 +60,7 @@ UPDATE = Interaction(
     headers=("If-Match", "If-None-Match", "Prefer"),
     answers=(200, 201),
     errors=(404, 412, 413, 415),
+    needs=Needs(("u",)),
 )
 UPDATE_FOUND = replace(
     UPDATE,
@@ -66,4 +68,5 @@ UPDATE_FOUND = replace(
     handle=update_by_search,
     summary="Update the one resource that the search in the URL finds, or create one where it finds none",
     errors=(404, 409, 412, 413, 415),
+    needs=Needs(("u", "s")),
 )

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import replace
 
 from fhir_service.api.answer import Answer, StreamedAnswer
+from fhir_service.api.auth.needs import TOKEN
 from fhir_service.api.call import Call
 from fhir_service.api.content_negotiation import NDJSON
 from fhir_service.api.interaction import Interaction
@@ -28,7 +29,7 @@ class _UploadFailed(FhirError):
 async def upload_status(call: Call) -> Answer | StreamedAnswer:
     """202 while it is under way; then the outcomes, or for a client that takes only JSON the manifest of R4's
     asynchronous pattern, which leads to them. Raises NotFound."""
-    upload = call.service.uploads.find(call.id)
+    upload = call.service.uploads.find(call.id, call.access.client_id)
     if upload.running:
         progress = f"{upload.done} of {upload.lines} submissions".encode()
         return Answer(202, headers=((b"x-progress", progress), (b"retry-after", _RETRY_AFTER)))
@@ -44,7 +45,7 @@ async def upload_status(call: Call) -> Answer | StreamedAnswer:
 
 async def upload_outcomes(call: Call) -> Answer | StreamedAnswer:
     """What is there of them, a line each. Raises NotFound."""
-    upload = call.service.uploads.find(call.id)
+    upload = call.service.uploads.find(call.id, call.access.client_id)
 
     async def pieces() -> AsyncGenerator[bytes]:
         for piece in upload.outcomes():
@@ -55,7 +56,7 @@ async def upload_outcomes(call: Call) -> Answer | StreamedAnswer:
 
 async def drop_upload(call: Call) -> Answer:
     """End it, and forget its outcomes; what is stored stays. Raises NotFound."""
-    await call.service.uploads.drop(call.id)
+    await call.service.uploads.drop(call.id, call.access.client_id)
     text = "the upload is ended and its outcomes are forgotten; what it has stored stays"
     return Answer(202, outcome_bytes([Issue("information", "informational", text)]))
 
@@ -70,7 +71,7 @@ def _manifest(call: Call, upload: Upload) -> bytes:
         {
             "transactionTime": upload.begun,
             "request": f"{call.base}/$registryUpload",
-            "requiresAccessToken": False,
+            "requiresAccessToken": call.settings.access != "open",
             "output": [outcomes],
             "error": [],
         }
@@ -86,6 +87,7 @@ UPLOAD_STATUS = Interaction(
     answers=(200, 202),
     errors=(404,),
     ndjson=True,
+    needs=TOKEN,
 )
 UPLOAD_OUTCOMES = replace(
     UPLOAD_STATUS,

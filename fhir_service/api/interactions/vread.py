@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fhir_service.api.answer import Answer
+from fhir_service.api.auth.needs import TO_READ
 from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.versions import resource_answer
@@ -26,4 +27,5 @@ VREAD = Interaction(
     headers=("If-None-Match", "If-Modified-Since"),
     answers=(200, 304),
     errors=(404, 410),
+    needs=TO_READ,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fhir_service.api.answer import Answer
+from fhir_service.api.auth.needs import TO_READ, Needs
 from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.links import page_address
@@ -83,11 +84,12 @@ EVERYTHING = Interaction(
     summary="A patient with all that is known of them, and what that refers to",
     inputs=INPUTS,
     errors=(404, 410),
+    needs=TO_READ,
 )
 _BY_POST = replace(EVERYTHING, method="POST", body="parameters", errors=(404, 410, 413, 415))
 EVERYTHINGS = (
     EVERYTHING,
     _BY_POST,
-    replace(EVERYTHING, path="{type}/$everything", errors=(404,)),
-    replace(_BY_POST, path="{type}/$everything", errors=(404, 413, 415)),
+    replace(EVERYTHING, path="{type}/$everything", errors=(404,), needs=Needs(("r", "s"))),
+    replace(_BY_POST, path="{type}/$everything", errors=(404, 413, 415), needs=Needs(("r", "s"))),
 )

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fhir_service.api.answer import Answer
+from fhir_service.api.auth.needs import TO_READ
 from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.operation_input import Input, operation_input
@@ -100,6 +101,7 @@ EXPAND = Interaction(
     summary="All codes of a value set",
     inputs=INPUTS,
     errors=(404, 422),
+    needs=TO_READ,
 )
 EXPAND_BY_POST = replace(EXPAND, method="POST", body="parameters", errors=(404, 413, 415, 422))
 EXPAND_INSTANCE = replace(EXPAND, path="ValueSet/{id}/$expand")

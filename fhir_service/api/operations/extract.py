@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from fhir_service.api.answer import Answer
+from fhir_service.api.auth.needs import Needs
 from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.operation_input import Input, checked_input, is_parameters
@@ -50,4 +51,5 @@ EXTRACT = Interaction(
     body="resource",
     inputs=INPUTS,
     errors=(413, 415, 422, 503),
+    needs=Needs(("r",), ("Questionnaire",)),
 )

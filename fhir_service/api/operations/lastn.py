@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 from fhir_service.api.answer import Answer
+from fhir_service.api.auth.needs import TO_SEARCH, refuse_reaching_out
 from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.links import page_address
@@ -37,6 +38,7 @@ async def lastn(call: Call) -> Answer:
     pairs = await _asked(call)
     wanted = tuple(pair for pair in pairs if pair[0] != "max" and pair[0] not in PRESENTATION)
     query = _query(call, wanted)
+    refuse_reaching_out(query, call.access)
     await require_unambiguous(call.repository, query.bare_ids, call.access)
     most = _most([value for name, value in pairs if name == "max"])
     found = await last_observations(call.repository, query, most, call.access)
@@ -100,5 +102,6 @@ LASTN = Interaction(
     summary="The newest Observations of each code",
     inputs=INPUTS,
     errors=(404,),
+    needs=TO_SEARCH,
 )
 LASTNS = (LASTN, replace(LASTN, method="POST", body="parameters", errors=(404, 413, 415)))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from fhir_service.api.answer import Answer
+from fhir_service.api.auth.needs import TO_READ
 from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.operation_input import Input, operation_input
@@ -97,5 +98,6 @@ LOOKUP = Interaction(
     summary="What is known of a code",
     inputs=INPUTS,
     errors=(404,),
+    needs=TO_READ,
 )
 LOOKUPS = (LOOKUP, replace(LOOKUP, method="POST", body="parameters", errors=(404, 413, 415)))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from fhir_service.api.answer import Answer
+from fhir_service.api.auth.needs import TO_READ, Needs
 from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.operation_input import Input, operation_input
@@ -60,6 +61,7 @@ META = Interaction(
     handle=meta,
     summary="Profiles, security labels and tags of a resource",
     errors=(404, 410),
+    needs=TO_READ,
 )
 META_ADD = Interaction(
     code="meta-add",
@@ -72,6 +74,7 @@ META_ADD = Interaction(
     inputs=CHANGES,
     headers=("If-Match",),
     errors=(404, 409, 410, 412, 413, 415, 422),
+    needs=Needs(("r", "u")),
 )
 META_DELETE = replace(
     META_ADD,

@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from dataclasses import replace
 
 from fhir_service.api.answer import Answer, StreamedAnswer
+from fhir_service.api.auth.needs import Needs
 from fhir_service.api.call import Call
 from fhir_service.api.content_negotiation import FHIR_JSON, NDJSON, is_ndjson
 from fhir_service.api.interaction import Interaction
@@ -53,6 +54,7 @@ async def registry_upload(call: Call) -> Answer | StreamedAnswer:
         call.settings.base,
         call.access,
         validate_only=bool(inputs.flag("validate-only")),
+        withhold=call.settings.source_text == "withhold",
     )
     outcomes = outcomes_of(file, call.service.submissions)
     if call.preferences.asynchronous:
@@ -61,7 +63,7 @@ async def registry_upload(call: Call) -> Answer | StreamedAnswer:
 
 
 async def _taken(call: Call, outcomes: AsyncIterator[bytes], lines: int, told: Iterable[Issue]) -> Answer:
-    upload = await call.service.uploads.begin(outcomes, lines)
+    upload = await call.service.uploads.begin(outcomes, lines, call.access.client_id)
     address = f"{call.base}/_upload/{upload.id}"
     text = f"{lines} submissions are taken; what became of each will be told at {address}"
     headers = ((b"content-location", address.encode()), (b"preference-applied", b"respond-async"))
@@ -134,4 +136,5 @@ REGISTRY_UPLOAD = Interaction(
     answers=(200, 202),
     errors=(413, 415, 503),
     ndjson=True,
+    needs=Needs(("c", "u"), ("Bundle",)),
 )

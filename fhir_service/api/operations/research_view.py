@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fhir_service.api.answer import Answer
+from fhir_service.api.auth.needs import TO_READ, TO_SEARCH
 from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.links import page_address
@@ -62,9 +63,15 @@ RESEARCH_VIEW = Interaction(
     summary="Adverse events in the form of clinical research, and which rules the others miss",
     inputs=INPUTS,
     errors=(404, 422),
+    needs=TO_SEARCH,
 )
 _OF_ONE = replace(
-    RESEARCH_VIEW, path="{type}/{id}/$research-view", handle=research_view_of_one, inputs=(), errors=(404, 410, 422)
+    RESEARCH_VIEW,
+    path="{type}/{id}/$research-view",
+    handle=research_view_of_one,
+    inputs=(),
+    errors=(404, 410, 422),
+    needs=TO_READ,
 )
 RESEARCH_VIEWS = (
     RESEARCH_VIEW,

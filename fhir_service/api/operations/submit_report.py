@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from fhir_service.api.answer import Answer, Headers
+from fhir_service.api.auth.needs import Needs
 from fhir_service.api.call import Call
 from fhir_service.api.content_negotiation import FHIR_JSON, media_type
 from fhir_service.api.interaction import Interaction
@@ -61,7 +62,10 @@ async def submit(call: Call) -> Answer:
     validate_only = bool(sent.inputs.flag("validate-only"))
     async with call.service.submissions.turn():
         checked = await _checked(call, sent)
-        done = await submit_report(call.repository, checked, call.access, validate_only=validate_only)
+        withhold = call.settings.source_text == "withhold"
+        done = await submit_report(
+            call.repository, checked, call.access, validate_only=validate_only, withhold=withhold
+        )
     outcome = submission_outcome(checked.id, done.issues, base=call.settings.base, root=checked.root)
     headers: Headers = ()
     if done.document is not None:
@@ -176,6 +180,11 @@ def _of_resource(report: bytes, inputs: Parameters) -> _Sent:
     return _Sent(kind, content, inputs)
 
 
+REPORTED_TYPES = (
+    *("AdverseEvent", "Condition", "DetectedIssue", "Device", "DocumentReference", "Group", "Observation"),
+    *("Patient", "Procedure", "Provenance"),
+)
+"""What a report becomes. All of it is looked at: whether the report, or its patient, is there already."""
 SUBMIT_REPORT = Interaction(
     code="submit-report",
     definition=f"{DEFAULT_BASE}/OperationDefinition/submit-report",
@@ -187,4 +196,5 @@ SUBMIT_REPORT = Interaction(
     inputs=INPUTS,
     answers=(200, 201),
     errors=(403, 409, 413, 415, 422, 503),
+    needs=Needs(("c", "r", "u", "d", "s"), REPORTED_TYPES, whole=True),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fhir_service.api.answer import Answer
+from fhir_service.api.auth.needs import TO_READ
 from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.operation_input import Input, operation_input
@@ -70,6 +71,7 @@ SUBSUMES = Interaction(
     summary="How two codes lie to one another",
     inputs=INPUTS,
     errors=(404,),
+    needs=TO_READ,
 )
 _BY_POST = replace(SUBSUMES, method="POST", body="parameters", errors=(404, 413, 415))
 SUBSUMPTIONS = (

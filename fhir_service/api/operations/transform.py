@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fhir_service.api.answer import Answer
+from fhir_service.api.auth.needs import TO_READ
 from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.operation_input import PRESENTATION, Input, checked_input
@@ -196,5 +197,6 @@ TRANSFORM = Interaction(
     parameters=("source", "trace"),
     inputs=INPUTS,
     errors=(404, 410, 413, 415, 422, 503),
+    needs=TO_READ,
 )
 TRANSFORMS = (TRANSFORM, replace(TRANSFORM, path="StructureMap/{id}/$transform"))

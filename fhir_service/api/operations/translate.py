@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from fhir_service.api.answer import Answer
+from fhir_service.api.auth.needs import TO_READ
 from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.operation_input import Input, operation_input
@@ -141,6 +142,7 @@ TRANSLATE = Interaction(
     summary="A code in another code system",
     inputs=INPUTS,
     errors=(404,),
+    needs=TO_READ,
 )
 _BY_POST = replace(TRANSLATE, method="POST", body="parameters", errors=(404, 413, 415))
 TRANSLATIONS = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fhir_service.api.answer import Answer
+from fhir_service.api.auth.needs import TO_READ, Needs
 from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.interactions.submit_bundle import validated_submission
@@ -78,12 +79,14 @@ VALIDATE = Interaction(
     body="resource",
     inputs=INPUTS,
     errors=(404, 413, 415),
+    needs=Needs(("c",)),
 )
 VALIDATE_INSTANCE = replace(
     VALIDATE,
     path="{type}/{id}/$validate",
     summary="Whether an update or a deletion of this resource would be accepted; nothing is stored",
     errors=(404, 410, 413, 415),
+    needs=TO_READ,
 )
 VALIDATE_STORED = replace(
     VALIDATE_INSTANCE,

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from fhir_service.api.answer import Answer
+from fhir_service.api.auth.needs import TO_READ
 from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.operation_input import Input, operation_input
@@ -140,6 +141,7 @@ _VALIDATE_CODE = Interaction(
     summary="Whether a code is in a value set",
     inputs=IN_VALUE_SET,
     errors=(404, 422),
+    needs=TO_READ,
 )
 VALIDATIONS = (
     *_rows(_VALIDATE_CODE, "ValueSet"),

@@ -65,7 +65,7 @@ def test_parameters_of_a_media_type_are_read_without_quotes() -> None:
         ('Return="Representation", handling=strict', Preferences("representation", strict=True)),
         ("handling=strict; return=operationoutcome", Preferences("OperationOutcome", strict=True)),
         ("return=minimal, return=representation", Preferences("minimal")),
-        ("respond-async, wait=10, return=all", Preferences()),
+        ("respond-async, wait=10, return=all", Preferences(asynchronous=True)),
     ],
 )
 def test_preferences_are_read_from_one_or_several_headers(header: str, expected: Preferences) -> None:

@@ -149,5 +149,12 @@ def test_what_was_there_before_the_augmentation_is_no_sequela() -> None:
     assert _conditions(told, "sequela") == []
 
 
+def test_what_is_told_afterwards_of_the_time_before_is_no_sequela() -> None:
+    told = (
+        "A 70-year-old woman underwent vertebroplasty. Cement leaked. Before the procedure she had walked with a cane."
+    )
+    assert _conditions(told, "sequela") == []
+
+
 def test_hay_fever_is_no_fever() -> None:
     assert _conditions("A 70-year-old woman with hay fever underwent vertebroplasty.", "symptom") == []

@@ -23,7 +23,7 @@ from research_events import (
 )
 
 from fhir_service.definitions.catalogue import Kind, catalogue
-from fhir_service.fhir import fhirpath
+from fhir_service.fhir import fhirpath_fallback
 from fhir_service.fhir.json_text import encode
 from fhir_service.mapping.errors import MappingError
 from fhir_service.mapping.library import MapLibrary
@@ -288,7 +288,7 @@ def test_without_events_the_bundle_is_empty() -> None:
 
 def test_no_expression_of_the_map_is_left_to_the_slow_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
     left: list[str] = []
-    monkeypatch.setattr(fhirpath, "left_to_fhirpathpy", lambda text, *_: left.append(text))
+    monkeypatch.setattr(fhirpath_fallback, "left_to_fhirpathpy", lambda text, *_: left.append(text))
     own = catalogue()
     maps = {name: own.structure_map(name) for name in ("adverse-event-research", "case-report-shared")}
     concept_maps, shapes = ConceptMaps(own.artifacts(Kind.CONCEPT_MAP)), Shapes(own.artifacts(Kind.LOGICAL_MODEL))

@@ -1,0 +1,63 @@
+"""Which calls are accesses to patient data, and what is remembered of them: who, what, when and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import time_ns
+from urllib.parse import urlencode
+
+from fhir_service.api.call import Call
+from fhir_service.fhir.audit_events import NO_PATIENT_DATA, AccessRecord
+from fhir_service.fhir.errors import FhirError
+
+_OF_THE_SERVER = frozenset({"capabilities"})
+"""Interactions that name no type and tell of no patient."""
+
+
+@dataclass(slots=True)
+class Ending:
+    """The status of an answer, once it is known."""
+
+    status: int = 500
+
+
+@contextmanager
+def remembered(call: Call) -> Iterator[Ending]:
+    """Around a call from the look-up of what it calls to the last byte of its answer."""
+    ending = Ending()
+    try:
+        yield ending
+    except FhirError as error:
+        ending.status = error.status
+        raise
+    finally:
+        if call.seen is not None:
+            _note(call, ending.status)
+
+
+def is_access(call: Call) -> bool:
+    """Whether the call, its interaction found, may tell of a patient or change what is told."""
+    return call.interaction not in _OF_THE_SERVER and call.type not in NO_PATIENT_DATA
+
+
+def _note(call: Call, status: int) -> None:
+    book, seen = call.service.accesses, call.seen
+    if book is None or seen is None:
+        return
+    query = call.query if not call.form else urlencode([*call.parameters, *call.form])
+    book.note(
+        AccessRecord(
+            recorded=time_ns() // 1_000_000,
+            request=call.origin.request,
+            client=call.origin.client,
+            address=call.origin.address,
+            interaction=call.interaction,
+            about="/".join(part for part in (call.type, call.id) if part),
+            query=query,
+            status=status,
+            resources=seen.resources,
+            more=seen.more,
+        )
+    )

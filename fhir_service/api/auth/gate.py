@@ -1,0 +1,101 @@
+"""The one place where what a request shows becomes an Access."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from fhir_service.api.auth.tokens import Tokens
+from fhir_service.fhir.access import Access
+from fhir_service.fhir.errors import Unauthenticated
+from fhir_service.search.scopes import grants_of, read_scopes
+from fhir_service.storage.repository import Clients, Key
+
+RECHECK_SECONDS = 1.0
+"""So long a client is believed to be registered still: a revoked one has its tokens refused after that."""
+_MOST_KEPT = 10_000
+_LONGEST = 16 * 1024
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+class Gate(Protocol):
+    """Tells what whoever sent these headers may do."""
+
+    async def access(self, headers: Headers) -> Access:
+        """Raises Unauthenticated."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenGate:
+    """Lets everybody do everything."""
+
+    fixed: frozenset[Key]
+
+    async def access(self, headers: Headers) -> Access:  # noqa: ARG002  # nobody has to say who asks
+        return Access(fixed=self.fixed)
+
+
+@dataclass(slots=True)
+class _Known:
+    """What was found out about a token."""
+
+    access: Access
+    expires: float
+
+
+class TokenGate:
+    """Wants a bearer token (RFC 6750). What is found out about one is kept until it expires."""
+
+    def __init__(self, tokens: Tokens, clients: Clients, fixed: frozenset[Key]) -> None:
+        self._tokens = tokens
+        self._clients = clients
+        self._fixed = fixed
+        self._known: dict[str, _Known] = {}
+        self._active: dict[str, float] = {}
+        """Clients that were registered when somebody last looked, at that moment of the monotonic clock."""
+
+    async def access(self, headers: Headers) -> Access:
+        text = bearer_token(headers)
+        known = self._known.get(text)
+        if known is None or known.expires <= time.time():
+            known = self._read(text)
+        await self.refuse_revoked(known.access.client_id)
+        return known.access
+
+    async def refuse_revoked(self, client_id: str) -> None:
+        """Raises Unauthenticated."""
+        if time.monotonic() - self._active.get(client_id, float("-inf")) < RECHECK_SECONDS:
+            return
+        if await self._clients.find(client_id) is None:
+            self._active.pop(client_id, None)
+            raise _refused("the token is not good: its client was revoked")
+        self._active[client_id] = time.monotonic()
+
+    def _read(self, text: str) -> _Known:
+        token = self._tokens.read(text)
+        if token is None:
+            self._known.pop(text, None)
+            raise _refused("the token is not good: not of this server, changed, or expired; ask for a new one")
+        access = Access(grants_of(read_scopes(token.scope), ("system",)), self._fixed, token.client_id)
+        if len(self._known) >= _MOST_KEPT:
+            self._known.clear()
+        known = self._known[text] = _Known(access, token.expires)
+        return known
+
+
+def bearer_token(headers: Headers) -> str:
+    """Raises Unauthenticated where there is not exactly one."""
+    sent = [value for name, value in headers if name == b"authorization"]
+    if not sent:
+        raise _refused("say who asks by a token: Authorization: Bearer …; .well-known/smart-configuration tells how")
+    scheme, _, text = sent[0].decode("latin-1").partition(" ")
+    token = text.strip()
+    if len(sent) > 1 or scheme.lower() != "bearer" or not token or len(token) > _LONGEST:
+        raise _refused("Authorization has to be one token: Bearer …")
+    return token
+
+
+def _refused(text: str) -> Unauthenticated:
+    return Unauthenticated(text)

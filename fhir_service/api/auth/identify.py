@@ -1,0 +1,41 @@
+"""Who asks is found out before anything counts or answers; whether that is enough is for whoever answers to say."""
+
+from __future__ import annotations
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from fhir_service.api.call import Service
+from fhir_service.api.clients import CLIENT
+from fhir_service.fhir.access import Access
+from fhir_service.fhir.errors import Unauthenticated
+
+_ACCESS = "fhir_service.access"
+
+
+class Identify:
+    """Reads the token of a request below `prefix`, where there is one."""
+
+    def __init__(self, app: ASGIApp, service: Service, prefix: str) -> None:
+        self._app = app
+        self._service = service
+        self._prefix = prefix
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith(self._prefix):
+            try:
+                access = scope[_ACCESS] = await self._service.gate.access(scope["headers"])
+            except Unauthenticated as error:
+                scope[_ACCESS] = error
+            else:
+                scope[CLIENT] = access.client_id
+        await self._app(scope, receive, send)
+
+
+def access_in(scope: Scope) -> Access:
+    """What whoever sent the request may do. Raises Unauthenticated, also where nobody has looked."""
+    found = scope.get(_ACCESS)
+    if isinstance(found, Unauthenticated):
+        raise found
+    if not isinstance(found, Access):
+        raise Unauthenticated("nobody has found out who asks")
+    return found

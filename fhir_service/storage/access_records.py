@@ -1,0 +1,161 @@
+"""The accesses to patient data that are remembered: added in groups, found again, and never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from fhir_service.fhir.audit_events import AccessRecord
+from fhir_service.search.audit_query import AuditQuery
+from fhir_service.search.dates import Range
+from fhir_service.storage.changes import Key
+from fhir_service.storage.database import Database
+from fhir_service.storage.group_commit import Commit, Group
+from fhir_service.storage.writer import Writer
+
+_COLUMNS = (
+    "place, recorded, request, client, address, interaction, about, query, status, resources, patients, more, "
+    "action, outcome"
+)
+_INSERT = f"INSERT INTO audit_event ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+_INSERT_ENTITY = "INSERT INTO audit_entity (type, id, place) VALUES ($1, $2, $3)"
+_WHOSE = (
+    "SELECT c.type, c.id, c.partition_key FROM {keys} CROSS JOIN resource_current c "
+    "WHERE c.type = k.type AND c.id = k.id"
+)
+_NOBODY = "~"
+"""What the partition key of a resource of no patient begins with."""
+
+
+class AccessRecords:
+    """Those of one store."""
+
+    def __init__(self, database: Database, writer: Writer) -> None:
+        self._database = database
+        self._writer = writer
+
+    async def add(self, records: Sequence[AccessRecord]) -> None:
+        """Durable when this returns; whose data it was is looked up. Raises StoreUnavailable."""
+        whose = await self._whose(set().union(*(record.resources for record in records)))
+        patients = [sorted({whose[key] for key in record.resources if key in whose}) for record in records]
+        entities = [_entities(record, of) for record, of in zip(records, patients, strict=True)]
+
+        async def write(group: Group) -> None:
+            first = group.plan.next_place
+            await group.reserve(len(records))
+            group.plan.next_place += len(records)
+            rows = [_row(first + number, record, patients[number]) for number, record in enumerate(records)]
+            found_by = [(*key, first + number) for number, keys in enumerate(entities) for key in keys]
+            await group.session.run_all([(_INSERT, rows), (_INSERT_ENTITY, sorted(found_by))])
+
+        await self._writer.commit(Commit(work=write))
+
+    async def page(self, query: AuditQuery) -> tuple[list[AccessRecord], int | None]:
+        """The next matches, newest first, and the place after which the page behind them begins; None on the last."""
+        condition, values = _condition(query)
+        ordered = f"ORDER BY place DESC LIMIT {query.count + 1}"
+        statement = f"SELECT {_COLUMNS} FROM audit_event e WHERE {condition} {ordered}"
+        async with self._database.searching() as session:
+            rows = await session.fetch(statement, *values)
+        found = [_record(row) for row in rows[: query.count]]
+        return found, found[-1].place if len(rows) > query.count else None
+
+    async def count(self, query: AuditQuery) -> int:
+        """How many match on all pages."""
+        condition, values = _condition(query)
+        async with self._database.searching() as session:
+            rows = await session.fetch(f"SELECT count(*) FROM audit_event e WHERE {condition}", *values)
+        return int(rows[0][0])
+
+    async def _whose(self, keys: set[Key]) -> dict[Key, str]:
+        """The patient of each resource that has one."""
+        if not keys:
+            return {}
+        dialect = self._database.dialect
+        async with self._database.reading() as session:
+            rows = await session.fetch(_WHOSE.format(keys=dialect.keys), *dialect.key_values(sorted(keys)))
+        return {(kind, resource_id): key for kind, resource_id, key in rows if not key.startswith(_NOBODY)}
+
+
+def _entities(record: AccessRecord, patients: Sequence[str]) -> set[Key]:
+    """What the AuditEvent names, and can be found by."""
+    found = {(kind, resource_id) for kind, resource_id, _ in record.named_resources}
+    kind, _, resource_id = record.about.partition("/")
+    if resource_id:
+        found.add((kind, resource_id))
+    return found | {("Patient", patient) for patient in patients}
+
+
+def _row(place: int, record: AccessRecord, patients: list[str]) -> tuple[Any, ...]:
+    return (
+        *(place, record.recorded, record.request, record.client, record.address, record.interaction),
+        *(record.about, record.query, record.status, msgspec.json.encode(record.named_resources).decode()),
+        *(msgspec.json.encode(patients).decode(), record.more, record.action, record.outcome),
+    )
+
+
+_resources = msgspec.json.Decoder(tuple[tuple[str, str, int], ...])
+_ids = msgspec.json.Decoder(tuple[str, ...])
+
+
+def _record(row: Sequence[Any]) -> AccessRecord:
+    place, recorded, request, client, address, interaction, about, query, status, resources, patients, more = row[:12]
+    return AccessRecord(
+        recorded=recorded,
+        request=request,
+        client=client,
+        address=address,
+        interaction=interaction,
+        about=about,
+        query=query,
+        status=status,
+        resources={(kind, resource_id): version for kind, resource_id, version in _resources.decode(resources)},
+        patients=_ids.decode(patients),
+        more=bool(more),
+        place=place,
+    )
+
+
+Add = Callable[[Any], str]
+"""Takes a value and returns its parameter."""
+
+
+def _condition(query: AuditQuery) -> tuple[str, list[Any]]:
+    values: list[Any] = []
+
+    def add(value: Any) -> str:
+        values.append(value)
+        return f"${len(values)}"
+
+    conditions = ["TRUE"] if query.after is None else [f"place < {add(query.after)}"]
+    for name, alternatives in query.criteria:
+        made = [_MADE[name](value, add) for value in alternatives]
+        conditions.append(f"({' OR '.join(made)})" if made else "FALSE")
+    return " AND ".join(conditions), values
+
+
+def _is(column: str) -> Callable[[Any, Add], str]:
+    return lambda value, add: f"{column} = {add(value)}"
+
+
+def _in_time(value: Range, add: Add) -> str:
+    return f"(recorded >= {add(value.low)} AND recorded < {add(value.high)})"
+
+
+def _names(value: Key, add: Add) -> str:
+    return f"place IN (SELECT n.place FROM audit_entity n WHERE n.type = {add(value[0])} AND n.id = {add(value[1])})"
+
+
+_MADE: dict[str, Callable[[Any, Add], str]] = {
+    "_id": _is("place"),
+    "action": _is("action"),
+    "address": _is("address"),
+    "altid": _is("client"),
+    "date": _in_time,
+    "entity": _names,
+    "outcome": _is("outcome"),
+    "patient": _names,
+    "subtype": _is("interaction"),
+}

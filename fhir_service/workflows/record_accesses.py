@@ -1,0 +1,78 @@
+"""Accesses to patient data, remembered behind the answers: those of a short while are written together.
+
+A client does not wait for it. What waits is bounded: where the store takes none for so long that the bound is reached,
+no more data are given out. A process that is killed loses what it has noted in the last moments; the log has a line for
+each of those requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from fhir_service.fhir.audit_events import AccessRecord
+from fhir_service.fhir.errors import FhirError, StoreUnavailable
+from fhir_service.storage.access_records import AccessRecords
+
+GROUP_SECONDS = 0.25
+"""How long accesses wait for others."""
+_RETRY_SECONDS = 2.0
+MAX_WAITING = 50_000
+_GROUP = 2_000
+"""Most that are written in one transaction, so that other writers need not wait long."""
+_log = logging.getLogger("fhir_service.audit")
+
+
+class AccessBook:
+    """Belongs to the event loop it is used in."""
+
+    def __init__(self, records: AccessRecords) -> None:
+        self._records = records
+        self._waiting: list[AccessRecord] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._one_at_a_time = asyncio.Lock()
+        self._writing: asyncio.Task[None] | None = None
+
+    def require_room(self) -> None:
+        """Raises StoreUnavailable: an access that could not be remembered is not given."""
+        if len(self._waiting) >= MAX_WAITING:
+            raise StoreUnavailable("the accesses to patient data cannot be recorded now; try again later")
+
+    def note(self, record: AccessRecord) -> None:
+        """Write it soon."""
+        self._waiting.append(record)
+        if self._timer is None:
+            self._write_in(GROUP_SECONDS)
+
+    async def flush(self) -> None:
+        """Write all that waits. Raises StoreUnavailable."""
+        async with self._one_at_a_time:
+            while group := self._waiting[:_GROUP]:
+                await self._records.add(group)
+                del self._waiting[: len(group)]
+
+    async def close(self) -> None:
+        """Write what waits, for the last time; what cannot be written is told in the log."""
+        if self._timer is not None:
+            self._timer.cancel()
+        try:
+            await self.flush()
+        except FhirError as error:
+            _log.error("%d accesses to patient data could not be recorded: %s", len(self._waiting), error)
+
+    def _write_in(self, seconds: float) -> None:
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._begin)
+
+    def _begin(self) -> None:
+        self._writing = asyncio.create_task(self._write())
+
+    async def _write(self) -> None:
+        wait = GROUP_SECONDS
+        try:
+            await self.flush()
+        except FhirError as error:
+            _log.warning("%d accesses to patient data wait to be recorded: %s", len(self._waiting), error)
+            wait = _RETRY_SECONDS
+        self._timer = None
+        if self._waiting:
+            self._write_in(wait)
