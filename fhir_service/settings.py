@@ -18,6 +18,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from fhir_service.definitions.elements import resource_types
 from fhir_service.validation.layers import EVERY_TYPE, Layer, layers
 from fhir_service.workflows.ask_model import ModelAccess
+from fhir_service.workflows.do_jobs import JobSettings
+from fhir_service.workflows.job_runner import JobLimits
 
 PREFIX = "FHIR_SERVICE_"
 SERVED_TYPES = (
@@ -166,6 +168,26 @@ class Settings(BaseSettings):
     max_uploads: int = Field(
         4, gt=0, description="Files that `$registryUpload` works through at the same time; one more is answered 503."
     )
+    run_jobs: bool = Field(
+        True,
+        description="Whether `serve` does jobs such as `$export` itself; `false` leaves them to `fhir-service worker`.",
+    )
+    job_lease: float = Field(
+        15.0, ge=0.5, description="So long after the death of a worker another one goes on with its work, in seconds."
+    )
+    max_exports: int = Field(100, gt=0, description="Exports under way at the same time; one more is answered 429.")
+    export_files: str = Field(
+        "var/exports",
+        description="Where the files of exports are kept: a folder, which all processes share, or an object store such "
+        "as `s3://bucket/prefix`, with its keys in the environment as its own tools want them (`AWS_…`).",
+    )
+    export_kept_hours: float = Field(24.0, gt=0, description="How long the files of an export can be fetched.")
+    export_file_bytes: int = Field(
+        128 * 1024 * 1024, gt=0, description="Size from which on a file of an export is closed and another begun."
+    )
+    export_polls: float = Field(
+        2.0, gt=0, description="How often in a second an export may be asked how far it is; more is answered 429."
+    )
     validation: Annotated[tuple[str, ...], NoDecode] = Field(
         ("*=invariants",),
         description="How far a resource is validated before it is stored, by type, for instance "
@@ -273,6 +295,12 @@ class Settings(BaseSettings):
             return None
         key = self.reader_key.get_secret_value()
         return ModelAccess(self.reader_url, self.reader_model, key, self.reader_seconds, self.reader_max_characters)
+
+    @property
+    def job_settings(self) -> JobSettings:
+        """What a runner of jobs needs to know."""
+        limits = JobLimits(self.job_lease, round(self.export_kept_hours * 3_600_000))
+        return JobSettings(self.export_files, self.base, self.export_file_bytes, limits)
 
     @property
     def own_address(self) -> str:

@@ -33,6 +33,7 @@ from fhir_service.api.trusted_proxies import TrustedProxies
 from fhir_service.api.warm_up import load_the_rest
 from fhir_service.settings import FHIR_PREFIX, Settings
 from fhir_service.storage.repository import Key, Repository, open_repository
+from fhir_service.workflows.job_runner import start_jobs
 from fhir_service.workflows.publish_definitions import publish_definitions
 
 CORS: dict[str, Any] = {
@@ -62,16 +63,20 @@ def create_app(
         if repository is not None:
             yield
             await service.uploads.close()
+            await service.end_jobs()
             await _close_accesses(service)
             return
         service.open_repository = await open_repository(settings.database_url, base=settings.own_address)
         try:
             service.fixed = await publish_definitions(service.repository, settings.base, settings.registry_contact)
             rest = asyncio.create_task(asyncio.to_thread(load_the_rest))
+            if settings.run_jobs:
+                await start_jobs(service.repository, service.runner)
             yield
             await rest
         finally:
             await service.uploads.close()
+            await service.end_jobs()
             await _close_accesses(service)
             opened, service.open_repository = service.open_repository, None
             await opened.close()

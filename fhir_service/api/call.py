@@ -29,6 +29,10 @@ from fhir_service.terminology.terminologies import Terminologies, terminologies
 from fhir_service.validation.json_text import read_json
 from fhir_service.workflows.accept_resource import in_thread_if_large
 from fhir_service.workflows.check_conformance import Conformance, conformance
+from fhir_service.workflows.do_jobs import runner_of
+from fhir_service.workflows.export_files import ExportFiles
+from fhir_service.workflows.job_runner import JobRunner
+from fhir_service.workflows.poll_pace import PollPace
 from fhir_service.workflows.record_accesses import AccessBook
 from fhir_service.workflows.stored_conformance import ConformanceCache, StoredConformance
 from fhir_service.workflows.stored_definitions import DefinitionCache, StoredDefinitions
@@ -78,6 +82,26 @@ class Service:
         )
         self.files = WorkQueue("files of submissions", settings.max_uploads, settings.max_submission_wait, waiting=0)
         self.uploads = Uploads(self.files)
+        self.polls = PollPace(settings.export_polls)
+
+    @cached_property
+    def export_files(self) -> ExportFiles:
+        """Raises UnusableFiles."""
+        return ExportFiles(self.settings.export_files)
+
+    @cached_property
+    def runner(self) -> JobRunner:
+        """Does the jobs of the store in this process. Raises UnusableFiles."""
+        return runner_of(self.repository, self.settings.job_settings, lambda: self.terminology)
+
+    def see_to_jobs(self) -> None:
+        """Something was begun: do it here, unless workers of their own do."""
+        if self.settings.run_jobs:
+            self.runner.look()
+
+    async def end_jobs(self) -> None:
+        if "runner" in self.__dict__:
+            await self.runner.close()
 
     @property
     def gate(self) -> Gate:
@@ -138,6 +162,8 @@ class Call:
     query: str = ""
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     receive: Receive | None = None
+    file: str = ""
+    """Name of one of the files of a job."""
     dispatch: Dispatch | None = None
     """Answers a call to a URL relative to the base: how a Bundle reads."""
     access: Access = OPEN

@@ -29,6 +29,7 @@ _NORMATIVE = frozenset(
     }
 )
 """Types whose definition is normative in R4; the rest is for trial use, like the conditional writes."""
+_BULK_DATA = "http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data"
 _COMPARTMENTS = "http://hl7.org/fhir/CompartmentDefinition"
 _OPEN = "Open to programs on the same machine; the service listens on loopback only."
 _SERVICES = "http://terminology.hl7.org/CodeSystem/restful-security-service"
@@ -70,6 +71,7 @@ def capability_statement(
         "status": "active",
         "date": _CHANGED,
         "kind": "instance",
+        **({"instantiates": [_BULK_DATA]} if any(row.code == "export" for row in rows) else {}),
         "software": {"name": "fhir-service", "version": __version__},
         "implementation": {
             "description": "Case reports of complications after vertebral augmentation, with source spans",

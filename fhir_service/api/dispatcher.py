@@ -86,6 +86,7 @@ class FhirDispatcher:
         call.id = _id(parts.get("{id}", ""))
         call.version = _id(parts.get("{version}", ""))
         call.member = parts.get("{member}", "")
+        call.file = parts.get("{file}", "")
         if (book := self._service.accesses) is not None and is_access(call):
             book.require_room()
             call.seen = Seen()

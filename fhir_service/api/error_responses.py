@@ -16,9 +16,15 @@ from fhir_service.api.call import ClientGone
 from fhir_service.api.content_encodings import CODINGS, UnknownCoding
 from fhir_service.api.content_negotiation import FHIR_JSON, wanted_format
 from fhir_service.api.presentation import written
-from fhir_service.api.rate_limit import TooManyRequests
 from fhir_service.api.request_id import request_id
-from fhir_service.fhir.errors import FhirError, Issue, MethodNotSupported, Unauthenticated, UnsupportedMediaType
+from fhir_service.fhir.errors import (
+    FhirError,
+    Issue,
+    MethodNotSupported,
+    TooManyRequests,
+    Unauthenticated,
+    UnsupportedMediaType,
+)
 from fhir_service.fhir.outcomes import outcome_bytes
 
 _log = logging.getLogger("fhir_service.api")

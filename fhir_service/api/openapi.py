@@ -145,7 +145,7 @@ def _operation(row: Interaction, types: list[str], name: str) -> Schema:
     }
     if row.body:
         content = {media_type: _content(media_type, schema) for media_type, schema in _BODIES[row.body].items()}
-        operation["requestBody"] = {"required": row.body != "form", "content": content}
+        operation["requestBody"] = {"required": row.body != "form" and row.code != "export", "content": content}
     return operation
 
 
@@ -161,6 +161,7 @@ def _path_parameters(row: Interaction, types: list[str]) -> list[Schema]:
         "id": {"type": "string", "pattern": r"^[A-Za-z0-9\-.]{1,64}$"},
         "version": {"type": "string", "pattern": r"^[A-Za-z0-9\-.]{1,64}$"},
         "member": {"type": "string", "enum": ["*", *types]},
+        "file": {"type": "string", "pattern": r"^[A-Za-z0-9\-.]{1,128}$"},
     }
     return [
         {"name": name, "in": "path", "required": True, "schema": schema}

@@ -17,6 +17,9 @@ class Preferences(NamedTuple):
     strict: bool = False
     asynchronous: bool = False
     """Not to wait for the answer (RFC 7240 respond-async)."""
+    lenient: bool = False
+    separate_status: bool = False
+    """To be told of an export in X-Export-Status (Bulk Data Access 3.0.0 separate-export-status)."""
 
 
 _RETURNED = {form.lower(): form for form in ("minimal", "representation", "OperationOutcome")}
@@ -30,7 +33,14 @@ def preferences(header: str) -> Preferences:
         name, _, value = part.partition("=")
         found.setdefault(name.strip().lower(), value.strip().strip('"').lower())
     returned = _RETURNED.get(found.get("return", ""), "")
-    return Preferences(returned, strict=found.get("handling") == "strict", asynchronous="respond-async" in found)
+    handling = found.get("handling")
+    return Preferences(
+        returned,
+        strict=handling == "strict",
+        asynchronous="respond-async" in found,
+        lenient=handling == "lenient",
+        separate_status="separate-export-status" in found,
+    )
 
 
 def refused_if_strict(wanted: Preferences, ignored: Sequence[Issue]) -> None:

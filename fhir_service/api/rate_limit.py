@@ -15,18 +15,7 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fhir_service.api.clients import client_of
-from fhir_service.fhir.errors import FhirError
-
-
-class TooManyRequests(FhirError):
-    """The client asks faster than it may (429, RFC 6585 section 4)."""
-
-    status, code = 429, "throttled"
-
-    def __init__(self, limit: RateLimitItem, seconds: int) -> None:
-        per = f"{limit.amount:,} requests in {limit.get_expiry():,} s"
-        super().__init__(f"this server answers a client no more than {per}; try again in {seconds} s")
-        self.retry_after = seconds
+from fhir_service.fhir.errors import TooManyRequests
 
 
 class RateLimit:
@@ -43,5 +32,11 @@ class RateLimit:
             client = client_of(scope)
             if not self._counter.hit(self._limit, client):
                 reset = self._counter.get_window_stats(self._limit, client).reset_time
-                raise TooManyRequests(self._limit, max(1, math.ceil(reset - time.time())))
+                raise _refused(self._limit, max(1, math.ceil(reset - time.time())))
         await self._app(scope, receive, send)
+
+
+def _refused(limit: RateLimitItem, seconds: int) -> TooManyRequests:
+    per = f"{limit.amount:,} requests in {limit.get_expiry():,} s"
+    text = f"this server answers a client no more than {per}; try again in {seconds} s"
+    return TooManyRequests(text, retry_after=seconds)

@@ -7,6 +7,7 @@ from fhir_service.api.interactions.audit_events import AUDIT_EVENTS
 from fhir_service.api.interactions.capabilities import CAPABILITIES
 from fhir_service.api.interactions.create import CREATE
 from fhir_service.api.interactions.delete import DELETE, DELETE_FOUND
+from fhir_service.api.interactions.exports import EXPORT_STATUS
 from fhir_service.api.interactions.history import HISTORY_INSTANCE, HISTORY_SYSTEM, HISTORY_TYPE
 from fhir_service.api.interactions.patch import PATCH, PATCH_FOUND
 from fhir_service.api.interactions.process_bundle import BATCH, TRANSACTION
@@ -18,6 +19,7 @@ from fhir_service.api.interactions.uploads import UPLOADS
 from fhir_service.api.interactions.vread import VREAD
 from fhir_service.api.operations.everything import EVERYTHINGS
 from fhir_service.api.operations.expand import EXPANSIONS
+from fhir_service.api.operations.export import EXPORTS
 from fhir_service.api.operations.extract import EXTRACT
 from fhir_service.api.operations.lastn import LASTNS
 from fhir_service.api.operations.lookup import LOOKUPS
@@ -68,5 +70,7 @@ INTERACTIONS: tuple[Interaction, ...] = (
     SUBMIT_REPORT,
     REGISTRY_UPLOAD,
     *UPLOADS,
+    *EXPORTS,
+    *EXPORT_STATUS,
     *AUDIT_EVENTS,
 )

@@ -24,6 +24,7 @@ from fhir_service.cli import (
     structure_maps,
     table,
     validate,
+    worker,
 )
 from fhir_service.cli.console import errors
 from fhir_service.definitions.catalogue import BrokenArtifact, UnknownArtifact
@@ -49,6 +50,7 @@ app.command()(load_reports.unload)
 app.command()(remap.remap)
 app.command()(table.table)
 app.command()(serve.serve)
+app.command()(worker.worker)
 app.add_typer(clients.app, name="clients")
 app.command()(validate.validate)
 app.command("structure-map")(structure_maps.structure_map)

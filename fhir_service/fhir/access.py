@@ -11,6 +11,8 @@ from typing import Literal, NamedTuple
 
 Letter = Literal["c", "r", "u", "d", "s"]
 EVERY_TYPE = "*"
+BY_NAME = frozenset({"AuditEvent"})
+"""Types that a grant has to name: who may see all data may not therefore see who else saw them."""
 
 
 class Grant(NamedTuple):
@@ -46,7 +48,8 @@ class Access:
 
 
 def _covers(grant: Grant, letter: str, resource_type: str) -> bool:
-    return letter in grant.letters and grant.type in (resource_type, EVERY_TYPE)
+    named = grant.type == resource_type or (grant.type == EVERY_TYPE and resource_type not in BY_NAME)
+    return named and letter in grant.letters
 
 
 OPEN = Access()

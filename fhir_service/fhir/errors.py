@@ -149,6 +149,16 @@ class ComesWithService(UnprocessableContent):
     code = "business-rule"
 
 
+class TooManyRequests(FhirError):
+    """More than this server takes at once, or asked for again too soon (429). `retry_after` is in seconds."""
+
+    status, code = 429, "throttled"
+
+    def __init__(self, text: str, *, retry_after: int, expression: Sequence[str] = ()) -> None:
+        super().__init__(text, expression=expression)
+        self.retry_after = retry_after
+
+
 class TookTooLong(FhirError):
     """It would take longer than one request may hold up the others (503)."""
 

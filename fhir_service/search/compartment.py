@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cache
 
 from fhir_service.definitions.compartments import compartment, compartment_types
 from fhir_service.search.criteria import AnyCriterion, AnyOf, HasTerm, IdCriterion
 from fhir_service.search.parameters import indexed_parameters, patient_parameter
-from fhir_service.search.terms import hash_of, reference_term
+from fhir_service.search.terms import hash_of, link_scope, reference_term
 
 _OF_MANY = frozenset({"Group"})
 """Members of a patient's compartment that everything about one patient leaves out: a Group, as a list of its members,
@@ -31,6 +32,14 @@ def compartment_hashes(patient_id: str, resource_types: Iterable[str]) -> list[i
     """The hashes that tell a resource of these types to be about a patient."""
     wanted = (kind for kind in resource_types if kind not in _OF_MANY)
     return [hash_of(term) for kind in wanted for _, term in _member_terms("Patient", patient_id, kind)]
+
+
+@cache
+def patient_scopes(resource_type: str) -> frozenset[str]:
+    """The scopes of links that tell a resource of the type to be about a patient."""
+    known = indexed_parameters(resource_type)
+    codes = () if resource_type in _OF_MANY else compartment("Patient").get(resource_type, ())
+    return frozenset(link_scope(resource_type, known[code].indexed_as) for code in codes if code in known)
 
 
 def provenance_hashes(targets: Iterable[tuple[str, str]]) -> list[int]:

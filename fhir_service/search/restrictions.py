@@ -6,11 +6,9 @@ looking at other resources.
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
 
 from fhir_service.fhir.access import Access, Letter
 from fhir_service.fhir.errors import FhirError
@@ -19,7 +17,6 @@ from fhir_service.search.criteria import (
     AllOf,
     AnyCriterion,
     AnyOf,
-    Comparison,
     HasInterval,
     HasTerm,
     HasText,
@@ -29,13 +26,12 @@ from fhir_service.search.criteria import (
     PointedAtBy,
     PointsAt,
 )
-from fhir_service.search.index_values import IndexValues, IntervalValue, index_values
+from fhir_service.search.in_memory import meets
+from fhir_service.search.index_values import index_values
 from fhir_service.search.query import TypeSearch, parse_query
 from fhir_service.search.query_text import read_pairs
 
 _NOTHING = AnyOf(())
-_OPERATORS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
-_TEXTS = {"starts": str.startswith, "contains": str.__contains__, "ends": str.endswith, "is": str.__eq__}
 
 
 class UnusableRestriction(ValueError):
@@ -88,7 +84,7 @@ def admits(access: Access, letter: Letter, key: tuple[str, str], text: bytes, la
     if not text:
         return False
     values = index_values(parse(text))
-    return all(_meets(one, values, resource_id, last_updated) for one in criteria)
+    return all(meets(values, resource_id, last_updated, one) for one in criteria)
 
 
 def reached_types(criteria: Iterable[AnyCriterion]) -> frozenset[str]:
@@ -134,36 +130,3 @@ def _is_plain(criterion: AnyCriterion) -> bool:
         case HasTerm() | HasInterval() | HasText() | IdCriterion() | LastUpdatedCriterion():
             return True
     return False
-
-
-def _meets(  # noqa: PLR0911  # one for each kind
-    criterion: AnyCriterion, values: IndexValues, resource_id: str, last_updated: int | None
-) -> bool:
-    def one(inner: AnyCriterion) -> bool:
-        return _meets(inner, values, resource_id, last_updated)
-
-    match criterion:
-        case HasTerm(terms):
-            return not set(terms).isdisjoint(values.terms)
-        case HasInterval(kind, scope, alternatives):
-            held: Sequence[IntervalValue] = values.dates if kind == "date" else values.numbers
-            return any(_is_in(interval, alternatives) for interval in held if interval.scope == scope)
-        case HasText(scope, match, texts):
-            found: Any = _TEXTS[match]
-            return any(found(held.text, text) for held in values.texts if held.scope == scope for text in texts)
-        case IdCriterion(ids):
-            return resource_id in ids
-        case LastUpdatedCriterion(ranges):
-            return last_updated is not None and any(low <= last_updated < high for low, high in ranges)
-        case AllOf(inner):
-            return all(map(one, inner))
-        case AnyOf(inner):
-            return any(map(one, inner))
-    return False
-
-
-def _is_in(held: IntervalValue, alternatives: Sequence[Sequence[Comparison]]) -> bool:
-    return any(
-        all(_OPERATORS[sign](getattr(held, end), value) for end, sign, value in alternative)
-        for alternative in alternatives
-    )

@@ -11,8 +11,9 @@ import msgspec
 
 from fhir_service.fhir.access import Access
 from fhir_service.search.query import Cursor, TypeSearch
-from fhir_service.storage import postgresql_rows, postgresql_search, sqlite_rows, sqlite_search
+from fhir_service.storage import postgresql_rows, postgresql_search, sqlite_rows, sqlite_search, sqlite_sources
 from fhir_service.storage.changes import Key
+from fhir_service.storage.criteria_sql import Words
 from fhir_service.storage.index_writing import RowStore
 from fhir_service.storage.sessions import Row, Session
 from fhir_service.storage.sorting import Order
@@ -37,6 +38,7 @@ class Dialect:
     begin: str
     snapshot: str
     search: Search
+    words: Words
     rows: RowStore
     keys: str
     key_values: Callable[[Sequence[Key]], tuple[Any, ...]]
@@ -45,6 +47,8 @@ class Dialect:
     whose: tuple[str, ...]
     postings: bool
     readers: int
+    joined_lines: str
+    """The column `text` of all rows, one a line."""
     for_reads: tuple[str, ...] = ()
     for_searches: tuple[str, ...] = ()
     for_finding: tuple[str, ...] = ()
@@ -71,6 +75,7 @@ SQLITE = Dialect(
     begin="BEGIN IMMEDIATE",
     snapshot="BEGIN",
     search=sqlite_search,
+    words=sqlite_sources.WORDS,
     rows=sqlite_rows,
     keys="(SELECT json_extract(value, '$[0]') AS type, json_extract(value, '$[1]') AS id FROM json_each($1)) k",
     key_values=_json_keys,
@@ -79,6 +84,7 @@ SQLITE = Dialect(
     whose=("resource_key",),
     postings=True,
     readers=4,
+    joined_lines="group_concat(text, char(10))",
     for_reads=("PRAGMA query_only=ON",),
     for_searches=("PRAGMA query_only=ON",),
 )
@@ -86,6 +92,7 @@ POSTGRESQL = Dialect(
     begin="BEGIN",
     snapshot="BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     search=postgresql_search,
+    words=postgresql_search.WORDS,
     rows=postgresql_rows,
     keys="unnest($1::text[], $2::text[]) AS k(type, id)",
     key_values=_array_keys,
@@ -94,6 +101,7 @@ POSTGRESQL = Dialect(
     whose=("resource_key", "partition_key"),
     postings=False,
     readers=8,
+    joined_lines="string_agg(text, chr(10))",
     # A plan made once for all hashes cannot know that one is rare and another is in every row.
     for_searches=("SET plan_cache_mode = force_custom_plan",),
     for_finding=("SET LOCAL plan_cache_mode = force_custom_plan",),

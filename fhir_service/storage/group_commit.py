@@ -93,12 +93,17 @@ in the group. It may be run again."""
 @dataclass(frozen=True, slots=True)
 class Commit:
     """Changes that succeed or fail together, or `work` that makes them; `erase` removes all versions of some resources
-    for good. One that erases has a group to itself."""
+    for good. One that erases has a group to itself, and one that is to be `alone`."""
 
     changes: tuple[Prepared, ...] = ()
     report: ReportEntry | None = None
     erase: tuple[Key, ...] = ()
     work: Work | None = None
+    alone: bool = False
+
+    @property
+    def has_own_group(self) -> bool:
+        return self.alone or bool(self.erase)
 
     @property
     def size(self) -> int:

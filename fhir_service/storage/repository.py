@@ -38,9 +38,21 @@ from fhir_service.storage.clients import Client, Clients
 from fhir_service.storage.database import Database
 from fhir_service.storage.engines import UnusableDatabaseUrl, open_engine, try_opening
 from fhir_service.storage.everything import everything
+from fhir_service.storage.export_pages import (
+    Deleted,
+    Exported,
+    Extent,
+    Lines,
+    Rows,
+    as_they_were,
+    deleted_page,
+    lines_page,
+    rows_page,
+)
 from fhir_service.storage.failures import unavailable_told
 from fhir_service.storage.group_commit import Commit, ReportEntry
 from fhir_service.storage.history import history_page, history_total
+from fhir_service.storage.jobs import Jobs
 from fhir_service.storage.migrate import NewerDatabase, bring_up_to_date
 from fhir_service.storage.preparation import Prepared, all_prepared, is_id, may_write, size_of
 from fhir_service.storage.report_books import loaded_sources, report_record, report_state
@@ -113,9 +125,15 @@ class Repository:
         self._base = base
         self._writer = Writer(database)
         self._writer.start()
+        self.jobs = Jobs(database, self._writer)
         self.clients = Clients(database, self._writer)
         self.accesses = AccessRecords(database, self._writer)
         self._seen: Seen | None = None
+
+    @property
+    def shared(self) -> bool:
+        """Whether any number of processes work with the database; a file is one service's."""
+        return self._database.engine.dialect.name != "sqlite"
 
     def under(self, base: str) -> Repository:
         """The same store for a client that knows this server by that address: what it writes refers to resources here
@@ -244,6 +262,31 @@ class Repository:
         wanted = sorted(kind for kind in types if access.may("s", kind))
         async with self._database.searching() as session:
             return await history_total(session, self._database.dialect, query, wanted, key=key, access=access)
+
+    async def types_stored(self) -> list[str]:
+        """The types of which there are resources, or were."""
+        async with self._database.reading() as session:
+            return [row[0] for row in await session.fetch(statements.TYPES)]
+
+    async def export_lines(self, extent: Extent, after: int, limit: int) -> Lines:
+        """The next resources of an extent behind a key, as one text. What may be read is the caller's to say."""
+        async with self._database.snapshot() as session:
+            return await lines_page(session, self._database.dialect, extent, after, limit)
+
+    async def export_rows(self, extent: Extent, after: int, limit: int) -> Rows:
+        """The same, each by itself."""
+        async with self._database.snapshot() as session:
+            return await rows_page(session, self._database.dialect, extent, after, limit)
+
+    async def export_deleted(self, extent: Extent, after: int, limit: int) -> list[Deleted]:
+        """The next deletions of an extent behind a place."""
+        async with self._database.searching() as session:
+            return await deleted_page(session, extent, after, limit)
+
+    async def as_they_were(self, keys: Sequence[Key], place: int) -> dict[Key, Exported]:
+        """The versions of some resources that were current at a place in the order of commits."""
+        async with self._database.searching() as session:
+            return await as_they_were(session, self._database.dialect, keys, place, self._base)
 
     async def erase(self, keys: Sequence[Key], access: Access) -> None:
         """Remove every version of these resources for good. Raises Forbidden, StoreUnavailable."""

@@ -268,6 +268,51 @@ class ReportResource(SQLModel, table=True):
     version: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
 
 
+class Job(SQLModel, table=True):
+    """Long work that survives a restart. `state` is `running`, `complete`, `failed` or `cancelled`; `place` and
+    `moment` are the last that were given out when it began: whatever was committed before has no higher ones, whatever
+    was committed later has no lower ones."""
+
+    __tablename__ = "job"
+
+    id: str = Field(sa_column=_words(primary_key=True))
+    kind: str = Field(sa_column=_words())
+    owner: str = Field(sa_column=_words())
+    """The client that began it; empty where nobody has to say who they are."""
+    request: str = Field(sa_column=_words())
+    """What is to be done, as JSON of that kind of job."""
+    state: str = Field(sa_column=_words())
+    place: int = Field(sa_column=_number())
+    moment: int = Field(sa_column=_number())
+    begun: int = Field(sa_column=_number())
+    expires: int = Field(sa_column=_number())
+    """When it is forgotten with all it made; 0 while it runs."""
+    failure: str = Field(sa_column=_words())
+    """What is told of why it failed."""
+
+    __table_args__ = (Index("job_of_state", "state", "begun"),)
+
+
+class JobShard(SQLModel, table=True):
+    """A part of a job that one worker does at a time, as long as it holds the lease. Those of a later `phase` begin
+    when all of the earlier ones are done."""
+
+    __tablename__ = "job_shard"
+
+    job_id: str = Field(sa_column=_words(primary_key=True))
+    number: int = Field(sa_column=_key())
+    phase: int = Field(sa_column=_number())
+    work: str = Field(sa_column=_words())
+    """What is to be done, as JSON."""
+    done: bool = Field(sa_column=Column(Boolean, nullable=False))
+    checkpoint: str = Field(sa_column=_words())
+    """How far it has come and what it has made, as JSON; empty before the first."""
+    worker: str = Field(sa_column=_words())
+    leased_until: int = Field(sa_column=_number())
+    attempts: int = Field(sa_column=_number())
+    """Times in a row that it failed."""
+
+
 class ClientRow(SQLModel, table=True):
     """A program that may ask for tokens. It has its public keys at a URL or here; a secret is never stored."""
 

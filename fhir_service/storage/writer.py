@@ -97,13 +97,13 @@ class Writer:
             if not waiting.done.done():
                 group.append(waiting)
                 size += waiting.commit.size
-                if waiting.commit.erase:
+                if waiting.commit.has_own_group:
                     break
         return group
 
     def _fits(self, size: int) -> bool:
         commit = self._waiting[0].commit
-        return not commit.erase and size + commit.size <= GROUP_CHANGES
+        return not commit.has_own_group and size + commit.size <= GROUP_CHANGES
 
     async def _write(self, group: Sequence[_Waiting]) -> None:
         """One transaction for all; if the group as a whole fails by a fault of one, each alone."""

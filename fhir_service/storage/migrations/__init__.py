@@ -1,3 +1,3 @@
 """The schema, step by step. `LATEST` is the revision this release works with."""
 
-LATEST = "0012"
+LATEST = "0013"

@@ -1,0 +1,34 @@
+"""The jobs that a process of this service can do: one runner, with what each kind of job needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from fhir_service.definitions.catalogue import DEFAULT_BASE
+from fhir_service.storage.repository import Repository
+from fhir_service.terminology.terminologies import Terminologies, terminologies
+from fhir_service.workflows.export_files import ExportFiles
+from fhir_service.workflows.export_request import KIND
+from fhir_service.workflows.job_runner import JobLimits, JobRunner
+from fhir_service.workflows.run_export import FILE_BYTES, ExportJobs
+
+
+@dataclass(frozen=True, slots=True)
+class JobSettings:
+    """`files` is where exports are kept, a folder or a URL; `base` that of our own definitions."""
+
+    files: str
+    base: str = DEFAULT_BASE
+    file_bytes: int = FILE_BYTES
+    limits: JobLimits = field(default_factory=JobLimits)
+
+
+def runner_of(
+    repository: Repository, settings: JobSettings, terminology: Callable[[], Terminologies] | None = None
+) -> JobRunner:
+    """Does the jobs of a store in this process. Raises UnusableFiles."""
+    known = terminology or partial(terminologies, settings.base)
+    exports = ExportJobs(repository, ExportFiles(settings.files), known, settings.file_bytes)
+    return JobRunner(repository.jobs, {KIND: exports}, settings.limits)

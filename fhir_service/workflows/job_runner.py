@@ -1,0 +1,154 @@
+"""Does jobs: takes shards, keeps their leases alive, and tries again what failed.
+
+Any number of runners in any number of processes may work on the jobs of one store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import uuid4
+
+from fhir_service.fhir.errors import StoreUnavailable
+from fhir_service.storage.jobs import Claim, Jobs, LeaseLost, NewShard
+from fhir_service.storage.repository import Repository
+
+_LOOK_SECONDS = 1.0
+"""How soon a job that another process began is seen."""
+_BEATS = 3
+"""In the time of a lease."""
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class JobLimits:
+    """`lease` in seconds: so long after the death of a worker another goes on. `kept` in milliseconds: so long what a
+    job made can be fetched."""
+
+    lease: float = 15.0
+    kept: int = 24 * 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A shard in the hands of whoever does it."""
+
+    claim: Claim
+    jobs: Jobs
+    limits: JobLimits
+
+    async def advance(self, checkpoint: str, *, done: bool, more: Sequence[NewShard] = ()) -> None:
+        """See `Jobs.advance`. Raises LeaseLost."""
+        await self.jobs.advance(self.claim, checkpoint, self.limits.lease, done=done, more=more, kept=self.limits.kept)
+
+
+class JobKind(Protocol):
+    """What is done for a kind of job."""
+
+    failure: str
+    """What a client is told whose job failed; the reason is in the log."""
+
+    async def run(self, work: Work) -> None:
+        """Do one shard to its end, from its last checkpoint on. Raises LeaseLost, or whatever goes wrong."""
+
+    async def clean(self, job_id: str) -> None:
+        """Remove what a job has made outside the database."""
+
+
+async def start_jobs(repository: Repository, runner: JobRunner) -> None:
+    """Go on with what an earlier process left. On a database that only one process uses its leases mean nothing."""
+    if not repository.shared:
+        await repository.jobs.release()
+    runner.start()
+
+
+class JobRunner:
+    """Runs in one event loop. `kinds` are by name."""
+
+    def __init__(self, jobs: Jobs, kinds: Mapping[str, JobKind], limits: JobLimits) -> None:
+        self._jobs = jobs
+        self._kinds = kinds
+        self._limits = limits
+        self._worker = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+        self._task: asyncio.Task[None] | None = None
+        self._lasting = False
+        self._begun = asyncio.Event()
+
+    def start(self) -> None:
+        """Work until `close`, whoever begins jobs."""
+        self._lasting = True
+        self.look()
+
+    def look(self) -> None:
+        """There is something to do: see to it, and without `start` end when it is done."""
+        self._begun.set()
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run(), name="fhir-service jobs")
+
+    async def close(self) -> None:
+        """Stop where it is; what is not in a checkpoint is done again by whoever comes next."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _run(self) -> None:
+        while True:
+            self._begun.clear()
+            try:
+                await self._clean()
+                claim = await self._jobs.claim(self._worker, self._limits.lease)
+                if claim is not None:
+                    await self._do(claim)
+                    continue
+            except StoreUnavailable:
+                if not self._lasting:
+                    return
+                _log.warning("the store does not answer; jobs wait")
+            if not (self._lasting or self._begun.is_set()):
+                return
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._begun.wait(), _LOOK_SECONDS)
+
+    async def _do(self, claim: Claim) -> None:
+        kind = self._kinds.get(claim.job.kind)
+        if kind is None:  # of a later release: its own workers take it
+            return
+        shard = asyncio.create_task(kind.run(Work(claim, self._jobs, self._limits)))
+        beat = asyncio.create_task(self._keep(claim))
+        try:
+            await asyncio.wait({shard, beat}, return_when=asyncio.FIRST_COMPLETED)
+            if shard.done():
+                shard.result()
+        except LeaseLost:
+            _log.info("job %s: somebody else has shard %d by now, or it was ended", claim.job.id, claim.shard.number)
+        except Exception:  # whatever it is, it may pass: others go on, and the client is told after some attempts
+            _log.exception("job %s: shard %d failed", claim.job.id, claim.shard.number)
+            await self._jobs.fail(claim, kind.failure, kept=self._limits.kept)
+        finally:
+            for task in (beat, shard):
+                task.cancel()
+            await asyncio.gather(beat, shard, return_exceptions=True)
+
+    async def _keep(self, claim: Claim) -> None:
+        """Renew the lease again and again; ends when it is lost."""
+        while True:
+            await asyncio.sleep(self._limits.lease / _BEATS)
+            try:
+                await self._jobs.renew(claim, self._limits.lease)
+            except LeaseLost:
+                return
+            except StoreUnavailable:
+                continue
+
+    async def _clean(self) -> None:
+        for job_id, name in await self._jobs.expired():
+            if name in self._kinds:
+                await self._kinds[name].clean(job_id)
+                await self._jobs.forget(job_id)
