@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fhir_service.extraction import context
-from fhir_service.extraction.binding import NOTHING, bind, bind_to, with_others
+from fhir_service.extraction.binding import Bound, bind, bind_to, with_others
 from fhir_service.extraction.course import Course
-from fhir_service.extraction.document import Section, Sentence
+from fhir_service.extraction.document import Section, Sentence, read_once
 from fhir_service.extraction.levels import LevelMention, find_groups, level_facts, neighbours
-from fhir_service.extraction.lexicon import lexicon
+from fhir_service.extraction.lexicon import Hit, lexicon
 from fhir_service.extraction.narrative import general
 from fhir_service.extraction.operations import Mention, mentions
 from fhir_service.extraction.patient_text import PatientText
@@ -101,7 +101,7 @@ def _is_later(
     if mention.hit.term["bridges"] and not chosen[0].hit.term["bridges"]:
         return any(_goes_on(sentence) for sentence in between)
     known = {code for other in chosen for code in other.codes or fractured.get(other.place[0], ())}
-    codes = mention.codes or {code for level in fracture_mentions(mention.sentence, new=True) for code in level.codes}
+    codes = mention.codes or {code for level in _new_fracture_mentions(mention.sentence) for code in level.codes}
     if not known or not codes or not known.isdisjoint(codes):
         return False
     if _goes_on(mention.sentence):
@@ -134,7 +134,7 @@ def _is_earlier(mention: Mention, rest: Sequence[Mention]) -> bool:
 
 def _meant(mention: Mention) -> frozenset[str]:
     """The vertebrae of an operation: its own, else those of the fracture its sentence tells of."""
-    fractured = (*fracture_mentions(mention.sentence), *fracture_mentions(mention.sentence, new=True))
+    fractured = (*fracture_mentions(mention.sentence), *_new_fracture_mentions(mention.sentence))
     return mention.codes or frozenset(code for level in fractured for code in level.codes)
 
 
@@ -193,18 +193,24 @@ def fractured_levels(sentences: Sequence[Sentence]) -> dict[int, tuple[str, ...]
     return found
 
 
-def fracture_mentions(sentence: Sentence, *, new: bool = False) -> list[LevelMention]:
-    """The levels of what an augmentation is done for (with `new`, of new fractures only) in a sentence."""
+@read_once
+def fracture_mentions(sentence: Sentence) -> Sequence[LevelMention]:
+    """The levels of what an augmentation is done for in a sentence."""
     text = sentence.text
-    if new:
-        bound = bind(text)
-        heads = [head for head in bound.heads if head.code in ("fracture", "adjacent-fracture")]
-    else:
-        heads = [head for head in lexicon("indications").find(text) if head.term["group"] != "elsewhere"]
-        heads = [head for head in heads if not _NOT_TREATED.search(text, max(0, head.start - 30), head.start)]
-        heads = [h for h in heads if context.polarity(sentence, h.start, h.end) is not Polarity.NEGATED]
-        bound = bind_to(text, with_others(text, heads)) if heads else NOTHING
-    return list(dict.fromkeys(level for head in heads for level in bound.of(head.start, head.end)))
+    heads = [head for head in lexicon("indications").find(text) if head.term["group"] != "elsewhere"]
+    heads = [head for head in heads if not _NOT_TREATED.search(text, max(0, head.start - 30), head.start)]
+    heads = [h for h in heads if context.polarity(sentence, h.start, h.end) is not Polarity.NEGATED]
+    return _levels_of(heads, bind_to(text, with_others(text, heads))) if heads else ()
+
+
+def _new_fracture_mentions(sentence: Sentence) -> Sequence[LevelMention]:
+    """The levels of new fractures."""
+    bound = bind(sentence.text)
+    return _levels_of([head for head in bound.heads if head.code in ("fracture", "adjacent-fracture")], bound)
+
+
+def _levels_of(heads: Sequence[Hit], bound: Bound) -> Sequence[LevelMention]:
+    return tuple(dict.fromkeys(level for head in heads for level in bound.of(head.start, head.end)))
 
 
 def _fracture_levels(

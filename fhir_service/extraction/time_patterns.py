@@ -17,7 +17,7 @@ ABOUT = (
     r"scarcely|merely|more\sthan|less\sthan|at\sleast|over|under|not\squite|precisely|fully|a\sfull|circa|ca\.)\s)*"
 )
 UNIT = (
-    r"(?P<unit>seconds?|minutes?|mins?|hours?|hrs?|h|days?|weeks?|wks?|fortnights?|months?|mos?|years?|yrs?)\b"
+    r"(?P<unit>seconds?|minutes?|mins?|hours?|hrs?|(?<![a-z])h|days?|weeks?|wks?|fortnights?|months?|mos?|years?|yrs?)\b"
     r"(?P<and_half>\sand\sa\shalf\b)?"
 )
 _BEFORE_UNIT = r"(?=[\s-]?(?:full\s|whole\s|long\s)?(?:second|min|hour|hr|h\b|day|week|wk|month|mo\b|mos\b|year|yr))"
