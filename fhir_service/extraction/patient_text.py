@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from fhir_service.extraction.document import Sentence
 from fhir_service.extraction.patient_columns import Column
+from fhir_service.extraction.patient_grid import GridPatient
 from fhir_service.extraction.patient_rows import Row
 from fhir_service.extraction.people import Person
 
@@ -20,6 +21,8 @@ class PatientText:
     people: list[tuple[Sentence, Person]] = field(default_factory=list)
     row: Row | None = None
     column: Column | None = None
+    grid: GridPatient | None = None
+    """The patient's part of the report's own table, where the text gives no age."""
     together: list[Sentence] = field(default_factory=list)
     """What is said of all the reported patients together."""
     speaks: bool = False
