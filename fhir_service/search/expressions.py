@@ -1,6 +1,7 @@
 """Search parameter expressions, compiled against the R4 definitions to plain steps through JSON.
 
-The subset of FHIRPath that HL7's search parameters use: paths, `|`, `as` and `ofType`, `where(resolve() is T)`,
+The subset of FHIRPath that HL7's search parameters use: paths, `|`, `as` and `ofType` (of types and, where a resource
+is nested, of resources), `where(resolve() is T)`,
 `where(name = 'value')`, `where(hasExtension('url'))`, `extension('url')`, and `a.exists() and a != false`. Choice
 elements become their JSON properties, so every value comes with its FHIR type.
 """
@@ -12,7 +13,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from fhir_service.definitions.elements import Property, UnknownElement, children, is_a, is_primitive, properties
+from fhir_service.definitions.elements import (
+    Property,
+    UnknownElement,
+    children,
+    is_a,
+    is_primitive,
+    properties,
+    resource_types,
+)
 from fhir_service.definitions.search_parameters import alternatives
 from fhir_service.search.reference_values import target_type
 
@@ -161,7 +170,7 @@ def _after(path: Path, step: re.Match[str]) -> list[Path]:
     if member := step["member"]:
         return _members(path, member)
     if wanted := step["type"]:
-        return [path] if is_a(path.type, wanted) or path.type == _lower_primitive(wanted) else []
+        return _of_type(path, wanted, step[0])
     if target := step["target"]:
         return [_filtered(path, step[0], lambda item: target_type(item) == target, target)]
     if name := step["name"]:
@@ -171,6 +180,13 @@ def _after(path: Path, step: re.Match[str]) -> list[Path]:
         return [_filtered(path, step[0], lambda item: _has_extension(item, url))]
     url = step["url"]
     return [_filtered(found, step[0], lambda item: _is_extension(item, url)) for found in _members(path, "extension")]
+
+
+def _of_type(path: Path, wanted: str, words: str) -> list[Path]:
+    if path.type == "Resource" and path.steps and wanted in resource_types():
+        kept = _filtered(path, words, lambda item: isinstance(item, dict) and item.get("resourceType") == wanted)
+        return [replace(kept, type=wanted, holder=wanted)]
+    return [path] if is_a(path.type, wanted) or path.type == _lower_primitive(wanted) else []
 
 
 def _lower_primitive(name: str) -> str:

@@ -18,6 +18,7 @@ from fhir_service.workflows.link_bundle import name_created, refuse_dead_ends, r
 from fhir_service.workflows.patch_resource import patch_found_resource, patch_resource
 from fhir_service.workflows.plan_bundle import BundlePlan, PlannedEntry, entry_patch, plan_bundle
 from fhir_service.workflows.submission_bundle import CheckedBundle, SubmittedBundle
+from fhir_service.workflows.submit_bundle import submitted
 from fhir_service.workflows.submitted_entries import submitted_entries
 from fhir_service.workflows.transact_bundle import naming_entry, transact_bundle
 from fhir_service.workflows.write_checks import R4_ALONE, WriteChecks
@@ -66,7 +67,7 @@ async def process_bundle(repository: Repository, raw: bytes, server: Server, acc
     for number, checked in submissions.items():
         outcome = results[number]
         if outcome is None or isinstance(outcome, Outcome):
-            results[number] = SubmittedBundle(checked, outcome)
+            results[number] = await submitted(repository, checked, outcome, access)
     return ProcessedBundle(plan.type, results, deletions)
 
 

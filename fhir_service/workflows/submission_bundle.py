@@ -12,10 +12,9 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
-from fhir_service.fhir.access import Access
 from fhir_service.fhir.errors import Issue, MalformedContent
 from fhir_service.mapping.identity import resource_id
-from fhir_service.storage.repository import Change, Create, Outcome, Repository, Update
+from fhir_service.storage.repository import Change, Create, Outcome, Update
 from fhir_service.validation.json_text import read_json
 from fhir_service.workflows.accept_resource import identity_issues
 from fhir_service.workflows.check_conformance import Conformance, all_issues
@@ -35,13 +34,15 @@ _TAG_VALUE = re.compile(r"Bundle\.entry\[\d+\]\.resource\.meta\.tag\[\d+\]\.valu
 
 @dataclass(frozen=True, slots=True)
 class CheckedBundle:
-    """`id` is the record id of the sender, `key` the id under which it is stored, empty where the store gives one."""
+    """`id` is the record id of the sender, `key` the id under which it is stored, empty where the store gives one;
+    `patient` has system and value of the identifiers of the patient, where it is accepted."""
 
     id: str
     key: str
     issues: tuple[Issue, ...]
     unreadable: bool = False
     root: str = ROOT
+    patient: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_refused(self) -> bool:
@@ -50,10 +51,11 @@ class CheckedBundle:
 
 @dataclass(frozen=True, slots=True)
 class SubmittedBundle:
-    """What became of one; no outcome where it was refused or only checked."""
+    """What became of one; no outcome where it was refused or only checked. `alike` warns of others like it."""
 
     submission: CheckedBundle
     outcome: Outcome | None = None
+    alike: tuple[Issue, ...] = ()
 
     @property
     def issues(self) -> tuple[Issue, ...]:
@@ -62,9 +64,13 @@ class SubmittedBundle:
             return self.submission.issues
         if self.outcome is None:
             text = "it would be accepted; nothing was stored"
-            return (*self.submission.issues, Issue("information", "informational", text, (ROOT,), ACCEPTED))
+            return (*self._found, Issue("information", "informational", text, (ROOT,), ACCEPTED))
         stored = f"accepted: Bundle/{self.outcome.id} is {self.outcome.action}; its version is {self.outcome.version}"
-        return (*self.submission.issues, Issue("information", "informational", stored, (ROOT,), ACCEPTED))
+        return (*self._found, Issue("information", "informational", stored, (ROOT,), ACCEPTED))
+
+    @property
+    def _found(self) -> tuple[Issue, ...]:
+        return (*self.submission.issues, *self.alike)
 
 
 def is_submission(resource: Any) -> bool:
@@ -109,7 +115,13 @@ def check_bundle(bundle: Any, conformance: Conformance) -> CheckedBundle:
         found += _our_issues(bundle)
         found += tag_issues(bundle, conformance.base)
     record, key = _identity(bundle) if readable else ("", "")
-    return CheckedBundle(record, key, tuple(found))
+    is_right = readable and not any(issue.severity in _FAILED for issue in found)
+    return CheckedBundle(record, key, tuple(found), patient=_patient(bundle) if is_right else ())
+
+
+def _patient(bundle: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    stated = bundle["entry"][1]["resource"].get("identifier", ())
+    return tuple((one["system"], one["value"]) for one in stated if "system" in one and "value" in one)
 
 
 def guide_issues(bundle: Mapping[str, Any]) -> Iterator[Issue]:
@@ -154,16 +166,6 @@ def _in_words_of_the_guide(issue: Issue) -> Issue:
 def change_of(checked: CheckedBundle, text: bytes) -> Change:
     """The write that stores an accepted one; one that is stored already in these words makes no new version."""
     return Update(ROOT, checked.key, text, if_changed=True) if checked.key else Create(ROOT, text)
-
-
-async def submit_bundle(
-    repository: Repository, checked: CheckedBundle, text: bytes, access: Access, *, change: Change | None = None
-) -> SubmittedBundle:
-    """Store one, unless it is refused. Raises what the write does."""
-    if checked.is_refused:
-        return SubmittedBundle(checked)
-    (outcome,) = await repository.commit([change or change_of(checked, text)], access)
-    return SubmittedBundle(checked, outcome)
 
 
 def _identity(bundle: Mapping[str, Any]) -> tuple[str, str]:

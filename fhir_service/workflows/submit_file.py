@@ -22,7 +22,8 @@ from fhir_service.validation.json_text import read_json
 from fhir_service.workflows.check_conformance import Conformance
 from fhir_service.workflows.check_submission import FORM, CheckedSubmission, check_case_report, check_form
 from fhir_service.workflows.map_report import now
-from fhir_service.workflows.submission_bundle import CheckedBundle, SubmittedBundle, check_bundle_text, submit_bundle
+from fhir_service.workflows.submission_bundle import CheckedBundle, check_bundle_text
+from fhir_service.workflows.submit_bundle import submit_bundle, submitted
 from fhir_service.workflows.submit_report import submit_report
 from fhir_service.workflows.work_queue import WorkQueue
 
@@ -165,5 +166,5 @@ async def _stored(checked: _Checked, line: Line, file: FileOfSubmissions) -> Ite
         )
         return done.issues
     if file.validate_only:
-        return SubmittedBundle(checked).issues
+        return (await submitted(file.repository, checked, None, file.access)).issues
     return (await submit_bundle(file.repository, checked, line.text, file.access)).issues

@@ -9,6 +9,7 @@ import pytest
 from api_client import Client
 from submission_bundles import MODEL, PATIENT, many, submission
 
+from fhir_service.fhir.json_text import encode, parse
 from fhir_service.workflows.check_conformance import conformance
 from fhir_service.workflows.submission_bundle import PROFILE
 
@@ -153,6 +154,41 @@ async def test_a_bundle_that_claims_nothing_is_stored_like_any_resource(client: 
     answered = await client.post("/fhir/Bundle", json=plain)
     assert answered.status_code == 201
     assert answered.json()["resourceType"] == "Bundle"
+
+
+async def test_another_submission_about_the_patient_is_told_wherever_it_is_sent(client: Client) -> None:
+    """By an identifier of the patient; the submission itself, other patients and other Bundles are not told."""
+
+    def same(outcome: dict[str, Any]) -> list[tuple[str, list[str]]]:
+        return [
+            (issue["severity"], issue["expression"])
+            for issue in outcome["issue"][1:]
+            if rule_of(issue) == "submission.same-patient"
+        ]
+
+    shared = {"identifier": [{"system": "urn:oid:1.2", "value": "9,1"}, {"system": "urn:oid:1.2", "value": "4"}]}
+    twin = {"identifier": [{"system": "urn:oid:1.2", "value": "9,1"}]}
+    warned = [("warning", ["Bundle.entry[1].resource.identifier"])]
+    plain = {name: value for name, value in submission("p", patient=shared).items() if name != "meta"}
+    assert (await client.post("/fhir/Bundle", json=plain)).status_code == 201
+    first = await client.post("/fhir/Bundle", json=submission("a", patient=shared))
+    assert same(first.json()) == []
+    assert same((await client.post("/fhir/Bundle", json=submission("a", patient=shared))).json()) == []
+    assert same((await client.post("/fhir/Bundle", json=submission("b"))).json()) == []
+    checked = await client.post(f"/fhir/Bundle/$validate?profile={PROFILE}", json=submission("c", patient=twin))
+    assert same(checked.json()) == warned
+    (told,) = [one for one in checked.json()["issue"] if "is the patient of" in one["diagnostics"]]
+    stored_as = first.headers["location"].partition("/_history")[0].rpartition("/")[2]
+    assert f"is the patient of Bundle/{stored_as} too" in told["diagnostics"]
+    batch = await client.post("/fhir", json=many("batch", submission("d", patient=twin)))
+    assert same(batch.json()["entry"][0]["response"]["outcome"]) == warned
+    lines = encode(submission("e", patient=twin))
+    upload = await client.post(
+        "/fhir/$registryUpload", content=lines, headers={"content-type": "application/fhir+ndjson"}
+    )
+    assert same(parse(upload.content)) == warned
+    found = await client.get("/fhir/Bundle", params={"patient-identifier": "urn:oid:1.2|9\\,1"})
+    assert found.json()["total"] == 4
 
 
 async def test_cut_off_content_is_refused_as_malformed(idle_client: Client) -> None:

@@ -23,8 +23,8 @@ from fhir_service.workflows.submission_bundle import (
     SubmittedBundle,
     check_bundle_text,
     is_submission_text,
-    submit_bundle,
 )
+from fhir_service.workflows.submit_bundle import submit_bundle, submitted
 
 
 async def create_bundle(call: Call) -> Answer:
@@ -49,7 +49,8 @@ async def update_bundle(call: Call) -> Answer:
 
 async def validated_submission(call: Call, text: bytes) -> bytes:
     """What would be said of a submission; nothing is stored."""
-    return outcome_of(call, SubmittedBundle(await _checked(call, text, None)))
+    checked = await _checked(call, text, None)
+    return outcome_of(call, await submitted(call.repository, checked, None, call.access))
 
 
 def outcome_of(call: Call, done: SubmittedBundle) -> bytes:
