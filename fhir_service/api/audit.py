@@ -57,7 +57,7 @@ def _note(call: Call, status: int) -> None:
             about="/".join(part for part in (call.type, call.id) if part),
             query=query,
             status=status,
-            resources=tuple(seen.resources),
+            resources=seen.resources,
             more=seen.more,
         )
     )

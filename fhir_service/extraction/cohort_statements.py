@@ -43,7 +43,7 @@ def read(document: Document) -> tuple[GroupStatement, ...]:
         if sentence.section in _SKIPPED or not is_prose(sentence):
             continue
         told = memory[sentence.in_abstract]
-        if not _numbered_words().search(sentence.text):
+        if not _numbered_words().is_possible(sentence.text):
             continue
         people = counts(sentence.text)
         found += [_with_whole(fact, sentence, people, told) for fact in _of_sentence(sentence, people, told)]

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, wraps
+from typing import TypeVar
 
 from fhir_service.extraction.layout import Block, Section, read_blocks
 from fhir_service.extraction.normalising import Normalised, normalise
 from fhir_service.extraction.sentences import sentence_bounds
 from fhir_service.extraction.words import Words
 from fhir_service.reports.span import SourceSpan
+
+T = TypeVar("T")
 
 _CELL_BREAK = re.compile(r"\t+|(?:(?<!\s)\s++)?(?:\||</?[Tt][DdHh]\b[^<>]*>)\s*| {3,}")
 
@@ -26,11 +30,11 @@ class Passage:
     last: int
     text: str
 
-    @property
+    @cached_property
     def start(self) -> int:
         return self.source.raw_start(self.first)
 
-    @property
+    @cached_property
     def end(self) -> int:
         return self.source.raw_end(self.last)
 
@@ -51,6 +55,22 @@ class Sentence(Passage):
     paragraph: int
     heading: str = ""
     in_abstract: bool = False
+
+
+def read_once(read: Callable[[Sentence], T]) -> Callable[[Sentence], T]:
+    """Read a sentence once, however often it is asked. The result must not be changed."""
+    name = f"{read.__module__}.{read.__qualname__}"
+
+    @wraps(read)
+    def reading(sentence: Sentence) -> T:
+        known = vars(sentence)
+        try:
+            result: T = known[name]
+        except KeyError:
+            result = known[name] = read(sentence)
+        return result
+
+    return reading
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from fhir_service.extraction import context
-from fhir_service.extraction.binding import NOTHING, bind, bind_to, with_others
+from fhir_service.extraction.binding import Bound, bind, bind_to, with_others
 from fhir_service.extraction.course import Course
-from fhir_service.extraction.document import Section, Sentence
+from fhir_service.extraction.document import Section, Sentence, read_once
 from fhir_service.extraction.levels import LevelMention, find_groups, level_facts, neighbours
-from fhir_service.extraction.lexicon import lexicon
+from fhir_service.extraction.lexicon import Hit, lexicon
 from fhir_service.extraction.narrative import general
 from fhir_service.extraction.operations import Mention, mentions
 from fhir_service.extraction.patient_text import PatientText
@@ -78,36 +78,51 @@ def _index(found: Sequence[Mention], fractured: dict[int, tuple[str, ...]], told
     chosen: list[Mention] = []
     later: list[Mention] = []
     earlier: list[Mention] = []
+    passing = _Passing(told)
+    known: set[str] = set()
     for place, mention in enumerate(augmenting):
         repeated = mention.again and (chosen or any(not other.again for other in augmenting))
-        if repeated or _is_later(mention, chosen, fractured, told):
+        if repeated or _is_later(mention, chosen, known, passing):
             later.append(mention)
         elif not chosen and _is_earlier(mention, augmenting[place + 1 :]):
             earlier.append(mention)
         else:
             chosen.append(mention)
+            known.update(mention.codes or fractured.get(mention.place[0], ()))
     return Index(tuple(chosen), tuple(later), tuple(earlier)) if chosen else None
 
 
-def _is_later(
-    mention: Mention, chosen: Sequence[Mention], fractured: dict[int, tuple[str, ...]], told: Sequence[Sentence]
-) -> bool:
+class _Passing:
+    """In which sentences time passes, or something new happens: each is looked at once."""
+
+    def __init__(self, told: Sequence[Sentence]) -> None:
+        self._told = told
+        self._counts = [0]
+
+    def between(self, first: int, last: int) -> bool:
+        """Whether it does behind the sentence `first`, up to and with the sentence `last`."""
+        end = min(last + 1, len(self._told))
+        while len(self._counts) <= end:
+            self._counts.append(self._counts[-1] + _goes_on(self._told[len(self._counts) - 1]))
+        return self._counts[end] > self._counts[min(first + 1, end)]
+
+
+def _is_later(mention: Mention, chosen: Sequence[Mention], known: Set[str], passing: _Passing) -> bool:
     """Done in a later sentence, at none of the levels known so far, because of something new."""
     if not chosen or mention.anchor or not mention.done or mention.place[0] == chosen[0].place[0]:
         return False
     if _told_as_past(chosen[0]) and mention.hit.code != chosen[0].hit.code:
         return True
-    between = told[chosen[0].place[0] + 1 : mention.place[0] + 1]
     if mention.hit.term["bridges"] and not chosen[0].hit.term["bridges"]:
-        return any(_goes_on(sentence) for sentence in between)
-    known = {code for other in chosen for code in other.codes or fractured.get(other.place[0], ())}
-    codes = mention.codes or {code for level in fracture_mentions(mention.sentence, new=True) for code in level.codes}
+        return passing.between(chosen[0].place[0], mention.place[0])
+    codes = mention.codes or {code for level in _new_fracture_mentions(mention.sentence) for code in level.codes}
     if not known or not codes or not known.isdisjoint(codes):
         return False
     if _goes_on(mention.sentence):
         return True
     beside = not neighbours(known).isdisjoint(codes)
-    return (beside or mention.hit.code == chosen[0].hit.code) and any(_goes_on(sentence) for sentence in between)
+    same = beside or mention.hit.code == chosen[0].hit.code
+    return same and passing.between(chosen[0].place[0], mention.place[0])
 
 
 def _goes_on(sentence: Sentence) -> bool:
@@ -134,7 +149,7 @@ def _is_earlier(mention: Mention, rest: Sequence[Mention]) -> bool:
 
 def _meant(mention: Mention) -> frozenset[str]:
     """The vertebrae of an operation: its own, else those of the fracture its sentence tells of."""
-    fractured = (*fracture_mentions(mention.sentence), *fracture_mentions(mention.sentence, new=True))
+    fractured = (*fracture_mentions(mention.sentence), *_new_fracture_mentions(mention.sentence))
     return mention.codes or frozenset(code for level in fractured for code in level.codes)
 
 
@@ -147,7 +162,8 @@ def _years_before(mention: Mention, other: Mention) -> bool:
 def index_facts(patient: PatientText, index: Index, echoes: Sequence[Mention], course: Course) -> list[ProcedureFact]:
     """The index procedure as facts: one, or one for each kind of augmentation that was done."""
     fractured = fractured_levels(patient.case)
-    told = [*index.mentions, *(m for m in echoes if m.augments and not m.again and m not in index.mentions)]
+    own = {id(mention) for mention in index.mentions}
+    told = [*index.mentions, *(m for m in echoes if m.augments and not m.again and id(m) not in own)]
     kinds = [m.hit.code for m in index.mentions if m.hit.code != "augmentation"]
     done = [m.hit.code for m in index.mentions if m.done and m.hit.code in kinds]
     facts: list[ProcedureFact] = []
@@ -193,18 +209,24 @@ def fractured_levels(sentences: Sequence[Sentence]) -> dict[int, tuple[str, ...]
     return found
 
 
-def fracture_mentions(sentence: Sentence, *, new: bool = False) -> list[LevelMention]:
-    """The levels of what an augmentation is done for (with `new`, of new fractures only) in a sentence."""
+@read_once
+def fracture_mentions(sentence: Sentence) -> Sequence[LevelMention]:
+    """The levels of what an augmentation is done for in a sentence."""
     text = sentence.text
-    if new:
-        bound = bind(text)
-        heads = [head for head in bound.heads if head.code in ("fracture", "adjacent-fracture")]
-    else:
-        heads = [head for head in lexicon("indications").find(text) if head.term["group"] != "elsewhere"]
-        heads = [head for head in heads if not _NOT_TREATED.search(text, max(0, head.start - 30), head.start)]
-        heads = [h for h in heads if context.polarity(sentence, h.start, h.end) is not Polarity.NEGATED]
-        bound = bind_to(text, with_others(text, heads)) if heads else NOTHING
-    return list(dict.fromkeys(level for head in heads for level in bound.of(head.start, head.end)))
+    heads = [head for head in lexicon("indications").find(text) if head.term["group"] != "elsewhere"]
+    heads = [head for head in heads if not _NOT_TREATED.search(text, max(0, head.start - 30), head.start)]
+    heads = [h for h in heads if context.polarity(sentence, h.start, h.end) is not Polarity.NEGATED]
+    return _levels_of(heads, bind_to(text, with_others(text, heads))) if heads else ()
+
+
+def _new_fracture_mentions(sentence: Sentence) -> Sequence[LevelMention]:
+    """The levels of new fractures."""
+    bound = bind(sentence.text)
+    return _levels_of([head for head in bound.heads if head.code in ("fracture", "adjacent-fracture")], bound)
+
+
+def _levels_of(heads: Sequence[Hit], bound: Bound) -> Sequence[LevelMention]:
+    return tuple(dict.fromkeys(level for head in heads for level in bound.of(head.start, head.end)))
 
 
 def _fracture_levels(

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 
 from fhir_service.extraction.lexicon import lexicon
+from fhir_service.extraction.words import once
 
 ENGLISH = "English"
 _WORD = re.compile(r"(?<![\w/])[^\W\d_]+(?!\w)")
@@ -41,8 +42,21 @@ _FEWEST_OF_ITS_OWN = 4
 
 def foreign_language(texts: Iterable[str]) -> str | None:
     """The language that running text reads like, where that is not English; None also where it is too short to tell."""
-    whole = " ".join(texts)
-    return _by_script(whole) or _by_words(_WORD.findall(whole.lower()))
+    told = list(texts)
+    known = [_words_of(text) for text in told]
+    words = sum(len(each) for each, _ in known)
+    if all(text.isascii() for text in told) and (
+        words < _FEWEST_WORDS or sum(english for _, english in known) / words >= _PLAINLY_ENGLISH
+    ):
+        return None
+    return _by_script(" ".join(told)) or _by_words([word for each, _ in known for word in each])
+
+
+@once
+def _words_of(text: str) -> tuple[list[str], int]:
+    """The words of a text in lower case, and how many of them are common in English."""
+    words = _WORD.findall(text.lower())
+    return words, sum(map(_english().__contains__, words))
 
 
 def _by_script(text: str) -> str | None:
@@ -77,6 +91,11 @@ def _by_words(words: list[str]) -> str | None:
     if best != ENGLISH and share > _MUCH_MORE * english and share > _SURELY_ANOTHER:
         return best
     return "another language" if english < _NO_ENGLISH and len(words) >= _FEWEST_TO_DOUBT else None
+
+
+@cache
+def _english() -> frozenset[str]:
+    return frozenset(word for word, languages in _common().items() if ENGLISH in languages)
 
 
 @cache

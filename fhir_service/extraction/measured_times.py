@@ -33,7 +33,7 @@ class Times:
             return None
         return relative_time(self.sentence, point, self.operations, reading.quantity.start)
 
-    def _point(self, reading: Reading, points: list[Timepoint]) -> Timepoint | None:
+    def _point(self, reading: Reading, points: Sequence[Timepoint]) -> Timepoint | None:
         if not points:
             return None
         numbers = [r for r in self.found if r.name.start == reading.name.start]
@@ -43,7 +43,7 @@ class Times:
             return listed
         return self._own(reading, points) or self._change(reading, points) or self._carried(reading, points)
 
-    def _listed(self, reading: Reading, numbers: list[Reading], points: list[Timepoint]) -> Timepoint | None:
+    def _listed(self, reading: Reading, numbers: list[Reading], points: Sequence[Timepoint]) -> Timepoint | None:
         """`8, 3 and 2 before, at 1 month and at 1 year`: a list of values with a list as long of times."""
         text = self.sentence.text
         if not all(_LIST.fullmatch(text, a.quantity.end, b.quantity.start) for a, b in pairwise(numbers)):
@@ -55,7 +55,7 @@ class Times:
                 return side[[r.quantity.start for r in numbers].index(reading.quantity.start)]
         return None
 
-    def _own(self, reading: Reading, points: list[Timepoint]) -> Timepoint | None:
+    def _own(self, reading: Reading, points: Sequence[Timepoint]) -> Timepoint | None:
         before, after = neighbourhood(self.sentence.text, reading, self.found)
         behind = [p for p in points if after[0] <= p.start < after[1]]
         changed = self._is_end(reading) or self._is_start(reading)
@@ -76,7 +76,7 @@ class Times:
         together = name.end <= quantity.start and not self.sentence.text[name.end : quantity.start].strip(" :=")
         return self.sentence.text[: name.start if together else quantity.start]
 
-    def _change(self, reading: Reading, points: list[Timepoint]) -> Timepoint | None:
+    def _change(self, reading: Reading, points: Sequence[Timepoint]) -> Timepoint | None:
         """`from 9 to 3 after surgery`: the first was before what the second is after."""
         if not self._is_start(reading):
             return None
@@ -86,7 +86,7 @@ class Times:
             return earlier[0]
         return replace(later[0], code="before", mention=None) if later else None
 
-    def _carried(self, reading: Reading, points: list[Timepoint]) -> Timepoint | None:
+    def _carried(self, reading: Reading, points: Sequence[Timepoint]) -> Timepoint | None:
         """The time said last before the number, or the only one at the end of the sentence."""
         if self._is_end(reading):
             later = [p for p in points if p.code != "before"]

@@ -67,12 +67,14 @@ def own_case(text: str) -> bool:
     return "own" in _told(text)
 
 
+@once
 def of_others(text: str) -> bool:
     """Whether it tells what other authors saw."""
     told = _told(text)
     return ("others" in told or _authors_saw(text)) and "own" not in told
 
 
+@once
 def general(text: str) -> bool:
     """Whether it speaks of the procedure or of patients at large."""
     told = _told(text)

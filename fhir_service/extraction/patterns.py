@@ -39,14 +39,18 @@ class Pattern:
         expression = re.compile(source, flags)
         tree = parsed(source, flags)
         begins = first(tree)
-        self.need = need(required(tree))
         self._first = need([begins]) if begins else 0
+        self.need = need(required(tree)) | self._first
         self._search = expression.search
         self._finditer = expression.finditer
         self.match = expression.match
         self.fullmatch = expression.fullmatch
         self.findall = expression.findall
         self.sub = expression.sub
+
+    def is_possible(self, text: str) -> bool:
+        """Whether a sentence holds the words that a match needs; of any other text, whether it has one."""
+        return not text.missing & self.need if type(text) is Words else self._search(text) is not None
 
     def search(self, text: str, start: int = 0, end: int = maxsize) -> re.Match[str] | None:
         """The leftmost match in `text[start:end]`."""

@@ -17,11 +17,23 @@ from fhir_service.extraction.patterns import Pattern, compiled
 from fhir_service.extraction.words import once
 
 ROMAN = {"I": 1, "II": 2, "III": 3, "IV": 4, "V": 5, "VI": 6}
-_DIGITS = r"(?:\d{1,3}(?: \d{3})+(?=\s?(?:/[µum]|cells|x\s?10))|\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
+_DIGITS = (
+    r"(?:\d{1,3}(?: \d{3})+(?=\s?(?:/[µum]|cells|x\s?10))|(?!0,)\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|"
+    r"\d{1,4},\d{1,2}(?![\d,.]\d|\d)|0,\d+|\d+(?:\.\d+)?|\.\d+)"
+)
+_THOUSANDS = compiled(r"(?!0,)\d{1,3},\d{3}")
+_ABBREVIATED = ("fig", "figure", "figs", "figures", "ref", "refs", "no", "nos")
+_LABELLING = (
+    "table", "tables", "case", "cases", "patient", "patients", "reference", "references", "page", "day", "days", "pod",
+    "week", "month", "year", "stage", "type", "class", "part", "step", "room", "version", "phase", "number", "vitamin",
+    "vertebra", "vertebrae", "lumbar", "thoracic", "level", "levels", "segment", "segments", "january", "february",
+    "march", "april", "may", "june", "july", "august", "september", "october", "november", "december", "in", "since",
+    "comment",
+)  # fmt: skip
+_BEFORE_NUMBER = frozenset({*_ABBREVIATED, *_LABELLING, "x"})
+"""The words that `_LABEL` may end with."""
 _LABEL = compiled(
-    r"(?:\b(?:fig(?:ure|s|ures)?\.?|tables?|case|cases|patients?|refs?\.?|references?|page|no\.?|nos\.?|day|days|pod|week|month|year|"
-    r"stage|type|class|part|step|room|version|phase|number|vitamin|vertebrae?|lumbar|thoracic|level|levels|segments?|"
-    r"january|february|march|april|may|june|july|august|september|october|november|december|in|since|comment)"
+    rf"(?:\b(?:(?:{'|'.join(_ABBREVIATED)})\.?|{'|'.join(_LABELLING)})"
     r"\s*(?:#|no\.\s*)?|\bp\s*[<>=]\s*|\bn\s*=\s*|\[[\d,\s-]*|\d\s*x\s*|#)$",
     re.IGNORECASE,
 )
@@ -142,6 +154,9 @@ def _is_range(match: re.Match[str], low: Decimal) -> bool:
 
 def _is_label(text: str, match: re.Match[str]) -> bool:
     before = text[max(0, match.start() - 24) : match.start()]
+    last = before.split()[-1:]
+    if last and last[0].isalpha() and last[0].lower() not in _BEFORE_NUMBER:
+        return False
     label = _LABEL.search(before)
     if label is None:
         return False
@@ -180,5 +195,6 @@ def _with_comparator(text: str, quantity: Quantity) -> Quantity:
 
 
 def number(printed: str) -> Decimal:
-    """The value of digits as printed; a comma before three digits separates thousands."""
-    return Decimal(printed.replace(",", "").replace(" ", ""))
+    """The value of digits as printed; a comma before three digits separates thousands, another one decimals."""
+    plain = printed.replace(" ", "")
+    return Decimal(plain.replace(",", "") if _THOUSANDS.match(plain) else plain.replace(",", "."))

@@ -87,26 +87,33 @@ def _groups(items: Sequence[Any], word: _Word) -> list[frozenset[Anchor]]:
     return word.groups
 
 
-def _walk(items: Sequence[Any], word: _Word) -> None:
+def _walk(items: Sequence[Any], word: _Word, behind: Sequence[Any] = ()) -> None:
+    """`behind`: what follows these items."""
     for place, (kind, value) in enumerate(items):
+        following = items[place + 1 : place + 2] or behind
         if kind is op.LITERAL:
             _literal(chr(value), word)
         elif kind is op.IN:
             _one_of(value, word)
         elif kind is op.SUBPATTERN:
-            _walk(value[3], word)
+            _walk(value[3], word, following)
         elif kind is op.ATOMIC_GROUP:
-            _walk(value, word)
+            _walk(value, word, following)
         elif kind is op.BRANCH:
-            _branches(value[1], word, closes=is_edge(items[place + 1 : place + 2]))
+            _branches(value[1], word, closes=is_edge(following))
         elif kind in (op.MAX_REPEAT, op.MIN_REPEAT, op.POSSESSIVE_REPEAT):
             _repeat(value, word)
         elif kind is op.ASSERT:
             word.groups += _groups(value[1], _Word(None, opens=False))
-        elif is_edge([(kind, value)]):
+        elif is_edge([(kind, value)]) or _follows_no_letter(kind, value):
             word.end(closes=True)
         elif kind not in (op.ASSERT_NOT, op.AT):
             word.end(closes=False)
+
+
+def _follows_no_letter(kind: Any, value: Any) -> bool:
+    """`(?<![a-z])`: what comes next, if it is a letter, begins a word."""
+    return kind is op.ASSERT_NOT and value[0] < 0 and list(value[1]) == [(op.IN, [(op.RANGE, (ord("a"), ord("z")))])]
 
 
 def _literal(sign: str, word: _Word) -> None:
@@ -165,10 +172,14 @@ def _branches(branches: Sequence[Any], word: _Word, *, closes: bool) -> None:
 
 
 def _repeat(value: Any, word: _Word) -> None:
-    low, _, inner = value
+    low, high, inner = value
     blank = all(_is_blank(item) for item in inner)
     if low == 0:
-        word.end(closes=False)
+        ending = "".join(chr(sign) if kind is op.LITERAL else " " for kind, sign in inner)
+        if high == 1 and word.letters and all(LETTER.match(sign) for sign in ending):
+            word.add(("", ending.lower()))
+        else:
+            word.end(closes=False)
         return
     if blank:
         word.end(closes=True)

@@ -17,7 +17,7 @@ ABOUT = (
     r"scarcely|merely|more\sthan|less\sthan|at\sleast|over|under|not\squite|precisely|fully|a\sfull|circa|ca\.)\s)*"
 )
 UNIT = (
-    r"(?P<unit>seconds?|minutes?|mins?|hours?|hrs?|h|days?|weeks?|wks?|fortnights?|months?|mos?|years?|yrs?)\b"
+    r"(?P<unit>seconds?|minutes?|mins?|hours?|hrs?|(?<![a-z])h|days?|weeks?|wks?|fortnights?|months?|mos?|years?|yrs?)\b"
     r"(?P<and_half>\sand\sa\shalf\b)?"
 )
 _BEFORE_UNIT = r"(?=[\s-]?(?:full\s|whole\s|long\s)?(?:second|min|hour|hr|h\b|day|week|wk|month|mo\b|mos\b|year|yr))"
@@ -29,7 +29,7 @@ AMOUNT = (
     r"(?P<vague>several|a\sfew|few|some|many|a\scouple\sof|couple\sof|a\snumber\sof))"
 )
 DURATION = rf"{ABOUT}{AMOUNT}[\s-]?(?:full\s|whole\s|long\s)?{UNIT}"
-POSTOPERATIVE = r"post[- ]?(?:operative|procedur(?:e|al)|interventional)"
+POSTOPERATIVE = r"post[- ]?(?:operative|op(?![a-z])|procedur(?:e|al)|interventional)"
 _DAY = "day|night|morning|evening|week|month"
 _COUNT = r"(?:\d{1,3}(?![.,/]?\d)|" + WORD_NUMBER + ")"
 _OTHER_COUNT = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 
 from fhir_service.extraction.numbered_times import numbered_times
@@ -27,13 +28,14 @@ _PARTS = {"half": Decimal("0.5"), "a": Decimal("0.25"), "three": Decimal("0.75")
 """ "Half an hour", "a quarter of an hour", "three quarters of an hour"."""
 
 
-def find_durations(text: str) -> list[Duration]:
+@once
+def find_durations(text: str) -> Sequence[Duration]:
     """Every amount of time; "several days" has neither value nor range."""
     found = []
     for match in patterns().duration.finditer(text):
         value, low, high, unit = _amount(match)
         found.append(Duration(match.start(), match.end(), value, low, high, unit))
-    return found
+    return tuple(found)
 
 
 def find_times(text: str) -> list[TimeMention]:
@@ -43,7 +45,7 @@ def find_times(text: str) -> list[TimeMention]:
 
 @once
 def _times(text: str) -> tuple[TimeMention, ...]:
-    if not _TIME_WORD.search(text):
+    if not _TIME_WORD.is_possible(text):
         return ()
     found = [
         *_counted(text),

@@ -7,12 +7,12 @@ the one told of last is meant, and "preoperative" means the one to come where th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 
-from fhir_service.extraction.document import Section, Sentence
+from fhir_service.extraction.document import Section, Sentence, read_once
 from fhir_service.extraction.levels import ORDER, between
 from fhir_service.extraction.lexicon import lexicon
 from fhir_service.extraction.patterns import compiled
@@ -88,7 +88,8 @@ class Operations:
         )
 
 
-def timepoints(sentence: Sentence) -> list[Timepoint]:
+@read_once
+def timepoints(sentence: Sentence) -> Sequence[Timepoint]:
     """Every time a sentence names, counted or not, in order; a counted one covers the words it holds."""
     counted = [Timepoint("counted", m.start, m.end, m) for m in find_times(sentence.text)]
     found = list(counted)
@@ -100,7 +101,7 @@ def timepoints(sentence: Sentence) -> list[Timepoint]:
         if not any(point.start < match.end() and match.start() < point.end for point in found):
             found.append(Timepoint(match[0].lower(), match.start(), match.end()))
     found.sort(key=lambda point: point.start)
-    return found
+    return tuple(found)
 
 
 def _in_brackets(text: str, known: Iterable[Timepoint]) -> list[Timepoint]:

@@ -80,12 +80,12 @@ class _Index:
         printed = word
         if word[0].isdecimal():
             word = DIGIT
+        inside = self._inside
         bits = self._whole.get(word, 0)
         for end in range(1, len(word) + 1):
             bits |= self._opening.get(word[:end], 0) | self._closing.get(word[-end:], 0)
-        for letters, more in self._inside.items():
-            if letters in word:
-                bits |= more
+            for start in range(end):
+                bits |= inside.get(word[start:end], 0)
         if len(met) >= _REMEMBERED:
             met.clear()
         met[printed] = bits

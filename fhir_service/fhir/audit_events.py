@@ -7,7 +7,8 @@ example of HL7 for REST and IHE's Basic Audit Log Patterns: the request, what it
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -53,8 +54,8 @@ _OUTCOMES = {"0": (0, 399), "4": (400, 499), "8": (500, 999)}
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessRecord:
     """One access. `recorded` in milliseconds since 1970 UTC; `about` is what the address named (`Patient/1`,
-    `Observation`, or nothing); `resources` are type, id and version of what was handed out or written, `patients` the
-    ids of those whose data that was; `more` says that there were too many to keep all."""
+    `Observation`, or nothing); `resources` are what was handed out or written, by type and id with the version,
+    `patients` the ids of those whose data that was; `more` says that there were too many to keep all."""
 
     recorded: int
     request: str
@@ -64,7 +65,7 @@ class AccessRecord:
     about: str
     query: str
     status: int
-    resources: tuple[tuple[str, str, int], ...] = ()
+    resources: Mapping[tuple[str, str], int] = field(default_factory=dict)
     patients: tuple[str, ...] = ()
     more: bool = False
     place: int = 0
@@ -80,9 +81,11 @@ class AccessRecord:
         return next(code for code, (low, high) in _OUTCOMES.items() if low <= self.status <= high)
 
     @property
-    def named_resources(self) -> tuple[tuple[str, str, int], ...]:
-        """Those that the AuditEvent names one by one."""
-        return self.resources if self.interaction in _NAMES_RESOURCES else ()
+    def named_resources(self) -> list[tuple[str, str, int]]:
+        """Type, id and version of those that the AuditEvent names one by one."""
+        if self.interaction not in _NAMES_RESOURCES:
+            return []
+        return [(*key, version) for key, version in self.resources.items()]
 
 
 def audit_event(record: AccessRecord) -> bytes:

@@ -38,17 +38,17 @@ class AccessRecords:
 
     async def add(self, records: Sequence[AccessRecord]) -> None:
         """Durable when this returns; whose data it was is looked up. Raises StoreUnavailable."""
-        whose = await self._whose({resource[:2] for record in records for resource in record.resources})
+        whose = await self._whose(set().union(*(record.resources for record in records)))
+        patients = [sorted({whose[key] for key in record.resources if key in whose}) for record in records]
+        entities = [_entities(record, of) for record, of in zip(records, patients, strict=True)]
 
         async def write(group: Group) -> None:
             first = group.plan.next_place
             await group.reserve(len(records))
             group.plan.next_place += len(records)
-            rows = [_row(first + number, record, _patients(record, whose)) for number, record in enumerate(records)]
-            entities = [
-                (*key, first + number) for number, record in enumerate(records) for key in _entities(record, whose)
-            ]
-            await group.session.run_all([(_INSERT, rows), (_INSERT_ENTITY, entities)])
+            rows = [_row(first + number, record, patients[number]) for number, record in enumerate(records)]
+            found_by = [(*key, first + number) for number, keys in enumerate(entities) for key in keys]
+            await group.session.run_all([(_INSERT, rows), (_INSERT_ENTITY, sorted(found_by))])
 
         await self._writer.commit(Commit(work=write))
 
@@ -79,17 +79,13 @@ class AccessRecords:
         return {(kind, resource_id): key for kind, resource_id, key in rows if not key.startswith(_NOBODY)}
 
 
-def _patients(record: AccessRecord, whose: dict[Key, str]) -> list[str]:
-    return sorted({whose[key] for key in (resource[:2] for resource in record.resources) if key in whose})
-
-
-def _entities(record: AccessRecord, whose: dict[Key, str]) -> set[Key]:
+def _entities(record: AccessRecord, patients: Sequence[str]) -> set[Key]:
     """What the AuditEvent names, and can be found by."""
-    found = {resource[:2] for resource in record.named_resources}
+    found = {(kind, resource_id) for kind, resource_id, _ in record.named_resources}
     kind, _, resource_id = record.about.partition("/")
     if resource_id:
         found.add((kind, resource_id))
-    return found | {("Patient", patient) for patient in _patients(record, whose)}
+    return found | {("Patient", patient) for patient in patients}
 
 
 def _row(place: int, record: AccessRecord, patients: list[str]) -> tuple[Any, ...]:
@@ -115,7 +111,7 @@ def _record(row: Sequence[Any]) -> AccessRecord:
         about=about,
         query=query,
         status=status,
-        resources=_resources.decode(resources),
+        resources={(kind, resource_id): version for kind, resource_id, version in _resources.decode(resources)},
         patients=_ids.decode(patients),
         more=bool(more),
         place=place,

@@ -138,9 +138,10 @@ MOST_SEEN = 10_000
 
 @dataclass(slots=True)
 class Seen:
-    """Type, id and version of the resources that a call was given or has written, as long as there are not too many."""
+    """The resources that a call was given or has written, with the last version of each, as long as there are not too
+    many."""
 
-    resources: dict[tuple[str, str, int], None] = field(default_factory=dict)
+    resources: dict[Key, int] = field(default_factory=dict)
     more: bool = False
 
     def add(self, found: Iterable[Stored | Outcome]) -> None:
@@ -150,7 +151,7 @@ class Seen:
             if len(self.resources) >= MOST_SEEN:
                 self.more = True
                 return
-            self.resources[one.type, one.id, one.version] = None
+            self.resources[one.type, one.id] = one.version
 
 
 def moment(milliseconds: int) -> datetime:

@@ -39,3 +39,8 @@ def test_everything_else_is_refused_with_a_reason(host: str) -> None:
 )
 def test_the_name_in_a_host_header_is_read_without_its_port(header: bytes, name: str) -> None:
     assert host_name(header) == name
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "registry.example.org", ""])
+def test_with_access_control_any_host_is_listened_on(host: str) -> None:
+    refuse_open_exposure(host, ("10.0.0.2",), "smart")
