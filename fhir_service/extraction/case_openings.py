@@ -19,7 +19,7 @@ _CALLED = (
     r"Subject|Vignette|Example|Record|Pt\.?|Report(?=\s\d))\s*(?:[Nn]o\.?\s*|[Nn]umber\s|[Nn]r\.?\s*|#)?"
 )
 _NUMBERED = compiled(
-    rf"{_CALLED}(?:(?P<n>\d{{1,2}}|[IVX]{{1,4}}|[A-H])\b(?!\s?(?:patients|cases|\d))|(?P<word>{'|'.join(_COUNTING)})\b(?=[\s,.:]+\S))"
+    rf"{_CALLED}(?:(?P<n>\d{{1,2}}|[IVX]{{1,4}}|[A-H])\b(?!\s?(?:patients|cases|\d))|(?P<word>{'|'.join(_COUNTING)})\b(?=[,.:])|(?P<word2>{'|'.join(_COUNTING)})\b(?=\s(?:is|was|had|has|a|an|concerns|underwent|presented|received)\b))"
 )
 _TAGGED = compiled(r"(?:P|Pt|C|No\.?\s?|Nr\.?\s?|#)(?P<n>\d{1,2})\s*[.:)–-](?=\s|$)")
 """`P1.`, `#2:`, `No. 3)`: only where a sentence begins."""
@@ -82,7 +82,8 @@ def _in_order(text: str, patients: Sequence[PatientText]) -> int | None:
 
 
 def _number(match: re.Match[str]) -> int:
-    word = match.groupdict().get("word")
+    named = match.groupdict()
+    word = named.get("word") or named.get("word2")
     if word:
         return CARDINALS[word]
     words = match["n"]

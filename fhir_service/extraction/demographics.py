@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from fhir_service.extraction import column_cases
+from fhir_service.extraction import column_cases, grid_cases
 from fhir_service.extraction.document import Document, Section, Sentence
 from fhir_service.extraction.narrative import of_others
 from fhir_service.extraction.patient_text import PatientText
@@ -42,6 +42,8 @@ def read_age(patient: PatientText) -> Age | None:
             span=spans,
             rule="demographics.age",
         )
+    if patient.grid is not None:
+        return grid_cases.grid_age(number, patient.grid)
     if patient.column is not None and (age := column_cases.column_age(number, patient.column)) is not None:
         return age
     if patient.row is not None and patient.row.age is not None:
@@ -60,6 +62,8 @@ def read_sex(document: Document, patient: PatientText) -> Coded | None:
     for sentence, person in _ordered(patient):
         if person.sex and person.sex_at:
             return _sex(person.sex, sentence, *person.sex_at, "demographics.sex")
+    if patient.grid is not None and (told := grid_cases.grid_sex(patient.grid)) is not None:
+        return told
     if patient.column is not None and (sex := column_cases.column_sex(patient.column)) is not None:
         return sex
     if patient.row is not None and patient.row.sex:
@@ -123,6 +127,9 @@ def patient_span(patient: PatientText) -> tuple[SourceSpan, ...]:
     if patient.people:
         sentence, person = _ordered(patient)[0]
         return (sentence.span(person.start, person.end),)
+    if patient.grid is not None and patient.grid.age is not None:
+        sentence, at = patient.grid.age
+        return (sentence.span(*at),)
     if patient.row is not None:
         row = patient.row
         return (

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal
 
-from fhir_service.extraction.document import Document, Section, Sentence, joined
+from fhir_service.extraction.document import Document, Passage, Section, Sentence, joined
+from fhir_service.extraction.lexicon import lexicon
 from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.quantities import Quantity, quantities, unit_behind
 from fhir_service.extraction.repeated_measurements import compared
@@ -33,6 +34,14 @@ def table_values(document: Document, operations: Operations) -> Iterator[Observa
                 continue
             time = _time(document, value, operations, counted=counted)
             yield from _facts(value, ranges.get(value.label), time)
+
+
+def of_label(label: Passage, value: Passage, time: RelativeTime | None) -> Iterator[ObservationFact]:
+    """The measurement that a label names and a value beside it gives."""
+    name = lexicon("measurements").first(label.text)
+    if name is not None:
+        parts = [Part(each, 0, len(each.text)) for each in (label, value)]
+        yield from _facts(Value(name, parts[0], label, parts[1]), None, time)
 
 
 def _facts(value: Value, bounds: _Bounds | None, time: RelativeTime | None) -> Iterator[ObservationFact]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 
 from fhir_service.extraction import patient_columns, patient_rows
 from fhir_service.extraction.case_openings import heading_number, sentence_number
@@ -16,6 +17,7 @@ from fhir_service.extraction.narrative import (
     tells_of_patient,
 )
 from fhir_service.extraction.patient_columns import Column, as_rows
+from fhir_service.extraction.patient_grid import GridPatient, grid_patients
 from fhir_service.extraction.patient_rows import Row
 from fhir_service.extraction.patient_text import PatientText, somebody_else
 from fhir_service.extraction.patterns import compiled
@@ -23,7 +25,7 @@ from fhir_service.extraction.people import Person, find_people
 from fhir_service.extraction.people_together import find_pair
 
 _FIRST_PERSON = compiled(
-    r"\b(?:I|i)\s(?:have\s|just\s|recently\s|also\s)*(?:had|have|underwent|got|received)\b|\bmy\s(?:\w+\s){0,2}(?:surgery|kyphoplasty|vertebroplasty|back|spine|pain)",
+    r"\b(?:I|i)\s(?:have\s|just\s|recently\s|also\s)*(?:had|have|underwent|got|received)\b|\bmy\s(?:(?!(?:own|unit|hospital|practice|clinic|department|patients?|colleagues?|experience|series|mother|father|wife|husband|sister|brother|aunt|uncle)\b)\w+\s){0,2}(?:surgery|kyphoplasty|vertebroplasty|back|spine|pain)",
 )
 _AUGMENTED = compiled(r"plasty\b|plasties\b|\b(?:PKP|PVP|BKP|VP|KP)\b|\bcement", re.IGNORECASE)
 _ELSEWHERE = (Section.BACKGROUND, Section.DISCUSSION, Section.CONCLUSION, Section.OTHER)
@@ -42,18 +44,20 @@ def find_patients(document: Document) -> list[PatientText]:
     patients = told or summary or _narrated(document, *_ELSEWHERE)
     if told and summary:
         _add_summary(told, summary)
+    patients, tabled = _with_grid(patients, grid_patients(document))
     columns, rows = patient_columns.columns(document), patient_rows.rows(document)
     patients = _with_columns(patients, columns)
     patients += _speakers(document)
-    if not patients and not rows:
+    if not patients and not tabled and not rows:
         rows = as_rows(document, columns)
     narrated = len(patients)
     for row in rows:
         known = next((patient for patient in patients if patient.row is None and row.own and _same(row, patient)), None)
         if known is not None:
             known.row = row
-        elif not row.own or not narrated:
+        elif not row.own or not (narrated or tabled):
             patients.append(PatientText(0, row=row))
+    patients[narrated:narrated] = tabled
     add_echoes(document, patients)
     for number, patient in enumerate(patients, 1):
         patient.number = number
@@ -106,7 +110,7 @@ def _introduced(sentence: Sentence, *, again: bool) -> list[Person]:
         return []
     together = collective(sentence.text)
     found = [person for person in find_people(sentence.text) if not (together and person.age is None)]
-    return [person for person in found if not (again and person.by_the_way)]
+    return [person for place, person in enumerate(found) if not (person.by_the_way and (again or place))]
 
 
 def _nobody_named(told: Sequence[Sentence]) -> list[PatientText]:
@@ -158,6 +162,34 @@ def _add_summary(told: list[PatientText], summary: list[PatientText]) -> None:
             match.people.extend(brief.people)
             if len(told) == 1 and match.people and not match.people[0][1].stated_age:
                 match.people.sort(key=lambda pair: pair[1].stated_age is None)
+
+
+def _with_grid(
+    patients: list[PatientText], grids: Sequence[GridPatient]
+) -> tuple[list[PatientText], list[PatientText]]:
+    """The narrated patients, with their part of the table where the text gives no age; and those of the table alone.
+
+    Of a table that does not hold all who are narrated, nobody is taken.
+    """
+    aged = [patient for patient in patients if any(person.stated_age for _, person in patient.people)]
+    if not grids or not all(any(_is_grid(patient, grid) for grid in grids) for patient in aged):
+        return patients, []
+    known = [patient for patient in patients if patient in aged or patient.label is not None]
+    tabled = []
+    for grid in grids:
+        match = next((p for p in known if _is_grid(p, grid)), None)
+        if match is None:
+            tabled.append(PatientText(0, grid=grid))
+        elif match not in aged and grid.of("procedure"):
+            match.grid = grid
+    return known, tabled
+
+
+def _is_grid(patient: PatientText, grid: GridPatient) -> bool:
+    if patient.label is not None:
+        return patient.label == grid.number
+    ages = {person.age for _, person in patient.people if person.age is not None}
+    return grid.age is not None and Decimal(grid.age[0].text[slice(*grid.age[1])]) in ages
 
 
 def _with_columns(patients: list[PatientText], columns: list[Column]) -> list[PatientText]:

@@ -15,6 +15,8 @@ from fhir_service.extraction import (
     demographics,
     findings,
     follow_up,
+    grid_cases,
+    grid_harms,
     measurements,
     outcome,
     remarks,
@@ -72,6 +74,28 @@ def row_case(document: Document, told: Told) -> Case:
     core = _Core(told.procedures, observations, harms, row_outcome(row, operated=_operated(told.procedures)))
     index = next((fact for fact in told.procedures if fact.role == "index"), None)
     return _case(document, patient, core, (row.sentence,), tabled=tuple(row_cases.row_conditions(row, index)))
+
+
+def grid_case(document: Document, told: Told) -> Case:
+    """The case that the report's own table makes of a patient; what the text adds are complaints and results."""
+    patient, grid = told.patient, told.patient.grid
+    if grid is None:
+        raise ValueError("the patient stands in no table of the report")
+    index = next(fact for fact in told.procedures if fact.role == "index")
+    end = grid_harms.grid_outcome(grid)
+    harms = grid_harms.grid_complications(patient.number, grid, index, patient.case)
+    core = _Core(
+        told.procedures,
+        (
+            *grid_cases.grid_observations(patient.number, grid, index),
+            *grid_cases.grid_measurements(patient.number, grid, told.procedures),
+        ),
+        _with_outcome(harms, end),
+        end,
+    )
+    felt = [both for both, _ in grid.of("symptom")]
+    tabled = tuple(grid_cases.grid_conditions(grid, index))
+    return _case(document, patient, core, (*felt, *patient.case), tabled=tabled)
 
 
 def read_case(document: Document, told: Told, everyone: Sequence[Course]) -> Case:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import msgspec
 
 from fhir_service.extraction import cohort_statements, contradictions, procedures
-from fhir_service.extraction.document import Document
+from fhir_service.extraction.document import Document, Section
+from fhir_service.extraction.grid_cases import grid_procedures
 from fhir_service.extraction.left_out import language_of, shortened, without_what_is_no_report
 from fhir_service.extraction.patients import find_patients
-from fhir_service.extraction.read_case import Told, read_case, read_row, row_case
+from fhir_service.extraction.read_case import Told, grid_case, read_case, read_row, row_case
 from fhir_service.extraction.subject import tells_of_augmentation
 from fhir_service.reports.case_report import Case, CaseReport
 from fhir_service.reports.report import Report
@@ -49,14 +50,19 @@ def _cases(document: Document) -> tuple[Case, ...]:
     told: list[Told] = []
     for patient in find_patients(document):
         patient.number = len(told) + 1
-        if patient.row is not None and not patient.case:
+        course = None
+        if patient.grid is not None:
+            facts = grid_procedures(patient.number, patient.grid, document.of(Section.TITLE))
+        elif patient.row is not None and not patient.case:
             facts = read_row(patient.number, patient.row)
-            course = None
         else:
             course, facts = procedures.read(patient)
         if any(fact.role == "index" for fact in facts):
             told.append(Told(patient, course, facts))
     courses = [each.course for each in told if each.course is not None]
     return tuple(
-        row_case(document, each) if each.course is None else read_case(document, each, courses) for each in told
+        read_case(document, each, courses)
+        if each.course is not None
+        else (row_case if each.patient.grid is None else grid_case)(document, each)
+        for each in told
     )

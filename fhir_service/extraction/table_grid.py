@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from fhir_service.extraction.document import Cell, Table
+from fhir_service.extraction.document import Cell, Passage, Table
 from fhir_service.extraction.lexicon import Hit, lexicon
 from fhir_service.extraction.patterns import Pattern, compiled
 from fhir_service.extraction.quantities import quantities, unit_behind
@@ -29,7 +29,7 @@ _GROUPS = compiled(r"±|\b(?:mean|median|patients|groups?|p[ -]value|n\s?=|total
 class Part:
     """`cell.text[start:end]`: what one place of the grid holds."""
 
-    cell: Cell
+    cell: Passage
     start: int
     end: int
 
@@ -44,7 +44,7 @@ class Value:
 
     name: Hit
     label: Part
-    heading_cell: Cell
+    heading_cell: Passage
     value: Part
 
     @property
