@@ -23,7 +23,7 @@ from fhir_service.settings import Settings
 from fhir_service.storage.repository import Create, Repository, open_repository
 
 CLIENTS = 8
-READS = 1500
+READS = 3000
 RESOURCES = 500
 _HEADERS = [(b"host", b"localhost"), (b"accept", b"application/fhir+json")]
 

@@ -34,7 +34,7 @@ _BREAK = compiled(
     r"[;.]|,\s(?:and|but|which|while)\s(?:she|he|the\spatient|we|it|they)\b|\bbut\b|\bwhereas\b|\bwhile\b"
 )
 _COORDINATED = compiled(
-    r"\s*(?:\(\w+\))?\s*,?\s*(?:and|or|with|plus|\+|/|,|as\swell\sas|&|or\sin)?\s*(?:(?!at\b|of\b|from\b|on\b|in\b|to\b|followed\b|then\b|after\b|was\b|were\b|underwent\b|the\b|through\b|via\b|by\b)[\w-]+\s){0,4}(?:of\s(?!the\slevel)(?:[\w-]+\s){0,3})?$",
+    r"\s*(?:\(\w+\))?\s*,?\s*(?:and|or|with|plus|\+|/|,|as\swell\sas|&|or\sin)?\s*(?:(?!at\b|of\b|from\b|on\b|in\b|to\b|followed\b|then\b|after\b|following\b|post\b|since\b|was\b|were\b|underwent\b|the\b|through\b|via\b|by\b)[\w-]+\s){0,4}(?:of\s(?!the\slevel)(?:[\w-]+\s){0,3})?$",
     re.IGNORECASE,
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from fhir_service.extraction import context
@@ -78,36 +78,51 @@ def _index(found: Sequence[Mention], fractured: dict[int, tuple[str, ...]], told
     chosen: list[Mention] = []
     later: list[Mention] = []
     earlier: list[Mention] = []
+    passing = _Passing(told)
+    known: set[str] = set()
     for place, mention in enumerate(augmenting):
         repeated = mention.again and (chosen or any(not other.again for other in augmenting))
-        if repeated or _is_later(mention, chosen, fractured, told):
+        if repeated or _is_later(mention, chosen, known, passing):
             later.append(mention)
         elif not chosen and _is_earlier(mention, augmenting[place + 1 :]):
             earlier.append(mention)
         else:
             chosen.append(mention)
+            known.update(mention.codes or fractured.get(mention.place[0], ()))
     return Index(tuple(chosen), tuple(later), tuple(earlier)) if chosen else None
 
 
-def _is_later(
-    mention: Mention, chosen: Sequence[Mention], fractured: dict[int, tuple[str, ...]], told: Sequence[Sentence]
-) -> bool:
+class _Passing:
+    """In which sentences time passes, or something new happens: each is looked at once."""
+
+    def __init__(self, told: Sequence[Sentence]) -> None:
+        self._told = told
+        self._counts = [0]
+
+    def between(self, first: int, last: int) -> bool:
+        """Whether it does behind the sentence `first`, up to and with the sentence `last`."""
+        end = min(last + 1, len(self._told))
+        while len(self._counts) <= end:
+            self._counts.append(self._counts[-1] + _goes_on(self._told[len(self._counts) - 1]))
+        return self._counts[end] > self._counts[min(first + 1, end)]
+
+
+def _is_later(mention: Mention, chosen: Sequence[Mention], known: Set[str], passing: _Passing) -> bool:
     """Done in a later sentence, at none of the levels known so far, because of something new."""
     if not chosen or mention.anchor or not mention.done or mention.place[0] == chosen[0].place[0]:
         return False
     if _told_as_past(chosen[0]) and mention.hit.code != chosen[0].hit.code:
         return True
-    between = told[chosen[0].place[0] + 1 : mention.place[0] + 1]
     if mention.hit.term["bridges"] and not chosen[0].hit.term["bridges"]:
-        return any(_goes_on(sentence) for sentence in between)
-    known = {code for other in chosen for code in other.codes or fractured.get(other.place[0], ())}
+        return passing.between(chosen[0].place[0], mention.place[0])
     codes = mention.codes or {code for level in _new_fracture_mentions(mention.sentence) for code in level.codes}
     if not known or not codes or not known.isdisjoint(codes):
         return False
     if _goes_on(mention.sentence):
         return True
     beside = not neighbours(known).isdisjoint(codes)
-    return (beside or mention.hit.code == chosen[0].hit.code) and any(_goes_on(sentence) for sentence in between)
+    same = beside or mention.hit.code == chosen[0].hit.code
+    return same and passing.between(chosen[0].place[0], mention.place[0])
 
 
 def _goes_on(sentence: Sentence) -> bool:
@@ -147,7 +162,8 @@ def _years_before(mention: Mention, other: Mention) -> bool:
 def index_facts(patient: PatientText, index: Index, echoes: Sequence[Mention], course: Course) -> list[ProcedureFact]:
     """The index procedure as facts: one, or one for each kind of augmentation that was done."""
     fractured = fractured_levels(patient.case)
-    told = [*index.mentions, *(m for m in echoes if m.augments and not m.again and m not in index.mentions)]
+    own = {id(mention) for mention in index.mentions}
+    told = [*index.mentions, *(m for m in echoes if m.augments and not m.again and id(m) not in own)]
     kinds = [m.hit.code for m in index.mentions if m.hit.code != "augmentation"]
     done = [m.hit.code for m in index.mentions if m.done and m.hit.code in kinds]
     facts: list[ProcedureFact] = []

@@ -33,6 +33,7 @@ _SPECIAL = re.compile(
     rf"|(?P<slash>(?<=\w)/[ \t]*\r?\n{_BLANK}*(?=\w))"
     r"|(?P<minus>(?:−|&minus;|&#8722;|&#x2212;)[ \u00a0\u2009\u202f]?(?=\d))"
     r"|(?P<range>(?<=\d)[ \u00a0\u2009\u202f]?[–‒][ \u00a0\u2009\u202f]?(?=\d))"
+    r"|(?P<point>(?<=\d)[·∙⋅](?=\d))"
     r"|(?P<cell></?[Tt][DdHh]\b[^<>]*>)"
     r"|(?P<tag><(?:[A-Za-z/!?][^<>]*)>)"
     r"|(?P<entity>&(?:#\d{1,7}|#x[0-9A-Fa-f]{1,6}|[A-Za-z]{2,10});)"
@@ -154,7 +155,7 @@ def _line_end(text: str, start: int, end: int, following: str) -> tuple[int, boo
     return (end - 1 if broken_word else end), following[0].isalnum()
 
 
-_FIXED = {"line_hyphen": "-", "minus": "-", "range": "-", "slash": "/", "invisible": ""}
+_FIXED = {"line_hyphen": "-", "minus": "-", "range": "-", "slash": "/", "point": ".", "invisible": ""}
 
 
 def _replacement(match: re.Match[str], markup: bool) -> str | None:

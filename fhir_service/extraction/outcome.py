@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 
 from fhir_service.extraction import context
@@ -49,19 +50,18 @@ def is_own(sentence: Sentence) -> bool:
 
 def _final_sentences(course: Course, harms: Sequence[ComplicationFact]) -> list[Sentence]:
     """What is told after the revision; without one, from the first harm on; with neither, after the augmentation."""
-    return [
-        s
-        for number, s in enumerate(course.patient.case)
-        if number >= _first_final(course, harms) and not general(s.text) and not of_others(s.text)
-    ]
+    told = course.patient.case[_first_final(course, harms) :]
+    return [s for s in told if not general(s.text) and not of_others(s.text)]
 
 
 def _first_final(course: Course, harms: Sequence[ComplicationFact]) -> int:
     if course.revision != NOWHERE:
         return course.revision[0]
-    told = [span.offset for harm in harms for span in harm.kind.span]
-    places = [n for n, s in enumerate(course.patient.case) if any(s.start <= offset < s.end for offset in told)]
-    return max(course.index[0], min(places, default=0))
+    told = sorted(span.offset for harm in harms for span in harm.kind.span)
+    first = next(
+        (n for n, s in enumerate(course.patient.case) if bisect_left(told, s.start) < bisect_left(told, s.end)), 0
+    )
+    return max(course.index[0], first)
 
 
 def _all_after_index(course: Course) -> list[Verdict]:

@@ -37,10 +37,10 @@ def columns(document: Document) -> list[Column]:
         lines = table.rows
         for number, line in enumerate(lines):
             header = [int(n) for n in _HEADER.findall(_line_text(line))]
-            if _in_order(header):
+            if _counts_patients(header):
                 return _columns(header, lines[number + 1 :], table.caption)
             header = _header_below(lines, number)
-            if _in_order(header):
+            if _counts_patients(header):
                 return _columns(header, _regrouped(lines[number + len(header) :], len(header)), table.caption)
     return []
 
@@ -49,8 +49,8 @@ def _line_text(line: Sequence[Cell]) -> str:
     return " ".join(cell.text for cell in line)
 
 
-def _in_order(header: Sequence[int]) -> bool:
-    return len(header) >= 2 and list(header) == list(range(header[0], header[0] + len(header)))
+def _counts_patients(header: Sequence[int]) -> bool:
+    return len(header) >= 2 and sorted(header) == list(range(min(header), min(header) + len(header)))
 
 
 def _header_below(lines: Sequence[Sequence[Cell]], number: int) -> list[int]:

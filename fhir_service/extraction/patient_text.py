@@ -30,6 +30,20 @@ class PatientText:
     label: int | None = None
     """The number a heading or a sentence gives the case."""
 
+    _stated: tuple[set[object], set[str]] = field(default_factory=lambda: (set(), set()), repr=False)
+    _counted: tuple[int, int] = field(default=(0, 0), repr=False)
+
+    def stated(self) -> tuple[set[object], set[str]]:
+        """The ages and the sexes stated of this patient so far."""
+        which, counted = self._counted
+        if which != id(self.people) or counted > len(self.people):
+            self._stated, counted = (set(), set()), 0
+        for _, person in self.people[counted:]:
+            self._stated[0].update([person.stated_age] if person.stated_age else [])
+            self._stated[1].update([person.sex] if person.sex else [])
+        self._counted = id(self.people), len(self.people)
+        return self._stated
+
     @property
     def sentences(self) -> tuple[Sentence, ...]:
         return (*self.case, *self.echo)
@@ -37,9 +51,5 @@ class PatientText:
 
 def somebody_else(person: Person, patient: PatientText) -> bool:
     """Whether this person cannot be that patient: another age, another sex, or a new introduction without either."""
-    for _, known in patient.people:
-        if person.stated_age and known.stated_age and person.stated_age != known.stated_age:
-            return True
-        if person.sex and known.sex and person.sex != known.sex:
-            return True
-    return False
+    ages, sexes = patient.stated()
+    return bool(person.stated_age and ages - {person.stated_age}) or bool(person.sex and sexes - {person.sex})

@@ -51,7 +51,8 @@ def read(patient: PatientText) -> tuple[Course, tuple[ProcedureFact, ...]]:
 
 def _roles(found: Sequence[Mention], index: Index, at: Place) -> list[tuple[Mention, str]]:
     roles = [(mention, "revision") for mention in index.later] + [(mention, "prior") for mention in index.earlier]
-    roles += [(m, _role(m, index, at)) for m in found if m.operates and not m.planned and m not in index.mentions]
+    own = {id(mention) for mention in index.mentions}
+    roles += [(m, _role(m, index, at)) for m in found if m.operates and not m.planned and id(m) not in own]
     roles.sort(key=lambda pair: pair[0].place)
     return roles
 

@@ -17,7 +17,11 @@ from fhir_service.extraction.patterns import Pattern, compiled
 from fhir_service.extraction.words import once
 
 ROMAN = {"I": 1, "II": 2, "III": 3, "IV": 4, "V": 5, "VI": 6}
-_DIGITS = r"(?:\d{1,3}(?: \d{3})+(?=\s?(?:/[µum]|cells|x\s?10))|\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
+_DIGITS = (
+    r"(?:\d{1,3}(?: \d{3})+(?=\s?(?:/[µum]|cells|x\s?10))|(?!0,)\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|"
+    r"\d{1,4},\d{1,2}(?![\d,.]\d|\d)|0,\d+|\d+(?:\.\d+)?|\.\d+)"
+)
+_THOUSANDS = compiled(r"(?!0,)\d{1,3},\d{3}")
 _ABBREVIATED = ("fig", "figure", "figs", "figures", "ref", "refs", "no", "nos")
 _LABELLING = (
     "table", "tables", "case", "cases", "patient", "patients", "reference", "references", "page", "day", "days", "pod",
@@ -191,5 +195,6 @@ def _with_comparator(text: str, quantity: Quantity) -> Quantity:
 
 
 def number(printed: str) -> Decimal:
-    """The value of digits as printed; a comma before three digits separates thousands."""
-    return Decimal(printed.replace(",", "").replace(" ", ""))
+    """The value of digits as printed; a comma before three digits separates thousands, another one decimals."""
+    plain = printed.replace(" ", "")
+    return Decimal(plain.replace(",", "") if _THOUSANDS.match(plain) else plain.replace(",", "."))

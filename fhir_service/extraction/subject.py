@@ -11,10 +11,14 @@ from fhir_service.extraction.lexicon import lexicon
 def tells_of_augmentation(document: Document) -> bool:
     """Cement alone tells of none: it holds knees too."""
     words = lexicon("subject")
+    told: set[str] = set()
     for text in _texts(document):
-        if words.has(text, "augmentation") or (words.has(text, "cement") and words.has(text, "spine")):
+        found = {hit.code for hit in words.find_all(text)}
+        if "augmentation" in found or found >= {"cement", "spine"}:
             return True
-    return False
+        told |= found
+    of_spine = not told.isdisjoint({"spine", "fracture"})
+    return of_spine and ("short-name" in told or told >= {"shortest-name", "cement"})
 
 
 def _texts(document: Document) -> Iterator[str]:

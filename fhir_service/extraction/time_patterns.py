@@ -29,7 +29,7 @@ AMOUNT = (
     r"(?P<vague>several|a\sfew|few|some|many|a\scouple\sof|couple\sof|a\snumber\sof))"
 )
 DURATION = rf"{ABOUT}{AMOUNT}[\s-]?(?:full\s|whole\s|long\s)?{UNIT}"
-POSTOPERATIVE = r"post[- ]?(?:operative|procedur(?:e|al)|interventional)"
+POSTOPERATIVE = r"post[- ]?(?:operative|op(?![a-z])|procedur(?:e|al)|interventional)"
 _DAY = "day|night|morning|evening|week|month"
 _COUNT = r"(?:\d{1,3}(?![.,/]?\d)|" + WORD_NUMBER + ")"
 _OTHER_COUNT = (

@@ -14,12 +14,12 @@ from fhir_service.fhir.audit_events import AccessRecord
 from fhir_service.fhir.errors import FhirError, StoreUnavailable
 from fhir_service.storage.access_records import AccessRecords
 
-GROUP_SECONDS = 0.25
+GROUP_SECONDS = 1.0
 """How long accesses wait for others."""
 _RETRY_SECONDS = 2.0
 MAX_WAITING = 50_000
-_GROUP = 2_000
-"""Most that are written in one transaction, so that other writers need not wait long."""
+_GROUP = 500
+"""Most that are written in one transaction: to make them ready takes some milliseconds, in which nobody is answered."""
 _log = logging.getLogger("fhir_service.audit")
 
 

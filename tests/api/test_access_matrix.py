@@ -18,6 +18,7 @@ from smart_client import JWKS, secured, token
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.routes import INTERACTIONS
 from fhir_service.fhir.access import OPEN
+from fhir_service.search.query import parse_query
 from fhir_service.storage.repository import Change, Delete, Key, Repository, Update, open_repository
 from fhir_service.storage.repository import Client as Registered
 
@@ -63,7 +64,7 @@ NEEDED: dict[str, str] = {
     **dict.fromkeys(("read", "vread", "history-instance", "everything", "meta"), "r"),
     **dict.fromkeys(("lookup", "subsumes", "expand", "validate-code", "translate", "transform", "extract"), "r"),
     **dict.fromkeys(("search-type", "search-compartment", "history-type", "lastn", "research-view"), "s"),
-    **dict.fromkeys(("search-system", "history-system"), "s"),
+    **dict.fromkeys(("search-system", "history-system", "export"), "s"),
     "create": "c",
     "update": "u",
     "patch": "u",
@@ -72,6 +73,7 @@ NEEDED: dict[str, str] = {
     "meta-delete": "u",
     **dict.fromkeys(("validate", "submit-report", "registryUpload"), "c"),
     **dict.fromkeys(("transaction", "batch", "upload-status", "upload-outcomes", "upload-drop"), TOKEN),
+    **dict.fromkeys(("export-status", "export-file", "export-drop"), TOKEN),
     "capabilities": FREE,
 }
 """By the code of a route the letter without which it is 403; a new route needs a line here."""
@@ -131,15 +133,16 @@ STORED = {key: text_of(key, elements) for key, elements in held()}
 @pytest_asyncio.fixture(scope="module")
 async def store(lasting_database: Callable[[str], str]) -> AsyncIterator[Repository]:
     opened = await open_repository(lasting_database("sqlite"))
-    await opened.clients.add(Registered("anybody", "", "system/*.cruds", jwks=json.dumps(JWKS)))
+    for client_id in ("anybody", "another"):
+        await opened.clients.add(Registered(client_id, "", "system/*.cruds", jwks=json.dumps(JWKS)))
     await opened.commit(as_it_was(STORED), OPEN)
     yield opened
     await opened.close()
 
 
 @pytest_asyncio.fixture(scope="module")
-async def service(store: Repository) -> AsyncIterator[Client]:
-    async with secured(store, audit="off") as client:
+async def service(store: Repository, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
+    async with secured(store, audit="off", export_files=str(tmp_path_factory.mktemp("exports"))) as client:
         yield client
 
 
@@ -176,6 +179,8 @@ class Asked(NamedTuple):
         """The type that the letter is for."""
         if "{member}" in self.row.path:
             return "Observation"
+        if self.row.code == "export" and self.kind == "Patient":
+            return ""  # what belongs to patients, whichever types the scope covers
         return ON_OTHERS.get(self.row.code, self.kind)
 
 
@@ -185,7 +190,12 @@ def requests(row: Interaction) -> Iterator[Asked]:
         kinds = [kind for kind in SAMPLES if row.types is None or kind in row.types] or sorted(row.types or ())
     for kind in kinds:
         for resource_id in ("in", "out") if "{id}" in row.path else ("",):
-            path = row.path.replace("{type}", kind).replace("{id}", resource_id).replace("{version}", "1")
+            path = (
+                row.path.replace("{type}", kind)
+                .replace("{id}", resource_id)
+                .replace("{version}", "1")
+                .replace("{file}", "1")
+            )
             yield Asked(row, kind, resource_id, path.replace("{member}", "Observation"))
 
 
@@ -328,3 +338,52 @@ async def test_a_search_that_reaches_out_of_the_scope_is_refused(
 ) -> None:
     answer = await service.get(f"/fhir/{query}", headers=await token(service, "anybody", scope))
     assert answer.status_code == status, answer.text
+
+
+async def test_a_file_of_submissions_is_there_for_its_sender_only(service: Client) -> None:
+    sender, another = [await token(service, one, "system/*.cruds") for one in ("anybody", "another")]
+    headers = {**sender, "content-type": "application/fhir+ndjson", "prefer": "respond-async"}
+    taken = await service.post("/fhir/$registryUpload", content=b'{"resourceType":"Bundle"}\n', headers=headers)
+    assert taken.status_code == 202, taken.text
+    address = taken.headers["content-location"]
+    for path in ("", "/_outcomes"):
+        assert (await service.get(f"{address}{path}", headers=another)).status_code == 404
+        assert (await service.get(f"{address}{path}", headers=sender)).status_code in (200, 202)
+    assert (await service.delete(address, headers=another)).status_code == 404
+    assert (await service.delete(address, headers=sender)).status_code == 202
+
+
+async def test_each_entry_of_a_bundle_is_judged_by_itself(service: Client, store: Repository) -> None:
+    header = await token(service, "anybody", "system/Observation.cruds?code=in")
+    before = await store.count(parse_query("Patient", []), OPEN)
+    sound = json.loads(STORED["Observation", "in"])
+    outside = json.loads(STORED["Observation", "out"])
+    entries: list[tuple[str, str, dict[str, Any] | None, str]] = [
+        ("GET", "Observation/in", None, "200"),
+        ("GET", "Observation/out", None, "404"),
+        ("GET", "Patient/in", None, "403"),
+        ("GET", "Observation?patient.identifier=x", None, "403"),
+        ("PUT", "Observation/in", sound, "200"),
+        ("PUT", "Observation/out", {**sound, "id": "out"}, "404"),
+        ("PUT", "Observation/in", {**outside, "id": "in"}, "403"),
+        ("POST", "Patient", {"resourceType": "Patient"}, "403"),
+        ("DELETE", "Observation/out", None, "404"),
+        ("DELETE", "Patient/in", None, "403"),
+    ]
+    bundle = {
+        "resourceType": "Bundle",
+        "type": "batch",
+        "entry": [
+            {"request": {"method": method, "url": url}, **({"resource": resource} if resource else {})}
+            for method, url, resource, _ in entries
+        ],
+    }
+    answer = await service.post("/fhir", json=bundle, headers=header)
+    told = [entry["response"]["status"][:3] for entry in answer.json()["entry"]]
+    assert told == [status for *_, status in entries]
+    assert told_of(answer) <= {("Observation", "in"), ("Observation", "far")}
+    bundle["type"] = "transaction"
+    for number in (7, 9):
+        refused = await service.post("/fhir", json={**bundle, "entry": [bundle["entry"][number]]}, headers=header)
+        assert refused.status_code == 403, refused.text
+    assert await store.count(parse_query("Patient", []), OPEN) == before

@@ -15,6 +15,12 @@ _IN_WORDS = re.compile(rf"\b({'|'.join(_NUMBERS)}){_TIME}", re.IGNORECASE)
 _IN_DIGITS = re.compile(rf"(?<![\d.,:/–-])(?<!\d )\b([1-9]|1[0-2]){_TIME}(?! ?years? old|-year-old)")
 
 
+def _in_words(match: re.Match[str]) -> str:
+    word = _NUMBERS[int(match[1]) - 1]
+    opens = not match.string[: match.start()].strip() or match.string[: match.start()].rstrip(" ")[-1] in "\n.:"
+    return word.capitalize() if opens else word
+
+
 def _replaced(wording: Mapping[str, str]) -> Change:
     compiled = re.compile(wording["pattern"], re.IGNORECASE if wording.get("any_case") else 0)
     return lambda text: compiled.sub(wording["words"], text)
@@ -34,7 +40,7 @@ WORDINGS: dict[str, Change] = {
     "British spelling": _spelled(_DATA["british"]),
     "American spelling": _spelled({british: american for american, british in _DATA["british"].items()}),
     "times in digits": lambda text: _IN_WORDS.sub(lambda m: str(_NUMBERS.index(m[1].lower()) + 1), text),
-    "times in words": lambda text: _IN_DIGITS.sub(lambda m: _NUMBERS[int(m[1]) - 1], text),
+    "times in words": lambda text: _IN_DIGITS.sub(_in_words, text),
     **{wording["name"]: _replaced(wording) for wording in _DATA["wording"]},
 }
 """Each keeps the facts; one of them at a time, on every text that has its words."""

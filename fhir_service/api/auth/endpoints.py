@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -13,8 +14,10 @@ from fhir_service.api.auth.discovery import CONFIGURATION, INTROSPECTION, TOKEN,
 from fhir_service.api.auth.oauth_errors import OAuthError
 from fhir_service.api.call import Call, Service
 from fhir_service.api.dispatcher import base_of
+from fhir_service.api.request_id import request_id
 from fhir_service.fhir.errors import FhirError, Unauthenticated
 
+_log = logging.getLogger("fhir_service.access")
 _JSON = "application/json"
 _FORM = "application/x-www-form-urlencoded"
 _NOT_KEPT: Headers = ((b"cache-control", b"no-store"), (b"pragma", b"no-cache"))
@@ -55,6 +58,7 @@ class AuthEndpoints:
         try:
             made = await answer(call)
         except OAuthError as error:
+            _log.warning("request %s: no token: %s, %s", request_id(scope), error.code, error)
             made = _json(error.status, {"error": error.code, "error_description": str(error)})
         await made(scope, receive, send)
 

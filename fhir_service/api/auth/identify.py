@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fhir_service.api.call import Service
 from fhir_service.api.clients import CLIENT
+from fhir_service.api.request_id import request_id
 from fhir_service.fhir.access import Access
 from fhir_service.fhir.errors import Unauthenticated
 
+_log = logging.getLogger("fhir_service.access")
 _ACCESS = "fhir_service.access"
 
 
@@ -25,6 +29,8 @@ class Identify:
             try:
                 access = scope[_ACCESS] = await self._service.gate.access(scope["headers"])
             except Unauthenticated as error:
+                if any(name == b"authorization" for name, _ in scope["headers"]):
+                    _log.warning("request %s: a token was refused: %s", request_id(scope), error)
                 scope[_ACCESS] = error
             else:
                 scope[CLIENT] = access.client_id

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fhir_service.api.answer import Answer
-from fhir_service.api.auth.needs import TO_READ, TO_SEARCH
+from fhir_service.api.auth.needs import TO_READ, TO_SEARCH, require
 from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.links import page_address
@@ -14,7 +14,7 @@ from fhir_service.definitions.catalogue import DEFAULT_BASE
 from fhir_service.fhir.json_text import encode
 from fhir_service.search.query import parse_query
 from fhir_service.workflows.bare_ids import require_unambiguous
-from fhir_service.workflows.project_research_events import EVENT, project_found, project_stored
+from fhir_service.workflows.project_research_events import DOCUMENT, EVENT, project_found, project_stored
 
 INPUTS = (
     Input("patient", "String", "Whose events: id of the patient, or `Patient/id`; those of all without it"),
@@ -25,6 +25,7 @@ INPUTS = (
 
 async def research_view(call: Call) -> Answer:
     """The page of those a patient has, or of all. Raises InvalidParameter, UnsupportedParameter."""
+    _require_documents(call)
     asked = await operation_input(call, INPUTS)
     applied = tuple((entry.name, str(value)) for entry in INPUTS for value in asked.values(entry.name))
     query = parse_query(
@@ -48,9 +49,15 @@ async def research_view(call: Call) -> Answer:
 
 async def research_view_of_one(call: Call) -> Answer:
     """One event. Raises NotFound, Gone, UnsupportedParameter."""
+    _require_documents(call)
     await operation_input(call, ())
     found = await project_stored(call.repository, call.id, call.access, address=call.base, base=call.settings.base)
     return Answer(body=encode(found))
+
+
+def _require_documents(call: Call) -> None:
+    """An event whose document was entered in error must not look sound to who may not see the document."""
+    require(call.access, "r", DOCUMENT, whole=True)
 
 
 RESEARCH_VIEW = Interaction(

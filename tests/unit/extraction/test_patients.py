@@ -207,3 +207,24 @@ def test_cement_of_another_joint_is_no_augmentation() -> None:
         "A 79-year-old woman received a cemented hemiarthroplasty. During cementing she became hypotensive and died."
     )
     assert report.case == ()
+
+
+def test_short_names_tell_of_an_augmentation_in_a_report_of_a_vertebra() -> None:
+    report = read(
+        "Hypotension after BKP\n\nA 71-year-old man came in for BKP of an osteoporotic L4 fracture. He recovered."
+    )
+    assert len(report.case) == 1
+    shunt = read(
+        "A 71-year-old man with a VP shunt had a fracture of L1. He was given a brace and did well afterwards."
+    )
+    assert shunt.case == ()
+    assert "vertebral augmentation" in shunt.note[0]
+
+
+def test_the_columns_of_patients_may_stand_in_any_order() -> None:
+    report = read(
+        "Case 1\nA 77-year-old woman had kyphoplasty of T12.\n\nCase 2\nA 68-year-old man had kyphoplasty of L2.\n\n"
+        "Table 1 Patients\n\nPatient 2 Patient 1\n\nAge 68 77\n\nSex male female\n\nCement volume 4.5 cc 8.0 cc\n"
+    )
+    volumes = [[str(o.value) for o in case.observation if o.kind.code == "cement-volume"] for case in report.case]
+    assert volumes == [["8.0"], ["4.5"]]

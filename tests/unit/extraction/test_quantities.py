@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from fhir_service.extraction.normalising import normalise
 from fhir_service.extraction.quantities import quantities
 
 
@@ -55,3 +56,18 @@ def test_what_stands_behind_a_slash_is_kept() -> None:
 def test_a_comparator_is_part_of_the_number() -> None:
     (quantity,) = quantities("CRP < 0.5 mg/dL")
     assert (quantity.comparator, quantity.value) == ("<", Decimal("0.5"))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("CRP was 12,4 mg/dL.", "12.4"),
+        ("CRP was 12·4 mg/dL.", "12.4"),
+        ("WBC 14,300 per microlitre.", "14300"),
+        ("Creatinine 0,125 mg/dL.", "0.125"),
+        ("T-score -3,8.", "-3.8"),
+    ],
+)
+def test_a_decimal_comma_and_a_raised_point_are_no_end_of_a_number(text: str, value: str) -> None:
+    (found,) = quantities(normalise(text, [(0, len(text))]).text)
+    assert str(found.value) == value
