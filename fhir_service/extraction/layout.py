@@ -119,7 +119,8 @@ class _Reader:
             self._enter(Section.CASE, words, abstract=False)
             return True
         section = heading_section(words)
-        if section is None or (section is Section.COMMENT and self.section not in _BEFORE_COMMENTS):
+        banner = section is Section.COMMENT and self.section not in _BEFORE_COMMENTS and "comment" not in words.lower()
+        if section is None or banner:
             return self._take_label(line)
         self._enter(section, words, abstract=section is Section.ABSTRACT)
         return True
@@ -284,7 +285,8 @@ class _Reader:
             return False
         following = next((later for later in self.blocks[1:] if later.heading != block.heading), None)
         if block.section is Section.CASE:  # the banner "CASE REPORT" above the title
-            return following is not None and following.in_abstract and len(block.intervals) < 8
+            abstract = following is not None and (following.in_abstract or following.section is Section.ABSTRACT)
+            return abstract and len(block.intervals) < 8
         return not words.rstrip().endswith(".")
 
     def _words(self, block: Block) -> str:

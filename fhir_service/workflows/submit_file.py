@@ -7,7 +7,7 @@ A line is a Bundle (CREDSSubmission), a CaseReport in the JSON of the logical mo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import NamedTuple
@@ -44,11 +44,12 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FileOfSubmissions:
-    """Where the lines of a file go, and what they are held against."""
+    """Where the lines of a file go. `conformance_of` finds what some texts are held against, with the definitions that
+    they name."""
 
     content: bytes
     repository: Repository
-    conformance: Conformance
+    conformance_of: Callable[..., Awaitable[Conformance]]
     base: str
     access: Access
     validate_only: bool = False
@@ -98,30 +99,31 @@ async def outcomes_of(file: FileOfSubmissions, queue: WorkQueue) -> AsyncIterato
     lines = lines_of(file.content)
     while some := list(islice(lines, _AT_ONCE)):
         async with queue.patient_turn():
-            checked = await asyncio.to_thread(_all_checked, some, file)
+            conformance = await file.conformance_of(*(line.text for line in some))
+            checked = await asyncio.to_thread(_all_checked, some, file.base, conformance)
         for together in _independent(checked):
             for outcome in await asyncio.gather(*(_outcome(one, line, file) for one, line in together)):
                 yield outcome
 
 
-def _all_checked(lines: Sequence[Line], file: FileOfSubmissions) -> list[tuple[_Checked, Line]]:
-    return [_checked(line, file) for line in lines]
+def _all_checked(lines: Sequence[Line], base: str, conformance: Conformance) -> list[tuple[_Checked, Line]]:
+    return [(_checked(line, base, conformance), line) for line in lines]
 
 
-def _checked(line: Line, file: FileOfSubmissions) -> tuple[_Checked, Line]:
+def _checked(line: Line, base: str, conformance: Conformance) -> _Checked:
     """Whatever it is; where nobody can tell it is held against the profile of the guide."""
     try:
         value = read_json(line.text)
     except MalformedContent as error:
-        return CheckedBundle(f"line {line.number}", "", error.issues, unreadable=True), line
+        return CheckedBundle(f"line {line.number}", "", error.issues, unreadable=True)
     kind = value.get("resourceType") if isinstance(value, dict) else None
     if kind == FORM:
-        return check_form(line.text, recorded=now(), base=file.base), line
+        return check_form(line.text, recorded=now(), base=base)
     if kind is None and (is_case_report(value) or (isinstance(value, dict) and "source" in value)):
-        return check_case_report(line.text, recorded=now(), base=file.base), line
+        return check_case_report(line.text, recorded=now(), base=base)
     if kind != _BUNDLE:
-        return CheckedBundle(f"line {line.number}", "", (_no_submission(kind),)), line
-    return check_bundle_text(line.text, file.conformance), line
+        return CheckedBundle(f"line {line.number}", "", (_no_submission(kind),))
+    return check_bundle_text(line.text, conformance)
 
 
 def _no_submission(kind: object) -> Issue:

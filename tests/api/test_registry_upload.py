@@ -53,6 +53,34 @@ def outcomes(response: httpx.Response) -> list[tuple[str, bool]]:
     ]
 
 
+async def test_a_line_is_held_against_a_profile_that_somebody_has_stored(client: Client) -> None:
+    url = "http://a.example.net/StructureDefinition/born"
+    profile = {
+        "resourceType": "StructureDefinition",
+        "url": url,
+        "name": "Born",
+        "status": "active",
+        "kind": "resource",
+        "abstract": False,
+        "type": "Patient",
+        "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Patient",
+        "derivation": "constraint",
+        "differential": {"element": [{"id": "Patient.birthDate", "path": "Patient.birthDate", "min": 1}]},
+    }
+    assert (await client.post("/fhir/StructureDefinition", json=profile)).status_code == 201
+    born = {"meta": {"profile": [url]}, "birthDate": "1950"}
+    sent = lines(submission("a", patient=born), submission("b", patient={"meta": {"profile": [url]}}))
+    assert outcomes(await client.post(UPLOAD, content=sent, headers=LINES)) == [("a", True), ("b", False)]
+
+
+async def test_a_line_that_is_no_submission_is_told_what_a_line_may_be(idle_client: Client) -> None:
+    answered = await idle_client.post(UPLOAD, content=lines({"resourceType": "Patient"}), headers=LINES)
+    assert outcomes(answered) == [("line 1", False)]
+    told = parse(answered.content)["issue"][1]
+    assert told["details"]["coding"][0]["code"] == "submission.structure"
+    assert told["diagnostics"].startswith("the line is a Patient; a line is a Bundle")
+
+
 async def finished(client: Client, address: str) -> httpx.Response:
     """What is answered when the work is done."""
     while (answered := await client.get(address, headers={"accept": NDJSON})).status_code == 202:

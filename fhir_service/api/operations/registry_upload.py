@@ -50,7 +50,7 @@ async def registry_upload(call: Call) -> Answer | StreamedAnswer:
     file = FileOfSubmissions(
         content,
         call.repository,
-        call.service.conformance,
+        call.conformance_of,
         call.settings.base,
         call.access,
         validate_only=bool(inputs.flag("validate-only")),
