@@ -37,6 +37,7 @@ BARS = {
         "last tenth beside the first": 1.2,
         "MiB grown": 16,
     },
+    "export": {"times as long": 2.0, "MB grown": 200},
     "audit": {"CPU ms added": 0.2},
     "beside_fhircraft": {"share of fhircraft": 0.01},
 }

@@ -42,9 +42,9 @@ async def kicked_off(client: Client, path: str, **headers: str) -> str:
     return str(answered.headers["content-location"])
 
 
-async def finished(client: Client, status_url: str) -> httpx.Response:
+async def finished(client: Client, status_url: str, **headers: str) -> httpx.Response:
     """What is answered when it is no longer under way."""
-    while (answered := await client.get(status_url, headers={"accept": JSON})).status_code == 202:
+    while (answered := await client.get(status_url, headers={"accept": JSON} | headers)).status_code == 202:
         assert int(answered.headers["retry-after"]) > 0
         assert 0 < len(answered.headers["x-progress"]) < 100
         await asyncio.sleep(0.005)
