@@ -43,12 +43,12 @@ class Block:
 _CAPTION = re.compile(r"(?:Fig(?:ure|\.)?|FIG(?:URE|\.)?)\s*\d{1,2}[A-Za-z]?(?:[.:|]|\s+(?=[A-Z(\[])|\s*$)")
 _TABLE_TITLE = re.compile(r"(?:Table|TABLE|Tab\.)\s*(?:\d{1,2}|[IVX]{1,4})\b(?!\)|,|;)[.:]?\s*(?P<title>.*)")
 _FURNITURE = re.compile(
-    r"Page \d+ of \d+.*|[A-Z][a-z]+ \d{1,2}, \d{4} at \d{1,2}:\d\d ?[ap]m|\d{1,4}|(?:https?://|www\.)\S+|(?:doi|DOI):?\s?10\.\S+|"
+    r"Page \d+ of \d+.*|[A-Z][a-z]+\s\d{1,2},\s\d{4}\sat\s\d{1,2}:\d\d\s?[ap]m|\d{1,4}|(?:https?://|www\.)\S+|(?:doi|DOI):?\s?10\.\S+|"
     r".{0,40}\b[Dd]ownloaded\b.{0,60}\d.{0,12}|"
     r"(?:\d{1,4}\s+)?[A-Z][\w.& ]{2,60}?\s*[./·•|,]\s*Vol(?:ume|\.)?\s?\d.{0,40}|"
     r"©.*|Copyright\b.*|\*?Correspondence\b.*"
 )
-_DATE_LINE = re.compile(r"[A-Z][a-z]+ \d{1,2}, \d{4}(?: at \d{1,2}:\d\d ?[ap]m)?$")
+_DATE_LINE = re.compile(r"[A-Z][a-z]+\s\d{1,2},\s\d{4}(?:\sat\s\d{1,2}:\d\d\s?[ap]m)?$")
 _ENDED = re.compile(r"[.!?:;][\"')\]]*$|(?<=[a-z)\]])[.!?][\"')\]\d,]*$|\]$")
 _HANGING = re.compile(
     r"(?:[-‐‑/,(]|\b(?:the|a|an|of|and|or|by|with|for|under|at|in|on|to|from|as|was|were|is|that|which|between|after))$"
@@ -119,7 +119,8 @@ class _Reader:
             self._enter(Section.CASE, words, abstract=False)
             return True
         section = heading_section(words)
-        if section is None or (section is Section.COMMENT and self.section not in _BEFORE_COMMENTS):
+        banner = section is Section.COMMENT and self.section not in _BEFORE_COMMENTS and "comment" not in words.lower()
+        if section is None or banner:
             return self._take_label(line)
         self._enter(section, words, abstract=section is Section.ABSTRACT)
         return True
@@ -284,7 +285,8 @@ class _Reader:
             return False
         following = next((later for later in self.blocks[1:] if later.heading != block.heading), None)
         if block.section is Section.CASE:  # the banner "CASE REPORT" above the title
-            return following is not None and following.in_abstract and len(block.intervals) < 8
+            abstract = following is not None and (following.in_abstract or following.section is Section.ABSTRACT)
+            return abstract and len(block.intervals) < 8
         return not words.rstrip().endswith(".")
 
     def _words(self, block: Block) -> str:

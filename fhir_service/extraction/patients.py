@@ -27,6 +27,10 @@ from fhir_service.extraction.people_together import find_pair
 _FIRST_PERSON = compiled(
     r"\b(?:I|i)\s(?:have\s|just\s|recently\s|also\s)*(?:had|have|underwent|got|received)\b|\bmy\s(?:(?!(?:own|unit|hospital|practice|clinic|department|patients?|colleagues?|experience|series|mother|father|wife|husband|sister|brother|aunt|uncle)\b)\w+\s){0,2}(?:surgery|kyphoplasty|vertebroplasty|back|spine|pain)",
 )
+_OF_KIN = compiled(
+    r"(?:[Mm]y|[Hh]er|[Hh]is|[Oo]ur)\s(?:\w+\s)?(?:sister|brother|mother|father|aunt|uncle|cousin|daughter|son|husband|wife|friend|"
+    r"neighbou?r|grand(?:mother|father)|mum|mom|dad)s?\b"
+)
 _AUGMENTED = compiled(r"plasty\b|plasties\b|\b(?:PKP|PVP|BKP|VP|KP)\b|\bcement", re.IGNORECASE)
 _ELSEWHERE = (Section.BACKGROUND, Section.DISCUSSION, Section.CONCLUSION, Section.OTHER)
 """Where a case is told when no heading says that it is one."""
@@ -210,8 +214,9 @@ def _speakers(document: Document) -> list[PatientText]:
     speakers = []
     for sentences in units.values():
         if any(_FIRST_PERSON.search(s.text) and _AUGMENTED.search(s.text) for s in sentences):
-            patient = PatientText(0, case=sentences, speaks=True)
-            patient.people = [(s, p) for s in sentences for p in find_people(s.text) if p.stated_age]
+            own = [sentence for sentence in sentences if not _OF_KIN.match(sentence.text)]
+            patient = PatientText(0, case=own, speaks=True)
+            patient.people = [(s, p) for s in own for p in find_people(s.text) if p.stated_age]
             speakers.append(patient)
     return speakers
 

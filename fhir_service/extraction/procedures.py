@@ -23,6 +23,7 @@ from fhir_service.reports.case_report import Coded, Level, ProcedureFact, Relati
 _NEXT_STEP = compiled(r";|\bthen\b|\blater\b|\bafter\b|\bsubsequent|\bfollowed\b", re.IGNORECASE)
 _DONE_AFTER = compiled(r"\b(?:after|following|since)\s(?:[\w-]+\s){0,3}$", re.IGNORECASE)
 _PLUPERFECT = compiled(r"\bhad\s(?:(?:already|once|previously|long)\s)?been\s\w+$", re.IGNORECASE)
+_HAD_HAD = compiled(r"\bhad\s(?:(?:already|once|previously|also|long)\s)?(?:undergone|had|received)\b", re.IGNORECASE)
 _STAGE = compiled(r"\b(?:stage[d]?|additional|second|later|2nd)\b", re.IGNORECASE)
 
 
@@ -60,7 +61,10 @@ def _role(mention: Mention, index: Index, at: Place) -> str:
     text = mention.sentence.text
     ago = any(t.relation is Relation.BEFORE and 0 <= t.start - mention.hit.end < 60 for t in find_times(text))
     if mention.place[0] != at[0]:
-        before = mention.place < at and not mention.hit.term["of_harm"]
+        told_before = mention.place < at
+        before = told_before and (
+            not mention.hit.term["of_harm"] or _HAD_HAD.search(text, 0, mention.hit.start) is not None
+        )
         return "prior" if before or (mention.earlier and ago) else "revision"
     first = next(m for m in index.mentions if m.place == at) if any(m.place == at for m in index.mentions) else None
     if mention.hit.start < at[1]:
