@@ -43,12 +43,12 @@ class Block:
 _CAPTION = re.compile(r"(?:Fig(?:ure|\.)?|FIG(?:URE|\.)?)\s*\d{1,2}[A-Za-z]?(?:[.:|]|\s+(?=[A-Z(\[])|\s*$)")
 _TABLE_TITLE = re.compile(r"(?:Table|TABLE|Tab\.)\s*(?:\d{1,2}|[IVX]{1,4})\b(?!\)|,|;)[.:]?\s*(?P<title>.*)")
 _FURNITURE = re.compile(
-    r"Page \d+ of \d+.*|[A-Z][a-z]+ \d{1,2}, \d{4} at \d{1,2}:\d\d ?[ap]m|\d{1,4}|(?:https?://|www\.)\S+|(?:doi|DOI):?\s?10\.\S+|"
+    r"Page \d+ of \d+.*|[A-Z][a-z]+\s\d{1,2},\s\d{4}\sat\s\d{1,2}:\d\d\s?[ap]m|\d{1,4}|(?:https?://|www\.)\S+|(?:doi|DOI):?\s?10\.\S+|"
     r".{0,40}\b[Dd]ownloaded\b.{0,60}\d.{0,12}|"
     r"(?:\d{1,4}\s+)?[A-Z][\w.& ]{2,60}?\s*[./·•|,]\s*Vol(?:ume|\.)?\s?\d.{0,40}|"
     r"©.*|Copyright\b.*|\*?Correspondence\b.*"
 )
-_DATE_LINE = re.compile(r"[A-Z][a-z]+ \d{1,2}, \d{4}(?: at \d{1,2}:\d\d ?[ap]m)?$")
+_DATE_LINE = re.compile(r"[A-Z][a-z]+\s\d{1,2},\s\d{4}(?:\sat\s\d{1,2}:\d\d\s?[ap]m)?$")
 _ENDED = re.compile(r"[.!?:;][\"')\]]*$|(?<=[a-z)\]])[.!?][\"')\]\d,]*$|\]$")
 _HANGING = re.compile(
     r"(?:[-‐‑/,(]|\b(?:the|a|an|of|and|or|by|with|for|under|at|in|on|to|from|as|was|were|is|that|which|between|after))$"

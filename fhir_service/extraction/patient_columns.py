@@ -10,6 +10,7 @@ from decimal import Decimal
 from fhir_service.extraction.document import Cell, Document, Passage, Section, Sentence, joined
 from fhir_service.extraction.levels import find_groups, find_levels
 from fhir_service.extraction.lexicon import lexicon
+from fhir_service.extraction.numbers import WORD_NUMBER
 from fhir_service.extraction.patient_rows import SEXES, Row, columns_named
 from fhir_service.extraction.patterns import compiled
 
@@ -127,6 +128,9 @@ def _columns(header: list[int], lines: Sequence[Sequence[Cell]], title: Sentence
     return [Column(number, tuple(part), title) for number, part in zip(header, parts, strict=True)]
 
 
+_TIME = r"(?:h(?:ou)?rs?|h|d(?:ays?)?|w(?:ee)?ks?|mos?|months?|y(?:ea)?rs?)"
+
+
 def _spans(pattern: str) -> Callable[[str], list[tuple[int, int]]]:
     expression = compiled(pattern, re.IGNORECASE)
     return lambda text: [match.span() for match in expression.finditer(text)]
@@ -143,8 +147,8 @@ def _symptoms(text: str) -> list[tuple[int, int]]:
 
 
 _TYPES: tuple[Callable[[str], list[tuple[int, int]]], ...] = (
-    _spans(r"(?<![\w.])\d+(?:\.\d+)?\s?(?:c\.?c\.?|ml|mL)(?!\w)"),
-    _spans(r"(?<![\w.])\d+(?:\.\d+)?\s?(?:hours?|days?|weeks?|months?|years?)\b|immediately"),
+    _spans(r"(?<![\w.,])\d+(?:[.,]\d+)?\s?(?:c\.?c\.?|ccm|cm3|cm³|ml|millilit(?:er|re)s?)(?!\w)"),
+    _spans(rf"(?<![\w.,])(?:\d+(?:[.,]\d+)?|{WORD_NUMBER})\s?{_TIME}\b|immediately"),
     lambda text: [(group.start, group.end) for group in find_groups(text)],
     lambda text: [(mention.start, mention.end) for mention in find_levels(text)],
     _causes,

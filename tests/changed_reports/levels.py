@@ -21,9 +21,10 @@ _NEXT = re.compile(
     r"(?:\s(?:vertebra|level|body|bodies|disc|fusion))|[).;:,]|\s(?!\d)[a-z]|$)"
 )
 _GLUED = re.compile(r"(?P<sep>[-–\u2010\u2011/])(?P<n>1[0-2]|[1-9])(?![\d.]\d|\d)")
+_NTH = rf"(?:{'|'.join(_ORDINALS)}|1[0-2]th|[4-9]th|1st|2nd|3rd|\d\((?:st|nd|rd|th)\))"
 _SPOKEN = re.compile(
-    rf"\b(?P<first>{'|'.join(_ORDINALS)}|1[0-2]th|[4-9]th|1st|2nd|3rd|\d\((?:st|nd|rd|th)\))"
-    rf"(?:(?P<and>\s+(?:and|to)\s+)(?P<second>{'|'.join(_ORDINALS)}))?(?P<gap>\s+)(?P<region>{'|'.join(_REGIONS)})\b",
+    rf"(?<!\w)(?P<first>{_NTH})(?:(?P<and>\s+(?:and|to)\s+)(?P<second>{_NTH}))?(?P<gap>\s+(?:\([^()]*\)\s)?)"
+    rf"(?P<region>{'|'.join(_REGIONS)})\b",
     re.IGNORECASE,
 )
 
