@@ -38,6 +38,7 @@ def serve(
     from fhir_service.api.auth.tokens import token_key
     from fhir_service.api.exposure import refuse_open_exposure
     from fhir_service.api.log_lines import log_as_json
+    from fhir_service.workflows.export_files import ExportFiles, UnusableFiles
     from fhir_service.workflows.publish_definitions import publish_definitions
 
     settings = settings_or_stop()
@@ -48,6 +49,11 @@ def serve(
         listener = _listener(host, port)
     except ValueError as error:
         stop(str(error))
+    if settings.run_jobs:
+        try:
+            ExportFiles(settings.export_files)
+        except UnusableFiles as error:
+            stop(str(error))
     # What is wrong with the store is told before anything is served.
     contact = settings.registry_contact
     with_repository(settings, lambda repository: publish_definitions(repository, settings.base, contact))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from operator import itemgetter
 from time import time_ns
 from typing import Any
 
@@ -13,11 +12,11 @@ from fhir_service.storage import statements
 from fhir_service.storage.changes import Key, Outcome
 from fhir_service.storage.database import Database
 from fhir_service.storage.dialects import Dialect
-from fhir_service.storage.index_rows import IndexRows
 from fhir_service.storage.index_writing import erase_index_rows, write_index_rows
-from fhir_service.storage.plan import Plan, State
+from fhir_service.storage.plan import Plan
 from fhir_service.storage.preparation import Prepared
 from fhir_service.storage.sessions import Session, Step
+from fhir_service.storage.state_rows import current_steps, states, version_steps
 
 _SIZE_OF_WORK = 20
 
@@ -53,7 +52,7 @@ class Group:
         """Let the plan know the states of what is to be changed."""
         before = self.plan.before
         unknown = [change.key for change in changes if not change.fresh and change.key not in before]
-        before.update(await _states(self.session, self.dialect, unknown))
+        before.update(await states(self.session, self.dialect, unknown))
         asked = [
             change.key
             for change in changes
@@ -69,13 +68,13 @@ class Group:
     async def flush(self) -> None:
         """Write the states, so that searches in this transaction see them; the versions follow at the end."""
         if self.plan.states:
-            await self._run(_current_steps(self.dialect, self.plan))
+            await self._run(current_steps(self.dialect, self.plan))
             await self._write_index_rows()
             self.plan.written()
 
     async def finish(self, steps: Sequence[Step]) -> None:
         """Write what waits, and `steps`."""
-        await self._run([*_version_steps(self.plan), *_current_steps(self.dialect, self.plan), *steps])
+        await self._run([*version_steps(self.plan), *current_steps(self.dialect, self.plan), *steps])
         await self._write_index_rows()
 
     async def _write_index_rows(self) -> None:
@@ -176,83 +175,14 @@ async def _is_of_another(session: Session, entry: ReportEntry, texts: dict[str, 
     return sources - {entry.source_key} != set()
 
 
-async def _states(session: Session, dialect: Dialect, keys: Sequence[Key]) -> dict[Key, State]:
-    if not keys:
-        return {}
-    unique = list(dict.fromkeys(keys))
-    rows = await session.fetch(statements.STATES.format(keys=dialect.keys), *dialect.key_values(unique))
-    states: dict[Key, State] = {}
-    for row in rows:
-        partition_key, resource_key, version, place, last_updated, deleted, hashes, sort_high = row[2:]
-        rows_before = IndexRows(dialect.unpack(hashes), sort_high=sort_high)
-        states[row[0], row[1]] = State(
-            partition_key, resource_key, version, place, last_updated, bool(deleted), rows_before
-        )
-    return states
-
-
-def _version_steps(plan: Plan) -> list[Step]:
-    versions = [
-        (
-            *(
-                *new.key,
-                new.state.version,
-                new.state.partition_key,
-                new.state.place,
-                new.state.last_updated,
-                new.action,
-            ),
-            (new.state.text or b"").decode(),
-        )
-        for new in plan.versions
-    ]
-    return [(statements.INSERT_VERSION, versions)]
-
-
-def _current_steps(dialect: Dialect, plan: Plan) -> list[Step]:
-    added = [_row(dialect, key, state) for key, state in plan.states.items() if key not in plan.before]
-    changed = [_row(dialect, key, state) for key, state in plan.states.items() if key in plan.before]
-    return [
-        (statements.INSERT_CURRENT, added),
-        (statements.UPDATE_CURRENT, changed),
-        *(_posting_steps(plan) if dialect.postings else ()),
-    ]
-
-
-def _row(dialect: Dialect, key: Key, state: State) -> tuple[Any, ...]:
-    return (
-        *(*key, state.partition_key, state.resource_key, state.version, state.place, state.last_updated),
-        *(state.deleted, state.rows.sort_low, state.rows.sort_high, state.rows.sort_values),
-        *(dialect.pack(state.rows.hashes), (state.text or b"").decode()),
-    )
-
-
-def _posting_steps(plan: Plan) -> list[Step]:
-    """Only what differs from before; in order of the index, which is how a tree likes to grow."""
-    gone: list[tuple[int, int]] = []
-    new: list[tuple[int, int, int | None]] = []
-    for key, state in plan.states.items():
-        old = plan.before.get(key)
-        hashes, in_time, sort_high = state.rows.hashes, state.rows.in_time, state.rows.sort_high
-        kept = set(old.rows.hashes) if old is not None else set()
-        gone += [(one, state.resource_key) for one in kept.difference(hashes)]
-        if old is None or old.rows.sort_high != sort_high:
-            kept = set()
-        new += [(one, state.resource_key, sort_high if one in in_time else None) for one in hashes if one not in kept]
-    return [
-        (statements.DELETE_POSTING, sorted(gone)),
-        (statements.INSERT_POSTING, sorted(new, key=itemgetter(0, 1))),
-    ]
-
-
 async def _erase(session: Session, dialect: Dialect, keys: Sequence[Key]) -> None:
     if not keys:
         return
-    states = await _states(session, dialect, keys)
-    rows = [(one, state.resource_key) for state in states.values() for one in state.rows.hashes]
+    found = await states(session, dialect, keys)
+    rows = [(one, state.resource_key) for state in found.values() for one in state.rows.hashes]
     if dialect.postings:
         await session.run_all([(statements.DELETE_POSTING, rows)])
-    await erase_index_rows(session, dialect.rows, states.values())
+    await erase_index_rows(session, dialect.rows, found.values())
     await session.run_all([(statements.ERASE_VERSIONS, keys), (statements.ERASE_CURRENT, keys)])
 
 
