@@ -119,11 +119,14 @@ class _Reader:
             self._enter(Section.CASE, words, abstract=False)
             return True
         section = heading_section(words)
-        banner = section is Section.COMMENT and self.section not in _BEFORE_COMMENTS and "comment" not in words.lower()
-        if section is None or banner:
+        if section is None or self._is_banner(section, words):
             return self._take_label(line)
         self._enter(section, words, abstract=section is Section.ABSTRACT)
         return True
+
+    def _is_banner(self, section: Section, words: str) -> bool:
+        """ "Letter" above or before the title says what kind of report it is, and opens no comments."""
+        return section is Section.COMMENT and self.section not in _BEFORE_COMMENTS and "comment" not in words.lower()
 
     def _begins_comment(self, line: Line) -> bool:
         """Who wrote the next comment; or the first words of a letter, which are its text already."""
@@ -148,7 +151,7 @@ class _Reader:
         if match is None or not (line.after_blank or line.boxed or self._ended()):
             return False
         section = heading_section(match["label"])
-        if section is None:
+        if section is None or self._is_banner(section, match["label"]):
             return False
         if self.in_abstract and section is Section.CASE:
             section = Section.ABSTRACT
