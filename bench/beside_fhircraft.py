@@ -18,6 +18,8 @@ import sys
 from importlib.util import find_spec
 from typing import Any
 
+from validation import SYNTHEA, costs, judged, mapped, synthetic
+
 MOST = 60
 """Resources of each kind: it takes milliseconds for one."""
 MEASURE = """
@@ -32,7 +34,7 @@ for kind, text in json.load(sys.stdin):
             model.model_validate_json(text)
             taken = (time.process_time() - started) * 1e6
             best = taken if best is None else min(best, taken)
-    except Exception:
+    except Exception:  # whatever it raises: this resource it does not take
         best = None
     found.append(best)
 print(json.dumps(found))
@@ -54,8 +56,6 @@ def main() -> None:
 
 
 def figures(python: str) -> dict[str, Any]:
-    from validation import SYNTHEA, costs, judged, mapped, synthetic  # noqa: PLC0415  # after the question whether to measure at all
-
     found = {}
     for name, kept in (("synthetic", synthetic(SYNTHEA)), ("mapped", mapped())):
         chosen = kept[:: max(1, len(kept) // MOST)]

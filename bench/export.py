@@ -43,7 +43,7 @@ async def exported(repository: Repository, folder: str, rows: int) -> float:
     job = await repository.jobs.begin(KIND, "", request.text(), first_shards(), most=100)
     runner = runner_of(repository, JobSettings(folder))
     runner.look()
-    while (done := await repository.jobs.find(job.id)).state == "running":  # noqa: ASYNC110  # it may end elsewhere
+    while (done := await repository.jobs.find(job.id)).state == "running":  # noqa: ASYNC110  # another process may end a job: its row is asked, nothing tells us
         await asyncio.sleep(0.02)
     seconds = time.perf_counter() - start
     await runner.close()

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fhir_service.search import criteria as kinds
+from fhir_service.search import in_memory
 from fhir_service.search.index_values import IndexValues, index_values
 from fhir_service.search.query import Query
-from fhir_service.search.text_folding import folded_forms
 
-_OPERATORS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
-_MATCHES = {"starts": str.startswith, "contains": str.__contains__, "ends": str.endswith, "is": str.__eq__}
 Key = tuple[str, str]
 
 
@@ -32,23 +29,12 @@ class InMemory:
             key[1] for key in self._values if key[0] in wanted and all(self.meets(key, one) for one in wanted[key[0]])
         ]
 
-    def meets(self, key: Key, criterion: kinds.AnyCriterion) -> bool:  # one line for each kind
-        values = self._values[key]
+    def meets(self, key: Key, criterion: kinds.AnyCriterion) -> bool:
+        """As the product tells it of one resource; what is about others too is followed here."""
         match criterion:
-            case kinds.HasTerm(terms):
-                return not set(terms).isdisjoint(values.terms)
-            case kinds.HasInterval(kind, scope, alternatives):
-                held = values.dates if kind == "date" else values.numbers
-                return any(_in(one, alternatives) for one in held if one.scope == scope)
-            case kinds.HasText(scope, match, texts):
-                found = _MATCHES[match]
-                return any(found(one.text, text) for one in values.texts if one.scope == scope for text in texts)
-            case kinds.HasWords(where, alternatives):
-                held = _words(values.narrative if where == "narrative" else values.content)
-                return any(all(_words(word) <= held for word in words) for words in alternatives)
             case kinds.PointsAt(scope, target_type, inner):
-                targets = [(link.target_type, link.target_id) for link in values.links if link.scope == scope]
-                return any(self._is(target, target_type, inner) for target in targets)
+                links = [link for link in self._values[key].links if link.scope == scope]
+                return any(self._is((link.target_type, link.target_id), target_type, inner) for link in links)
             case kinds.PointedAtBy(scope, source_type, inner):
                 return any(
                     (link.target_type, link.target_id) == key and self._is(source, source_type, inner)
@@ -62,21 +48,8 @@ class InMemory:
                 return any(self.meets(key, one) for one in inner)
             case kinds.Not(one):
                 return not self.meets(key, one)
-            case kinds.IdCriterion(ids):
-                return key[1] in ids
-            case kinds.LastUpdatedCriterion(ranges):
-                return any(low <= self._updated < high for low, high in ranges)
+            case _:
+                return in_memory.meets(self._values[key], key[1], self._updated, criterion)
 
     def _is(self, key: Key, kind: str, criteria: Sequence[kinds.AnyCriterion]) -> bool:
         return key in self._values and key[0] == kind and all(self.meets(key, one) for one in criteria)
-
-
-def _in(held: Any, alternatives: Sequence[Sequence[kinds.Comparison]]) -> bool:
-    return any(
-        all(_OPERATORS[sign](getattr(held, end), value) for end, sign, value in alternative)
-        for alternative in alternatives
-    )
-
-
-def _words(text: str) -> set[str]:
-    return {word for word in folded_forms(text)[-1].split() if word}

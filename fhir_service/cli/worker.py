@@ -35,7 +35,9 @@ def worker() -> None:
             stop(str(error))
         ended = asyncio.Event()
         for name in (signal.SIGINT, signal.SIGTERM):
-            with contextlib.suppress(NotImplementedError):  # Windows
+            with contextlib.suppress(
+                NotImplementedError
+            ):  # Windows has no handlers on the loop; Ctrl-C still ends it there
                 asyncio.get_running_loop().add_signal_handler(name, ended.set)
         errors.print("fhir-service worker: does jobs until Ctrl-C")
         runner.start()

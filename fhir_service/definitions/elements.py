@@ -165,12 +165,12 @@ def element(type_name: str, path: str) -> Element:
     A choice is named by its stem or `[x]` (`value`: all types) or by one type (`valueQuantity`: that type only); to
     go below it, name the type. Raises UnknownElement.
     """
-    holder, found = type_name, None
-    for step in path.split("."):
+    first, *rest = path.split(".")
+    found, holder = _step(type_name, first, f"{type_name}.{path}")
+    for step in rest:
         if not holder:
             raise UnknownElement(f"{type_name}.{path} goes below a primitive or an undecided choice")
         found, holder = _step(holder, step, f"{type_name}.{path}")
-    assert found is not None  # noqa: S101  # str.split gives at least one step
     return found
 
 

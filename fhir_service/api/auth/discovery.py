@@ -8,7 +8,7 @@ from typing import Any
 from fhir_service.api.auth.assertions import ALGORITHMS
 
 CONFIGURATION = ".well-known/smart-configuration"
-TOKEN = "auth/token"  # noqa: S105  # a path
+TOKEN = "auth/token"  # noqa: S105  # the path of the endpoint, no secret
 INTROSPECTION = "auth/introspect"
 
 

@@ -103,7 +103,7 @@ async def _read(call: Call, entry: PlannedEntry) -> ResponseEntry:
         access=call.access,
         origin=call.origin,
     )
-    assert call.dispatch is not None  # noqa: S101  # the dispatcher made this call
+    assert call.dispatch is not None  # noqa: S101  # only for mypy: a call over HTTP always has it
     answer = await call.dispatch(inner, entry.url)
     if not isinstance(answer, Answer):
         raise UnsupportedParameter(f"'{entry.url[:80]}' cannot be read in a Bundle")
