@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+from rule_rows import as_shown, row
 
 from fhir_service.definitions.catalogue import Kind, catalogue
 from fhir_service.validation.case_report_model import parts_of
@@ -63,14 +63,5 @@ def _constraints() -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _row(of: str, entry: dict[str, Any], shown: Any) -> str:
     fix = parts_of(entry["extension"][0])["fix"]
-    cells = (f"`{entry['key']}`", f"`{of}`", entry["severity"], entry["human"], fix, f"`{_json(shown)}`")
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
-
-
-def _json(value: Any) -> str:
-    def number(found: Any) -> float:
-        if isinstance(found, Decimal):
-            return float(found)
-        raise TypeError
-
-    return json.dumps(value, default=number, ensure_ascii=False)
+    cells = (f"`{entry['key']}`", f"`{of}`", entry["severity"], entry["human"], fix, f"`{as_shown(shown)}`")
+    return row(cells)

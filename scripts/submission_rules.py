@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from rule_rows import row
+
 from fhir_service.definitions.catalogue import DEFAULT_BASE, Kind, catalogue
 
 PAGE = Path(__file__).parent.parent / "docs" / "conformance" / "submission-rules.md"
@@ -29,4 +31,4 @@ def page() -> str:
 
 def _row(rule: dict[str, Any]) -> str:
     held = {entry["code"]: entry.get("valueCode", entry.get("valueString", "")) for entry in rule["property"]}
-    return f"| `{rule['code']}` | {held['severity']} | {rule['definition']} | {held['fix']} |\n"
+    return row((f"`{rule['code']}`", held["severity"], rule["definition"], held["fix"]))

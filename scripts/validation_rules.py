@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
+
+from rule_rows import as_shown, row
 
 from fhir_service.definitions.invariants import invariants
 from fhir_service.fhir.errors import Issue
@@ -49,24 +48,15 @@ def _text_row(case: TextCase, human: str) -> str:
 
 def _profile_row(case: ProfileCase) -> str:
     issue = next(issue for issue in case.issues(case.bad) if issue.rule == case.rule)
-    return _cells(case.rule, issue, "", _json(case.shown))
+    return _cells(case.rule, issue, "", as_shown(case.shown))
 
 
 def _row(case: Case, human: str) -> str:
     found = resource_findings(case.bad) + code_and_reference_findings(case.bad)
     issue = next(issue for issue in found if issue.rule == case.rule)
-    return _cells(case.name, issue, human, _json(case.shown))
+    return _cells(case.name, issue, human, as_shown(case.shown))
 
 
 def _cells(name: str, issue: Issue, human: str, shown: str) -> str:
     cells = (f"`{name}`", issue.severity, issue.text, human, f"`{shown}`")
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
-
-
-def _json(value: Any) -> str:
-    def number(found: Any) -> float:
-        if isinstance(found, Decimal):
-            return float(found)
-        raise TypeError
-
-    return json.dumps(value, default=number, ensure_ascii=False)
+    return row(cells)

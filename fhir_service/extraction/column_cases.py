@@ -12,6 +12,7 @@ from fhir_service.extraction.levels import find_levels, level_facts
 from fhir_service.extraction.lexicon import lexicon
 from fhir_service.extraction.patient_columns import Column
 from fhir_service.extraction.patterns import compiled
+from fhir_service.extraction.row_outcomes import ENDS, RESIDUE
 from fhir_service.extraction.timeline import find_durations
 from fhir_service.extraction.times import DAYS
 from fhir_service.reports.case_report import (
@@ -131,18 +132,12 @@ def column_outcome(column: Column) -> Coded | None:
     if part is None:
         return None
     cell, start, end = part
-    codes = {
-        "recovered": "resolved",
-        "fatal": "fatal",
-        "improved": "recovering",
-        "remaining": "resolvedWithSequelae",
-        "unchanged": "ongoing",
-    }
-    hit = next((h for h in lexicon("outcomes").find(cell.text) if start <= h.start and h.end <= end), None)
-    if hit is None:
+    hits = [hit for hit in lexicon("outcomes").find(cell.text) if start <= hit.start and hit.end <= end]
+    hit = next((hit for hit in hits if hit.code in ENDS), None)
+    if hit is None or any(hit.code == RESIDUE for hit in hits):
         return None
     return Coded(
-        code=codes[hit.code],
+        code=ENDS[hit.code],
         text=cell.text[hit.start : hit.end],
         span=(cell.span(hit.start, hit.end),),
         rule="column_cases.outcome",

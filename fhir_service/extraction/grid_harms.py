@@ -13,6 +13,7 @@ from fhir_service.extraction.lexicon import lexicon
 from fhir_service.extraction.narrative import general, of_others
 from fhir_service.extraction.patient_grid import GridPatient
 from fhir_service.extraction.patterns import compiled
+from fhir_service.extraction.row_outcomes import ENDS
 from fhir_service.extraction.timeline import DAYS, find_durations
 from fhir_service.reports.case_report import (
     Coded,
@@ -34,13 +35,6 @@ _AT_ONCE = compiled(
 _LASTING = compiled(r"\b(?:persist\w*|unchanged|ongoing|same|no\simprovement|not\simproved|permanent)\b", re.IGNORECASE)
 _PARTLY = compiled(r"\b(?:residual|partial\w*|incomplete\w*|sequela\w*|mild|slight|minimal)\b", re.IGNORECASE)
 _UNRELATED = compiled(r"\b(?:unrelated|other\scauses?|not\srelated|intercurrent)\b", re.IGNORECASE)
-_ENDS = {
-    "recovered": "resolved",
-    "fatal": "fatal",
-    "improved": "recovering",
-    "remaining": "resolvedWithSequelae",
-    "unchanged": "ongoing",
-}
 
 
 def time_of(both: Sentence, cell: Sentence) -> tuple[Decimal, str, tuple[int, int]] | None:
@@ -125,7 +119,7 @@ def grid_outcome(patient: GridPatient) -> Coded | None:
         text = cell.text
         lasting = _LASTING.search(text)
         partly = _PARTLY.search(text)
-        hits = [hit for hit in lexicon("outcomes").find(text) if hit.code in _ENDS]
+        hits = [hit for hit in lexicon("outcomes").find(text) if hit.code in ENDS]
         if _UNRELATED.search(text):
             return None
         if any(hit.code == "fatal" for hit in hits):
@@ -136,7 +130,7 @@ def grid_outcome(patient: GridPatient) -> Coded | None:
         if partly is not None and hits:
             return _end(cell, "resolvedWithSequelae", partly.span())
         if hits and text[hits[-1].start : hits[-1].end].lower() != "asymptomatic":
-            return _end(cell, _ENDS[hits[-1].code], (hits[-1].start, hits[-1].end))
+            return _end(cell, ENDS[hits[-1].code], (hits[-1].start, hits[-1].end))
     return None
 
 

@@ -15,13 +15,16 @@ _LEFT_OVER = compiled(
     r"\b(?:incontinence|retention|decreased\sanal\stone|could\snot\swalk|unable\sto|constipation|minimal\simprovement|wheelchair|residual|partial)\b",
     re.IGNORECASE,
 )
-_ENDS = {
+ENDS = {
     "recovered": "resolved",
     "fatal": "fatal",
     "improved": "recovering",
     "remaining": "resolvedWithSequelae",
     "unchanged": "ongoing",
 }
+"""What the words of a table say of the end, by their code in the lexicon of outcomes."""
+RESIDUE = "residue"
+"""Something may be left, the words do not say what of: then a table says no end."""
 _LASTING = compiled(r"\b(?:remain(?:s|ed|ing)?|persist(?:s|ed|ing|ent)?|unchanged|ongoing)\b", re.IGNORECASE)
 """Something is left: of what was operated on, a remainder; where nothing was done, the harm itself."""
 
@@ -52,9 +55,12 @@ def _by_words(row: Row, *, operated: bool) -> Coded | None:
     if lasting is not None:
         return _end(row, "resolvedWithSequelae" if operated else "ongoing", lasting.span(), "lasting")
     hits = [hit for hit in lexicon("outcomes").find(text) if hit.start > row.age_at[0]]
+    if any(hit.code == RESIDUE for hit in hits):
+        return None
+    hits = [hit for hit in hits if hit.code in ENDS]
     if not hits or text[hits[-1].start : hits[-1].end].lower() == "asymptomatic":
         return None
-    return _end(row, _ENDS[hits[-1].code], (hits[-1].start, hits[-1].end), "words")
+    return _end(row, ENDS[hits[-1].code], (hits[-1].start, hits[-1].end), "words")
 
 
 def _end(row: Row, code: str, at: tuple[int, int], rule: str) -> Coded:

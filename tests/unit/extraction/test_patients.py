@@ -118,6 +118,14 @@ def test_grades_of_a_row_tell_its_outcome() -> None:
     assert [fact.outcome.code for fact in second.complication if fact.outcome] == ["ongoing"]
 
 
+@pytest.mark.parametrize("end", ["Only mild pain", "Normal position, no change on CT"])
+def test_what_a_row_leaves_behind_without_saying_how_the_patient_is_is_no_outcome(end: str) -> None:
+    table = LITERATURE.replace("Age Sex Level", "Age Sex Level Outcome").replace("12 h 2/5 5/5", f"12 h {end}")
+    _, first, _ = read(table).case
+    assert complications(first) == {"cement-leakage-intradural"}
+    assert not [fact for fact in first.complication if fact.outcome]
+
+
 COLUMNS = """Case presentation
 
 We describe two patients.
