@@ -13,9 +13,9 @@ from starlette.types import ASGIApp, Receive
 from fhir_service.api.auth.authority import Authority, authority_of
 from fhir_service.api.auth.gate import Gate, OpenGate
 from fhir_service.api.auth.needs import refuse_reaching_out, require
-from fhir_service.api.clients import NOWHERE, Origin
 from fhir_service.api.content_encodings import decoded
 from fhir_service.api.content_negotiation import body_syntax, require_form
+from fhir_service.api.origin import NOWHERE, Origin
 from fhir_service.api.preferences import Preferences, preferences
 from fhir_service.fhir.access import OPEN, Access
 from fhir_service.fhir.errors import InvalidParameter, MalformedContent, StoreUnavailable

@@ -14,7 +14,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from fhir_service.api.clients import client_of
+from fhir_service.api.origin import client_of
 from fhir_service.fhir.errors import TooManyRequests
 
 

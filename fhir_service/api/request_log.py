@@ -11,7 +11,7 @@ from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fhir_service.api.clients import CLIENT, address_of
+from fhir_service.api.origin import CLIENT, address_of
 from fhir_service.api.request_id import request_id
 
 ROUTE = "fhir_service.route"
