@@ -14,6 +14,7 @@ import typer
 from fhir_service import __version__
 from fhir_service.cli import (
     clients,
+    import_resources,
     load_reports,
     map_reports,
     openapi,
@@ -47,6 +48,7 @@ app = typer.Typer(
 app.command("map")(map_reports.map_command)
 app.command()(load_reports.load)
 app.command()(load_reports.unload)
+app.command("import")(import_resources.import_resources)
 app.command()(remap.remap)
 app.command()(table.table)
 app.command()(serve.serve)
