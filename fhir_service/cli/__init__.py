@@ -14,6 +14,7 @@ import typer
 from fhir_service import __version__
 from fhir_service.cli import (
     clients,
+    export,
     load_reports,
     map_reports,
     openapi,
@@ -51,6 +52,7 @@ app.command()(remap.remap)
 app.command()(table.table)
 app.command()(serve.serve)
 app.command()(worker.worker)
+app.command()(export.export)
 app.add_typer(clients.app, name="clients")
 app.command()(validate.validate)
 app.command("structure-map")(structure_maps.structure_map)
