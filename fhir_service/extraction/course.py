@@ -216,22 +216,31 @@ def _since_index(time: TimeMention, text: str, number: int, index: Place) -> boo
 
 def _added(now: Clock, time: TimeMention, sentence: Sentence) -> Clock:
     """ "Two weeks later" after something at one week is three weeks; months are not added to weeks."""
-    if time.days is None:
-        return Clock(time, sentence, None, None, None, sentence)
-    zero = now.value is not None and now.value == 0
-    if zero or now.time.days is None:
-        return Clock(time, sentence, time.low, time.high, time.value, sentence)
     if time.days == 0:
         return Clock(time, sentence, now.low, now.high, now.value, sentence, now.unit)
-    if time.anchor is Anchor.PREVIOUS and time.days > 5 * now.time.days and time.unit != now.unit:
-        return Clock(time, sentence, time.low, time.high, time.value, sentence)  # weeks after days are weeks
-    if now.value is not None and time.value is not None and now.unit is not None and time.unit is not None:
-        if now.unit == time.unit:
-            return Clock(time, sentence, None, None, now.value + time.value, sentence)
-        unit = next((unit for unit in _SMALLEST_FIRST if unit in (now.unit, time.unit)), None)
-        if unit is not None and {now.unit, time.unit} <= _EXACT:
-            total = now.value * DAYS[now.unit] + time.value * DAYS[time.unit]
-            return Clock(time, sentence, None, None, round(total / DAYS[unit], 6).normalize(), sentence, unit)
-    if time.days > 5 * now.time.days:
+    if time.days is not None and _counts_alone(now, time.days, time):
         return Clock(time, sentence, time.low, time.high, time.value, sentence)
-    return Clock(time, sentence, None, None, None, sentence)
+    value, unit = _sum(now, time)
+    return Clock(time, sentence, None, None, value, sentence, unit)
+
+
+def _counts_alone(now: Clock, days: Decimal, time: TimeMention) -> bool:
+    """Whether what went before is nothing beside it: weeks after days are weeks."""
+    if (now.value is not None and now.value == 0) or now.time.days is None:
+        return True
+    if days <= 5 * now.time.days or now.unit == time.unit:
+        return False
+    return time.anchor is Anchor.PREVIOUS or _sum(now, time)[0] is None
+
+
+def _sum(now: Clock, time: TimeMention) -> tuple[Decimal | None, str | None]:
+    """Both amounts together, with their unit, where that is exact."""
+    if now.value is None or time.value is None or now.unit is None or time.unit is None:
+        return None, None
+    if now.unit == time.unit:
+        return now.value + time.value, None
+    if not {now.unit, time.unit} <= _EXACT:
+        return None, None
+    unit = next(unit for unit in _SMALLEST_FIRST if unit in (now.unit, time.unit))
+    total = now.value * DAYS[now.unit] + time.value * DAYS[time.unit]
+    return round(total / DAYS[unit], 6).normalize(), unit
