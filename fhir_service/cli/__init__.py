@@ -14,6 +14,7 @@ import typer
 from fhir_service import __version__
 from fhir_service.cli import (
     clients,
+    doctor,
     export,
     load_reports,
     map_reports,
@@ -58,6 +59,7 @@ app.command()(validate.validate)
 app.command("structure-map")(structure_maps.structure_map)
 app.command()(research_events.project)
 app.command()(store.migrate)
+app.command()(doctor.doctor)
 app.command()(store.reindex)
 app.command()(openapi.openapi)
 
