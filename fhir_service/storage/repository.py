@@ -174,9 +174,10 @@ class Repository:
         except TimeoutError:
             raise StoreUnavailable(f"the database has not answered in {_HEALTH_SECONDS:.0f} s") from None
 
-    async def read(self, resource_type: str, resource_id: str, access: Access, letter: Letter = "r") -> Stored:
-        """The newest version, to do with it what the letter says. Raises NotFound, Gone."""
-        found = await self._fetch(access, statements.READ, resource_type, resource_id, letter=letter)
+    async def read(self, resource_type: str, resource_id: str, access: Access, *letters: Letter) -> Stored:
+        """The newest version, to do with it what the letters say; to read it, where none is named. Raises NotFound,
+        Gone."""
+        found = await self._fetch(access, statements.READ, resource_type, resource_id, letters=letters or ("r",))
         if found.deleted:
             raise Gone(
                 f"{resource_type}/{resource_id} was deleted; earlier versions can be read at _history/1 and so on"
@@ -410,12 +411,18 @@ class Repository:
         return record.stored if ever else record.made
 
     async def _fetch(
-        self, access: Access, statement: str, kind: str, resource_id: str, *more: int, letter: Letter = "r"
+        self,
+        access: Access,
+        statement: str,
+        kind: str,
+        resource_id: str,
+        *more: int,
+        letters: tuple[Letter, ...] = ("r",),
     ) -> Stored:
-        if access.may(letter, kind) and is_id(resource_id):
+        if all(access.may(letter, kind) for letter in letters) and is_id(resource_id):
             async with self._database.reading() as session:
                 rows = await session.fetch(statement, kind, resource_id, *more)
-                if rows and access.grants is not None:
+                for letter in letters if access.grants is not None else ():
                     rows = await self._visible(session, rows, access, letter)
             if rows:
                 found = stored(rows[0])
