@@ -12,6 +12,7 @@ import json
 import resource
 import tempfile
 import time
+from bisect import bisect_left, bisect_right
 from pathlib import Path
 
 from databases import NAMES, database_url
@@ -57,10 +58,12 @@ async def loaded(url: str, file: Path, count: int) -> list[tuple[float, int]]:
 
 
 def rate(times: list[tuple[float, int]], low: int, high: int) -> float:
-    """Resources a second between these counts."""
-    begin = min((one for one in times if one[1] >= low), default=times[0])
-    end = max((one for one in times if one[1] <= high), default=times[-1])
-    return (end[1] - begin[1]) / (end[0] - begin[0])
+    """Resources a second between these counts, as far as batches tell."""
+    counts = [count for _, count in times]
+    begin = max(0, bisect_right(counts, low) - 1)
+    end = min(max(bisect_left(counts, high), begin + 1), len(times) - 1)
+    begin = min(begin, end - 1)
+    return (counts[end] - counts[begin]) / (times[end][0] - times[begin][0])
 
 
 def measured(name: str, file: Path, count: int) -> dict[str, float]:
