@@ -15,6 +15,7 @@ from fhir_service import __version__
 from fhir_service.cli import (
     clients,
     doctor,
+    export,
     load_reports,
     map_reports,
     openapi,
@@ -52,6 +53,7 @@ app.command()(remap.remap)
 app.command()(table.table)
 app.command()(serve.serve)
 app.command()(worker.worker)
+app.command()(export.export)
 app.add_typer(clients.app, name="clients")
 app.command()(validate.validate)
 app.command("structure-map")(structure_maps.structure_map)
