@@ -19,6 +19,7 @@ from fhir_service.definitions.elements import resource_types
 from fhir_service.validation.layers import EVERY_TYPE, Layer, layers
 from fhir_service.workflows.ask_model import ModelAccess
 from fhir_service.workflows.do_jobs import JobSettings
+from fhir_service.workflows.import_check import ImportRules
 from fhir_service.workflows.job_runner import JobLimits
 
 PREFIX = "FHIR_SERVICE_"
@@ -335,6 +336,11 @@ class Settings(BaseSettings):
     def layers(self) -> Mapping[str, Layer]:
         """How far resources are validated, by type."""
         return layers(self.validation)
+
+    @property
+    def import_rules(self) -> ImportRules:
+        """What resources have to stand that come in many at once."""
+        return ImportRules(dict(self.layers), frozenset(self.resource_types), self.base, self.own_address)
 
     @property
     def reader(self) -> ModelAccess | None:
