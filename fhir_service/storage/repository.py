@@ -175,7 +175,7 @@ class Repository:
         except TimeoutError:
             raise StoreUnavailable(f"the database has not answered in {_HEALTH_SECONDS:.0f} s") from None
 
-    async def load(self) -> StoreLoad:
+    async def how_busy(self) -> StoreLoad:
         """How busy it is. Raises StoreUnavailable."""
         async with self._database.reading() as session:
             jobs, shards = await job_numbers(session)

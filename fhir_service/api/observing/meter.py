@@ -101,7 +101,7 @@ class Meter:
 
     async def look_at(self, repository: Repository) -> None:
         """Raises StoreUnavailable."""
-        load = await repository.load()
+        load = await repository.how_busy()
         self._waiting.set(load.waiting)
         for purpose, use in load.pools.items():
             for state, number in use._asdict().items():
