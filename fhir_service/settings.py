@@ -224,6 +224,18 @@ class Settings(BaseSettings):
     reader_key: SecretStr = Field(SecretStr(""), description="Key that is sent to it; empty: none.")
     reader_seconds: float = Field(60.0, gt=0, description="Longest wait for one answer of it, in seconds.")
     reader_max_characters: int = Field(60_000, gt=0, description="Longest report that it is asked about.")
+    metrics_address: str = Field(
+        "",
+        pattern=r"^(\S+:\d{1,5})?$",
+        description="Address and port of its own at which Prometheus finds the measures of this process, such as "
+        "`127.0.0.1:9464`; nothing else is there, and no access control. Empty: nowhere.",
+    )
+    traces_url: str = Field(
+        "",
+        pattern=r"^(https?://\S+)?$",
+        description="Where spans are sent (OTLP over HTTP), such as `http://localhost:4318/v1/traces`; wants the extra "
+        "`traces`. Empty: nowhere.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged, on stderr.")
 
     @field_validator(

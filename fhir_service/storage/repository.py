@@ -54,6 +54,7 @@ from fhir_service.storage.failures import unavailable_told
 from fhir_service.storage.group_commit import Commit, ReportEntry
 from fhir_service.storage.history import history_page, history_total
 from fhir_service.storage.jobs import Jobs
+from fhir_service.storage.load import OnGroup, StoreLoad, job_numbers
 from fhir_service.storage.migrate import NewerDatabase, bring_up_to_date
 from fhir_service.storage.preparation import Prepared, all_prepared, is_id, may_write, size_of
 from fhir_service.storage.report_books import loaded_sources, report_record, report_state
@@ -172,6 +173,16 @@ class Repository:
                 await session.fetch("SELECT place FROM commit_clock WHERE id = 1")
         except TimeoutError:
             raise StoreUnavailable(f"the database has not answered in {_HEALTH_SECONDS:.0f} s") from None
+
+    async def how_busy(self) -> StoreLoad:
+        """How busy it is. Raises StoreUnavailable."""
+        async with self._database.reading() as session:
+            jobs, shards = await job_numbers(session)
+        return StoreLoad(self._writer.waiting, self._database.pools, jobs, shards)
+
+    def on_group(self, told: OnGroup) -> None:
+        """Tell of each group of commits from now on."""
+        self._writer.on_group.append(told)
 
     async def read(self, resource_type: str, resource_id: str, access: Access, *letters: Letter) -> Stored:
         """The newest version, to do with it what the letters say; to read it, where none is named. Raises NotFound,
