@@ -116,7 +116,7 @@ async def import_texts(
             await batch.store(repository, access)
             yield batch
     finally:
-        await asyncio.wait({following})
+        await asyncio.gather(following, return_exceptions=True)
         await asyncio.to_thread(pieces.close)
 
 
