@@ -6,37 +6,22 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest_asyncio
-import uvicorn
 from api_client import JSON, issues, patient, settings
+from served_app import served_app
 
 from fhir_service.api.app import create_app
 
 LIMIT = 16 * 1024 * 1024
 
 
-class Server(uvicorn.Server):
-    """A server inside the test's process, whose signals are the test runner's."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 @pytest_asyncio.fixture
 async def port(database_url: str) -> AsyncIterator[int]:
-    app = create_app(settings(database_url=database_url))
-    server = Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="on"))
-    serving = asyncio.create_task(server.serve())
-    while not server.started:
-        assert not serving.done(), "the server did not start"
-        await asyncio.sleep(0.01)
-    yield server.servers[0].sockets[0].getsockname()[1]
-    server.should_exit = True
-    await serving
+    async with served_app(create_app(settings(database_url=database_url))) as port:
+        yield port
 
 
 @pytest_asyncio.fixture
