@@ -94,6 +94,10 @@ test-bulk-clients: install-dev ## smart-fetch and cumulus-library from PyPI (in 
 bench: install-dev ## Measure: every bench/*.py, its figures in bench/results/ and in one table
 	@$(BIN)/python bench/run.py
 
+.PHONY: bench-full
+bench-full: install-dev ## The same at full size (a million resources and so on), which takes an hour or so
+	@$(BIN)/python bench/run.py --full
+
 .PHONY: rules
 rules: install-dev ## Write the lists of rules in docs/conformance anew
 	@$(BIN)/python scripts/write_rest_rules.py

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from fhir_service.definitions.elements import resource_types
@@ -62,6 +63,16 @@ def read_scope(text: str) -> Scope:
     if query:
         _check_restriction(text, kind, words, query)
     return Scope(context, words, Grant(_VERSION_1.get(words, words), kind, query))
+
+
+def scopes_among(text: str) -> tuple[Scope, ...]:
+    """Those of a list that can be read; tokens of other issuers hold more than scopes of SMART. One that is passed over
+    is leave for nothing."""
+    found = []
+    for one in list(dict.fromkeys(text.split()))[:MOST]:
+        with suppress(InvalidScope):
+            found.append(read_scope(one))
+    return tuple(found)
 
 
 def within(asked: Iterable[Scope], allowed: Sequence[Scope]) -> tuple[Scope, ...]:
