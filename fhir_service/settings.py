@@ -19,6 +19,7 @@ from fhir_service.definitions.elements import resource_types
 from fhir_service.validation.layers import EVERY_TYPE, Layer, layers
 from fhir_service.workflows.ask_model import ModelAccess
 from fhir_service.workflows.do_jobs import JobSettings
+from fhir_service.workflows.import_check import ImportRules
 from fhir_service.workflows.job_runner import JobLimits
 
 PREFIX = "FHIR_SERVICE_"
@@ -49,6 +50,7 @@ FHIR_PREFIX = "/fhir"
 _HTTP_PORT = 80
 _ORIGIN = re.compile(r"https?://[^\s/?#*]+")
 _RATE = re.compile(r"[1-9]\d*/(second|minute|hour|day)")
+_PUBLIC_KEY = re.compile(r"(RS|PS|ES)(256|384|512)")
 _BASE_URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?")
 
 
@@ -120,6 +122,20 @@ class Settings(BaseSettings):
     )
     jwks_private_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Such hosts that may have an address in the own network; on loopback also over http."
+    )
+    oidc_issuer: str = Field(
+        "",
+        description="Issuer of access tokens for people, as the tokens name it (`iss`); its keys are found by OpenID "
+        "Connect Discovery, over https, on loopback also http. Empty: none but our own tokens are taken.",
+    )
+    oidc_audience: str = Field(
+        "", description="What such a token has to be for (`aud`); empty: the FHIR base of this server."
+    )
+    oidc_algorithms: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("RS256", "PS256", "ES256", "RS384", "ES384"), description="Algorithms by which such a token may be signed."
+    )
+    oidc_token_seconds: int = Field(
+        3600, gt=0, le=86_400, description="Longest time that such a token may be good for, in seconds."
     )
     audit: Literal["auto", "on", "off"] = Field(
         "auto",
@@ -221,11 +237,23 @@ class Settings(BaseSettings):
     reader_key: SecretStr = Field(SecretStr(""), description="Key that is sent to it; empty: none.")
     reader_seconds: float = Field(60.0, gt=0, description="Longest wait for one answer of it, in seconds.")
     reader_max_characters: int = Field(60_000, gt=0, description="Longest report that it is asked about.")
+    metrics_address: str = Field(
+        "",
+        pattern=r"^(\S+:\d{1,5})?$",
+        description="Address and port of its own at which Prometheus finds the measures of this process, such as "
+        "`127.0.0.1:9464`; nothing else is there, and no access control. Empty: nowhere.",
+    )
+    traces_url: str = Field(
+        "",
+        pattern=r"^(https?://\S+)?$",
+        description="Where spans are sent (OTLP over HTTP), such as `http://localhost:4318/v1/traces`; wants the extra "
+        "`traces`. Empty: nowhere.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged, on stderr.")
 
     @field_validator(
         *("allowed_hosts", "resource_types", "validation", "trusted_proxies", "cors_origins"),
-        *("jwks_hosts", "jwks_private_hosts"),
+        *("jwks_hosts", "jwks_private_hosts", "oidc_algorithms"),
         mode="before",
     )
     @classmethod
@@ -256,6 +284,27 @@ class Settings(BaseSettings):
             if not _ORIGIN.fullmatch(origin):
                 raise ValueError(f"'{origin}' is no origin, such as https://app.example.org; `*` is not taken")
         return value
+
+    @field_validator("oidc_algorithms")
+    @classmethod
+    def _are_public_key_algorithms(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if not _PUBLIC_KEY.fullmatch(name):
+                raise ValueError(f"'{name}' is none of RS256, PS256, ES256 and those with 384 or 512")
+        return value
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _is_an_issuer(cls, value: str) -> str:
+        if value and not _BASE_URL.fullmatch(value):
+            raise ValueError("wants an https URL without query, as the tokens have it in iss")
+        return value
+
+    @model_validator(mode="after")
+    def _an_issuer_needs_access_control(self) -> Settings:
+        if self.oidc_issuer and self.access == "open":
+            raise ValueError("oidc_issuer needs access=smart: open access asks nobody for a token")
+        return self
 
     @field_validator("rate_limit")
     @classmethod
@@ -305,6 +354,11 @@ class Settings(BaseSettings):
     def layers(self) -> Mapping[str, Layer]:
         """How far resources are validated, by type."""
         return layers(self.validation)
+
+    @property
+    def import_rules(self) -> ImportRules:
+        """What resources have to stand that come in many at once."""
+        return ImportRules(dict(self.layers), frozenset(self.resource_types), self.base, self.own_address)
 
     @property
     def reader(self) -> ModelAccess | None:

@@ -18,7 +18,7 @@ from fhir_service.api.content_negotiation import body_syntax, require_form
 from fhir_service.api.origin import NOWHERE, Origin
 from fhir_service.api.preferences import Preferences, preferences
 from fhir_service.fhir.access import OPEN, Access
-from fhir_service.fhir.errors import InvalidParameter, MalformedContent, StoreUnavailable
+from fhir_service.fhir.errors import InvalidParameter, MalformedContent, StoreUnavailable, TooLarge
 from fhir_service.formats.xml_reader import json_from_xml
 from fhir_service.search.condition import parse_condition
 from fhir_service.search.query import Query
@@ -249,10 +249,11 @@ class Call:
         body = await self._body()
         return body if syntax == "json" else await in_thread_if_large(len(body), lambda: json_from_xml(body))
 
-    async def form_body(self) -> Pairs:
-        """The parameters of a form. Raises UnsupportedMediaType, InvalidParameter, TooLarge, ClientGone."""
+    async def form_body(self, most: int | None = None) -> Pairs:
+        """The parameters of a form, of at most so many bytes. Raises UnsupportedMediaType, InvalidParameter, TooLarge,
+        ClientGone."""
         self.form = ()
-        body = await self._body()
+        body = await self._body(most)
         if body:
             require_form(self.header(b"content-type"))
             try:
@@ -261,18 +262,22 @@ class Call:
                 raise InvalidParameter("the form is not UTF-8") from None
         return self.form
 
-    async def _body(self) -> bytes:
+    async def _body(self, most: int | None = None) -> bytes:
         parts: list[bytes] = []
-        more = True
+        more, size = True, 0
+        most = self.settings.max_body_bytes if most is None else most
         while self.receive is not None and more:
             message = await self.receive()
             if message["type"] == "http.disconnect":
                 raise ClientGone
             parts.append(message.get("body", b""))
+            size += len(parts[-1])
+            if size > most:
+                raise TooLarge(f"the body is larger than {most:,} bytes, the most that is taken here")
             more = message.get("more_body", False)
         body = b"".join(parts)
         if coding := self.header(b"content-encoding"):
-            return await decoded(body, coding, self.settings.max_body_bytes)
+            return await decoded(body, coding, most)
         return body
 
 

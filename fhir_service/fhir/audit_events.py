@@ -117,7 +117,10 @@ def _subtype(interaction: str) -> list[dict[str, str]]:
 def _agent(record: AccessRecord) -> dict[str, Any]:
     agent: dict[str, Any] = {"requestor": True}
     if record.client:
-        agent |= {"who": {"identifier": {"value": record.client}}, "altId": record.client}
+        # A person is named by the issuer that knows them, and by the name they have there.
+        issuer, _, name = record.client.rpartition("#")
+        identifier = {"system": issuer, "value": name} if issuer else {"value": name}
+        agent |= {"who": {"identifier": identifier}, "altId": record.client}
     else:
         agent["name"] = "somebody who did not have to say who they are"
     if record.address:

@@ -18,7 +18,9 @@ from fhir_service.search.query import Query
 from fhir_service.storage import reindex, statements
 from fhir_service.storage.access_records import AccessRecords
 from fhir_service.storage.admission import admitted, admitted_versions
+from fhir_service.storage.bulk_load import Incoming, check_load, load_batch
 from fhir_service.storage.changes import (
+    Action,
     Change,
     Create,
     Delete,
@@ -54,6 +56,7 @@ from fhir_service.storage.failures import unavailable_told
 from fhir_service.storage.group_commit import Commit, ReportEntry
 from fhir_service.storage.history import history_page, history_total
 from fhir_service.storage.jobs import Jobs
+from fhir_service.storage.load import OnGroup, StoreLoad, job_numbers
 from fhir_service.storage.migrate import NewerDatabase, bring_up_to_date
 from fhir_service.storage.preparation import Prepared, all_prepared, is_id, may_write, size_of
 from fhir_service.storage.report_books import loaded_sources, report_record, report_state
@@ -173,9 +176,20 @@ class Repository:
         except TimeoutError:
             raise StoreUnavailable(f"the database has not answered in {_HEALTH_SECONDS:.0f} s") from None
 
-    async def read(self, resource_type: str, resource_id: str, access: Access, letter: Letter = "r") -> Stored:
-        """The newest version, to do with it what the letter says. Raises NotFound, Gone."""
-        found = await self._fetch(access, statements.READ, resource_type, resource_id, letter=letter)
+    async def how_busy(self) -> StoreLoad:
+        """How busy it is. Raises StoreUnavailable."""
+        async with self._database.reading() as session:
+            jobs, shards = await job_numbers(session)
+        return StoreLoad(self._writer.waiting, self._database.pools, jobs, shards)
+
+    def on_group(self, told: OnGroup) -> None:
+        """Tell of each group of commits from now on."""
+        self._writer.on_group.append(told)
+
+    async def read(self, resource_type: str, resource_id: str, access: Access, *letters: Letter) -> Stored:
+        """The newest version, to do with it what the letters say; to read it, where none is named. Raises NotFound,
+        Gone."""
+        found = await self._fetch(access, statements.READ, resource_type, resource_id, letters=letters or ("r",))
         if found.deleted:
             raise Gone(
                 f"{resource_type}/{resource_id} was deleted; earlier versions can be read at _history/1 and so on"
@@ -225,6 +239,16 @@ class Repository:
         """
         done: list[Outcome] = await self._writer.commit(Commit(await self.prepare(changes, access)))
         self._note(done)
+        return done
+
+    async def load(self, batch: Sequence[Incoming], access: Access) -> list[Action]:
+        """Many resources under the ids they have, in one durable commit; what became of each, in their order. The same
+        again changes nothing. Other writers wait meanwhile, so a batch has some thousands at most.
+
+        Raises Forbidden, ComesWithService, StoreUnavailable.
+        """
+        check_load(batch, access)
+        done: list[Action] = await self._writer.commit(Commit(work=partial(load_batch, batch=batch), alone=True))
         return done
 
     async def transact(self, work: Callable[[Transaction], Awaitable[T]], access: Access) -> T:
@@ -404,12 +428,18 @@ class Repository:
         return record.stored if ever else record.made
 
     async def _fetch(
-        self, access: Access, statement: str, kind: str, resource_id: str, *more: int, letter: Letter = "r"
+        self,
+        access: Access,
+        statement: str,
+        kind: str,
+        resource_id: str,
+        *more: int,
+        letters: tuple[Letter, ...] = ("r",),
     ) -> Stored:
-        if access.may(letter, kind) and is_id(resource_id):
+        if all(access.may(letter, kind) for letter in letters) and is_id(resource_id):
             async with self._database.reading() as session:
                 rows = await session.fetch(statement, kind, resource_id, *more)
-                if rows and access.grants is not None:
+                for letter in letters if access.grants is not None else ():
                     rows = await self._visible(session, rows, access, letter)
             if rows:
                 found = stored(rows[0])

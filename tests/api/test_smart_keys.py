@@ -96,8 +96,10 @@ async def test_keys_that_cannot_be_had_are_none(remote: Client, keys: KeyServer,
         "private": json.dumps({"keys": [{**EC.as_dict(private=True), "kid": "ec"}]}).encode(),
     }
     keys.status, keys.body = (500, b"") if broken == "status" else (200, bodies[broken])
-    answer = await asked(remote)
-    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+    for _ in range(2):
+        answer = await asked(remote)
+        assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+    assert len(keys.asked) == 1  # not all the time
 
 
 async def test_a_key_url_at_a_private_address_is_refused(store: Repository, keys: KeyServer) -> None:

@@ -21,6 +21,8 @@ _log = logging.getLogger("fhir_service.access")
 _JSON = "application/json"
 _FORM = "application/x-www-form-urlencoded"
 _NOT_KEPT: Headers = ((b"cache-control", b"no-store"), (b"pragma", b"no-cache"))
+_LONGEST = 64 * 1024
+"""Bytes of a form, which is read before anybody has said who they are."""
 _SINGLE = frozenset({"grant_type", "scope", "client_assertion", "client_assertion_type", "token"})
 Endpoint = Callable[[Call], Awaitable[Answer]]
 
@@ -98,7 +100,7 @@ async def _form(call: Call) -> Mapping[str, str]:
     if call.header(b"content-type").partition(";")[0].strip().lower() != _FORM:
         raise OAuthError("invalid_request", f"send {_FORM}")
     try:
-        pairs = await call.form_body()
+        pairs = await call.form_body(_LONGEST)
     except FhirError as fault:
         raise OAuthError("invalid_request", str(fault)) from None
     names = [name for name, _ in pairs]

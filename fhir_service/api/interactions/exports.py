@@ -77,7 +77,7 @@ async def export_status(call: Call) -> Answer:
 
 async def drop_export(call: Call) -> Answer:
     """End it, and forget it with its files. Raises NotFound."""
-    await call.repository.jobs.cancel((await _job(call)).id, call.access.client_id)
+    await call.repository.jobs.cancel((await _job(call)).id, call.access.owner)
     text = "the export is ended, and its files are removed"
     return Answer(202, outcome_bytes([Issue("information", "informational", text)]))
 
@@ -106,7 +106,7 @@ async def export_file(call: Call) -> Answer | StreamedAnswer:
 
 
 async def _job(call: Call) -> Job:
-    job = await call.repository.jobs.find(call.id, call.access.client_id)
+    job = await call.repository.jobs.find(call.id, call.access.owner)
     if job.kind != KIND:
         raise NotFound(f"there is no export '{call.id}'")
     return job

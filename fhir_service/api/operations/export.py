@@ -72,7 +72,7 @@ async def _begun(call: Call, level: Level, members: Members) -> Answer:
         raise NotAllowed(call.method, ("POST",))
     request = await _request(call, level, members)
     job = await call.repository.jobs.begin(
-        KIND, call.access.client_id, request.text(), first_shards(), most=call.settings.max_exports
+        KIND, call.access.owner, request.text(), first_shards(), most=call.settings.max_exports
     )
     call.service.see_to_jobs()
     address = f"{call.base}/_export/{job.id}"

@@ -63,7 +63,7 @@ async def registry_upload(call: Call) -> Answer | StreamedAnswer:
 
 
 async def _taken(call: Call, outcomes: AsyncIterator[bytes], lines: int, told: Iterable[Issue]) -> Answer:
-    upload = await call.service.uploads.begin(outcomes, lines, call.access.client_id)
+    upload = await call.service.uploads.begin(outcomes, lines, call.access.owner)
     address = f"{call.base}/_upload/{upload.id}"
     text = f"{lines} submissions are taken; what became of each will be told at {address}"
     headers = ((b"content-location", address.encode()), (b"preference-applied", b"respond-async"))
