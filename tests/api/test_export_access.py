@@ -44,6 +44,7 @@ async def bulk(store: Repository, tmp_path_factory: pytest.TempPathFactory) -> A
         await client._transport.app.state.service.end_jobs()  # type: ignore[attr-defined]  # the ASGI transport's
 
 
+@pytest.mark.rule("BULK-ST-8", "BULK-SCO-8")
 async def test_the_export_of_another_client_is_not_found(bulk: Client) -> None:
     address = await kicked_off(bulk, "$export")
     manifest = await manifest_of(bulk, address)
@@ -54,6 +55,7 @@ async def test_the_export_of_another_client_is_not_found(bulk: Client) -> None:
     assert (await bulk.get(address)).status_code == 200
 
 
+@pytest.mark.rule("BULK-SCO-6", "BULK-GRP-1")
 async def test_a_client_gets_the_types_of_its_scope_and_is_refused_others(bulk: Client) -> None:
     scope = await token(bulk, "narrow", "system/Patient.rs")
     refused = await bulk.get("/fhir/$export?_type=Observation", headers=ASYNC | scope)
@@ -64,6 +66,7 @@ async def test_a_client_gets_the_types_of_its_scope_and_is_refused_others(bulk: 
     assert (await bulk.get("/fhir/Group/g/$export", headers=ASYNC | scope)).status_code == 403
 
 
+@pytest.mark.rule("BULK-GRP-1")
 async def test_a_group_is_exported_to_whom_the_token_or_the_registration_lets_read_it(bulk: Client) -> None:
     """A client asks for tokens of the types that it wants, and a Group is none of them."""
     scope = await token(bulk, "group", "system/Patient.rs")

@@ -175,6 +175,7 @@ async def test_a_cancelled_export_is_not_found(kit: Kit, level: str) -> None:
     assert [one for one in findings(gone.json()) if one.severity in ("error", "fatal")] == []
 
 
+@pytest.mark.rule("BULK-PAR-1")
 @inferno("output_format_in_{l}_export_response")
 async def test_each_name_of_the_format_is_taken(kit: Kit, level: str) -> None:
     for name in FORMATS:
