@@ -87,6 +87,10 @@ test-npm: install-dev ## FHIR clients from npm against the service (needs node a
 bench: install-dev ## Measure: every bench/*.py, its figures in bench/results/ and in one table
 	@$(BIN)/python bench/run.py
 
+.PHONY: bench-full
+bench-full: install-dev ## The same at full size (a million resources and so on), which takes an hour or so
+	@$(BIN)/python bench/run.py --full
+
 .PHONY: rules
 rules: install-dev ## Write the lists of rules in docs/conformance anew
 	@$(BIN)/python scripts/write_rest_rules.py

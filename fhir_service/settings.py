@@ -20,6 +20,7 @@ from fhir_service.limits import Limits
 from fhir_service.validation.layers import EVERY_TYPE, Layer, layers
 from fhir_service.workflows.ask_model import ModelAccess
 from fhir_service.workflows.do_jobs import JobSettings
+from fhir_service.workflows.import_check import ImportRules
 from fhir_service.workflows.job_runner import JobLimits
 
 PREFIX = "FHIR_SERVICE_"
@@ -174,6 +175,19 @@ class Settings(Limits):
     export_file_bytes: int = Field(
         128 * 1024 * 1024, gt=0, description="Size from which on a file of an export is closed and another begun."
     )
+    export_links: Literal["token", "signed"] = Field(
+        "token",
+        description="How files of exports are fetched where clients have tokens: by `token`, or by `signed` links that "
+        "are good for whoever has them. Without access control they are always signed.",
+    )
+    export_link_minutes: float = Field(
+        60.0, gt=0, description="How long a signed link is good; whoever asks for the manifest again gets new ones."
+    )
+    export_guide: Literal["3.0.0", "4.0.0-ballot"] = Field(
+        "3.0.0",
+        description="The release of Bulk Data Access by which exports are begun and told of: `3.0.0`, or the ballot of "
+        "`4.0.0` (POST only, no commas between values, the manifest's `outcome`).",
+    )
     export_polls: float = Field(
         2.0, gt=0, description="How often in a second an export may be asked how far it is; more is answered 429."
     )
@@ -197,6 +211,18 @@ class Settings(Limits):
     reader_key: SecretStr = Field(SecretStr(""), description="Key that is sent to it; empty: none.")
     reader_seconds: float = Field(60.0, gt=0, description="Longest wait for one answer of it, in seconds.")
     reader_max_characters: int = Field(60_000, gt=0, description="Longest report that it is asked about.")
+    metrics_address: str = Field(
+        "",
+        pattern=r"^(\S+:\d{1,5})?$",
+        description="Address and port of its own at which Prometheus finds the measures of this process, such as "
+        "`127.0.0.1:9464`; nothing else is there, and no access control. Empty: nowhere.",
+    )
+    traces_url: str = Field(
+        "",
+        pattern=r"^(https?://\S+)?$",
+        description="Where spans are sent (OTLP over HTTP), such as `http://localhost:4318/v1/traces`; wants the extra "
+        "`traces`. Empty: nowhere.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged, on stderr.")
 
     @field_validator(
@@ -301,9 +327,19 @@ class Settings(Limits):
         return ("", "") if self.access == "open" else ("6000/minute", "600/minute")
 
     @property
+    def export_files_need_token(self) -> bool:
+        """Whether files of exports are fetched by token, and not by signed links."""
+        return self.access != "open" and self.export_links == "token"
+
+    @property
     def layers(self) -> Mapping[str, Layer]:
         """How far resources are validated, by type."""
         return layers(self.validation)
+
+    @property
+    def import_rules(self) -> ImportRules:
+        """What resources have to stand that come in many at once."""
+        return ImportRules(dict(self.layers), frozenset(self.resource_types), self.base, self.own_address)
 
     @property
     def reader(self) -> ModelAccess | None:

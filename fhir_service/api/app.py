@@ -22,6 +22,7 @@ from fhir_service.api.content_encodings import Compression
 from fhir_service.api.dispatcher import FhirDispatcher
 from fhir_service.api.error_responses import ErrorBoundary, http_exception
 from fhir_service.api.head_limit import HeadLimit
+from fhir_service.api.observing.observers import NOBODY, Observers
 from fhir_service.api.openapi import openapi_of
 from fhir_service.api.pages import documentation, health, home
 from fhir_service.api.rate_limit import RateLimit
@@ -52,10 +53,14 @@ CORS: dict[str, Any] = {
 
 
 def create_app(
-    settings: Settings, repository: Repository | None = None, fixed: frozenset[Key] = frozenset()
+    settings: Settings,
+    repository: Repository | None = None,
+    fixed: frozenset[Key] = frozenset(),
+    observers: Observers = NOBODY,
 ) -> FastAPI:
     """The application. Without a `repository` it opens that of the settings at its start, publishes the definitions of
-    `mappings/` there, and closes it at its end; `fixed` are those that were published in the one it is given."""
+    `mappings/` there, and closes it at its end; `fixed` are those that were published in the one it is given.
+    `observers` watch what it does."""
     service = Service(settings, INTERACTIONS, repository, fixed)
 
     @asynccontextmanager
@@ -74,7 +79,8 @@ def create_app(
             rest = asyncio.create_task(asyncio.to_thread(load_the_rest))
             if settings.run_jobs:
                 await start_jobs(service.repository, service.runner)
-            yield
+            async with observers.watching(service.repository):
+                yield
             await rest
         finally:
             await service.uploads.close()
@@ -116,6 +122,7 @@ def create_app(
         app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, **CORS)
     app.add_middleware(SecurityHeaders, data_prefix=FHIR_PREFIX)
     app.add_middleware(RequestLog)
+    observers.stand_around(app)
     app.add_middleware(RequestId)
     return app
 

@@ -16,6 +16,7 @@ from fhir_service.cli import (
     clients,
     doctor,
     export,
+    import_resources,
     load_reports,
     map_reports,
     openapi,
@@ -49,6 +50,7 @@ app = typer.Typer(
 app.command("map")(map_reports.map_command)
 app.command()(load_reports.load)
 app.command()(load_reports.unload)
+app.command("import")(import_resources.import_resources)
 app.command()(remap.remap)
 app.command()(table.table)
 app.command()(serve.serve)

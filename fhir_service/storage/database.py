@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from fhir_service.storage.dialects import dialect_of
+from fhir_service.storage.load import PoolUse
 from fhir_service.storage.pool import Pool
 from fhir_service.storage.sessions import Session, connect
 
@@ -30,6 +31,12 @@ class Database:
 
     def _pool(self, setup: tuple[str, ...]) -> Pool:
         return Pool(self.engine, self.dialect.readers, setup, seconds=self._seconds)
+
+    @property
+    def pools(self) -> dict[str, PoolUse]:
+        """By what their connections are for."""
+        found = {"read": self._reads.use}
+        return found if self._searches is self._reads else found | {"search": self._searches.use}
 
     def reading(self) -> AbstractAsyncContextManager[Session]:
         """A connection for statements by key."""

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from fhir_service.fhir.errors import StoreUnavailable
+from fhir_service.storage.load import PoolUse
 from fhir_service.storage.sessions import Session, connect
 
 WAIT_SECONDS = 10.0
@@ -23,8 +24,14 @@ class Pool:
         self._seconds = seconds
         self._engine = engine
         self._setup = setup
+        self._size = size
+        self._lent = 0
         self._places = asyncio.Semaphore(size)
         self._free: list[Session] = []
+
+    @property
+    def use(self) -> PoolUse:
+        return PoolUse(self._lent, len(self._free), self._size)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:
@@ -32,9 +39,11 @@ class Pool:
         await self._take_place()
         try:
             session = await self._kept() or await connect(self._engine, *self._setup, seconds=self._seconds)
+            self._lent += 1
             try:
                 yield session
             finally:
+                self._lent -= 1
                 if session.usable:
                     self._free.append(session)
                 else:

@@ -18,7 +18,9 @@ from fhir_service.search.query import Query
 from fhir_service.storage import reindex, statements
 from fhir_service.storage.access_records import AccessRecords
 from fhir_service.storage.admission import admitted, admitted_versions
+from fhir_service.storage.bulk_load import Incoming, check_load, load_batch
 from fhir_service.storage.changes import (
+    Action,
     Change,
     Create,
     Delete,
@@ -47,12 +49,14 @@ from fhir_service.storage.export_pages import (
     as_they_were,
     deleted_page,
     lines_page,
+    provenance_then,
     rows_page,
 )
 from fhir_service.storage.failures import unavailable_told
 from fhir_service.storage.group_commit import Commit, ReportEntry
 from fhir_service.storage.history import history_page, history_total
 from fhir_service.storage.jobs import Jobs
+from fhir_service.storage.load import OnGroup, StoreLoad, job_numbers
 from fhir_service.storage.migrate import NewerDatabase, bring_up_to_date
 from fhir_service.storage.preparation import Prepared, all_prepared, is_id, may_write, size_of
 from fhir_service.storage.report_books import loaded_sources, report_record, report_state
@@ -172,6 +176,16 @@ class Repository:
         except TimeoutError:
             raise StoreUnavailable(f"the database has not answered in {_HEALTH_SECONDS:.0f} s") from None
 
+    async def how_busy(self) -> StoreLoad:
+        """How busy it is. Raises StoreUnavailable."""
+        async with self._database.reading() as session:
+            jobs, shards = await job_numbers(session)
+        return StoreLoad(self._writer.waiting, self._database.pools, jobs, shards)
+
+    def on_group(self, told: OnGroup) -> None:
+        """Tell of each group of commits from now on."""
+        self._writer.on_group.append(told)
+
     async def read(self, resource_type: str, resource_id: str, access: Access, *letters: Letter) -> Stored:
         """The newest version, to do with it what the letters say; to read it, where none is named. Raises NotFound,
         Gone."""
@@ -225,6 +239,16 @@ class Repository:
         """
         done: list[Outcome] = await self._writer.commit(Commit(await self.prepare(changes, access)))
         self._note(done)
+        return done
+
+    async def load(self, batch: Sequence[Incoming], access: Access) -> list[Action]:
+        """Many resources under the ids they have, in one durable commit; what became of each, in their order. The same
+        again changes nothing. Other writers wait meanwhile, so a batch has some thousands at most.
+
+        Raises Forbidden, ComesWithService, StoreUnavailable.
+        """
+        check_load(batch, access)
+        done: list[Action] = await self._writer.commit(Commit(work=partial(load_batch, batch=batch), alone=True))
         return done
 
     async def transact(self, work: Callable[[Transaction], Awaitable[T]], access: Access) -> T:
@@ -288,6 +312,11 @@ class Repository:
         """The versions of some resources that were current at a place in the order of commits."""
         async with self._database.searching() as session:
             return await as_they_were(session, self._database.dialect, keys, place, self._base)
+
+    async def provenance_then(self, targets: Sequence[Key], place: int, moment: int) -> list[Exported]:
+        """Every Provenance that was about one of these resources at that place; others may be among them."""
+        async with self._database.searching() as session:
+            return await provenance_then(session, self._database.dialect, targets, (place, moment), self._base)
 
     async def erase(self, keys: Sequence[Key], access: Access) -> None:
         """Remove every version of these resources for good. Raises Forbidden, StoreUnavailable."""
