@@ -201,6 +201,19 @@ class Settings(BaseSettings):
     export_file_bytes: int = Field(
         128 * 1024 * 1024, gt=0, description="Size from which on a file of an export is closed and another begun."
     )
+    export_links: Literal["token", "signed"] = Field(
+        "token",
+        description="How files of exports are fetched where clients have tokens: by `token`, or by `signed` links that "
+        "are good for whoever has them. Without access control they are always signed.",
+    )
+    export_link_minutes: float = Field(
+        60.0, gt=0, description="How long a signed link is good; whoever asks for the manifest again gets new ones."
+    )
+    export_guide: Literal["3.0.0", "4.0.0-ballot"] = Field(
+        "3.0.0",
+        description="The release of Bulk Data Access by which exports are begun and told of: `3.0.0`, or the ballot of "
+        "`4.0.0` (POST only, no commas between values, the manifest's `outcome`).",
+    )
     export_polls: float = Field(
         2.0, gt=0, description="How often in a second an export may be asked how far it is; more is answered 429."
     )
@@ -331,6 +344,11 @@ class Settings(BaseSettings):
     def audits(self) -> bool:
         """Whether accesses are recorded."""
         return self.audit == "on" or (self.audit == "auto" and self.access != "open")
+
+    @property
+    def export_files_need_token(self) -> bool:
+        """Whether files of exports are fetched by token, and not by signed links."""
+        return self.access != "open" and self.export_links == "token"
 
     @property
     def layers(self) -> Mapping[str, Layer]:

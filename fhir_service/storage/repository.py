@@ -49,6 +49,7 @@ from fhir_service.storage.export_pages import (
     as_they_were,
     deleted_page,
     lines_page,
+    provenance_then,
     rows_page,
 )
 from fhir_service.storage.failures import unavailable_told
@@ -311,6 +312,11 @@ class Repository:
         """The versions of some resources that were current at a place in the order of commits."""
         async with self._database.searching() as session:
             return await as_they_were(session, self._database.dialect, keys, place, self._base)
+
+    async def provenance_then(self, targets: Sequence[Key], place: int, moment: int) -> list[Exported]:
+        """Every Provenance that was about one of these resources at that place; others may be among them."""
+        async with self._database.searching() as session:
+            return await provenance_then(session, self._database.dialect, targets, (place, moment), self._base)
 
     async def erase(self, keys: Sequence[Key], access: Access) -> None:
         """Remove every version of these resources for good. Raises Forbidden, StoreUnavailable."""
