@@ -13,8 +13,9 @@ import httpx
 import pytest
 import pytest_asyncio
 from api_client import settings
-from served_app import certificate, served_app, tls_front
 from smart_client import JWKS
+from socket_server import serving
+from tls_front import certificate, tls_front
 
 from fhir_service.api.app import create_app
 from fhir_service.fhir.access import OPEN
@@ -46,7 +47,7 @@ async def bulk_server(
     jobs = {"run_jobs": True, "export_files": str(folder / "exports"), "export_polls": 1e6}
     app = create_app(settings(access="smart", trusted_proxies=("127.0.0.1",), **jobs), store)
     file, key = certificate(folder)
-    async with served_app(app) as behind, tls_front(behind, _as_in_the_example(file, key)) as port:
+    async with serving(app) as behind, tls_front(behind, _as_in_the_example(file, key)) as port:
         trusted = ssl.create_default_context(cafile=str(file))
         async with httpx.AsyncClient(verify=trusted) as http:
             yield BulkServer(f"https://localhost:{port}/fhir", http, file, store)

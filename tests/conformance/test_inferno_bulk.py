@@ -21,8 +21,8 @@ from typing import Any
 import httpx
 import pytest
 from bulk_client import ASYNC
-from served_app import certificate, tls_front
 from smart_client import ASSERTION_TYPE, Signer, form
+from tls_front import certificate, tls_front
 
 from fhir_service.validation.structure import findings
 

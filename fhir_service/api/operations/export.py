@@ -84,7 +84,12 @@ async def _begun(call: Call, level: Level, members: Members) -> Answer:
         raise NotAllowed(call.method, ("POST",))
     request = await _request(call, level, members)
     job = await call.repository.jobs.begin(
-        KIND, call.access.owner, request.text(), first_shards(), most=call.settings.max_exports
+        KIND,
+        call.access.owner,
+        request.text(),
+        first_shards(),
+        most=call.settings.max_exports,
+        most_of_owner=call.settings.max_client_exports if call.access.client_id else 0,
     )
     call.service.see_to_jobs()
     address = f"{call.base}/_export/{job.id}"

@@ -1,4 +1,4 @@
-"""The application on a socket, in the test's own loop, and TLS in front of it as a reverse proxy ends it."""
+"""TLS in front of a service, as a reverse proxy ends it, with a certificate that it gave itself."""
 
 from __future__ import annotations
 
@@ -7,37 +7,13 @@ import contextlib
 import datetime
 import ipaddress
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import uvicorn
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from fastapi import FastAPI
-
-
-class Server(uvicorn.Server):
-    """A server inside the test's process, whose signals are the test runner's."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-@asynccontextmanager
-async def served_app(app: FastAPI) -> AsyncIterator[int]:
-    """The port that it answers at, its store and its jobs its own."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="on", proxy_headers=False)
-    server = Server(config)
-    serving = asyncio.create_task(server.serve())
-    while not server.started:
-        assert not serving.done(), "the server did not start"
-        await asyncio.sleep(0.01)
-    yield server.servers[0].sockets[0].getsockname()[1]
-    server.should_exit = True
-    await serving
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:
