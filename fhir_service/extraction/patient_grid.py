@@ -194,8 +194,8 @@ def _in_rows(
         ]
         own = not of_others or (line[0].text and _OWN.search(line[0].text) is not None)
         number = _number(match["n"]) if match is not None and match["n"] else number + 1
-        values = _by_content(values[1:] if values[:1] and values[0][0] == "unlabelled" else values)
-        patient = _patient(text, number, values, table, own=bool(own), short_for=legend)
+        told = _by_content(values[1:] if values[:1] and values[0][0] == "unlabelled" else values)
+        patient = _patient(text, number, told, table, own=bool(own), short_for=legend)
         if not of_others or _told(patient):
             yield patient
 
