@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from fhir_service.definitions.catalogue import DEFAULT_BASE
+from fhir_service.definitions.catalogue import DEFAULT_BASE, catalogue
 from fhir_service.storage.repository import Repository
 from fhir_service.terminology.terminologies import Terminologies, terminologies
 from fhir_service.workflows import import_request
@@ -33,9 +33,16 @@ def runner_of(
     repository: Repository, settings: JobSettings, terminology: Callable[[], Terminologies] | None = None
 ) -> JobRunner:
     """Does the jobs of a store in this process. Raises UnusableFiles."""
-    known = terminology or partial(terminologies, settings.base)
-    files = ExportFiles(settings.files)
-    kinds: dict[str, JobKind] = {KIND: ExportJobs(repository, files, known, settings.file_bytes)}
+    kinds: dict[str, JobKind] = {KIND: exports_of(repository, settings, terminology)}
     if settings.imports is not None:
-        kinds[import_request.KIND] = ImportJobs(repository, files, settings.imports)
+        kinds[import_request.KIND] = ImportJobs(repository, ExportFiles(settings.files), settings.imports)
     return JobRunner(repository.jobs, kinds, settings.limits)
+
+
+def exports_of(
+    repository: Repository, settings: JobSettings, terminology: Callable[[], Terminologies] | None = None
+) -> ExportJobs:
+    """Does exports. Raises UnusableFiles."""
+    known = terminology or partial(terminologies, settings.base)
+    artifacts = partial(catalogue, settings.base)
+    return ExportJobs(repository, ExportFiles(settings.files), known, artifacts, settings.file_bytes)
