@@ -36,8 +36,11 @@ def serve(
 
     from fhir_service.api.app import create_app
     from fhir_service.api.auth.tokens import token_key
+    from fhir_service.api.connections import limited_by
     from fhir_service.api.exposure import refuse_open_exposure
     from fhir_service.api.log_lines import log_as_json
+    from fhir_service.api.observing.observers import observers_of
+    from fhir_service.api.observing.tracing import NoTraces
     from fhir_service.workflows.export_files import ExportFiles, UnusableFiles
     from fhir_service.workflows.publish_definitions import publish_definitions
 
@@ -47,7 +50,8 @@ def serve(
         refuse_open_exposure(host, settings.trusted_proxies, settings.access)
         token_key(settings.token_key_file)
         listener = _listener(host, port)
-    except ValueError as error:
+        observers = observers_of(settings)
+    except (ValueError, NoTraces) as error:
         stop(str(error))
     if settings.run_jobs:
         try:
@@ -67,11 +71,19 @@ def serve(
         f"{_ACCESS[settings.access]}"
     )
     log_as_json(settings.log_level)
-    served = create_app(settings)
+    served = create_app(settings, observers=observers)
     gc.collect()
     gc.freeze()  # what was read so far stays for good; to look through it again and again holds up every request
     # The log of requests and the word of a proxy are ours: uvicorn writes whole addresses, and believes any local peer.
-    config = uvicorn.Config(served, log_config=None, access_log=False, proxy_headers=False, server_header=False)
+    config = uvicorn.Config(
+        served,
+        http=limited_by(settings),
+        ws="none",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+    )
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listener])
 

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from fhir_service.fhir.errors import StoreUnavailable
+from fhir_service.storage.load import PoolUse
 from fhir_service.storage.sessions import Session, connect
 
 WAIT_SECONDS = 10.0
@@ -23,8 +24,14 @@ class Pool:
         self._seconds = seconds
         self._engine = engine
         self._setup = setup
+        self._size = size
+        self._lent = 0
         self._places = asyncio.Semaphore(size)
         self._free: list[Session] = []
+
+    @property
+    def use(self) -> PoolUse:
+        return PoolUse(self._lent, len(self._free), self._size)
 
     def session(self) -> Loan:
         """Lend a connection. Raises StoreUnavailable where none comes free in time or none can be made."""
@@ -33,12 +40,15 @@ class Pool:
     async def take(self) -> Session:
         await self._take_place()
         try:
-            return await self._kept() or await connect(self._engine, *self._setup, seconds=self._seconds)
+            session = await self._kept() or await connect(self._engine, *self._setup, seconds=self._seconds)
         except BaseException:
             self._places.release()
             raise
+        self._lent += 1
+        return session
 
     async def give_back(self, session: Session) -> None:
+        self._lent -= 1
         try:
             if session.usable:
                 self._free.append(session)

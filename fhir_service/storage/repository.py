@@ -37,7 +37,7 @@ from fhir_service.storage.changes import (
     Version,
 )
 from fhir_service.storage.clients import Client, Clients
-from fhir_service.storage.database import Database
+from fhir_service.storage.database import SEARCH_SECONDS, Database
 from fhir_service.storage.engines import UnusableDatabaseUrl, open_engine, try_opening
 from fhir_service.storage.everything import everything
 from fhir_service.storage.export_pages import (
@@ -49,12 +49,14 @@ from fhir_service.storage.export_pages import (
     as_they_were,
     deleted_page,
     lines_page,
+    provenance_then,
     rows_page,
 )
 from fhir_service.storage.failures import unavailable_told
 from fhir_service.storage.group_commit import Commit, ReportEntry
 from fhir_service.storage.history import history_page, history_total
 from fhir_service.storage.jobs import Jobs
+from fhir_service.storage.load import OnGroup, StoreLoad, job_numbers
 from fhir_service.storage.migrate import NewerDatabase, bring_up_to_date
 from fhir_service.storage.preparation import Prepared, all_prepared, is_id, may_write, size_of
 from fhir_service.storage.report_books import loaded_sources, report_record, report_state
@@ -96,9 +98,9 @@ _HEALTH_SECONDS = 3.0
 _log = logging.getLogger("fhir_service.storage")
 
 
-async def open_repository(database_url: str, *, base: str | None = None) -> Repository:
+async def open_repository(database_url: str, *, base: str | None = None, seconds: float = SEARCH_SECONDS) -> Repository:
     """Open a store, bring its schema up to date and index what an older release has stored. `base` is the address under
-    which an absolute reference means a resource of this store.
+    which an absolute reference means a resource of this store; a statement that reads may take some `seconds`.
 
     Raises UnusableDatabaseUrl, NewerDatabase, StoreUnavailable.
     """
@@ -110,7 +112,7 @@ async def open_repository(database_url: str, *, base: str | None = None) -> Repo
     except BaseException:
         await engine.dispose()
         raise
-    repository = Repository(Database(engine), base)
+    repository = Repository(Database(engine, seconds), base)
     try:
         await repository.check_index()
     except BaseException:
@@ -173,6 +175,16 @@ class Repository:
                 await session.fetch("SELECT place FROM commit_clock WHERE id = 1")
         except TimeoutError:
             raise StoreUnavailable(f"the database has not answered in {_HEALTH_SECONDS:.0f} s") from None
+
+    async def how_busy(self) -> StoreLoad:
+        """How busy it is. Raises StoreUnavailable."""
+        async with self._database.reading() as session:
+            jobs, shards = await job_numbers(session)
+        return StoreLoad(self._writer.waiting, self._database.pools, jobs, shards)
+
+    def on_group(self, told: OnGroup) -> None:
+        """Tell of each group of commits from now on."""
+        self._writer.on_group.append(told)
 
     async def read(self, resource_type: str, resource_id: str, access: Access, *letters: Letter) -> Stored:
         """The newest version, to do with it what the letters say; to read it, where none is named. Raises NotFound,
@@ -300,6 +312,11 @@ class Repository:
         """The versions of some resources that were current at a place in the order of commits."""
         async with self._database.searching() as session:
             return await as_they_were(session, self._database.dialect, keys, place, self._base)
+
+    async def provenance_then(self, targets: Sequence[Key], place: int, moment: int) -> list[Exported]:
+        """Every Provenance that was about one of these resources at that place; others may be among them."""
+        async with self._database.searching() as session:
+            return await provenance_then(session, self._database.dialect, targets, (place, moment), self._base)
 
     async def erase(self, keys: Sequence[Key], access: Access) -> None:
         """Remove every version of these resources for good. Raises Forbidden, StoreUnavailable."""

@@ -10,12 +10,14 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 from fhir_service.fhir.errors import FhirError, StoreUnavailable
 from fhir_service.storage.database import Database
 from fhir_service.storage.failures import is_retryable
 from fhir_service.storage.group_commit import Commit, commit_group
+from fhir_service.storage.load import OnGroup
 
 MAX_WAITING = 20_000
 """Changes that may wait; beyond, callers are told to come back later."""
@@ -48,6 +50,7 @@ class Writer:
         self._arrived = asyncio.Event()
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
+        self.on_group: list[OnGroup] = []
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="fhir-service writer")
@@ -55,6 +58,11 @@ class Writer:
     @property
     def running(self) -> bool:
         return self._task is not None and not self._task.done()
+
+    @property
+    def waiting(self) -> int:
+        """Changes that wait."""
+        return self._changes_waiting
 
     async def commit(self, commit: Commit) -> Any:
         """Wait until the commit is durable. Raises what kept it out, or StoreUnavailable where too much waits already.
@@ -107,7 +115,12 @@ class Writer:
 
     async def _write(self, group: Sequence[_Waiting]) -> None:
         """One transaction for all; if the group as a whole fails by a fault of one, each alone."""
+        begun = perf_counter()
         result = await self._attempt([waiting.commit for waiting in group])
+        if self.on_group and not isinstance(result, BaseException):
+            changes, seconds = sum(waiting.commit.size for waiting in group), perf_counter() - begun
+            for told in self.on_group:
+                told(changes, seconds)
         if not isinstance(result, BaseException):
             for waiting, outcome in zip(group, result, strict=True):
                 waiting.settle(outcome)

@@ -108,6 +108,7 @@ async def test_bulk_data_export_cancel_stu2(bulk: Client, level: str) -> None:
     assert issues(gone)
 
 
+@pytest.mark.rule("BULK-PAR-1")
 @level
 async def test_output_format_in_export_response(bulk: Client, level: str) -> None:
     for name in ("application/fhir+ndjson", "application/ndjson", "ndjson"):
@@ -123,6 +124,7 @@ async def test_since_in_export_response(bulk: Client, level: str) -> None:
     assert (await bulk.delete(begun.headers["content-location"])).status_code == 202
 
 
+@pytest.mark.rule("BULK-ST-8", "BULK-SCO-8")
 async def test_the_export_of_another_client_is_not_found(bulk: Client) -> None:
     address = await kicked_off(bulk, "$export")
     manifest = await manifest_of(bulk, address)
@@ -133,6 +135,7 @@ async def test_the_export_of_another_client_is_not_found(bulk: Client) -> None:
     assert (await bulk.get(address)).status_code == 200
 
 
+@pytest.mark.rule("BULK-SCO-6", "BULK-GRP-1")
 async def test_a_client_gets_the_types_of_its_scope_and_is_refused_others(bulk: Client) -> None:
     scope = await token(bulk, "narrow", "system/Patient.rs")
     refused = await bulk.get("/fhir/$export?_type=Observation", headers=ASYNC | scope)

@@ -17,9 +17,9 @@ from fhir_service.storage.jobs import Job
 from fhir_service.storage.repository import Create, Repository
 from fhir_service.workflows.do_jobs import JobSettings, runner_of
 from fhir_service.workflows.export_manifest import files_of
+from fhir_service.workflows.export_plan import first_shards
 from fhir_service.workflows.export_request import KIND, ExportRequest
 from fhir_service.workflows.job_runner import JobLimits, start_jobs
-from fhir_service.workflows.run_export import first_shards
 
 TESTS = Path(__file__).resolve().parent.parent
 RESOURCES = 300
