@@ -12,12 +12,12 @@ import msgspec
 
 from fhir_service.fhir.errors import InvalidParameter, MalformedContent, UnsupportedParameter
 from fhir_service.fhir.parameters import Parameter, Parameters
-from fhir_service.workflows.export_request import FORMATS
 from fhir_service.workflows.fetch_json import NotFetched
 from fhir_service.workflows.import_source import ImportSources, check_source
 
 KIND = "import"
 """The name of these jobs."""
+_FORMATS = ("application/fhir+ndjson", "application/ndjson", "ndjson")
 _MOST_INPUTS = 1000
 _LONGEST = 4000
 _MEMBERS = ("inputFormat", "inputSource", "storageDetail", "input")
@@ -63,9 +63,9 @@ def asked(value: Any, types: Collection[str], sources: ImportSources) -> tuple[s
         raise MalformedContent("send one JSON object with inputFormat, inputSource and input, or Parameters with them")
     _known(value, _MEMBERS, "")
     form = _text(value, "inputFormat", "inputFormat")
-    if form not in FORMATS:
+    if form not in _FORMATS:
         raise UnsupportedParameter(
-            f"inputFormat is '{form[:80]}'; it is one of {', '.join(FORMATS)}", expression=("inputFormat",)
+            f"inputFormat is '{form[:80]}'; it is one of {', '.join(_FORMATS)}", expression=("inputFormat",)
         )
     source = _text(value, "inputSource", "inputSource")
     _check_storage(value.get("storageDetail", {"type": "https"}))
