@@ -29,6 +29,9 @@ _SQLITE_CODES = frozenset(
 _RETRYABLE = ("40001", "40P01", "23505")
 """Serialization failure, deadlock, and two writers of one version."""
 _CANCELLED = "57014"
+_LOST = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+"""What the driver raises itself: no connection, one that broke in the middle of a statement, or none in time."""
+_TOLD = (asyncpg.PostgresError, sqlite3.Error, DBAPIError, *_LOST)
 
 
 @contextmanager
@@ -37,7 +40,7 @@ def unavailable_told() -> Iterator[None]:
     statement that was ended because it took too long."""
     try:
         yield
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.Error, DBAPIError, OSError, TimeoutError) as error:
+    except _TOLD as error:
         if _is_cut_off(error):
             raise TookTooLong("this takes too long to find out; ask for less, or narrow the search down") from error
         if is_unavailable(error):
@@ -55,7 +58,7 @@ def is_unavailable(error: BaseException) -> bool:
     if isinstance(cause, sqlite3.Error):
         code = getattr(cause, "sqlite_errorcode", None)
         return code is not None and (code & 0xFF) in _SQLITE_CODES
-    return isinstance(cause, asyncpg.InterfaceError | OSError | TimeoutError)
+    return isinstance(cause, _LOST)
 
 
 def _is_cut_off(error: BaseException) -> bool:
