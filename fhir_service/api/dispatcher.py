@@ -21,10 +21,11 @@ from fhir_service.api.interaction import Interaction
 from fhir_service.api.origin import origin_of
 from fhir_service.api.presentation import asked_subset, in_format, in_part
 from fhir_service.api.request_log import ROUTE
-from fhir_service.fhir.access import NOBODY
-from fhir_service.fhir.errors import NotAcceptable, NotFound, UnknownType
+from fhir_service.fhir.access import NOBODY, Access
+from fhir_service.fhir.errors import NotAcceptable, NotFound, Unauthenticated, UnknownType
 from fhir_service.fhir.references import ID
 from fhir_service.storage.repository import Seen
+from fhir_service.workflows.export_links import SIGNATURE
 
 Key = tuple[str, ...]
 
@@ -46,7 +47,7 @@ class FhirDispatcher:
         if scope["type"] != "http" or not (path == self._prefix or path.startswith(f"{self._prefix}/")):
             await self._app(scope, receive, send)
             return
-        access = NOBODY if path in self._public else access_in(scope)
+        access = NOBODY if path in self._public else self._access(scope)
         accept = b",".join([value for name, value in scope["headers"] if name == b"accept"]).decode("latin-1")
         query = scope["query_string"].decode("latin-1")
         wanted = self._wanted_format(scope, accept, query)
@@ -105,6 +106,17 @@ class FhirDispatcher:
             ending.status = _status(answer)
         return answer
 
+    def _access(self, scope: Scope) -> Access:
+        """Raises Unauthenticated, unless a signed link may do instead of a token."""
+        try:
+            return access_in(scope)
+        except Unauthenticated:
+            if SIGNATURE.encode() in scope["query_string"] and not _has_token(scope):
+                row = self._find(scope["method"], _segments(scope["path"][len(self._prefix) :]))
+                if row.needs is not None and row.needs.link:
+                    return NOBODY
+            raise
+
     def _wanted_format(self, scope: Scope, accept: str, query: str) -> Format:
         """Raises NotAcceptable, unless the client takes lines of JSON and they are what there is."""
         try:
@@ -153,6 +165,10 @@ def _status(answer: ASGIApp) -> int:
 def _route(row: Interaction, segments: list[str]) -> str:
     """What is asked for, without naming anybody."""
     return f"{row.code} {row.path.replace('{type}', segments[0]) if segments else row.path}".rstrip()
+
+
+def _has_token(scope: Scope) -> bool:
+    return any(name == b"authorization" for name, _ in scope["headers"])
 
 
 def base_of(service: Service, scope: Scope, prefix: str) -> str:

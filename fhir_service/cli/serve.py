@@ -36,6 +36,7 @@ def serve(
 
     from fhir_service.api.app import create_app
     from fhir_service.api.auth.tokens import token_key
+    from fhir_service.api.connections import limited_by
     from fhir_service.api.exposure import refuse_open_exposure
     from fhir_service.api.log_lines import log_as_json
     from fhir_service.api.observing.observers import observers_of
@@ -74,7 +75,15 @@ def serve(
     gc.collect()
     gc.freeze()  # what was read so far stays for good; to look through it again and again holds up every request
     # The log of requests and the word of a proxy are ours: uvicorn writes whole addresses, and believes any local peer.
-    config = uvicorn.Config(served, log_config=None, access_log=False, proxy_headers=False, server_header=False)
+    config = uvicorn.Config(
+        served,
+        http=limited_by(settings),
+        ws="none",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+    )
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listener])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from fhir_service.extraction import patient_columns, patient_rows
@@ -17,7 +17,7 @@ from fhir_service.extraction.narrative import (
     tells_of_patient,
 )
 from fhir_service.extraction.patient_columns import Column, as_rows
-from fhir_service.extraction.patient_grid import GridPatient, grid_patients
+from fhir_service.extraction.patient_grid import GridPatient, grid_patients, grid_patients_of_others
 from fhir_service.extraction.patient_rows import Row
 from fhir_service.extraction.patient_text import PatientText, somebody_else
 from fhir_service.extraction.patterns import compiled
@@ -49,7 +49,9 @@ def find_patients(document: Document) -> list[PatientText]:
     if told and summary:
         _add_summary(told, summary)
     patients, tabled = _with_grid(patients, grid_patients(document))
-    columns, rows = patient_columns.columns(document), patient_rows.rows(document)
+    listed = {id(table): grid_patients_of_others(document, table) for table in document.tables}
+    columns = patient_columns.columns(document)
+    rows = patient_rows.rows(document, [table for table in document.tables if not listed[id(table)]])
     patients = _with_columns(patients, columns)
     patients += _speakers(document)
     if not patients and not tabled and not rows:
@@ -62,6 +64,7 @@ def find_patients(document: Document) -> list[PatientText]:
         elif not row.own or not (narrated or tabled):
             patients.append(PatientText(0, row=row))
     patients[narrated:narrated] = tabled
+    patients += _published(listed, told=bool(narrated or tabled))
     add_echoes(document, patients)
     for number, patient in enumerate(patients, 1):
         patient.number = number
@@ -219,6 +222,11 @@ def _speakers(document: Document) -> list[PatientText]:
             patient.people = [(s, p) for s in own for p in find_people(s.text) if p.stated_age]
             speakers.append(patient)
     return speakers
+
+
+def _published(listed: Mapping[int, Sequence[GridPatient]], *, told: bool) -> list[PatientText]:
+    """The patients of tables of published cases; of the one that is this report's, the text tells already."""
+    return [PatientText(0, grid=grid) for grids in listed.values() for grid in grids if not (grid.own and told)]
 
 
 def _same(row: Row, patient: PatientText) -> bool:

@@ -33,6 +33,7 @@ _INSERT_SHARD = (
 _STRIDE = "UPDATE commit_clock SET last_updated = last_updated + 1 WHERE id = 1 RETURNING place, last_updated"
 """Whatever is committed from now on is of a later millisecond than whatever was committed before."""
 _UNFINISHED = "SELECT count(*) FROM job WHERE state = 'running' AND kind = $1"
+_UNFINISHED_OF_OWNER = f"{_UNFINISHED} AND owner = $2"
 _FREE = (
     "SELECT s.job_id, s.number FROM job j CROSS JOIN job_shard s WHERE j.state = 'running' AND s.job_id = j.id "
     "AND NOT s.done AND s.leased_until < $1 AND NOT EXISTS (SELECT 1 FROM job_shard e WHERE e.job_id = s.job_id "
@@ -116,14 +117,21 @@ class Jobs:
         self._database = database
         self._writer = writer
 
-    async def begin(self, kind: str, owner: str, request: str, shards: Sequence[NewShard], *, most: int) -> Job:
-        """Make a job durable. Raises TooManyRequests where `most` of that kind are under way, StoreUnavailable."""
+    async def begin(
+        self, kind: str, owner: str, request: str, shards: Sequence[NewShard], *, most: int, most_of_owner: int = 0
+    ) -> Job:
+        """Make a job durable. Raises TooManyRequests where `most` of that kind are under way, or `most_of_owner` of the
+        owner's (0: any number), StoreUnavailable."""
         job_id = str(uuid4())
 
         async def work(group: Group) -> Any:
             ((unfinished,),) = await group.session.fetch(_UNFINISHED, kind)
             if unfinished >= most:
                 text = f"this server has as many jobs of the kind {kind} under way as it takes; try again later"
+                return TooManyRequests(text, retry_after=30)
+            ((own,),) = await group.session.fetch(_UNFINISHED_OF_OWNER, kind, owner)
+            if most_of_owner and own >= most_of_owner:
+                text = f"{own} jobs of the kind {kind} that you began are under way still; wait for them, or end them"
                 return TooManyRequests(text, retry_after=30)
             ((place, following),) = await group.session.fetch(_STRIDE)
             row = (job_id, kind, owner, request, place, following - 1, _now())

@@ -37,7 +37,7 @@ from fhir_service.storage.changes import (
     Version,
 )
 from fhir_service.storage.clients import Client, Clients
-from fhir_service.storage.database import Database
+from fhir_service.storage.database import SEARCH_SECONDS, Database
 from fhir_service.storage.engines import UnusableDatabaseUrl, open_engine, try_opening
 from fhir_service.storage.everything import everything
 from fhir_service.storage.export_pages import (
@@ -49,6 +49,7 @@ from fhir_service.storage.export_pages import (
     as_they_were,
     deleted_page,
     lines_page,
+    provenance_then,
     rows_page,
 )
 from fhir_service.storage.failures import unavailable_told
@@ -99,9 +100,9 @@ _PROOF_SECONDS = 10.0
 _log = logging.getLogger("fhir_service.storage")
 
 
-async def open_repository(database_url: str, *, base: str | None = None) -> Repository:
+async def open_repository(database_url: str, *, base: str | None = None, seconds: float = SEARCH_SECONDS) -> Repository:
     """Open a store, bring its schema up to date and index what an older release has stored. `base` is the address under
-    which an absolute reference means a resource of this store.
+    which an absolute reference means a resource of this store; a statement that reads may take some `seconds`.
 
     Raises UnusableDatabaseUrl, NewerDatabase, StoreUnavailable.
     """
@@ -113,7 +114,7 @@ async def open_repository(database_url: str, *, base: str | None = None) -> Repo
     except BaseException:
         await engine.dispose()
         raise
-    repository = Repository(Database(engine), base)
+    repository = Repository(Database(engine, seconds), base)
     try:
         await repository.check_index()
     except BaseException:
@@ -315,6 +316,11 @@ class Repository:
         """The versions of some resources that were current at a place in the order of commits."""
         async with self._database.searching() as session:
             return await as_they_were(session, self._database.dialect, keys, place, self._base)
+
+    async def provenance_then(self, targets: Sequence[Key], place: int, moment: int) -> list[Exported]:
+        """Every Provenance that was about one of these resources at that place; others may be among them."""
+        async with self._database.searching() as session:
+            return await provenance_then(session, self._database.dialect, targets, (place, moment), self._base)
 
     async def erase(self, keys: Sequence[Key], access: Access) -> None:
         """Remove every version of these resources for good. Raises Forbidden, StoreUnavailable."""

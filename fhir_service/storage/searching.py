@@ -25,7 +25,7 @@ async def page_of(session: Session, dialect: Dialect, query: Query, access: Acce
     page = found[: query.count]
     following = page[-1][0].text(query.sort) if page and len(found) > query.count else None
     rows = [row for _, row in page]
-    others, cut = await included(session, dialect, query.includes, rows, access) if query.includes else ([], False)
+    others, cut = await included(session, dialect, query, rows, access) if query.includes else ([], False)
     return Page([stored(row) for row in rows], following, others, cut)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from fhir_service.definitions.catalogue import DEFAULT_BASE
+from fhir_service.definitions.catalogue import DEFAULT_BASE, catalogue
 from fhir_service.storage.repository import Repository
 from fhir_service.terminology.terminologies import Terminologies, terminologies
 from fhir_service.workflows.export_files import ExportFiles
@@ -29,6 +29,14 @@ def runner_of(
     repository: Repository, settings: JobSettings, terminology: Callable[[], Terminologies] | None = None
 ) -> JobRunner:
     """Does the jobs of a store in this process. Raises UnusableFiles."""
-    known = terminology or partial(terminologies, settings.base)
-    exports = ExportJobs(repository, ExportFiles(settings.files), known, settings.file_bytes)
+    exports = exports_of(repository, settings, terminology)
     return JobRunner(repository.jobs, {KIND: exports}, settings.limits)
+
+
+def exports_of(
+    repository: Repository, settings: JobSettings, terminology: Callable[[], Terminologies] | None = None
+) -> ExportJobs:
+    """Does exports. Raises UnusableFiles."""
+    known = terminology or partial(terminologies, settings.base)
+    artifacts = partial(catalogue, settings.base)
+    return ExportJobs(repository, ExportFiles(settings.files), known, artifacts, settings.file_bytes)

@@ -17,8 +17,8 @@ from fhir_service.storage.engines import open_engine
 from fhir_service.storage.jobs import Job
 from fhir_service.storage.repository import Create, Repository
 from fhir_service.workflows.export_manifest import files_of
+from fhir_service.workflows.export_plan import first_shards
 from fhir_service.workflows.export_request import KIND, ExportRequest
-from fhir_service.workflows.run_export import first_shards
 
 RESOURCES = 3000
 SETTINGS = {"FHIR_SERVICE_EXPORT_FILE_BYTES": "4000", "FHIR_SERVICE_JOB_LEASE": "1"}

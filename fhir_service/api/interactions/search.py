@@ -14,7 +14,7 @@ from fhir_service.definitions.compartments import compartment, compartment_types
 from fhir_service.fhir.bundles import SearchEntry, searchset
 from fhir_service.fhir.errors import Issue, NotFound, UnknownType, UnsupportedParameter
 from fhir_service.fhir.outcomes import outcome_bytes
-from fhir_service.search.query import CURSOR, NO_VALUE, Query, parse_query
+from fhir_service.search.query import CURSOR, NO_VALUE, IncludeExtent, Query, parse_query
 from fhir_service.search.query_text import Pairs
 from fhir_service.storage.repository import Page
 from fhir_service.terminology.terminologies import Terminologies
@@ -92,7 +92,7 @@ def _query(call: Call, types: Sequence[str], pairs: Pairs, terminology: Terminol
     unknown = [replace(issue, severity="error") for issue in query.ignored if issue.code != NO_VALUE]
     if unknown and call.preferences.strict:
         raise UnsupportedParameter("parameters not known", issues=unknown)
-    return query
+    return replace(query, extent=IncludeExtent(call.settings.max_included, call.settings.max_include_rounds))
 
 
 def _entries(call: Call, query: Query, page: Page) -> Iterator[SearchEntry]:
