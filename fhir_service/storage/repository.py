@@ -94,6 +94,8 @@ T = TypeVar("T")
 _IN_THREAD = 64 * 1024
 """Bytes of resources in one commit from which on getting them ready would hold up other requests."""
 _HEALTH_SECONDS = 3.0
+_PROOF_SECONDS = 10.0
+"""So long a write that reached the disk stands for the next ones."""
 _log = logging.getLogger("fhir_service.storage")
 
 
@@ -166,12 +168,14 @@ class Repository:
         await self._database.close()
 
     async def health(self) -> None:
-        """Raises StoreUnavailable unless the database answers and the writer runs."""
+        """Raises StoreUnavailable unless the database answers, and takes a write or has taken one lately."""
         if not self._writer.running:
             raise StoreUnavailable("the store is closed")
         try:
-            async with asyncio.timeout(_HEALTH_SECONDS), self._database.reading() as session:
-                await session.fetch("SELECT place FROM commit_clock WHERE id = 1")
+            async with asyncio.timeout(_HEALTH_SECONDS):
+                async with self._database.reading() as session:
+                    await session.fetch("SELECT place FROM commit_clock WHERE id = 1")
+                await self._writer.prove(_PROOF_SECONDS)
         except TimeoutError:
             raise StoreUnavailable(f"the database has not answered in {_HEALTH_SECONDS:.0f} s") from None
 
