@@ -50,13 +50,13 @@ async def begin_import(call: Call) -> Answer:
         call.base,
         source,
         inputs,
-        bool(call.access.client_id),
+        bool(call.access.owner),
         call.origin.request,
         call.origin.client,
         call.origin.address,
     )
     job = await call.repository.jobs.begin(
-        KIND, call.access.client_id, request.text(), shards_of(request), most=call.settings.max_imports
+        KIND, call.access.owner, request.text(), shards_of(request), most=call.settings.max_imports
     )
     call.service.see_to_jobs()
     address = f"{call.base}/_import/{job.id}"
