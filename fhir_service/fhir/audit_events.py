@@ -48,7 +48,7 @@ _WITHOUT_NAME = frozenset({*_ACTIONS, "search-type", "search-system", "search-co
 _NAMES_RESOURCES = frozenset(
     {
         *("create", "read", "vread", "update", "patch", "delete", "transaction", "batch"),
-        *("meta-add", "meta-delete", "submit-report", "registryUpload"),
+        *("meta-add", "meta-delete", "submit-report", "registryUpload", "import"),
     }
 )
 """Interactions of which each resource is named; of the others the patients are."""
