@@ -45,7 +45,7 @@ _ACTIONS = {
 """By interaction; a search, a Bundle and an operation are executed (`E`)."""
 _WITHOUT_NAME = frozenset({*_ACTIONS, "search-type", "search-system", "search-compartment", "transaction", "batch"})
 """Interactions that restful-interaction has a code of."""
-_NAMES_RESOURCES = frozenset({"create", "read", "vread", "update", "patch", "delete", "transaction", "batch"})
+_NAMES_RESOURCES = frozenset({"create", "read", "vread", "update", "patch", "delete", "transaction", "batch", "import"})
 """Interactions of which each resource is named; of the others the patients are."""
 _OUTCOMES = {"0": (0, 399), "4": (400, 499), "8": (500, 999)}
 """By code of AuditEvent.outcome the HTTP statuses that mean it."""

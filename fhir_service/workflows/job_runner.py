@@ -111,6 +111,10 @@ class JobRunner:
                 if not self._lasting:
                     return
                 _log.warning("the store does not answer; jobs wait")
+            except Exception:  # whatever it is: without this loop no job would ever be done again
+                if not self._lasting:
+                    raise
+                _log.exception("jobs wait")
             if not (self._lasting or self._begun.is_set()):
                 return
             with suppress(TimeoutError):
@@ -128,6 +132,8 @@ class JobRunner:
                 shard.result()
         except LeaseLost:
             _log.info("job %s: somebody else has shard %d by now, or it was ended", claim.job.id, claim.shard.number)
+        except StoreUnavailable:  # no fault of the shard; whoever comes when the lease has run out goes on with it
+            raise
         except Exception:  # whatever it is, it may pass: others go on, and the client is told after some attempts
             _log.exception("job %s: shard %d failed", claim.job.id, claim.shard.number)
             await self._jobs.fail(claim, kind.failure, kept=self._limits.kept)
