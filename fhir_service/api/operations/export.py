@@ -86,6 +86,9 @@ async def _begun(call: Call, level: Level, members: Members) -> Answer:
         most=call.settings.max_exports,
         most_of_owner=call.settings.max_client_exports if call.access.client_id else 0,
     )
+    if call.seen is not None:
+        call.seen.resources["_export", job.id] = 0
+        call.seen.add_patients(request.patients)
     call.service.see_to_jobs()
     address = f"{call.base}/_export/{job.id}"
     applied = "respond-async, separate-export-status" if request.separate_status else "respond-async"
