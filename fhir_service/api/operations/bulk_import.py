@@ -59,6 +59,8 @@ async def begin_import(call: Call) -> Answer:
         KIND, call.access.owner, request.text(), shards_of(request), most=call.settings.max_imports
     )
     call.service.see_to_jobs()
+    if call.seen is not None:
+        call.seen.resources["_import", job.id] = 0
     address = f"{call.base}/_import/{job.id}"
     text = f"the import of {len(inputs)} files is begun; what becomes of it is told at {address}"
     headers = ((b"content-location", address.encode()), (b"preference-applied", b"respond-async"))

@@ -75,6 +75,8 @@ async def _taken(call: Call, file: FileOfSubmissions, lines: int, told: Iterable
     most = call.settings.max_uploads
     job = await begin_upload(call.repository, call.service.export_files, request, file.content, most=most)
     call.service.see_to_jobs()
+    if call.seen is not None:
+        call.seen.resources["_upload", job.id] = 0
     address = f"{call.base}/_upload/{job.id}"
     text = f"{lines} submissions are taken; what became of each will be told at {address}"
     headers = ((b"content-location", address.encode()), (b"preference-applied", b"respond-async"))
