@@ -56,8 +56,10 @@ async def begin_import(call: Call) -> Answer:
         call.origin.address,
     )
     job = await call.repository.jobs.begin(
-        KIND, call.access.client_id, request.text(), shards_of(request), most=call.settings.max_imports
+        KIND, call.access.owner, request.text(), shards_of(request), most=call.settings.max_imports
     )
+    if call.seen is not None:
+        call.seen.resources["_import", job.id] = 0
     call.service.see_to_jobs()
     address = f"{call.base}/_import/{job.id}"
     text = f"the import of {len(inputs)} files is begun; what becomes of it is told at {address}"
