@@ -23,8 +23,8 @@ from fhir_service.fhir.access import OPEN
 from fhir_service.storage.repository import Create, Repository, open_repository
 from fhir_service.workflows.do_jobs import JobSettings, runner_of
 from fhir_service.workflows.export_manifest import files_of
+from fhir_service.workflows.export_plan import first_shards
 from fhir_service.workflows.export_request import KIND, ExportRequest
-from fhir_service.workflows.run_export import first_shards
 
 BATCH = 1000
 QUERY = "SELECT text FROM resource_current WHERE type = 'Observation' AND NOT deleted"

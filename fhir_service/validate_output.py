@@ -9,22 +9,18 @@ import sys
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
-import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from fhir_service.fhir.errors import Issue
-from fhir_service.fhir.outcomes import operation_outcome
+from fhir_service.fhir.outcomes import outcome_of_line
 from fhir_service.workflows.validate_files import Judged
 
 LEVELS = {"error": 0, "fatal": 0, "warning": 1, "information": 2}
 MOST_SHOWN = 100
 """Findings of one resource that are printed as text; JSON has all."""
 _MOST_RULES = 30
-_FILE = "http://hl7.org/fhir/StructureDefinition/operationoutcome-file"
-_LINE = "http://hl7.org/fhir/StructureDefinition/operationoutcome-issue-line"
 _FILE_RULES = frozenset({"file.unread", "service.fault"})
 
 
@@ -57,9 +53,9 @@ class Tally:
 
     def lines(self) -> list[str]:
         """The summary: resources and findings, then how often each rule was broken, the most frequent first."""
-        counts = ", ".join(_count(self.severities[one], one) for one in ("error", "warning"))
+        counts = ", ".join(counted(self.severities[one], one) for one in ("error", "warning"))
         notes = f", {self.severities['information']:,} notes" if self.severities["information"] else ""
-        total = f"{_count(self.resources, 'resource')} in {_count(len(self.files), 'file')}: {counts}{notes}"
+        total = f"{counted(self.resources, 'resource')} in {counted(len(self.files), 'file')}: {counts}{notes}"
         unread = f"; {self.unread:,} could not be validated" if self.unread else ""
         shown = self.rules.most_common(_MOST_RULES)
         rules = [f"  {count:>9,}  {severity:<11}  {rule}" for (severity, rule), count in shown]
@@ -80,18 +76,18 @@ def show(
             continue
         kept = [issue for issue in judged.issues if LEVELS[issue.severity] <= LEVELS[level]]
         if as_json:
-            out.write(msgspec.json.encode(_outcome(judged, kept)) + b"\n")
+            out.write(outcome_of_line(kept, judged.file, judged.line) + b"\n")
         elif kept:
             out.write(_text(judged, kept).encode("utf-8", "backslashreplace"))
             out.flush()
     out.flush()
 
 
-def progress_of(console: Console, total: int | None) -> Progress:
+def progress_of(console: Console, total: int | None, doing: str = "Validating") -> Progress:
     """How far a run is, on a terminal only."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-    progress.add_task("Validating", total=total)
+    progress.add_task(doing, total=total)
     return progress
 
 
@@ -111,14 +107,6 @@ def _text(judged: Judged, issues: list[Issue]) -> str:
     return "".join(f"{' '.join(line.split())}\n" for line in lines)
 
 
-def _outcome(judged: Judged, issues: list[Issue]) -> dict[str, Any]:
-    """The OperationOutcome with HL7's extensions for the file and, where there is one, the line."""
-    outcome = operation_outcome(issues)
-    if judged.line:
-        for issue in outcome["issue"]:
-            issue["extension"] = [{"url": _LINE, "valueInteger": judged.line}]
-    return {"resourceType": "OperationOutcome", "extension": [{"url": _FILE, "valueString": judged.file}], **outcome}
-
-
-def _count(number: int, name: str) -> str:
+def counted(number: int, name: str) -> str:
+    """`1 file`, `2 files`."""
     return f"{number:,} {name}{'' if number == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""The rules of the REST checklist, the tests that are marked with them, and the page made of both."""
+"""The checklists of rules (REST API, bulk export), the tests that are marked with them, and the page of each."""
 
 from __future__ import annotations
 
@@ -13,14 +13,33 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-RULES = ROOT / "docs" / "conformance" / "rules.toml"
-PAGE = ROOT / "docs" / "conformance" / "rest-rules.md"
+FOLDER = ROOT / "docs" / "conformance"
 _NOT_DONE = "not-done"
-_HEAD = """# The rules of the REST API, and the test that holds each
+_REST = """# The rules of the REST API, and the test that holds each
 
 Made by `make rules` of [rules.toml](rules.toml) and of the marks on the tests; do not edit it. Tests that take a store
 run on SQLite and on PostgreSQL. Specification: <http://hl7.org/fhir/R4/http.html>, `search.html`, `fhirpatch.html`.
 """
+_BULK = """# The rules of bulk export, and the test that holds each
+
+Made by `make rules` of [bulk-rules.toml](bulk-rules.toml) and of the marks on the tests; do not edit it. Tests that
+take a store run on SQLite and on PostgreSQL. Specification: Bulk Data Access 3.0.0, <http://hl7.org/fhir/uv/bulkdata/>.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A list of rules and the page that is made of it."""
+
+    rules: Path
+    page: Path
+    head: str
+
+
+LISTINGS = (
+    Listing(FOLDER / "rules.toml", FOLDER / "rest-rules.md", _REST),
+    Listing(FOLDER / "bulk-rules.toml", FOLDER / "bulk-rules.md", _BULK),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +54,17 @@ class Checklist:
         return {rule for rules in self.sections.values() for rule in rules}
 
 
-def checklist(file: Path = RULES) -> Checklist:
+def checklist(file: Path) -> Checklist:
     content = tomllib.loads(file.read_text())
     not_done = content.pop(_NOT_DONE)
     return Checklist(content, not_done)
+
+
+def every_rule() -> Checklist:
+    """All lists as one."""
+    found = [checklist(listing.rules) for listing in LISTINGS]
+    sections = {title: section for one in found for title, section in one.sections.items()}
+    return Checklist(sections, {rule: why for one in found for rule, why in one.not_done.items()})
 
 
 def marks() -> dict[str, list[str]]:
@@ -88,9 +114,9 @@ def contradictions(rules: Checklist, tests: Mapping[str, Sequence[str]]) -> list
     ]
 
 
-def page(rules: Checklist, tests: Mapping[str, Sequence[str]]) -> str:
+def page(rules: Checklist, tests: Mapping[str, Sequence[str]], head: str) -> str:
     held = len(rules.ids & set(tests))
-    parts = [_HEAD, f"{held} of {len(rules.ids)} rules are held by a test.\n"]
+    parts = [head, f"{held} of {len(rules.ids)} rules are held by a test.\n"]
     for title, section in rules.sections.items():
         rows = [f"| {rule} | {_cell(says)} | {_held(rule, rules, tests)} |" for rule, says in section.items()]
         parts.append("\n".join([f"## {title}", "| id | what it says | held by |", "|---|---|---|", *rows]) + "\n")

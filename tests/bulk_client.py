@@ -35,6 +35,13 @@ async def bulk_client(repository: Repository, files: Path, **changes: Any) -> As
             await app.state.service.end_jobs()
 
 
+async def put(client: Client, *resources: dict[str, Any]) -> None:
+    """Store each under its id."""
+    for one in resources:
+        answered = await client.put(f"/fhir/{one['resourceType']}/{one['id']}", json=one)
+        assert answered.status_code in (200, 201), answered.text
+
+
 async def kicked_off(client: Client, path: str, **headers: str) -> str:
     """The status URL."""
     answered = await client.get(f"/fhir/{path}", headers=ASYNC | headers)

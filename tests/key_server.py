@@ -19,6 +19,8 @@ class KeyServer:
     body: bytes = b""
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
+    pages: dict[str, bytes] = field(default_factory=dict)
+    """What it answers at some paths instead."""
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
     @property
@@ -39,9 +41,10 @@ def key_server() -> Iterator[KeyServer]:
             self.send_response(told.status)
             for name, value in told.headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(told.body)))
+            body = told.pages.get(self.path, told.body)
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(told.body)
+            self.wfile.write(body)
 
         def log_message(self, *_: Any) -> None:
             pass

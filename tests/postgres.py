@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -45,6 +46,30 @@ class PostgresServer:
     def dsn(self, database: str = "postgres") -> str:
         """The same address for asyncpg itself."""
         return f"postgresql://{SUPERUSER}@127.0.0.1:{self.port}/{database}"
+
+    def kill(self) -> None:
+        """End it as a power cut would: the server at once, and its backends with it."""
+        assert self._process is not None
+        backends = self.backends()
+        self._process.kill()
+        self._process.wait()
+        for pid in backends:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def backends(self) -> list[int]:
+        """The processes of its connections and of its own work."""
+        assert self._process is not None
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+        return [int(pid) for pid in children.read_text().split()]
+
+    def restart(self) -> None:
+        """Start again with what is on the disk, on the same port. Raises RuntimeError."""
+        for _ in range(20):  # what is left of the killed one may still hold its memory
+            if self._answers():
+                return
+            time.sleep(0.2)
+        raise RuntimeError(f"PostgreSQL does not start again: {self._log.read_text(errors='replace')[-2000:]}")
 
     def stop(self) -> None:
         if self._process is not None and self._process.poll() is None:

@@ -22,6 +22,7 @@ from fhir_service.api.content_encodings import Compression
 from fhir_service.api.dispatcher import FhirDispatcher
 from fhir_service.api.error_responses import ErrorBoundary, http_exception
 from fhir_service.api.head_limit import HeadLimit
+from fhir_service.api.observing.observers import NOBODY, Observers
 from fhir_service.api.openapi import openapi_of
 from fhir_service.api.pages import documentation, health, home
 from fhir_service.api.rate_limit import RateLimit
@@ -52,10 +53,14 @@ CORS: dict[str, Any] = {
 
 
 def create_app(
-    settings: Settings, repository: Repository | None = None, fixed: frozenset[Key] = frozenset()
+    settings: Settings,
+    repository: Repository | None = None,
+    fixed: frozenset[Key] = frozenset(),
+    observers: Observers = NOBODY,
 ) -> FastAPI:
     """The application. Without a `repository` it opens that of the settings at its start, publishes the definitions of
-    `mappings/` there, and closes it at its end; `fixed` are those that were published in the one it is given."""
+    `mappings/` there, and closes it at its end; `fixed` are those that were published in the one it is given.
+    `observers` watch what it does."""
     service = Service(settings, INTERACTIONS, repository, fixed)
 
     @asynccontextmanager
@@ -66,13 +71,16 @@ def create_app(
             await service.end_jobs()
             await _close_accesses(service)
             return
-        service.open_repository = await open_repository(settings.database_url, base=settings.own_address)
+        service.open_repository = await open_repository(
+            settings.database_url, base=settings.own_address, seconds=settings.max_query_seconds
+        )
         try:
             service.fixed = await publish_definitions(service.repository, settings.base, settings.registry_contact)
             rest = asyncio.create_task(asyncio.to_thread(load_the_rest))
             if settings.run_jobs:
                 await start_jobs(service.repository, service.runner)
-            yield
+            async with observers.watching(service.repository):
+                yield
             await rest
         finally:
             await service.uploads.close()
@@ -90,6 +98,7 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         docs_url=None,
         redoc_url=None,
+        openapi_url=None,  # FastAPI writes it anew for whoever asks, which takes 20 ms; ours is written once
         exception_handlers={HTTPException: http_exception},
     )
     app.state.service = service
@@ -99,25 +108,28 @@ def create_app(
     # The last one added is the first one met.
     app.add_middleware(FhirDispatcher, service=service, prefix=FHIR_PREFIX)
     app.add_middleware(AuthEndpoints, service=service, prefix=FHIR_PREFIX)
-    if settings.rate_limit:
-        app.add_middleware(RateLimit, limit=settings.rate_limit, prefix=FHIR_PREFIX)
+    if any(settings.rates):
+        app.add_middleware(RateLimit, rates=settings.rates, prefix=FHIR_PREFIX)
     app.add_middleware(Identify, service=service, prefix=FHIR_PREFIX)
-    app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
+    app.add_middleware(BodyLimit, limit=settings.max_body_bytes, seconds=settings.max_body_seconds)
     app.add_middleware(AllowedHosts, names=settings.allowed_hosts)
     if settings.trusted_proxies:
         app.add_middleware(TrustedProxies, proxies=settings.trusted_proxies, kind=settings.proxy_headers)
-    app.add_middleware(HeadLimit)
+    app.add_middleware(HeadLimit, limits=settings)
     app.add_middleware(ErrorBoundary)
     app.add_middleware(Compression)
     if settings.cors_origins:
         app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, **CORS)
     app.add_middleware(SecurityHeaders, data_prefix=FHIR_PREFIX)
     app.add_middleware(RequestLog)
+    observers.stand_around(app)
     app.add_middleware(RequestId)
     return app
 
 
 async def _close_accesses(service: Service) -> None:
+    if service.refusals is not None:
+        service.refusals.flush()
     if service.accesses is not None:
         await service.accesses.close()
 

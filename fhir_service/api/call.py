@@ -18,7 +18,7 @@ from fhir_service.api.content_negotiation import body_syntax, require_form
 from fhir_service.api.origin import NOWHERE, Origin
 from fhir_service.api.preferences import Preferences, preferences
 from fhir_service.fhir.access import OPEN, Access
-from fhir_service.fhir.errors import InvalidParameter, MalformedContent, StoreUnavailable
+from fhir_service.fhir.errors import InvalidParameter, MalformedContent, StoreUnavailable, TooLarge
 from fhir_service.formats.xml_reader import json_from_xml
 from fhir_service.search.condition import parse_condition
 from fhir_service.search.query import Query
@@ -26,7 +26,7 @@ from fhir_service.search.query_text import Pairs, read_pairs
 from fhir_service.settings import Settings
 from fhir_service.storage.repository import Key, Repository, Seen
 from fhir_service.terminology.terminologies import Terminologies, terminologies
-from fhir_service.validation.json_text import read_json
+from fhir_service.validation.json_text import MAX_DEPTH, read_json, refuse_deeper
 from fhir_service.workflows.accept_resource import in_thread_if_large
 from fhir_service.workflows.check_conformance import Conformance, conformance
 from fhir_service.workflows.do_jobs import runner_of
@@ -34,6 +34,7 @@ from fhir_service.workflows.export_files import ExportFiles
 from fhir_service.workflows.job_runner import JobRunner
 from fhir_service.workflows.poll_pace import PollPace
 from fhir_service.workflows.record_accesses import AccessBook
+from fhir_service.workflows.record_refusals import RefusalBook
 from fhir_service.workflows.stored_conformance import ConformanceCache, StoredConformance
 from fhir_service.workflows.stored_definitions import DefinitionCache, StoredDefinitions
 from fhir_service.workflows.stored_maps import MapCache
@@ -68,6 +69,7 @@ class Service:
         self.open_repository = repository
         self._authority: Authority | None = None
         self._accesses: AccessBook | None = None
+        self._refusals: RefusalBook | None = None
         self.fixed = fixed
         """The definitions of the service itself that its store holds."""
         self.definition_cache = DefinitionCache()
@@ -128,6 +130,13 @@ class Service:
         if self._accesses is None and self.settings.audits and self.open_repository is not None:
             self._accesses = AccessBook(self.open_repository.accesses)
         return self._accesses
+
+    @property
+    def refusals(self) -> RefusalBook | None:
+        """Where those are noted who were not let in."""
+        if self._refusals is None and self.accesses is not None:
+            self._refusals = RefusalBook(self.accesses.note)
+        return self._refusals
 
     @cached_property
     def terminology(self) -> Terminologies:
@@ -228,7 +237,7 @@ class Call:
     @cached_property
     def parameters(self) -> Pairs:
         """The parameters of the URL, in order. Raises InvalidParameter."""
-        return read_pairs(self.query)
+        return read_pairs(self.query, self.settings.max_parameters)
 
     def condition(self, resource_type: str, text: str) -> Query:
         """The search that a conditional interaction depends on. Raises InvalidParameter, UnsupportedParameter,
@@ -247,32 +256,47 @@ class Call:
         ClientGone."""
         syntax = body_syntax(self.header(b"content-type"))
         body = await self._body()
-        return body if syntax == "json" else await in_thread_if_large(len(body), lambda: json_from_xml(body))
+        if syntax != "json":
+            body = await in_thread_if_large(len(body), lambda: json_from_xml(body))
+        return await self.not_too_deep(body)
 
-    async def form_body(self) -> Pairs:
-        """The parameters of a form. Raises UnsupportedMediaType, InvalidParameter, TooLarge, ClientGone."""
+    async def not_too_deep(self, text: bytes) -> bytes:
+        """A JSON text. Raises MalformedContent for one that is deeper than the settings want; the readers have a limit
+        of their own, which is what the settings say unless somebody changes them."""
+        most = self.settings.max_json_depth
+        if most < MAX_DEPTH:
+            await in_thread_if_large(len(text), lambda: refuse_deeper(text, most))
+        return text
+
+    async def form_body(self, most: int | None = None) -> Pairs:
+        """The parameters of a form, of at most so many bytes. Raises UnsupportedMediaType, InvalidParameter, TooLarge,
+        ClientGone."""
         self.form = ()
-        body = await self._body()
+        body = await self._body(most)
         if body:
             require_form(self.header(b"content-type"))
             try:
-                self.form = read_pairs(body.decode())
+                self.form = read_pairs(body.decode(), self.settings.max_parameters)
             except UnicodeDecodeError:
                 raise InvalidParameter("the form is not UTF-8") from None
         return self.form
 
-    async def _body(self) -> bytes:
+    async def _body(self, most: int | None = None) -> bytes:
         parts: list[bytes] = []
-        more = True
+        more, size = True, 0
+        most = self.settings.max_body_bytes if most is None else most
         while self.receive is not None and more:
             message = await self.receive()
             if message["type"] == "http.disconnect":
                 raise ClientGone
             parts.append(message.get("body", b""))
+            size += len(parts[-1])
+            if size > most:
+                raise TooLarge(f"the body is larger than {most:,} bytes, the most that is taken here")
             more = message.get("more_body", False)
         body = b"".join(parts)
         if coding := self.header(b"content-encoding"):
-            return await decoded(body, coding, self.settings.max_body_bytes)
+            return await decoded(body, coding, most)
         return body
 
 

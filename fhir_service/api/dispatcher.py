@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fhir_service.api.answer import Answer, StreamedAnswer
-from fhir_service.api.audit import is_access, remembered
+from fhir_service.api.audit import is_access, refused, remembered
 from fhir_service.api.auth.identify import access_in
 from fhir_service.api.auth.needs import PUBLIC, refuse_uncovered
 from fhir_service.api.call import Call, Service
@@ -21,10 +21,11 @@ from fhir_service.api.interaction import Interaction
 from fhir_service.api.origin import origin_of
 from fhir_service.api.presentation import asked_subset, in_format, in_part
 from fhir_service.api.request_log import ROUTE
-from fhir_service.fhir.access import NOBODY
-from fhir_service.fhir.errors import NotAcceptable, NotFound, UnknownType
+from fhir_service.fhir.access import NOBODY, Access
+from fhir_service.fhir.errors import NotAcceptable, NotFound, Unauthenticated, UnknownType
 from fhir_service.fhir.references import ID
 from fhir_service.storage.repository import Seen
+from fhir_service.workflows.export_links import SIGNATURE
 
 Key = tuple[str, ...]
 
@@ -39,6 +40,8 @@ class FhirDispatcher:
         self._table: dict[Key, list[Interaction]] = {}
         for row in service.interactions:
             self._table.setdefault(row.key, []).append(row)
+        self._known: dict[tuple[str, str, Key], Interaction] = {}
+        """What was found by method, type and shape of the path: no more than there are rows and types."""
         self._public = {f"{prefix}/{row.path}" for row in service.interactions if row.needs == PUBLIC}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,7 +49,11 @@ class FhirDispatcher:
         if scope["type"] != "http" or not (path == self._prefix or path.startswith(f"{self._prefix}/")):
             await self._app(scope, receive, send)
             return
-        access = NOBODY if path in self._public else access_in(scope)
+        try:
+            access = NOBODY if path in self._public else self._access(scope)
+        except Unauthenticated as error:
+            refused(self._service, scope, error.status)
+            raise
         accept = b",".join([value for name, value in scope["headers"] if name == b"accept"]).decode("latin-1")
         query = scope["query_string"].decode("latin-1")
         wanted = self._wanted_format(scope, accept, query)
@@ -105,6 +112,17 @@ class FhirDispatcher:
             ending.status = _status(answer)
         return answer
 
+    def _access(self, scope: Scope) -> Access:
+        """Raises Unauthenticated, unless a signed link may do instead of a token."""
+        try:
+            return access_in(scope)
+        except Unauthenticated:
+            if SIGNATURE.encode() in scope["query_string"] and not _has_token(scope):
+                row = self._find(scope["method"], _segments(scope["path"][len(self._prefix) :]))
+                if row.needs is not None and row.needs.link:
+                    return NOBODY
+            raise
+
     def _wanted_format(self, scope: Scope, accept: str, query: str) -> Format:
         """Raises NotAcceptable, unless the client takes lines of JSON and they are what there is."""
         try:
@@ -116,7 +134,15 @@ class FhirDispatcher:
             raise
 
     def _find(self, method: str, segments: list[str]) -> Interaction:
-        found = [row for row in self._table.get(self._key(segments), ()) if self._serves(row, segments)]
+        """Raises NotFound, UnknownType, NotAllowed."""
+        key = self._key(segments)
+        place = (method, segments[0] if segments else "", key)
+        if (known := self._known.get(place)) is None:
+            known = self._known[place] = self._look_for(method, segments, key)
+        return known
+
+    def _look_for(self, method: str, segments: list[str], key: Key) -> Interaction:
+        found = [row for row in self._table.get(key, ()) if self._serves(row, segments)]
         if not found:
             raise self._nothing_at(segments)
         by_method = {row.method: row for row in reversed(found)}
@@ -153,6 +179,10 @@ def _status(answer: ASGIApp) -> int:
 def _route(row: Interaction, segments: list[str]) -> str:
     """What is asked for, without naming anybody."""
     return f"{row.code} {row.path.replace('{type}', segments[0]) if segments else row.path}".rstrip()
+
+
+def _has_token(scope: Scope) -> bool:
+    return any(name == b"authorization" for name, _ in scope["headers"])
 
 
 def base_of(service: Service, scope: Scope, prefix: str) -> str:

@@ -13,7 +13,11 @@ import typer
 
 from fhir_service import __version__
 from fhir_service.cli import (
+    audit,
     clients,
+    doctor,
+    export,
+    import_resources,
     load_reports,
     map_reports,
     openapi,
@@ -47,15 +51,19 @@ app = typer.Typer(
 app.command("map")(map_reports.map_command)
 app.command()(load_reports.load)
 app.command()(load_reports.unload)
+app.command("import")(import_resources.import_resources)
 app.command()(remap.remap)
 app.command()(table.table)
 app.command()(serve.serve)
 app.command()(worker.worker)
+app.command()(export.export)
 app.add_typer(clients.app, name="clients")
+app.add_typer(audit.app, name="audit")
 app.command()(validate.validate)
 app.command("structure-map")(structure_maps.structure_map)
 app.command()(research_events.project)
 app.command()(store.migrate)
+app.command()(doctor.doctor)
 app.command()(store.reindex)
 app.command()(openapi.openapi)
 

@@ -127,7 +127,8 @@ def _accepted(harm: Harm, treated: frozenset[str]) -> list[Harm]:
     if _ELSEWHERE.search(text[: harm.start]):
         return []
     meant = context.read(harm.sentence, harm.start, harm.end)
-    if meant.family or meant.others or _of_relative(harm) or _FEARED.search(text[: harm.start]):
+    others = meant.others and harm.sentence.section is not Section.TITLE  # "... and review of the literature"
+    if meant.family or others or _of_relative(harm) or _FEARED.search(text[: harm.start]):
         return []
     if polarity is not Polarity.AFFIRMED or _HISTORY.search(text[: harm.start]):
         return []

@@ -26,7 +26,9 @@ _FINITE = compiled(
 _LISTED = compiled(r"\b(?:and|or|nor)\b")
 """`no leakage, embolism or pneumothorax was found`: the verb is that of the whole list."""
 _QUESTION = compiled(r"\s?\(?\?")
+_ASKED = "?"
 _WORD = compiled(r"[^\s,;:.()]+")
+_REACH_NOWHERE = ("stop", "pseudo", "diagnosis")
 _CELL_WORDS = 3
 _LAST_WORDS = 3
 """How many words before it a denial reaches that has none behind it."""
@@ -96,12 +98,12 @@ def read(sentence: Passage, start: int, end: int) -> Context:
         codes.add(reach.code)
         if reach.code == "negated" and (trigger is None or reach.trigger[0] > trigger[0]):
             trigger = reach.trigger
-    asked = _QUESTION.match(sentence.text, end) is not None
+    asked = _QUESTION.match(sentence.text, end) is not None or sentence.text[start - 1 : start] == _ASKED
     if not codes and not asked:
         return _PLAIN
     return Context(
         negated="negated" in codes and "mentioned" not in codes,
-        provisional="provisional" in codes,
+        provisional="provisional" in codes and "confirmed" not in codes,
         mentioned="mentioned" in codes or asked,
         unknown="unknown" in codes,
         historical="historical" in codes,
@@ -129,7 +131,7 @@ def _reaches(text: str) -> tuple[_Reach, ...]:
     stops = [hit for hit in hits if hit.code == "stop"]
     reaches = []
     for hit in hits:
-        if hit.code in ("stop", "pseudo"):
+        if hit.code in _REACH_NOWHERE or (hit.term["needs"] and not _led(hit, hits)):
             continue
         if hit.term["side"] == "sentence":
             start, end = 0, len(text)
@@ -137,11 +139,21 @@ def _reaches(text: str) -> tuple[_Reach, ...]:
             start, end = hit.end, _forward(text, hit, hits)
             if hit.code == "negated" and not text[start:end].strip(" .,"):  # "Haematoma excluded."
                 start, end = _backward(text, hit, stops, _LAST_WORDS), hit.start
+        elif hit.code == "confirmed":
+            start, end = (
+                max((clause.end() for clause in _CLAUSE_END.finditer(text, 0, hit.start)), default=0),
+                hit.start,
+            )
         else:
             start, end = _backward(text, hit, stops), hit.start
         if end > start:
             reaches.append(_Reach(hit.code, start, end, (hit.start, hit.end)))
     return tuple(reaches)
+
+
+def _led(trigger: Hit, hits: Sequence[Hit]) -> bool:
+    """Whether a word of the kind that the trigger needs stands before it."""
+    return any(hit.code == trigger.term["needs"] and hit.end <= trigger.start for hit in hits)
 
 
 def _forward(text: str, trigger: Hit, hits: Sequence[Hit]) -> int:

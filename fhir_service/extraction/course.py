@@ -14,6 +14,7 @@ from fhir_service.extraction.lexicon import lexicon
 from fhir_service.extraction.narrative import general
 from fhir_service.extraction.patient_text import PatientText
 from fhir_service.extraction.patterns import compiled
+from fhir_service.extraction.quiet_times import is_of_action, is_quiet
 from fhir_service.extraction.timeline import DAYS, Anchor, TimeMention, find_times
 from fhir_service.reports.case_report import Polarity, Relation
 
@@ -59,6 +60,8 @@ class Clock:
     """The sentence that tells what was the case then."""
     summed: str | None = None
     """The unit of a sum of times told in several units."""
+    quiet: bool = False
+    """Whether all that is told of that time is that the patient was well, or left: no harm dates from it."""
 
     @property
     def unit(self) -> str | None:
@@ -129,7 +132,8 @@ def follow(patient: PatientText, index: Place, revision: Place) -> Course:
             felt = _complaint(sentence) if presenting is None and (now or not complained) else None
             complained = complained or (felt is not None and number != index[0])
             if felt is not None and now is not None:
-                presenting = replace(_clock_at(felt, told) or now, told_in=sentence)
+                at = _clock_at(felt, told) or now
+                presenting = presenting if at.quiet else replace(at, told_in=sentence)
         clocks.append(now if number >= begins else None)
     return Course(patient, index, revision, tuple(clocks), presenting, complained, begins, done_on)
 
@@ -184,12 +188,13 @@ def _advance(now: Clock | None, times: Sequence[TimeMention], sentence: Sentence
     """The times a sentence tells since the augmentation, one counted on from the other."""
     told: list[Clock] = []
     for time in times:
-        if time.days is None and told and told[-1].time.days is not None:
+        if (time.days is None and told and told[-1].time.days is not None) or is_of_action(sentence.text, time):
             continue
         if time.anchor in (Anchor.PREVIOUS, Anchor.DISCHARGE) and now is not None:
             now = _added(now, time, sentence)
         else:
             now = Clock(time, sentence, time.low, time.high, time.value, sentence)
+        now = replace(now, quiet=is_quiet(sentence, time))
         told.append(now)
     return told
 
@@ -211,18 +216,31 @@ def _since_index(time: TimeMention, text: str, number: int, index: Place) -> boo
 
 def _added(now: Clock, time: TimeMention, sentence: Sentence) -> Clock:
     """ "Two weeks later" after something at one week is three weeks; months are not added to weeks."""
-    if time.days is None:
-        return Clock(time, sentence, None, None, None, sentence)
-    zero = now.value is not None and now.value == 0
-    if zero or now.time.days is None:
+    if time.days == 0:
+        return Clock(time, sentence, now.low, now.high, now.value, sentence, now.unit)
+    if time.days is not None and _counts_alone(now, time.days, time):
         return Clock(time, sentence, time.low, time.high, time.value, sentence)
-    if now.value is not None and time.value is not None and now.unit is not None and time.unit is not None:
-        if now.unit == time.unit:
-            return Clock(time, sentence, None, None, now.value + time.value, sentence)
-        unit = next((unit for unit in _SMALLEST_FIRST if unit in (now.unit, time.unit)), None)
-        if unit is not None and {now.unit, time.unit} <= _EXACT:
-            total = now.value * DAYS[now.unit] + time.value * DAYS[time.unit]
-            return Clock(time, sentence, None, None, round(total / DAYS[unit], 6).normalize(), sentence, unit)
-    if time.days > 5 * now.time.days:
-        return Clock(time, sentence, time.low, time.high, time.value, sentence)
-    return Clock(time, sentence, None, None, None, sentence)
+    value, unit = _sum(now, time)
+    return Clock(time, sentence, None, None, value, sentence, unit)
+
+
+def _counts_alone(now: Clock, days: Decimal, time: TimeMention) -> bool:
+    """Whether what went before is nothing beside it: weeks after days are weeks."""
+    if (now.value is not None and now.value == 0) or now.time.days is None:
+        return True
+    if days <= 5 * now.time.days or now.unit == time.unit:
+        return False
+    return time.anchor is Anchor.PREVIOUS or _sum(now, time)[0] is None
+
+
+def _sum(now: Clock, time: TimeMention) -> tuple[Decimal | None, str | None]:
+    """Both amounts together, with their unit, where that is exact."""
+    if now.value is None or time.value is None or now.unit is None or time.unit is None:
+        return None, None
+    if now.unit == time.unit:
+        return now.value + time.value, None
+    if not {now.unit, time.unit} <= _EXACT:
+        return None, None
+    unit = next(unit for unit in _SMALLEST_FIRST if unit in (now.unit, time.unit))
+    total = now.value * DAYS[now.unit] + time.value * DAYS[time.unit]
+    return round(total / DAYS[unit], 6).normalize(), unit

@@ -19,6 +19,7 @@ from fhir_service.extraction.lexicon import Hit, lexicon
 from fhir_service.extraction.patient_grid import GridPatient
 from fhir_service.extraction.patient_rows import SEXES
 from fhir_service.extraction.patterns import compiled
+from fhir_service.extraction.refusals import refusal
 from fhir_service.extraction.timepoints import Operations, relative_time, timepoints
 from fhir_service.reports.case_report import (
     Age,
@@ -31,7 +32,7 @@ from fhir_service.reports.case_report import (
 )
 
 _NUMBER = compiled(r"(?<![\w.,-])(?P<n>\d+(?:[.,]\d+)?)(?![\w.,]\d)")
-_SEX = compiled(r"(?<!\w)(?P<sex>female|male|woman|man|[fm])(?![\w])", re.IGNORECASE)
+_SEX = compiled(r"(?<![^\W\d])(?P<sex>female|male|woman|man|[fm])(?![^\W\d])", re.IGNORECASE)
 _IN_ML = compiled(r"\b(?:ml|c\.?c\.?)\b|\bcm3\b", re.IGNORECASE)
 _PER_LEVEL = compiled(r"\bper\b|\beach\b|\blevel\b|\bvertebra", re.IGNORECASE)
 
@@ -57,24 +58,49 @@ def grid_sex(patient: GridPatient) -> Coded | None:
 
 def grid_procedures(number: int, patient: GridPatient, titles: Sequence[Sentence]) -> tuple[ProcedureFact, ...]:
     """The augmentation of the table, else of its title or the report's, and what was done for the harm."""
-    index = next(_index(number, patient, titles), None)
+    index = next(_index(number, patient, titles if patient.own else ()), None)
     if index is None:
         return ()
     facts = [index]
-    for _, cell in patient.of("treatment"):
-        named = None if patient.of("procedure") else _augmentation(cell)
+    for cell in _treatments(patient):
+        named = None if _named(patient) or patient.of("complication") else _augmentation(cell)
         for hit in lexicon("procedures").find(cell.text):
             done = context.polarity(cell, hit.start, hit.end) is Polarity.AFFIRMED
             if done and hit.term["group"] in ("operation", "augmentation") and hit != named:
                 levels = level_facts(cell, bind(cell.text).of(hit.start, hit.end), "grid_cases.revision-level")
                 facts.append(_operation(number, cell, hit, ("revision", len(facts)), levels))
+        if len(facts) == 1 and refusal(number, cell) is None:
+            facts += _unnamed(number, cell)
     return tuple(facts)
 
 
+def _named(patient: GridPatient) -> list[Sentence]:
+    """The cells that name the augmentation."""
+    return [cell for _, cell in patient.of("procedure") if _augmentation(cell) is not None]
+
+
+def _treatments(patient: GridPatient) -> list[Sentence]:
+    """What was done for the harm: "operation" heads that too, where it names no augmentation. In a table of published
+    cases any column may tell it whose heading we do not know."""
+    named = [cell for _, cell in patient.of("procedure") if _augmentation(cell) is None]
+    known = [*named, *(cell for _, cell in patient.of("treatment"))]
+    return known or ([] if patient.own else [cell for _, cell in patient.of("unlabelled")])
+
+
+def _unnamed(number: int, cell: Sentence) -> Iterator[ProcedureFact]:
+    """ "Surgery", "percutaneous retrieval": that there was an operation is all that the cell says."""
+    for hit in lexicon("table-values").find(cell.text)[:1]:
+        if context.polarity(cell, hit.start, hit.end) is Polarity.AFFIRMED:
+            yield _operation(number, cell, hit, ("revision", 1), ())
+
+
 def _index(number: int, patient: GridPatient, titles: Sequence[Sentence]) -> Iterator[ProcedureFact]:
-    cells = [value for code in ("procedure", "treatment") for _, value in patient.of(code)]
+    named, treated = _named(patient), _treatments(patient)
     levels = _levels(patient)
-    for words in (*cells, *((patient.title,) if patient.title else ()), *titles):
+    of_harm = treated if patient.of("complication") else ()
+    of_fracture = () if of_harm else treated
+    about = (patient.title,) if patient.title else ()
+    for words in (*named, *of_fracture, *about, *titles, *of_harm):
         hit = _augmentation(words)
         if hit is not None:
             yield _operation(number, words, hit, ("index", 1), levels)
@@ -101,8 +127,8 @@ def _operation(
 
 
 def _levels(patient: GridPatient) -> tuple[Level, ...]:
-    for code in ("level", "procedure", "fracture"):
-        for _, cell in patient.of(code):
+    for cells in (_named(patient), *([cell for _, cell in patient.of(code)] for code in ("level", "fracture"))):
+        for cell in cells:
             levels = level_facts(cell, find_levels(cell.text), "grid_cases.index-level")
             if levels:
                 return levels

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from fhir_service.extraction.document import Sentence
+from fhir_service.extraction.grid_places import titled_harms
 from fhir_service.extraction.harms import Harm, find_harms
 from fhir_service.extraction.levels import level_facts, neighbours
 from fhir_service.extraction.lexicon import lexicon
@@ -56,11 +57,13 @@ def grid_complications(
     """The harms that the table gives; of an embolism whose kind it leaves open, what the text says of this patient."""
     treated = frozenset(level.code for level in index.level)
     harms: dict[str, Harm] = {}
-    for _, cell in patient.of("complication"):
+    for _, cell in patient.of("complication") or ([] if patient.own else patient.of("symptom")):
         for harm in (*find_harms(cell), *_embolisms(cell, prose)):
             code = _settled(harm, treated)
             if code is not None:
                 harms.setdefault(code, harm)
+    for harm in titled_harms(patient):
+        harms.setdefault(harm.code, harm)
     mixed = len({code.startswith("cement-leakage") for code in harms}) > 1
     facts: list[ComplicationFact] = []
     for code, harm in harms.items():
@@ -113,7 +116,7 @@ def _onset(patient: GridPatient, index: str) -> RelativeTime | None:
     return None
 
 
-def grid_outcome(patient: GridPatient) -> Coded | None:
+def grid_outcome(patient: GridPatient, *, operated: bool) -> Coded | None:
     """How the patient fared, in the table's words; none where they say no more than that nothing is felt."""
     for _, cell in patient.of("outcome")[:1]:
         text = cell.text
@@ -126,7 +129,7 @@ def grid_outcome(patient: GridPatient) -> Coded | None:
             hit = next(hit for hit in hits if hit.code == "fatal")
             return _end(cell, "fatal", (hit.start, hit.end))
         if lasting is not None:
-            return _end(cell, "ongoing", lasting.span())
+            return _end(cell, "resolvedWithSequelae" if operated and not patient.own else "ongoing", lasting.span())
         if partly is not None and hits:
             return _end(cell, "resolvedWithSequelae", partly.span())
         if hits and text[hits[-1].start : hits[-1].end].lower() != "asymptomatic":

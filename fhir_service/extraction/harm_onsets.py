@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fhir_service.extraction.course import Clock, Course
 from fhir_service.extraction.harms import Harm
 from fhir_service.extraction.patterns import compiled
+from fhir_service.extraction.quiet_times import clause_of, is_of_action, is_quiet
 from fhir_service.extraction.timeline import Anchor, TimeMention, find_times
 from fhir_service.reports.case_report import Polarity, ProcedureFact, Relation, RelativeTime
 
@@ -107,7 +108,8 @@ class Onsets:
     def _clock(self, harm: Harm) -> Clock | None:
         if self.course.after_revision(harm.sentence):
             return self.course.presenting if LASTING.search(harm.sentence.text) else None
-        return self.course.clock(harm.sentence)
+        clock = self.course.clock(harm.sentence)
+        return None if clock is None or clock.quiet else clock
 
     def _own_time(self, harm: Harm) -> TimeMention | None:
         """The time its sentence tells: before it in the sentence, else behind it in the same clause."""
@@ -135,12 +137,19 @@ class Onsets:
     def _counts(self, time: TimeMention, harm: Harm) -> bool:
         if time.relation is Relation.BEFORE or time.anchor in (Anchor.TREATMENT, Anchor.PRESENT):
             return False
+        if is_of_action(harm.sentence.text, time) or self._was_well(harm, time):
+            return False
         if time.anchor is Anchor.PROCEDURE:
             return True
         if self.course.after_revision(harm.sentence):
             return harm.code == _DEATH
         place = self.course.place(harm.sentence, time.start)
         return place is None or place < self.course.revision
+
+    def _was_well(self, harm: Harm, time: TimeMention) -> bool:
+        """Whether another clause than the harm's tells the time, and says of it that the patient was well."""
+        start, end = clause_of(harm.sentence.text, time.end)
+        return not start <= harm.start < end and is_quiet(harm.sentence, time)
 
     def _event(self, harm: Harm) -> str:
         if self.course.after_revision(harm.sentence):

@@ -24,7 +24,7 @@ _MASS = compiled(
     r"\b(?:mass|filling\sdefect|foreign\sbody|density|densities|opacit\w+|thrombus|material|fragment|linear\s\w+|object)\b",
     re.IGNORECASE,
 )
-_PUT_IN = compiled(r"\b(?:inject\w*|filled\swith|introduced|placed|inserted)\b", re.IGNORECASE)
+_PUT_IN = compiled(r"\b(?:inject(?:ed|ing)|filled\swith|introduced|placed|inserted)\b", re.IGNORECASE)
 _NOT_BY_CEMENT = compiled(
     r"\b(?:tuberculosis|oedema|edema|artery\sdisease|disease|function|hypertension|metast\w+|nodule|wedge|resection|surgery|bypass|lobe\sresection|embolectomy|rhythm|output|arrest|failure|rehabilitation|fibrosis)\b",
     re.IGNORECASE,
@@ -41,6 +41,8 @@ _SAME_LEVEL = compiled(
 _NOWHERE = ("hypotension", "allergic-reaction", "death")
 """Harms of the whole body: a level in their sentence is that of something else."""
 _COMMA = 40
+_BEHIND = 40
+"""Characters behind cement and a site in which it may be said that it was put there."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ def _cement_harms(sentence: Sentence, hits: Sequence[Hit], sites: Sequence[Hit],
     embolic = any(hit.code == "embolus" for hit in events)
     found: list[Harm] = []
     for site in sites:
-        event = _event_of(text, site, events, cement)
+        event = _stated(sentence, site, _event_of(text, site, events, cement), cement)
         if (
             event is None
             or compiled(r"\s(?:level|height)\b").match(text[site.end :])
@@ -187,6 +189,16 @@ def _cement_harms(sentence: Sentence, hits: Sequence[Hit], sites: Sequence[Hit],
     return found
 
 
+def _stated(sentence: Sentence, site: Hit, event: Hit | None, cement: Sequence[Hit]) -> Hit | None:
+    """ "Embolism was suspected and CT showed cement in the lung": what is seen there states it, where it is nearer."""
+    text = sentence.text
+    if event is None or event in cement or _polarity(sentence, site, event) is Polarity.AFFIRMED:
+        return event
+    seen = _event_of(text, site, [], cement)
+    nearer = seen is not None and _apart(text, site, seen) < _apart(text, site, event)
+    return seen if seen is not None and nearer and _polarity(sentence, site, seen) is Polarity.AFFIRMED else event
+
+
 def _event_of(text: str, site: Hit, events: Sequence[Hit], cement: Sequence[Hit]) -> Hit | None:
     """What the site belongs to: the nearest leak or embolus in its clause, else cement said to be there."""
     near = [hit for hit in events if _same_clause(text, site, hit)]
@@ -198,7 +210,7 @@ def _event_of(text: str, site: Hit, events: Sequence[Hit], cement: Sequence[Hit]
         listed = len(between) < 30 and hit.end <= site.start and _FOUND.search(text[site.end : site.end + 60])
         if (
             _same_clause(text, site, hit)
-            and not _PUT_IN.search(text)
+            and not _PUT_IN.search(text, min(hit.start, site.start), max(hit.end, site.end) + _BEHIND)
             and (adjacent or listed or _FOUND.search(between))
         ):
             return hit

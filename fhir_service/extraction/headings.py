@@ -39,6 +39,7 @@ LETTER = re.compile(
     r"(?:Dear\s)?(?:Sir|Sirs|Madam|Editor|Editors)(?:\sor\sMadam)?\s?[,:]|To\sthe\sEditor\b|(?:The\s)?[Aa]uthors?'?\sreply\b"
 )
 """How a letter about a report begins."""
+_HEADERS = 4
 COMMENT_HEADING = re.compile(r"\(?\d+\)?\s*\.?\s*.{1,60}\b(?:says|wrote|said|writes)\s*:?$")
 
 
@@ -55,6 +56,20 @@ def is_column_header(words: str) -> bool:
     """Whether a table of patients may head a column, or a row, with these words ("Outcome", "Procedure")."""
     first = lexicon("table-columns").first(words)
     return first is not None and first.start == 0 and first.end >= len(words.rstrip(":")) - 2
+
+
+def begins_like_column(words: str) -> bool:
+    """Whether words begin with what a table of patients may head a column with ("Age/sex")."""
+    first = lexicon("table-columns").first(words)
+    return first is not None and first.start == 0
+
+
+def names_columns(words: str) -> bool:
+    """Whether a line is the headers of many columns, one after the other."""
+    if words.endswith((".", "?", "!")):
+        return False
+    codes = {hit.code for hit in lexicon("table-columns").find(words)}
+    return len(codes) >= _HEADERS and "age" in codes
 
 
 def _letters(plain: str) -> str:

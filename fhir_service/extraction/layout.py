@@ -18,8 +18,10 @@ from fhir_service.extraction.headings import (
     LABEL,
     LETTER,
     Section,
+    begins_like_column,
     heading_section,
     is_column_header,
+    names_columns,
 )
 from fhir_service.extraction.lines import Line, is_markup, read_lines
 
@@ -59,6 +61,7 @@ _BEFORE_COMMENTS = (Section.DISCUSSION, Section.CONCLUSION, Section.REFERENCES, 
 _REFERENCE = re.compile(r"\b(?:19|20)\d\d\b[^.;]{0,12};\s?\d+\s?(?:\(\w+\))?\s?:\s?[eE]?\d+|\bdoi:\s?10\.\d{4}")
 _FIGURES = re.compile(r"(?<=\s)[<>≤≥]?\d[\d.,-]*\s+[<>≤≥]?\d")
 """Two numbers with nothing between them: a row of a table."""
+_LONGEST_LABEL = 45
 _PROSE = re.compile(r"(?:\S+\s+){7,}\S+")
 
 
@@ -240,7 +243,7 @@ class _Reader:
         line = lines[position]
         if _CAPTION.match(line.words) or _TABLE_TITLE.match(line.words):
             return True
-        if not (line.after_blank or line.boxed):
+        if not (line.after_blank or line.boxed) or self._opens_columns(lines, position):
             return False
         beside = [each.words for each in (*lines[position - 1 : position], *lines[position + 1 : position + 2])]
         if CASE_HEADING.fullmatch(line.words) and any(CASE_HEADING.fullmatch(words) for words in beside):
@@ -252,6 +255,18 @@ class _Reader:
             return True
         return self._prose_follows(lines, position)
 
+    def _opens_columns(self, lines: list[Line], position: int) -> bool:
+        """The first line below the title of a table: the header of a column, though it may look like a heading."""
+        if self.blocks[-1].intervals:
+            return False
+        following = lines[position + 1] if position + 1 < len(lines) else None
+        return (
+            following is not None
+            and not following.after_blank
+            and len(lines[position].words) < _LONGEST_LABEL
+            and begins_like_column(following.words)
+        )
+
     def _prose_follows(self, lines: list[Line], position: int) -> bool:
         """Two long lines without a break between them, or one that ends like a sentence, are running text again."""
         if (
@@ -261,7 +276,7 @@ class _Reader:
         ):
             return False
         line = lines[position]
-        if len(line.words) < 45 or not _PROSE.match(line.words) or "=" in line.words:
+        if len(line.words) < 45 or not _PROSE.match(line.words) or "=" in line.words or names_columns(line.words):
             return False
         following = lines[position + 1] if position + 1 < len(lines) else None
         long_next = following is not None and not following.after_blank and len(following.words) > 35

@@ -15,7 +15,8 @@ _YEARS = r"(?:[\s-]?(?:years?|yrs?|y)(?:[\s-]?old|/?o)?)?"
 _SEXES = r"(?P<sex>F|M|female|male|woman|man|Female|Male|Woman|Man|FEMALE|MALE)\b"
 _NUMBER = r"(?:(?:Case\s|Patient\s|Pt\.?\s|No\.?\s)?(?:\d{1,2}|[IVX]{1,4}|[A-H])[.):]?\s+)?"
 _AUTHORS = (
-    r"(?:[A-Z][\w'-]+(?:\s+(?:et\s+al\.?|and\s+[A-Z]\w+|&\s[A-Z]\w+))?,?\s*"
+    r"(?:(?:(?:Present|Our|Current|This|PRESENT|OUR)\s(?:own\s)?(?:case|patient|study|report|CASE|PATIENT)\s+)|"
+    r"[A-Z][\w'-]+(?:\s+(?:et\s+al\.?|and\s+[A-Z]\w+|&\s[A-Z]\w+))?,?\s*"
     r"(?:\(?(?:19|20)\d\d\)?)?[,\s]*(?:\[\d+\])?\s+)?"
 )
 _AGE_FIRST = rf"(?P<age>\d{{1,3}}){_YEARS}\s*[/,;|-]?\s*{_SEXES}"
@@ -34,7 +35,7 @@ _OWN_ROW = compiled(r"\b(?:present|our|current|this)\s(?:case|study|report|patie
 _LEGEND = compiled(
     r"\w\s?=\s?\w.*,.*=|^(?:Abbreviations|Notes?)\b|^\*|^[A-Z/]{1,7}[,:]\s[a-z][\w -]+;\s[A-Z/]{1,7}[,:]\s"
 )
-_SHORT_FOR = compiled(r"(?<![\w/])(?P<short>[A-Z][A-Z/]{1,6})(?:,|\s?=|:)\s(?P<long>[a-z][\w -]+)")
+SHORT_FOR = compiled(r"(?<![\w/])(?P<short>[A-Z][A-Z/]{1,6})(?:,|\s?=|:)\s(?P<long>[a-z][\w -]+)")
 SEXES = {"f": "female", "female": "female", "woman": "female", "m": "male", "male": "male", "man": "male"}
 _LONGEST = 30
 """Printed lines of one row at most."""
@@ -56,9 +57,9 @@ class Row:
     short_for: tuple[tuple[str, str], ...] = ()
 
 
-def rows(document: Document) -> list[Row]:
-    """The rows of every table that begin with an age and a sex."""
-    return [row for table in document.tables for row in _rows(document, table)]
+def rows(document: Document, tables: Sequence[Table]) -> list[Row]:
+    """The rows of these tables that begin with an age and a sex."""
+    return [row for table in tables for row in _rows(document, table)]
 
 
 def columns_named(header: str) -> tuple[str, ...]:
@@ -73,11 +74,12 @@ def _rows(document: Document, table: Table) -> list[Row]:
         return []
     firsts = [_with_author(lines, number) for number in starts]
     found = []
+    line_each = len(starts) > 1 and starts == list(range(starts[0], starts[-1] + 1))
     columns = columns_named(" ".join(_line_text(line) for line in lines[: firsts[0]]))
     after = " ".join(_line_text(line) for line in lines[starts[-1] :])
-    short_for = tuple((match["short"], match["long"]) for match in _SHORT_FOR.finditer(after))
+    short_for = tuple((match["short"], match["long"]) for match in SHORT_FOR.finditer(after))
     for place, (first, number) in enumerate(zip(firsts, starts, strict=True)):
-        end = firsts[place + 1] if place + 1 < len(firsts) else _last(lines, number)
+        end = firsts[place + 1] if place + 1 < len(firsts) else number + 1 if line_each else _last(lines, number)
         cells = [cell for line in lines[first:end] for cell in line]
         sentence = joined(document.text, cells, Section.TABLE)
         offset = sentence.text.find(_line_text(lines[number]).split(" ")[0], 0)
@@ -129,7 +131,7 @@ def _starts(lines: Sequence[Sequence[Cell]], number: int) -> bool:
 def _with_author(lines: Sequence[Sequence[Cell]], number: int) -> int:
     """The name and year lines just above belong to the row, and "Present case", broken or not."""
     first = number
-    while first > 0 and number - first < 3 and _AUTHOR.search(_line_text(lines[first - 1])):
+    while first > 0 and number - first < 3 and _is_author(lines[first - 1]):
         first -= 1
     if (
         first > 0
@@ -140,6 +142,12 @@ def _with_author(lines: Sequence[Sequence[Cell]], number: int) -> int:
     while first > 0 and number - first < 3 and _PRESENT.fullmatch(_line_text(lines[first - 1])):
         first -= 1
     return first
+
+
+def _is_author(line: Sequence[Cell]) -> bool:
+    """Whether a line names an author and no patient of its own."""
+    text = _line_text(line)
+    return _AUTHOR.search(text) is not None and not any(pattern.match(text) for pattern in _ROW)
 
 
 def _last(lines: Sequence[Sequence[Cell]], number: int) -> int:

@@ -82,7 +82,7 @@ def grid_case(document: Document, told: Told) -> Case:
     if grid is None:
         raise ValueError("the patient stands in no table of the report")
     index = next(fact for fact in told.procedures if fact.role == "index")
-    end = grid_harms.grid_outcome(grid)
+    end = grid_harms.grid_outcome(grid, operated=_operated(told.procedures))
     harms = grid_harms.grid_complications(patient.number, grid, index, patient.case)
     core = _Core(
         told.procedures,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from fhir_service.extraction import cohort_statements, contradictions, procedures
-from fhir_service.extraction.document import Document, Section
+from fhir_service.extraction.document import Document, Section, Sentence
 from fhir_service.extraction.grid_cases import grid_procedures
 from fhir_service.extraction.left_out import language_of, shortened, without_what_is_no_report
+from fhir_service.extraction.lexicon import lexicon
 from fhir_service.extraction.patients import find_patients
 from fhir_service.extraction.read_case import Told, grid_case, read_case, read_row, row_case
 from fhir_service.extraction.subject import tells_of_augmentation
@@ -52,7 +53,7 @@ def _cases(document: Document) -> tuple[Case, ...]:
         patient.number = len(told) + 1
         course = None
         if patient.grid is not None:
-            facts = grid_procedures(patient.number, patient.grid, document.of(Section.TITLE))
+            facts = grid_procedures(patient.number, patient.grid, _of_one_kind(document))
         elif patient.row is not None and not patient.case:
             facts = read_row(patient.number, patient.row)
         else:
@@ -66,3 +67,15 @@ def _cases(document: Document) -> tuple[Case, ...]:
         else (row_case if each.patient.grid is None else grid_case)(document, each)
         for each in told
     )
+
+
+def _of_one_kind(document: Document) -> tuple[Sentence, ...]:
+    """The titles; and what the text says of the augmentation, where it names one kind alone."""
+    told = document.of(Section.BACKGROUND, Section.ABSTRACT, Section.CASE, Section.OTHER)
+    named = {
+        hit.code: sentence
+        for sentence in reversed(told)
+        for hit in lexicon("procedures").find(sentence.text)
+        if hit.term["group"] == "augmentation"
+    }
+    return (*document.of(Section.TITLE), *(named.values() if len(named) == 1 else ()))

@@ -19,7 +19,7 @@ __all__ = ["DAYS", "Anchor", "Duration", "TimeMention", "find_durations", "find_
 
 _TIME_WORD = compiled(
     r"second|min|hour|hr|\bh\b|day|week|wk|month|mo\b|mos\b|year|yr|after|dur|immediate|intra|once|throughout|course|time|end|"
-    r"while|wak|morning|evening|night|POD|emerg|table|recovery|PACU|cement|inject|fill|final|complet",
+    r"while|whilst|needle|cannula|trocar|stop|halt|interrupt|abort|abandon|discontinu|broke|before|until|wak|morning|evening|night|POD|emerg|table|recovery|PACU|cement|inject|fill|final|complet",
     re.IGNORECASE,
 )
 

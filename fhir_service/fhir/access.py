@@ -33,6 +33,13 @@ class Access:
     """Type and id of resources that come with the service: the caller reads them and does not change them."""
     client_id: str = ""
     """Who it is; empty where nobody has to say."""
+    context: str = ""
+    """By what, and about whom, where one may come by several apps and for several patients."""
+
+    @property
+    def owner(self) -> str:
+        """Whose that is what the caller begins, and asks for later."""
+        return f"{self.client_id} {self.context}" if self.context else self.client_id
 
     def may(self, letter: Letter, resource_type: str) -> bool:
         """With some resources of the type at least."""

@@ -14,6 +14,8 @@ from fhir_service.fhir.errors import Issue
 
 _SHOWN = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n\r"} | {0x7F: 0x2421}
 """Control characters may stand in what was sent and in no string of FHIR: the sign that shows each."""
+_FILE = "http://hl7.org/fhir/StructureDefinition/operationoutcome-file"
+_LINE = "http://hl7.org/fhir/StructureDefinition/operationoutcome-issue-line"
 ALL_OK = Issue("information", "informational", "All is well: no issues were found.")
 
 
@@ -28,6 +30,16 @@ def operation_outcome(issues: Iterable[Issue]) -> dict[str, Any]:
 def outcome_bytes(issues: Iterable[Issue]) -> bytes:
     """The same as JSON text."""
     return msgspec.json.encode(operation_outcome(issues))
+
+
+def outcome_of_line(issues: Iterable[Issue], file: str, line: int) -> bytes:
+    """The OperationOutcome of what stood in a line of a file, with HL7's extensions for both; line 0: in all of it."""
+    outcome = operation_outcome(issues)
+    if line:
+        for issue in outcome["issue"]:
+            issue["extension"] = [{"url": _LINE, "valueInteger": line}]
+    place = [{"url": _FILE, "valueString": shown(file)}]
+    return msgspec.json.encode({"resourceType": "OperationOutcome", "extension": place, **outcome})
 
 
 def _issue(issue: Issue) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from fhir_service.definitions.elements import resource_types
@@ -15,6 +16,8 @@ from fhir_service.search.restrictions import UnusableRestriction, restriction_of
 
 MOST = 100
 """Scopes of one client or request."""
+_LONGEST = 6000
+"""Characters of them together: a token has to fit into a header."""
 _LETTERS = "cruds"
 _SCOPE = re.compile(r"(patient|user|system)/(\*|[A-Z][A-Za-z]*)\.(read|write|\*|c?r?u?d?s?)(?:\?(\S+))?")
 _VERSION_1 = {"read": "rs", "write": "cud", "*": _LETTERS}
@@ -39,6 +42,8 @@ class Scope(NamedTuple):
 
 def read_scopes(text: str) -> tuple[Scope, ...]:
     """Those of a list with blanks between, each once. Raises InvalidScope."""
+    if len(text) > _LONGEST:
+        raise InvalidScope(f"the scopes are over {_LONGEST:,} characters long")
     texts = list(dict.fromkeys(text.split()))
     if not texts:
         raise InvalidScope("no scope is asked for; for instance system/Patient.rs")
@@ -60,13 +65,23 @@ def read_scope(text: str) -> Scope:
     return Scope(context, words, Grant(_VERSION_1.get(words, words), kind, query))
 
 
+def scopes_among(text: str) -> tuple[Scope, ...]:
+    """Those of a list that can be read; tokens of other issuers hold more than scopes of SMART. One that is passed over
+    is leave for nothing."""
+    found = []
+    for one in list(dict.fromkeys(text.split()))[:MOST]:
+        with suppress(InvalidScope):
+            found.append(read_scope(one))
+    return tuple(found)
+
+
 def within(asked: Iterable[Scope], allowed: Sequence[Scope]) -> tuple[Scope, ...]:
     """What two lists have in common: of what is asked for that part which is allowed, as it was asked for where it is
     allowed whole. Contexts have to be the same. Raises InvalidScope where the two are too long together."""
     common = (one for wanted in asked for limit in allowed if (one := _common(wanted, limit)) is not None)
     found = tuple({one.text: one for one in common}.values())
-    if len(found) > MOST:
-        raise InvalidScope(f"more than {MOST} scopes would be granted; ask for fewer")
+    if len(found) > MOST or len(scope_text(found)) > _LONGEST:
+        raise InvalidScope(f"more than {MOST} scopes, or {_LONGEST:,} characters, would be granted; ask for fewer")
     return found
 
 

@@ -74,9 +74,11 @@ class Clients:
     async def use_once(self, client_id: str, jti: str, expires: int) -> bool:
         """Whether this is the first use of an assertion that expires at that instant; of two at once one is first."""
 
+        name = sha256(jti.encode(errors="surrogatepass")).hexdigest()
+
         async def work(group: Group) -> Sequence[Row]:
             await group.session.fetch(_FORGET_EXPIRED, _now())
-            return await group.session.fetch(_USE, client_id, sha256(jti.encode()).hexdigest(), expires)
+            return await group.session.fetch(_USE, client_id, name, expires)
 
         return bool(await self._writer.commit(Commit(work=work)))
 

@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from fhir_service.storage.dialects import dialect_of
+from fhir_service.storage.load import PoolUse
 from fhir_service.storage.pool import Pool
 from fhir_service.storage.sessions import Session, connect
 
@@ -19,8 +20,9 @@ SEARCH_SECONDS = 20.0
 class Database:
     """Hands out connections; closes them all at the end."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, seconds: float = SEARCH_SECONDS) -> None:
         self.engine = engine
+        self._seconds = seconds
         self.dialect = dialect_of(engine.dialect.name)
         self._reads = self._pool(self.dialect.for_reads)
         same = self.dialect.for_searches == self.dialect.for_reads
@@ -28,7 +30,13 @@ class Database:
         self._writer: Session | None = None
 
     def _pool(self, setup: tuple[str, ...]) -> Pool:
-        return Pool(self.engine, self.dialect.readers, setup, seconds=SEARCH_SECONDS)
+        return Pool(self.engine, self.dialect.readers, setup, seconds=self._seconds)
+
+    @property
+    def pools(self) -> dict[str, PoolUse]:
+        """By what their connections are for."""
+        found = {"read": self._reads.use}
+        return found if self._searches is self._reads else found | {"search": self._searches.use}
 
     def reading(self) -> AbstractAsyncContextManager[Session]:
         """A connection for statements by key."""

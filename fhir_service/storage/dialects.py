@@ -11,9 +11,18 @@ import msgspec
 
 from fhir_service.fhir.access import Access
 from fhir_service.search.query import Cursor, TypeSearch
-from fhir_service.storage import postgresql_rows, postgresql_search, sqlite_rows, sqlite_search, sqlite_sources
+from fhir_service.storage import (
+    postgresql_loading,
+    postgresql_rows,
+    postgresql_search,
+    sqlite_loading,
+    sqlite_rows,
+    sqlite_search,
+    sqlite_sources,
+)
 from fhir_service.storage.changes import Key
 from fhir_service.storage.criteria_sql import Words
+from fhir_service.storage.fresh_rows import Loader
 from fhir_service.storage.index_writing import RowStore
 from fhir_service.storage.sessions import Row, Session
 from fhir_service.storage.sorting import Order
@@ -40,6 +49,7 @@ class Dialect:
     search: Search
     words: Words
     rows: RowStore
+    loader: Loader
     keys: str
     key_values: Callable[[Sequence[Key]], tuple[Any, ...]]
     pack: Callable[[Sequence[int]], Any]
@@ -77,6 +87,7 @@ SQLITE = Dialect(
     search=sqlite_search,
     words=sqlite_sources.WORDS,
     rows=sqlite_rows,
+    loader=sqlite_loading,
     keys="(SELECT json_extract(value, '$[0]') AS type, json_extract(value, '$[1]') AS id FROM json_each($1)) k",
     key_values=_json_keys,
     pack=_packed,
@@ -94,6 +105,7 @@ POSTGRESQL = Dialect(
     search=postgresql_search,
     words=postgresql_search.WORDS,
     rows=postgresql_rows,
+    loader=postgresql_loading,
     keys="unnest($1::text[], $2::text[]) AS k(type, id)",
     key_values=_array_keys,
     pack=list,

@@ -40,7 +40,7 @@ class UnusableDatabaseUrl(ValueError):
 
 def open_engine(database_url: str) -> AsyncEngine:
     """An engine without a pool of its own: `connections.py` keeps the connections. Raises UnusableDatabaseUrl."""
-    url = _checked(database_url)
+    url = checked_url(database_url)
     if url.get_backend_name() == "sqlite":
         _make_folder(url)
         engine = create_async_engine(url, poolclass=NullPool, connect_args={"isolation_level": None})
@@ -51,7 +51,8 @@ def open_engine(database_url: str) -> AsyncEngine:
     )
 
 
-def _checked(database_url: str) -> URL:
+def checked_url(database_url: str) -> URL:
+    """The parts of a database URL. Raises UnusableDatabaseUrl."""
     try:
         url = make_url(database_url)
     except ArgumentError:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from fhir_service.fhir.access import OPEN
 from fhir_service.fhir.json_text import parse
+from fhir_service.search.compartment import provenance_hashes
 from fhir_service.search.criteria import AnyCriterion
 from fhir_service.search.in_memory import meets
 from fhir_service.search.index_values import index_values, partition_key
@@ -130,6 +131,18 @@ async def as_they_were(
     statement = _AS_IT_WAS.format(keys=dialect.keys, place=f"${len(given) + 1}")
     rows = await session.fetch(statement, *given, place)
     return {(row[0], row[1]): _exported(row, base) for row in rows}
+
+
+async def provenance_then(
+    session: Session, dialect: Dialect, targets: Sequence[Key], then: tuple[int, int], base: str | None
+) -> list[Exported]:
+    """Every Provenance that was about one of these resources at a place, given with its instant; others that were
+    changed since may be among them."""
+    place, moment = then
+    held = await dialect.search.holders(session, provenance_hashes(targets))
+    changed = await session.fetch(_CHANGED, "Provenance", moment, place, -1, place)
+    keys = sorted({(row[0], row[1]) for row in (*held, *changed) if row[0] == "Provenance"})
+    return list((await as_they_were(session, dialect, keys, place, base)).values()) if keys else []
 
 
 def _page(dialect: Dialect, extent: Extent, after: int, limit: int, columns: str) -> tuple[str, Values]:

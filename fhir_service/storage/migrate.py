@@ -30,7 +30,7 @@ async def bring_up_to_date(engine: AsyncEngine) -> None:
     if engine.dialect.name == "sqlite":
         await _use_write_ahead_log(engine)
     async with engine.connect() as connection:
-        if await connection.run_sync(_revision) == LATEST:
+        if await connection.run_sync(revision_of) == LATEST:
             return
     async with _one_at_a_time, engine.connect() as connection:
         if engine.dialect.name == "postgresql":
@@ -55,7 +55,7 @@ async def _use_write_ahead_log(engine: AsyncEngine) -> None:
             return
 
 
-def _revision(connection: Connection) -> str | None:
+def revision_of(connection: Connection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None
     found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
@@ -74,6 +74,6 @@ def _upgrade(connection: Connection) -> None:
         command.upgrade(config, "head")
     except CommandError as error:
         raise NewerDatabase(
-            f"the database has the schema {_revision(connection)}, this release knows up to {LATEST}; install the "
+            f"the database has the schema {revision_of(connection)}, this release knows up to {LATEST}; install the "
             "release that made it"
         ) from error

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from fhir_service.fhir.errors import EditConflict, FhirError, NotFound, PreconditionFailed
 from fhir_service.fhir.etags import names_version
@@ -32,8 +32,7 @@ class State:
     text: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class NewVersion:
+class NewVersion(NamedTuple):
     """A row for the table of versions."""
 
     key: Key
@@ -198,7 +197,8 @@ def _is_same(change: Prepared, content: Content, current: State) -> bool:
 
 
 def _outcome(change: Prepared, state: State, action: Action) -> Outcome:
-    return Outcome(*change.key, state.version, moment(state.last_updated), action)
+    written = (state.text or b"") if action in ("created", "updated") else b""
+    return Outcome(*change.key, state.version, moment(state.last_updated), action, written)
 
 
 def _name(change: Prepared) -> str:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from fhir_service.fhir.errors import StoreUnavailable
+from fhir_service.storage.load import PoolUse
 from fhir_service.storage.sessions import Session, connect
 
 WAIT_SECONDS = 10.0
@@ -23,22 +24,36 @@ class Pool:
         self._seconds = seconds
         self._engine = engine
         self._setup = setup
+        self._size = size
+        self._lent = 0
         self._places = asyncio.Semaphore(size)
         self._free: list[Session] = []
 
-    @asynccontextmanager
-    async def session(self) -> AsyncIterator[Session]:
+    @property
+    def use(self) -> PoolUse:
+        return PoolUse(self._lent, len(self._free), self._size)
+
+    def session(self) -> Loan:
         """Lend a connection. Raises StoreUnavailable where none comes free in time or none can be made."""
+        return Loan(self)
+
+    async def take(self) -> Session:
         await self._take_place()
         try:
             session = await self._kept() or await connect(self._engine, *self._setup, seconds=self._seconds)
-            try:
-                yield session
-            finally:
-                if session.usable:
-                    self._free.append(session)
-                else:
-                    await session.close()
+        except BaseException:
+            self._places.release()
+            raise
+        self._lent += 1
+        return session
+
+    async def give_back(self, session: Session) -> None:
+        self._lent -= 1
+        try:
+            if session.usable:
+                self._free.append(session)
+            else:
+                await session.close()
         finally:
             self._places.release()
 
@@ -73,6 +88,23 @@ class Pool:
     async def close(self) -> None:
         while self._free:
             await self._free.pop().close()
+
+
+class Loan:
+    """A connection for as long as it is used. A class, since this is on the way of every request and a generator as
+    context manager costs several times as much."""
+
+    __slots__ = ("_pool", "_session")
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def __aenter__(self) -> Session:
+        self._session = await self._pool.take()
+        return self._session
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._pool.give_back(self._session)
 
 
 async def _end(session: Session) -> None:

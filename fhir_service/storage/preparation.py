@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
@@ -82,7 +82,7 @@ def prepared(change: Change, base: str | None) -> Prepared:
         raise InvalidParameter(f"'{resource_id[:80]}' is no id: an id is 1 to 64 letters, digits, '-' and '.'")
     if isinstance(change, Delete):
         return Prepared((change.type, resource_id), change, None)
-    content = _content(change.type, resource_id, change.text, base)
+    content = content_of(change.type, resource_id, change.text, base)
     return Prepared((change.type, resource_id), change, content, fresh=change.id is None)
 
 
@@ -96,7 +96,7 @@ def all_prepared(changes: Sequence[Change | Prepared], base: str | None, access:
         try:
             one = change if isinstance(change, Prepared) else prepared(change, base)
             ready.append(one if access.grants is None else _guarded(one, access))
-            _refuse_fixed(ready[-1].key, access)
+            refuse_fixed(ready[-1].key, access)
         except FhirError as error:
             error.change = number
             raise
@@ -124,7 +124,15 @@ def _guarded(one: Prepared, access: Access) -> Prepared:
     return one if one.letter == "c" else replace(one, guard=access)
 
 
-def _refuse_fixed(key: Key, access: Access) -> None:
+def refuse_restricted(kinds: Iterable[str], access: Access) -> None:
+    """Raises Forbidden where the caller may write only some resources of a type."""
+    letters: tuple[Letter, ...] = ("c", "u")
+    if refused := sorted({kind for kind in kinds for letter in letters if is_restricted(access, letter, kind)}):
+        raise Forbidden(f"this needs leave to write every {', '.join(refused)}, not only some")
+
+
+def refuse_fixed(key: Key, access: Access) -> None:
+    """Raises ComesWithService."""
     if key in access.fixed:
         name = "/".join(key)
         text = f"{name} comes with the service and changes only with it; store yours under another id and url"
@@ -137,10 +145,12 @@ def size_of(changes: Sequence[Change | Prepared]) -> int:
     return sum(len(change.text) for change in changes if isinstance(change, Create | Update))
 
 
-def _content(resource_type: str, resource_id: str, text: bytes, base: str | None) -> Content:
+def content_of(resource_type: str, resource_id: str, text: bytes, base: str | None, value: object = None) -> Content:
+    """A resource of that type as it will be stored; `value` is what the text says, where that is at hand. Raises
+    MalformedContent."""
     compact = minified(text)
     spliced = splice(compact, resource_id)
     if spliced.resource_type != resource_type:
         raise MalformedContent(f"the resource is a {spliced.resource_type[:80]}, not a {resource_type}")
-    values = index_values(parse(compact), base)
+    values = index_values(value if isinstance(value, dict) else parse(compact), base)
     return Content(spliced, partition_key(resource_id, values), index_rows(values))

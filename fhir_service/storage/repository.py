@@ -18,6 +18,7 @@ from fhir_service.search.query import Query
 from fhir_service.storage import reindex, statements
 from fhir_service.storage.access_records import AccessRecords
 from fhir_service.storage.admission import admitted, admitted_versions
+from fhir_service.storage.bulk_load import Incoming, check_load, load_batch
 from fhir_service.storage.changes import (
     Change,
     Create,
@@ -35,7 +36,7 @@ from fhir_service.storage.changes import (
     Version,
 )
 from fhir_service.storage.clients import Client, Clients
-from fhir_service.storage.database import Database
+from fhir_service.storage.database import SEARCH_SECONDS, Database
 from fhir_service.storage.engines import UnusableDatabaseUrl, open_engine, try_opening
 from fhir_service.storage.everything import everything
 from fhir_service.storage.export_pages import (
@@ -47,12 +48,14 @@ from fhir_service.storage.export_pages import (
     as_they_were,
     deleted_page,
     lines_page,
+    provenance_then,
     rows_page,
 )
 from fhir_service.storage.failures import unavailable_told
 from fhir_service.storage.group_commit import Commit, ReportEntry
 from fhir_service.storage.history import history_page, history_total
 from fhir_service.storage.jobs import Jobs
+from fhir_service.storage.load import OnGroup, StoreLoad, job_numbers
 from fhir_service.storage.migrate import NewerDatabase, bring_up_to_date
 from fhir_service.storage.preparation import Prepared, all_prepared, is_id, may_write, size_of
 from fhir_service.storage.report_books import loaded_sources, report_record, report_state
@@ -91,12 +94,14 @@ T = TypeVar("T")
 _IN_THREAD = 64 * 1024
 """Bytes of resources in one commit from which on getting them ready would hold up other requests."""
 _HEALTH_SECONDS = 3.0
+_PROOF_SECONDS = 10.0
+"""So long a write that reached the disk stands for the next ones."""
 _log = logging.getLogger("fhir_service.storage")
 
 
-async def open_repository(database_url: str, *, base: str | None = None) -> Repository:
+async def open_repository(database_url: str, *, base: str | None = None, seconds: float = SEARCH_SECONDS) -> Repository:
     """Open a store, bring its schema up to date and index what an older release has stored. `base` is the address under
-    which an absolute reference means a resource of this store.
+    which an absolute reference means a resource of this store; a statement that reads may take some `seconds`.
 
     Raises UnusableDatabaseUrl, NewerDatabase, StoreUnavailable.
     """
@@ -108,7 +113,7 @@ async def open_repository(database_url: str, *, base: str | None = None) -> Repo
     except BaseException:
         await engine.dispose()
         raise
-    repository = Repository(Database(engine), base)
+    repository = Repository(Database(engine, seconds), base)
     try:
         await repository.check_index()
     except BaseException:
@@ -163,18 +168,31 @@ class Repository:
         await self._database.close()
 
     async def health(self) -> None:
-        """Raises StoreUnavailable unless the database answers and the writer runs."""
+        """Raises StoreUnavailable unless the database answers, and takes a write or has taken one lately."""
         if not self._writer.running:
             raise StoreUnavailable("the store is closed")
         try:
-            async with asyncio.timeout(_HEALTH_SECONDS), self._database.reading() as session:
-                await session.fetch("SELECT place FROM commit_clock WHERE id = 1")
+            async with asyncio.timeout(_HEALTH_SECONDS):
+                async with self._database.reading() as session:
+                    await session.fetch("SELECT place FROM commit_clock WHERE id = 1")
+                await self._writer.prove(_PROOF_SECONDS)
         except TimeoutError:
             raise StoreUnavailable(f"the database has not answered in {_HEALTH_SECONDS:.0f} s") from None
 
-    async def read(self, resource_type: str, resource_id: str, access: Access, letter: Letter = "r") -> Stored:
-        """The newest version, to do with it what the letter says. Raises NotFound, Gone."""
-        found = await self._fetch(access, statements.READ, resource_type, resource_id, letter=letter)
+    async def how_busy(self) -> StoreLoad:
+        """How busy it is. Raises StoreUnavailable."""
+        async with self._database.reading() as session:
+            jobs, shards = await job_numbers(session)
+        return StoreLoad(self._writer.waiting, self._database.pools, jobs, shards)
+
+    def on_group(self, told: OnGroup) -> None:
+        """Tell of each group of commits from now on."""
+        self._writer.on_group.append(told)
+
+    async def read(self, resource_type: str, resource_id: str, access: Access, *letters: Letter) -> Stored:
+        """The newest version, to do with it what the letters say; to read it, where none is named. Raises NotFound,
+        Gone."""
+        found = await self._fetch(access, statements.READ, resource_type, resource_id, letters=letters or ("r",))
         if found.deleted:
             raise Gone(
                 f"{resource_type}/{resource_id} was deleted; earlier versions can be read at _history/1 and so on"
@@ -223,6 +241,17 @@ class Repository:
         Raises MalformedContent, InvalidParameter, Forbidden, EditConflict, PreconditionFailed, StoreUnavailable.
         """
         done: list[Outcome] = await self._writer.commit(Commit(await self.prepare(changes, access)))
+        self._note(done)
+        return done
+
+    async def load(self, batch: Sequence[Incoming], access: Access) -> list[Outcome]:
+        """Many resources under the ids they have, in one durable commit; one outcome each, in their order. The same
+        again changes nothing. Other writers wait meanwhile, so a batch has some thousands at most.
+
+        Raises Forbidden, ComesWithService, StoreUnavailable.
+        """
+        check_load(batch, access)
+        done: list[Outcome] = await self._writer.commit(Commit(work=partial(load_batch, batch=batch), alone=True))
         self._note(done)
         return done
 
@@ -287,6 +316,11 @@ class Repository:
         """The versions of some resources that were current at a place in the order of commits."""
         async with self._database.searching() as session:
             return await as_they_were(session, self._database.dialect, keys, place, self._base)
+
+    async def provenance_then(self, targets: Sequence[Key], place: int, moment: int) -> list[Exported]:
+        """Every Provenance that was about one of these resources at that place; others may be among them."""
+        async with self._database.searching() as session:
+            return await provenance_then(session, self._database.dialect, targets, (place, moment), self._base)
 
     async def erase(self, keys: Sequence[Key], access: Access) -> None:
         """Remove every version of these resources for good. Raises Forbidden, StoreUnavailable."""
@@ -398,12 +432,18 @@ class Repository:
         return record.stored if ever else record.made
 
     async def _fetch(
-        self, access: Access, statement: str, kind: str, resource_id: str, *more: int, letter: Letter = "r"
+        self,
+        access: Access,
+        statement: str,
+        kind: str,
+        resource_id: str,
+        *more: int,
+        letters: tuple[Letter, ...] = ("r",),
     ) -> Stored:
-        if access.may(letter, kind) and is_id(resource_id):
+        if all(access.may(letter, kind) for letter in letters) and is_id(resource_id):
             async with self._database.reading() as session:
                 rows = await session.fetch(statement, kind, resource_id, *more)
-                if rows and access.grants is not None:
+                for letter in letters if access.grants is not None else ():
                     rows = await self._visible(session, rows, access, letter)
             if rows:
                 found = stored(rows[0])

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
-from fhir_service.fhir.access import Access
+from fhir_service.fhir.access import Access, Letter
 from fhir_service.fhir.errors import FhirError, Forbidden
 from fhir_service.search.query import Query
 from fhir_service.storage import statements
@@ -33,8 +34,8 @@ class Transaction:
     """What is found is found among what is stored, the changes of this commit included."""
 
     def __init__(self, group: Group, access: Access, base: str | None, note: Note) -> None:
+        self.access = access
         self._group = group
-        self._access = access
         self._base = base
         self._note = note
         self._first = len(group.plan.versions)
@@ -46,7 +47,7 @@ class Transaction:
     async def find(self, query: Query, limit: int) -> list[Stored]:
         """The first matches, at most `limit`. Raises Forbidden for a type that may not be searched: that nothing is
         found must not mean that nothing is there."""
-        refused = sorted({one.resource_type for one in query.searches if not self._access.may("s", one.resource_type)})
+        refused = sorted({one.resource_type for one in query.searches if not self.access.may("s", one.resource_type)})
         if refused:
             raise Forbidden(f"searching {', '.join(refused)} is not allowed, and this depends on what is found there")
         await self._flush()
@@ -54,19 +55,20 @@ class Transaction:
             self._tuned = True
             for statement in self._group.dialect.for_finding:
                 await self._group.session.fetch(statement)
-        found = await first_matches(self._group.session, self._group.dialect, query, self._access, limit)
+        found = await first_matches(self._group.session, self._group.dialect, query, self.access, limit)
         self._note(found)
         return found
 
-    async def read(self, resource_type: str, resource_id: str) -> Stored | None:
-        """The newest version, to be changed, which may be a deletion; None where the resource never was, or may not be
-        updated."""
-        if not self._access.may("u", resource_type):
+    async def read(self, resource_type: str, resource_id: str, *letters: Letter) -> Stored | None:
+        """The newest version, to do with it what the letters say, which may be a deletion; None where the resource
+        never was, or that may not be done with it."""
+        if not all(self.access.may(letter, resource_type) for letter in letters):
             return None
         await self._flush()
         session = self._group.session
         rows: Sequence[Row] = await session.fetch(statements.READ, resource_type, resource_id)
-        rows = await admitted_versions(session, self._group.dialect, rows, self._access, "u")
+        for letter in letters:
+            rows = await admitted_versions(session, self._group.dialect, rows, self.access, letter)
         return stored(rows[0]) if rows else None
 
     async def write(self, changes: Sequence[Change | Prepared]) -> list[Outcome]:
@@ -78,7 +80,7 @@ class Transaction:
         if isinstance(outcomes, FhirError):
             raise outcomes
         self._note(outcomes)
-        return outcomes
+        return [replace(one, text=b"") for one in outcomes]  # what was written may still be rewritten
 
     async def rewrite(self, changes: Sequence[Change | Prepared]) -> None:
         """Other content for versions that this commit wrote, each named by a change with the type and id of one."""
@@ -102,8 +104,8 @@ class Transaction:
 
     async def _prepared(self, changes: Sequence[Change | Prepared]) -> tuple[Prepared, ...]:
         if size_of(changes) > _IN_THREAD:
-            return await asyncio.to_thread(all_prepared, changes, self._base, self._access)
-        return all_prepared(changes, self._base, self._access)
+            return await asyncio.to_thread(all_prepared, changes, self._base, self.access)
+        return all_prepared(changes, self._base, self.access)
 
     async def _flush(self) -> None:
         """What this commit writes can be taken back without what the others of its group have written."""

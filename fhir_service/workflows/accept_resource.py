@@ -78,7 +78,7 @@ async def update_where(
     Raises MalformedContent or UnprocessableContent with everything that is wrong, and as `update_found`.
     """
     resource = await _checked(repository, text, (type_of(condition), None), access, checks)
-    if issues := _part_issues(resource, type_of(condition)):
+    if issues := part_issues(resource, type_of(condition)):
         raise MalformedContent("a part is not stored", issues=issues)
     sent_id = str(resource.get("id", ""))
     return await update_found(
@@ -125,10 +125,10 @@ def identity_issues(resource: Any, resource_type: str, resource_id: str | None =
         sent = f"is {str(resource['id'])[:80]!r}" if "id" in resource else "is missing"
         text = f"the id of the resource {sent}, the URL says {resource_id[:80]!r}"
         issues.append(Issue("error", "value", text, (f"{resource_type}.id",), "http.id"))
-    return issues if resource_id is None else issues + _part_issues(resource, resource_type)
+    return issues if resource_id is None else issues + part_issues(resource, resource_type)
 
 
-def _part_issues(resource: dict[str, Any], resource_type: str) -> list[Issue]:
+def part_issues(resource: dict[str, Any], resource_type: str) -> list[Issue]:
     """A part that a read gave must not replace the whole: that is what its tag is for (search.html#summary)."""
     if not is_subsetted(resource):
         return []

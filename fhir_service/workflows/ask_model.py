@@ -43,10 +43,8 @@ class _Completion(msgspec.Struct):
 
 async def ask_model(access: ModelAccess, instructions: str, question: str) -> str:
     """What the model answers, as text. Raises NoAnswer."""
-    try:
-        import httpx  # noqa: PLC0415  # an extra: most never ask a model
-    except ImportError as error:
-        raise NoAnswer("it needs the extra `fhir-service[reader]`, which is not installed") from error
+    import httpx  # noqa: PLC0415  # most never ask a model, and `map` should not wait for it
+
     body = {
         "model": access.model,
         "temperature": 0,

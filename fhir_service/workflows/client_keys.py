@@ -67,6 +67,8 @@ def _key(value: Any) -> tuple[str, Key]:
         raise UnusableKeys("it is no RSA or EC key")
     if secret := sorted(_SECRET & value.keys()):
         raise UnusableKeys(f"it is a private key ({', '.join(secret)}); only the public one may leave its owner")
+    if value.get("use", "sig") != "sig":
+        raise UnusableKeys("it is not for signatures")
     kid = value.get("kid")
     if not isinstance(kid, str) or not kid:
         raise UnusableKeys("it has no kid")

@@ -98,7 +98,7 @@ async def updated_key(transaction: Transaction, resource_type: str, sent_id: str
             raise MalformedContent(text, expression=(f"{resource_type}.id",))
         return found.id
     if sent_id:
-        other = await transaction.read(resource_type, sent_id)
+        other = await transaction.read(resource_type, sent_id, "u")
         if other is not None and not other.deleted:
             raise EditConflict(
                 f"{resource_type}/{sent_id} exists, and the search does not find it; nothing was written"

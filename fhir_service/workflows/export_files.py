@@ -26,11 +26,11 @@ class ExportFile:
 
     def __init__(self, store: ObjectStore, name: str) -> None:
         self._writer = obstore.open_writer_async(store, name, buffer_size=_BUFFER)
-        self.bytes = 0
+        self.size = 0
 
     async def write(self, text: bytes) -> None:
         await self._writer.write(text)
-        self.bytes += len(text)
+        self.size += len(text)
 
     async def close(self) -> None:
         await self._writer.close()
@@ -52,6 +52,15 @@ class ExportFiles:
 
     def begin(self, name: str) -> ExportFile:
         return ExportFile(self._store, name)
+
+    async def put(self, name: str, source: Path) -> int:
+        """A file that is there already on this machine; returns its length."""
+        file = self.begin(name)
+        with source.open("rb") as text:
+            while piece := await asyncio.to_thread(text.read, _BUFFER):
+                await file.write(piece)
+        await file.close()
+        return file.size
 
     async def read(self, name: str, start: int, end: int) -> AsyncGenerator[bytes]:
         """The bytes from `start` up to and without `end`, in pieces. Raises FileNotFoundError."""

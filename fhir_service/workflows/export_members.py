@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from functools import cache
+
 import msgspec
 
 from fhir_service.fhir.json_text import parse
 from fhir_service.search.compartment import compartment_hashes, patient_scopes
+from fhir_service.search.dates import EARLIEST, date_range
 from fhir_service.search.index_values import index_values, partition_key
 from fhir_service.search.terms import hashes_of
 from fhir_service.storage.everything import references_in
@@ -30,13 +34,14 @@ class Members:
         devices: frozenset[str],
     ) -> None:
         self._repository = repository
-        self._place = job.place
+        self._place, self._moment = job.place, job.moment
         self._base = request.base
         self._type = resource_type
         self._everyone = request.level == "system"
         self._by_target = resource_type == "Provenance" and request.explained is not None
         self._patients = None if request.patients is None else frozenset(request.patients)
         self._devices = devices
+        self._latest = request.latest
         self._explained = frozenset(request.explained or request.types)
         self._hashes: dict[str, frozenset[int]] = {}
 
@@ -84,27 +89,61 @@ class Members:
 
     async def _explaining(self, found: list[Exported]) -> frozenset[str]:
         """Those whose targets are meant, as they were."""
-        targets = {one.id: self._targets(one.text) for one in found}
+        targets = {one.id: targets_of(one.text, self._base) for one in found}
         keys = sorted({key for held in targets.values() for key in held if key[0] in self._explained})
         then = await self._repository.as_they_were(keys, self._place) if keys else {}
         meant = {key for key, one in then.items() if self._everyone or self._is_about(key[0], one)}
-        return frozenset(one for one, held in targets.items() if not meant.isdisjoint(held))
+        if not self._latest:
+            return frozenset(one for one, held in targets.items() if not meant.isdisjoint(held))
+        newest = await self._newest(meant) if meant else {}
+        return frozenset(one for one, held in targets.items() if any(one in newest.get(key, ()) for key in held))
 
-    def _targets(self, text: bytes) -> set[Key]:
-        if not text:
-            return set()
-        return references_in(bytes(_targets.decode(text).target))
+    async def _newest(self, targets: set[Key]) -> dict[Key, frozenset[str]]:
+        """By target the ids of the Provenance that was recorded last; several where they say the same instant."""
+        found = await self._repository.provenance_then(sorted(targets), self._place, self._moment)
+        last: dict[Key, tuple[int, set[str]]] = {}
+        for one in found:
+            recorded = _recorded(one.text)
+            for key in targets_of(one.text, self._base) & targets:
+                if key not in last or recorded > last[key][0]:
+                    last[key] = recorded, {one.id}
+                elif recorded == last[key][0]:
+                    last[key][1].add(one.id)
+        return {key: frozenset(ids) for key, (_, ids) in last.items()}
 
 
-class _Target(msgspec.Struct):
+class _Provenance(msgspec.Struct):
     target: msgspec.Raw = msgspec.Raw(b"[]")
+    recorded: str = ""
 
 
-_targets = msgspec.json.Decoder(_Target)
+_provenance = msgspec.json.Decoder(_Provenance)
+
+
+def targets_of(text: bytes, base: str) -> set[Key]:
+    """What a minified Provenance is about, on this server."""
+    if not text:
+        return set()
+    return references_in(bytes(_provenance.decode(text).target).replace(f'"{base}/'.encode(), b'"'))
+
+
+@cache
+def references_to(kind: str, base: str) -> re.Pattern[bytes]:
+    """Finds the ids of a type that a minified resource refers to, on this server."""
+    return re.compile(
+        rb'"reference":"(?:%b/)?%b/([A-Za-z0-9\-.]{1,64})["/]' % (re.escape(base.encode()), kind.encode())
+    )
+
+
+def _recorded(text: bytes) -> int:
+    try:
+        return date_range(_provenance.decode(text).recorded).low
+    except ValueError:
+        return EARLIEST
 
 
 def members_of(repository: Repository, request: ExportRequest, resource_type: str, job: Job) -> Members | None:
-    """None where all resources of the type are meant."""
+    """None where all resources of the type are meant. The request is that of `request_of`."""
     by_target = resource_type == "Provenance" and request.explained is not None
     if request.level == "system" and not by_target:
         return None

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from itertools import chain, product
-from typing import Literal
-
-import msgspec
 
 from fhir_service.fhir.json_text import encode, parse
 from fhir_service.formats.subsets import Subset
@@ -17,71 +12,23 @@ from fhir_service.search.index_values import index_values
 from fhir_service.search.restrictions import restriction_of
 from fhir_service.search.value_sets import Terminology
 from fhir_service.storage.export_pages import Deleted, Exported, Extent
-from fhir_service.storage.jobs import Claim
 from fhir_service.storage.repository import Repository
 from fhir_service.workflows.accept_resource import in_thread_if_large
-from fhir_service.workflows.export_members import ANY, Members, members_of
+from fhir_service.workflows.export_checkpoints import Part, Shard, checkpoint_of
+from fhir_service.workflows.export_members import ANY, Members, members_of, references_to
 from fhir_service.workflows.export_request import ExportRequest, type_filter
 
 Criteria = tuple[AnyCriterion, ...]
 _PAGE_BYTES = 4 * 1024 * 1024
 _SMALLEST_PAGE, _FIRST_PAGE, _LARGEST_PAGE = 10, 500, 10_000
 _DELETED_IN_BUNDLE = 500
-_DEVICE = re.compile(rb'"reference":"Device/([A-Za-z0-9\-.]{1,64})[/"]')
 _MOST_DEVICES = 10_000
-
-
-class Task(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The work of a shard: `plan`; `resources` of a type with keys behind `low` up to `last`; or `deleted` ones of a
-    type."""
-
-    task: str
-    type: str = ""
-    low: int = 0
-    last: int = 0
-
-
-class MadeFile(msgspec.Struct, frozen=True, array_like=True):
-    """A file that counts. `type` is what its lines are, `part` where the manifest names it."""
-
-    name: str
-    type: str
-    count: int
-    bytes: int
-    part: Literal["output", "deleted", "error"] = "output"
-
-
-class Checkpoint(msgspec.Struct, omit_defaults=True):
-    """How far a shard has come: the key (of deletions the place) that was looked at last, and what it made. `devices`
-    are the ids of those that its resources refer to, `*` for more than are remembered."""
-
-    after: int = 0
-    files: list[MadeFile] = []
-    devices: list[str] = []
-
-    def text(self) -> str:
-        return msgspec.json.encode(self).decode()
-
-
-def checkpoint_of(text: str) -> Checkpoint:
-    return msgspec.json.decode(text, type=Checkpoint) if text else Checkpoint()
-
-
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """A shard that is held, and what it needs: the terminology is asked for value sets that a filter names."""
-
-    claim: Claim
-    request: ExportRequest
-    task: Task
-    terminology: Terminology | None
-    file_bytes: int
 
 
 class Resources:
     """A range of keys of one type, page by page."""
 
-    part: Literal["output", "deleted"] = "output"
+    part: Part = "output"
 
     def __init__(self, repository: Repository, shard: Shard) -> None:
         job, request, task = shard.claim.job, shard.request, shard.task
@@ -96,8 +43,10 @@ class Resources:
         self._devices = set(self.point.devices)
         self._page_bytes = min(_PAGE_BYTES, shard.file_bytes)
         self._limit = max(_SMALLEST_PAGE, min(_FIRST_PAGE, shard.file_bytes // 1000))
+        self._base = request.base
+        since, until = (None, None) if task.task == "context" else (request.since, request.until)
         self._extent = Extent(
-            *(task.type, job.place, job.moment, task.last, request.since, request.until),
+            *(task.type, job.place, job.moment, task.last, since, until),
             alternatives=_alternatives(request, task.type, shard.terminology),
             base=request.base,
         )
@@ -106,23 +55,31 @@ class Resources:
         """The lines of the next page and how many they are."""
         if self._members is None and self._subset is None:
             page = await self._repository.export_lines(self._extent, self.point.after, self._limit)
-            text, number = page.text, page.number
-            self._went(page.through, page.last, len(text), number)
-            return text, number
+            self._went(page.through, page.last, len(page.text), page.number)
+            return self._with_addresses(page.text), page.number
+        return await self._written(await self._rows())
+
+    async def _rows(self) -> list[Exported]:
         rows = await self._repository.export_rows(self._extent, self.point.after, self._limit)
-        found = rows.found if self._members is None else await self._members.among(rows.found)
         self._went(rows.through, rows.last, sum(len(one.text) for one in rows.found), len(rows.found))
+        return rows.found if self._members is None else await self._members.among(rows.found)
+
+    async def _written(self, found: list[Exported]) -> tuple[bytes, int]:
         text = await in_thread_if_large(sum(len(one.text) for one in found), lambda: self._lines(found))
-        return text, len(found)
+        return self._with_addresses(text), len(found)
 
     def _lines(self, found: list[Exported]) -> bytes:
         whole = b"".join([one.text + b"\n" for one in found])
         if self._of_patients and ANY not in self._devices:
-            self._devices.update(match.decode() for match in _DEVICE.findall(whole))
+            self._devices.update(match.decode() for match in references_to("Device", self._base).findall(whole))
             self.point.devices = sorted(self._devices) if len(self._devices) <= _MOST_DEVICES else [ANY]
         if self._subset is None:
             return whole
         return b"".join([self._subset.of(one.text) + b"\n" for one in found])
+
+    def _with_addresses(self, text: bytes) -> bytes:
+        """An attachment that is a Binary here is named by the whole address, for whoever has only the file."""
+        return text.replace(b'"url":"Binary/', b'"url":"%b/Binary/' % self._base.encode())
 
     def _went(self, through: int, last: bool, size: int, number: int) -> None:
         """The next page has about as many bytes as a page should have."""
@@ -137,7 +94,7 @@ class Resources:
 class Deletions:
     """What was deleted of one type: a transaction Bundle of DELETEs a line."""
 
-    part: Literal["output", "deleted"] = "deleted"
+    part: Part = "deleted"
     file_type = "Bundle"
 
     def __init__(self, repository: Repository, shard: Shard) -> None:

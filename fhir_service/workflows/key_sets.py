@@ -11,7 +11,8 @@ from fhir_service.workflows.client_keys import Key, KeySet, UnusableKeys, read_k
 from fhir_service.workflows.fetch_json import AllowedHosts, NotFetched, fetch_json
 
 _BETWEEN_LOOKS = 5.0
-"""Seconds before a set is fetched anew for a key that it does not have: nobody makes us ask all the time."""
+"""Seconds before a set is fetched anew for a key that it did not have, or that was not to be had: who says whose they
+are has proved nothing yet, and must not make us ask all the time."""
 _MOST_KEPT = 1000
 
 
@@ -20,6 +21,8 @@ class _Kept:
     keys: KeySet | None = None
     fetched: float = float("-inf")
     expires: float = float("-inf")
+    fault: str = ""
+    """Why it was not to be had when it was last asked for."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -37,18 +40,23 @@ class KeySets:
         kept = self._kept.setdefault(url, _Kept())
         async with kept.lock:
             now = time.monotonic()
-            found = kept.keys.single(kid, kty) if kept.keys is not None and now < kept.expires else None
-            is_new = now < kept.expires and now - kept.fetched < _BETWEEN_LOOKS
-            if found is not None or is_new:
-                return found
+            there = kept.keys.single(kid, kty) if kept.keys is not None else None
+            if there is not None and now < kept.expires:
+                return there
+            if now - kept.fetched < _BETWEEN_LOOKS:
+                if kept.fault:
+                    raise NotFetched(kept.fault)
+                if there is None:
+                    return None
             await self._fetch(url, kept)
             return kept.keys.single(kid, kty) if kept.keys is not None else None
 
     async def _fetch(self, url: str, kept: _Kept) -> None:
-        fetched = await asyncio.to_thread(fetch_json, url, self.allowed)
         try:
+            fetched = await asyncio.to_thread(fetch_json, url, self.allowed)
             kept.keys = read_key_set(fetched.body)
-        except UnusableKeys as fault:
+        except (NotFetched, UnusableKeys) as fault:
+            kept.fetched, kept.fault = time.monotonic(), str(fault)
             raise NotFetched(str(fault)) from None
-        kept.fetched = time.monotonic()
+        kept.fetched, kept.fault = time.monotonic(), ""
         kept.expires = kept.fetched + fetched.age

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
+
+from fhir_service.workflows.locked_file import lock
 
 LEDGER = "reports.ndjson"
 
@@ -48,7 +49,7 @@ class Ledger:
         self.entries: dict[str, Entry] = {}
         self._file = self.path.open("ab")
         try:
-            _lock(self._file)
+            lock(self._file)
             self._read()
         except BaseException:
             self._file.close()
@@ -96,11 +97,3 @@ class Ledger:
                 self.entries[line.file] = line
         if raw and not raw.endswith(b"\n"):
             self._file.write(b"\n")
-
-
-def _lock(file: BinaryIO) -> None:
-    try:
-        import fcntl  # noqa: PLC0415  # not on Windows, where two runs into one folder are not told
-    except ImportError:
-        return
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

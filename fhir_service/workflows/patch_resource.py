@@ -10,6 +10,7 @@ from fhir_service.fhir.access import Access
 from fhir_service.fhir.errors import (
     EditConflict,
     FhirError,
+    Forbidden,
     Gone,
     Issue,
     MalformedContent,
@@ -111,12 +112,13 @@ async def patch_resource(
 ) -> Outcome:
     """Patch the current version and store the result as the next one; a patch that changes nothing makes no version.
 
-    Without `if_match` a version that somebody stores meanwhile is patched instead. Raises NotFound, Gone,
+    Without `if_match` a version that somebody stores meanwhile is patched instead. Raises Forbidden, NotFound, Gone,
     PreconditionFailed where `if_match` is not the current version, UnprocessableContent.
     """
+    _refuse_unread(resource_type, access)
 
     async def current() -> Stored:
-        return await repository.read(resource_type, resource_id, access, "u")
+        return await repository.read(resource_type, resource_id, access, "r", "u")
 
     async def store(change: Update) -> Outcome:
         (outcome,) = await repository.commit([change], access)
@@ -130,8 +132,9 @@ async def patch_resource(
 
 
 async def to_patch(transaction: Transaction, resource_type: str, resource_id: str) -> Stored:
-    """The current version. Raises NotFound, Gone."""
-    current = await transaction.read(resource_type, resource_id)
+    """The current version. Raises Forbidden, NotFound, Gone."""
+    _refuse_unread(resource_type, transaction.access)
+    current = await transaction.read(resource_type, resource_id, "r", "u")
     if current is None:
         raise NotFound(f"there is no {resource_type}/{resource_id}")
     if current.deleted:
@@ -153,9 +156,11 @@ async def patch_found_resource(
 
     Raises NotFound where the search finds none, MultipleMatches, and as `patch_resource`.
     """
+    _refuse_unread(type_of(condition), access)
 
     async def current() -> Stored:
-        return _only((await repository.search(replace(condition, count=2), access)).matches, condition)
+        found = _only((await repository.search(replace(condition, count=2), access)).matches, condition)
+        return await repository.read(found.type, found.id, access, "r", "u")
 
     async def store(change: Update) -> Outcome:
         async def work(transaction: Transaction) -> Outcome:
@@ -168,10 +173,17 @@ async def patch_found_resource(
         return await repository.transact(work, access)
 
     async def at_once(transaction: Transaction) -> Outcome:
-        return await _patch_in(transaction, _only(await transaction.find(condition, 2), condition), patch, checks)
+        found = _only(await transaction.find(condition, 2), condition)
+        return await _patch_in(transaction, await to_patch(transaction, found.type, found.id), patch, checks)
 
     done = await _patch_stored(current, store, patch, if_match, checks)
     return done if done is not None else await repository.transact(at_once, access)
+
+
+def _refuse_unread(resource_type: str, access: Access) -> None:
+    """A patch can ask what is there (`test`), copy it, and is told what is wrong with it. Raises Forbidden."""
+    if not access.may("r", resource_type):
+        raise Forbidden(f"a patch depends on what is there: it needs leave to read {resource_type} too")
 
 
 async def _patch_stored(

@@ -49,6 +49,11 @@ async def publish(repository: Repository, resources: Mapping[Key, bytes]) -> fro
     return await _published(repository, resources)
 
 
+def own_fingerprint(base: str, contact: str) -> str:
+    """What the store remembers where the definitions of this release are published. Raises as `definitions_of`."""
+    return _fingerprint(_own(base, contact))
+
+
 @cache
 def _own(base: str, contact: str) -> Mapping[Key, bytes]:
     definitions = definitions_of(catalogue(base))

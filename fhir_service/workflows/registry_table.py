@@ -5,10 +5,11 @@ Resources come one by one and their rows go to disk, so that no store is too lar
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 import tomllib
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from fhir_service.storage.repository import Repository
 
 TABLE = "registry-table"
 _PAGE = 500
+_BATCH = 200
 Resource = Mapping[str, Any]
 
 
@@ -45,13 +47,12 @@ async def write_registry_table(
         about = defaultdict(list)
         for view in views:
             about[view.resource].append(view)
-        async for resource in resources:
-            for view in about[resource["resourceType"]]:
-                _stage(view, resource, stagers[view.name], notice)
+        async for some in _in_batches(resources):
+            await asyncio.to_thread(_stage_all, some, about, stagers, notice)
         open_files.close()
         staged = {name: stager.staged for name, stager in stagers.items()}
-        query = artifacts.text(f"views/{TABLE}.sql")
-        return write_joined_table(out, staged, query, registry_columns(artifacts), scratch=Path(folder))
+        query, columns = artifacts.text(f"views/{TABLE}.sql"), registry_columns(artifacts)
+        return await asyncio.to_thread(write_joined_table, out, staged, query, columns, scratch=Path(folder))
 
 
 def registry_views(artifacts: Catalogue) -> list[View]:
@@ -80,6 +81,27 @@ async def stored_resources(repository: Repository, artifacts: Catalogue) -> Asyn
 
 def _stager(view: View, folder: Path) -> RowStager:
     return RowStager(folder / f"{view.name}.ndjson", {column.name: column.collection for column in view.columns})
+
+
+async def _in_batches(resources: AsyncIterator[Resource]) -> AsyncIterator[list[Resource]]:
+    held: list[Resource] = []
+    async for resource in resources:
+        held.append(resource)
+        if len(held) == _BATCH:
+            yield held
+            held = []
+    yield held
+
+
+def _stage_all(
+    resources: Sequence[Resource],
+    about: Mapping[str, Sequence[View]],
+    stagers: Mapping[str, RowStager],
+    notice: Callable[[str], None],
+) -> None:
+    for resource in resources:
+        for view in about[resource["resourceType"]]:
+            _stage(view, resource, stagers[view.name], notice)
 
 
 def _stage(view: View, resource: Resource, stager: RowStager, notice: Callable[[str], None]) -> None:

@@ -14,8 +14,9 @@ from typing import BinaryIO, NamedTuple
 from fhir_service.fhir.errors import Issue
 
 STDIN = "-"
-_LINES = (".ndjson", ".jsonl")
-_SUFFIXES = (".json", ".xml", *_LINES)
+LINES = (".ndjson", ".jsonl")
+"""How files end that hold a resource a line."""
+_SUFFIXES = (".json", ".xml", *LINES)
 _BLANK = b"\xef\xbb\xbf \t\r\n"
 _DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error)
 
@@ -34,9 +35,9 @@ class ResourceText(NamedTuple):
         return self.file.removesuffix(".gz").endswith(".xml") or self.content[:64].lstrip(_BLANK)[:1] == b"<"
 
 
-def named_files(names: Iterable[str]) -> Iterator[str | ResourceText]:
+def named_files(names: Iterable[str], suffixes: tuple[str, ...] = _SUFFIXES) -> Iterator[str | ResourceText]:
     """The files that are meant, in order; a name that leads to none is one that cannot be read. Of a folder, and those
-    below it, every .json, .xml, .ndjson and .jsonl file, also with .gz; of a pattern whatever fits."""
+    below it, every file that ends in one of `suffixes`, also with .gz; of a pattern whatever fits."""
     for name in names:
         path = Path(name)
         if not name:
@@ -44,8 +45,8 @@ def named_files(names: Iterable[str]) -> Iterator[str | ResourceText]:
         elif name == STDIN or path.is_file():
             yield name
         elif path.is_dir():
-            found = sorted(str(inner) for inner in path.rglob("*") if _is_read(inner))
-            yield from found or (_unread(name, f"the folder has no file that ends in {', '.join(_SUFFIXES)}"),)
+            found = sorted(str(inner) for inner in path.rglob("*") if _is_read(inner, suffixes))
+            yield from found or (_unread(name, f"the folder has no file that ends in {', '.join(suffixes)}"),)
         elif has_magic(name) and not path.exists():
             fitting = sorted(file for file in glob(name, recursive=True) if Path(file).is_file())
             yield from fitting or (_unread(name, "no file fits the pattern"),)
@@ -83,6 +84,33 @@ def texts_of(files: Iterable[str | ResourceText], *, max_bytes: int) -> Iterator
             yield _unread(file, f"it cannot be read ({error.strerror or error})")
 
 
+def lines_in(file: str, raw: BinaryIO, max_bytes: int, *, gzipped: bool, after: int = 0) -> Iterator[ResourceText]:
+    """The resources of a stream, one a line, behind the line `after`; faults as in `texts_of`."""
+    stream: BinaryIO = gzip.GzipFile(fileobj=raw) if gzipped else raw  # type: ignore[assignment]  # reads alike
+    line = 0
+    try:
+        for number, content in _lines(stream, max_bytes, 0):
+            line = number
+            if number > after:
+                yield _document(file, content, max_bytes, 0, number)
+    except _DAMAGED as error:
+        yield _damaged(file, line + 1, 0, error)
+
+
+def in_pieces(texts: Iterable[ResourceText], most: int, most_bytes: int) -> Iterator[list[ResourceText]]:
+    """Neighbours together, at most so many and, but for the last of each, so many bytes."""
+    piece: list[ResourceText] = []
+    size = 0
+    for text in texts:
+        piece.append(text)
+        size += len(text.content)
+        if len(piece) >= most or size >= most_bytes:
+            yield piece
+            piece, size = [], 0
+    if piece:
+        yield piece
+
+
 def _opened(file: str) -> AbstractContextManager[BinaryIO]:
     return nullcontext(sys.stdin.buffer) if file == STDIN else Path(file).open("rb")
 
@@ -99,7 +127,7 @@ def _texts(file: str, raw: BinaryIO, max_bytes: int) -> Iterator[ResourceText]:
                 return
             yield _document(file, first, max_bytes, len(first))
             line = 1
-        elif not file.removesuffix(".gz").endswith(_LINES):
+        elif not file.removesuffix(".gz").endswith(LINES):
             yield _document(file, stream.read(max_bytes + 1), max_bytes, 0)._replace(size=read())
             return
         for number, content in _lines(stream, max_bytes, line):
@@ -108,8 +136,7 @@ def _texts(file: str, raw: BinaryIO, max_bytes: int) -> Iterator[ResourceText]:
         if not line:
             yield ResourceText(file, 0, b"", 0, Issue("warning", "informational", "the file holds no resource"))
     except _DAMAGED as error:
-        text = f"the gzip data is damaged or cut off ({error}); what follows was not read"
-        yield ResourceText(file, line + 1, b"", read(), Issue("fatal", "incomplete", text, (), "file.damaged"))
+        yield _damaged(file, line + 1, read(), error)
 
 
 def _lines(stream: BinaryIO, max_bytes: int, line: int) -> Iterator[tuple[int, bytes]]:
@@ -120,7 +147,7 @@ def _lines(stream: BinaryIO, max_bytes: int, line: int) -> Iterator[tuple[int, b
         while len(rest) > max_bytes and not rest.endswith(b"\n"):
             rest = stream.readline(max_bytes + 1)
         if content.strip():
-            yield line, content
+            yield line, content.rstrip(b"\r\n")
 
 
 def _reader_of_sizes(file: str, raw: BinaryIO) -> Callable[[], int]:
@@ -146,8 +173,13 @@ def _is_an_object(line: bytes) -> bool:
     return line.lstrip(_BLANK).startswith(b"{") and line.rstrip().endswith(b"}")
 
 
-def _is_read(path: Path) -> bool:
-    return path.name.removesuffix(".gz").endswith(_SUFFIXES) and path.is_file()
+def _is_read(path: Path, suffixes: tuple[str, ...]) -> bool:
+    return path.name.removesuffix(".gz").endswith(suffixes) and path.is_file()
+
+
+def _damaged(file: str, line: int, size: int, error: Exception) -> ResourceText:
+    text = f"the gzip data is damaged or cut off ({error}); what follows was not read"
+    return ResourceText(file, line, b"", size, Issue("fatal", "incomplete", text, (), "file.damaged"))
 
 
 def _unread(file: str, why: str) -> ResourceText:

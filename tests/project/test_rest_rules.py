@@ -1,4 +1,4 @@
-"""The checklist of the REST rules is true: every rule has a test that names it, or a reason why it has none."""
+"""The checklists of rules are true: every rule has a test that names it, or a reason why it has none."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "scripts"))
 
 from rest_rules import (  # noqa: E402  # a folder of scripts, not on the path
-    PAGE,
+    LISTINGS,
     Checklist,
     checklist,
     contradictions,
+    every_rule,
     marks,
     page,
 )
@@ -27,8 +28,14 @@ def test_list_marks_and_page_agree(collected: list[pytest.Item]) -> None:
     every_file = {file.resolve() for file in (ROOT / "tests").rglob("test_*.py")}
     whole = {item.path.resolve() for item in collected} >= every_file
     tests = marks_of(collected) if whole else marks()
-    assert contradictions(checklist(), tests) == []
-    assert PAGE.read_text() == page(checklist(), tests), "the page is not what the tests say now: make rules"
+    assert contradictions(every_rule(), tests) == []
+    for listing in LISTINGS:
+        made = page(checklist(listing.rules), tests, listing.head)
+        assert listing.page.read_text() == made, "the page is not what the tests say now: make rules"
+
+
+def test_no_two_lists_have_a_rule_of_one_name() -> None:
+    assert len(every_rule().ids) == sum(len(checklist(listing.rules).ids) for listing in LISTINGS)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +60,7 @@ def test_a_reason_is_needed_for_a_rule_that_there_is() -> None:
 
 
 def test_the_page_has_a_row_for_each_with_its_tests_or_why_not() -> None:
-    text = page(RULES, {"A-1": ["f.py::x", "f.py::y"], "A-2": ["f.py::x"]})
+    text = page(RULES, {"A-1": ["f.py::x", "f.py::y"], "A-2": ["f.py::x"]}, "# Rules\n")
     assert "2 of 3 rules are held by a test." in text
     assert "| A-1 | a \\| b | `f.py::x`<br>`f.py::y` |" in text
     assert "| B-1 | c | not done: too early |" in text

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from joserfc import jws, jwt
+from joserfc import jwt
 from joserfc.errors import JoseError
 
+from fhir_service.api.auth.jwt_parts import NotTaken, is_for, said_by, seconds_of
 from fhir_service.api.auth.oauth_errors import OAuthError
 from fhir_service.storage.repository import Client, Clients
 from fhir_service.workflows.client_keys import Key, UnusableKeys, read_key_set
@@ -22,7 +22,6 @@ ALGORITHMS = {"RS384": "RSA", "ES384": "EC"}
 LIFETIME = 300
 SKEW = 5
 """Seconds that two clocks may differ: clients of the test kits use exactly five minutes."""
-_LONGEST = 16 * 1024
 _LONGEST_JTI = 1000
 
 
@@ -35,7 +34,10 @@ class Assertions:
 
     async def client(self, assertion: str, token_url: str) -> Client:
         """Whose it is. Raises OAuthError (`invalid_client`), also for one that was used before."""
-        header, said = _unverified(assertion)
+        try:
+            header, said = said_by(assertion)
+        except NotTaken as fault:
+            raise _refused(f"the assertion is not taken: {fault}") from None
         algorithm, kid = header.get("alg"), header.get("kid")
         if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
             raise _refused(f"the assertion has to be signed with {' or '.join(ALGORITHMS)}")
@@ -75,27 +77,11 @@ class Assertions:
         return key
 
 
-def _unverified(assertion: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """Header and claims as they are said; nothing is proved by them."""
-    if len(assertion) > _LONGEST:
-        raise _refused("the assertion is too long")
-    try:
-        taken = jws.extract_compact(assertion.encode())
-        header = taken.headers()
-        claims = json.loads(taken.payload)
-    except (JoseError, ValueError, RecursionError):
-        raise _refused("the assertion is no signed JWT") from None
-    if not isinstance(header, dict) or not isinstance(claims, dict):
-        raise _refused("the assertion is no signed JWT")
-    return header, claims
-
-
 def _checked(claims: Mapping[str, Any], client_id: str, token_url: str) -> int:
     """When it expires, in seconds since 1970 UTC."""
     if claims.get("iss") != client_id or claims.get("sub") != client_id:
         raise _refused("iss and sub of the assertion are both the client_id")
-    audience = claims.get("aud")
-    if token_url not in (audience if isinstance(audience, list) else [audience]):
+    if not is_for(claims, token_url):
         raise _refused(f"aud of the assertion is the token endpoint, {token_url}")
     now = time.time()
     expires = _time(claims, "exp")
@@ -114,10 +100,10 @@ def _checked(claims: Mapping[str, Any], client_id: str, token_url: str) -> int:
 
 
 def _time(claims: Mapping[str, Any], name: str) -> int | None:
-    value = claims.get(name)
-    if name in claims and (isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e12):
-        raise _refused(f"{name} of the assertion is no number of seconds since 1970")
-    return None if value is None else int(value)
+    try:
+        return seconds_of(claims, name)
+    except NotTaken:
+        raise _refused(f"{name} of the assertion is no number of seconds since 1970") from None
 
 
 def _refused(text: str) -> OAuthError:

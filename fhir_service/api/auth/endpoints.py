@@ -10,6 +10,7 @@ import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fhir_service.api.answer import Answer, Headers
+from fhir_service.api.audit import refused
 from fhir_service.api.auth.discovery import CONFIGURATION, INTROSPECTION, TOKEN, smart_configuration
 from fhir_service.api.auth.oauth_errors import OAuthError
 from fhir_service.api.call import Call, Service
@@ -21,6 +22,8 @@ _log = logging.getLogger("fhir_service.access")
 _JSON = "application/json"
 _FORM = "application/x-www-form-urlencoded"
 _NOT_KEPT: Headers = ((b"cache-control", b"no-store"), (b"pragma", b"no-cache"))
+_LONGEST = 64 * 1024
+"""Bytes of a form, which is read before anybody has said who they are."""
 _SINGLE = frozenset({"grant_type", "scope", "client_assertion", "client_assertion_type", "token"})
 Endpoint = Callable[[Call], Awaitable[Answer]]
 
@@ -59,6 +62,8 @@ class AuthEndpoints:
             made = await answer(call)
         except OAuthError as error:
             _log.warning("request %s: no token: %s, %s", request_id(scope), error.code, error)
+            if error.status == 401:
+                refused(self._service, scope, error.status)
             made = _json(error.status, {"error": error.code, "error_description": str(error)})
         await made(scope, receive, send)
 
@@ -98,7 +103,7 @@ async def _form(call: Call) -> Mapping[str, str]:
     if call.header(b"content-type").partition(";")[0].strip().lower() != _FORM:
         raise OAuthError("invalid_request", f"send {_FORM}")
     try:
-        pairs = await call.form_body()
+        pairs = await call.form_body(_LONGEST)
     except FhirError as fault:
         raise OAuthError("invalid_request", str(fault)) from None
     names = [name for name, _ in pairs]

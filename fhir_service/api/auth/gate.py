@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from fhir_service.api.auth.outside_tokens import OutsideTokens
 from fhir_service.api.auth.tokens import Tokens
 from fhir_service.fhir.access import Access
 from fhir_service.fhir.errors import Unauthenticated
@@ -15,6 +16,8 @@ from fhir_service.storage.repository import Clients, Key
 
 RECHECK_SECONDS = 1.0
 """So long a client is believed to be registered still: a revoked one has its tokens refused after that."""
+RELOOK_SECONDS = 300.0
+"""So long a token of an outside issuer is believed to be signed by a key that the issuer still has."""
 _MOST_KEPT = 10_000
 _LONGEST = 16 * 1024
 Headers = Sequence[tuple[bytes, bytes]]
@@ -24,7 +27,7 @@ class Gate(Protocol):
     """Tells what whoever sent these headers may do."""
 
     async def access(self, headers: Headers) -> Access:
-        """Raises Unauthenticated."""
+        """Raises Unauthenticated, and IssuerUnavailable where nobody can tell now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +46,21 @@ class _Known:
 
     access: Access
     expires: float
+    registered: bool
+    """Whether it is of a client that may be revoked here."""
 
 
 class TokenGate:
-    """Wants a bearer token (RFC 6750). What is found out about one is kept until it expires."""
+    """Wants a bearer token (RFC 6750), of our own or of an outside issuer. What is found out about one is kept until it
+    expires."""
 
-    def __init__(self, tokens: Tokens, clients: Clients, fixed: frozenset[Key]) -> None:
+    def __init__(
+        self, tokens: Tokens, clients: Clients, fixed: frozenset[Key], outside: OutsideTokens | None = None
+    ) -> None:
         self._tokens = tokens
         self._clients = clients
         self._fixed = fixed
+        self._outside = outside
         self._known: dict[str, _Known] = {}
         self._active: dict[str, float] = {}
         """Clients that were registered when somebody last looked, at that moment of the monotonic clock."""
@@ -60,8 +69,14 @@ class TokenGate:
         text = bearer_token(headers)
         known = self._known.get(text)
         if known is None or known.expires <= time.time():
-            known = self._read(text)
-        await self.refuse_revoked(known.access.client_id)
+            self._known.pop(text, None)
+            outside = self._outside
+            known = await self._of(outside, text) if outside is not None and outside.are_of(text) else self._own(text)
+            if len(self._known) >= _MOST_KEPT:
+                self._known.clear()
+            self._known[text] = known
+        if known.registered:
+            await self.refuse_revoked(known.access.client_id)
         return known.access
 
     async def refuse_revoked(self, client_id: str) -> None:
@@ -73,16 +88,17 @@ class TokenGate:
             raise _refused("the token is not good: its client was revoked")
         self._active[client_id] = time.monotonic()
 
-    def _read(self, text: str) -> _Known:
+    def _own(self, text: str) -> _Known:
         token = self._tokens.read(text)
         if token is None:
-            self._known.pop(text, None)
             raise _refused("the token is not good: not of this server, changed, or expired; ask for a new one")
         access = Access(grants_of(read_scopes(token.scope), ("system",)), self._fixed, token.client_id)
-        if len(self._known) >= _MOST_KEPT:
-            self._known.clear()
-        known = self._known[text] = _Known(access, token.expires)
-        return known
+        return _Known(access, token.expires, registered=True)
+
+    async def _of(self, outside: OutsideTokens, text: str) -> _Known:
+        """Looked at again now and then: an issuer takes a key back by no longer publishing it."""
+        opened = await outside.read(text)
+        return _Known(opened.access, min(opened.expires, time.time() + RELOOK_SECONDS), registered=False)
 
 
 def bearer_token(headers: Headers) -> str:

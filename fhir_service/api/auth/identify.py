@@ -10,7 +10,7 @@ from fhir_service.api.call import Service
 from fhir_service.api.origin import CLIENT
 from fhir_service.api.request_id import request_id
 from fhir_service.fhir.access import Access
-from fhir_service.fhir.errors import Unauthenticated
+from fhir_service.fhir.errors import FhirError, Unauthenticated
 
 _log = logging.getLogger("fhir_service.access")
 _ACCESS = "fhir_service.access"
@@ -28,7 +28,7 @@ class Identify:
         if scope["type"] == "http" and scope["path"].startswith(self._prefix):
             try:
                 access = scope[_ACCESS] = await self._service.gate.access(scope["headers"])
-            except Unauthenticated as error:
+            except FhirError as error:
                 if any(name == b"authorization" for name, _ in scope["headers"]):
                     _log.warning("request %s: a token was refused: %s", request_id(scope), error)
                 scope[_ACCESS] = error
@@ -38,9 +38,10 @@ class Identify:
 
 
 def access_in(scope: Scope) -> Access:
-    """What whoever sent the request may do. Raises Unauthenticated, also where nobody has looked."""
+    """What whoever sent the request may do. Raises what was found to be wrong with the token, and Unauthenticated where
+    nobody has looked."""
     found = scope.get(_ACCESS)
-    if isinstance(found, Unauthenticated):
+    if isinstance(found, FhirError):
         raise found
     if not isinstance(found, Access):
         raise Unauthenticated("nobody has found out who asks")

@@ -24,7 +24,8 @@ class Needs(NamedTuple):
     """Leave to do all that `letters` say with resources of the type in the path, or with those of `types`.
 
     `of`: with resources of the type that is searched in a compartment (`member`), or of some type at least (`some`).
-    With `whole` a search restriction is too little. Not `token`: nobody has to say who asks.
+    With `whole` a search restriction is too little. Not `token`: nobody has to say who asks. With `link` a signed link
+    does instead, which whoever answers looks at.
     """
 
     letters: tuple[Letter, ...] = ()
@@ -32,11 +33,13 @@ class Needs(NamedTuple):
     of: Literal["type", "member", "some"] = "type"
     whole: bool = False
     token: bool = True
+    link: bool = False
 
 
 PUBLIC = Needs(token=False)
 TOKEN = Needs()
 """A good token and nothing else: what is asked for is judged piece by piece, or it is the caller's own."""
+TOKEN_OR_LINK = Needs(link=True)
 TO_READ, TO_SEARCH = Needs(("r",)), Needs(("s",))
 
 

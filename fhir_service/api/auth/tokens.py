@@ -57,7 +57,7 @@ class Tokens:
         except (JoseError, ValueError, RecursionError):
             return None
         claims = token.claims
-        if token.header.get("typ") != "at+jwt" or claims.get("iss") != self.audience:
+        if token.header.get("typ") != "at+jwt" or (claims.get("iss"), claims.get("aud")) != (self.audience,) * 2:
             return None
         found = Token(claims["sub"], claims["scope"], claims["iat"], claims["exp"])
         return found if found.expires > time.time() else None

@@ -29,7 +29,7 @@ class _UploadFailed(FhirError):
 async def upload_status(call: Call) -> Answer | StreamedAnswer:
     """202 while it is under way; then the outcomes, or for a client that takes only JSON the manifest of R4's
     asynchronous pattern, which leads to them. Raises NotFound."""
-    upload = call.service.uploads.find(call.id, call.access.client_id)
+    upload = call.service.uploads.find(call.id, call.access.owner)
     if upload.running:
         progress = f"{upload.done} of {upload.lines} submissions".encode()
         return Answer(202, headers=((b"x-progress", progress), (b"retry-after", _RETRY_AFTER)))
@@ -45,7 +45,7 @@ async def upload_status(call: Call) -> Answer | StreamedAnswer:
 
 async def upload_outcomes(call: Call) -> Answer | StreamedAnswer:
     """What is there of them, a line each. Raises NotFound."""
-    upload = call.service.uploads.find(call.id, call.access.client_id)
+    upload = call.service.uploads.find(call.id, call.access.owner)
 
     async def pieces() -> AsyncGenerator[bytes]:
         for piece in upload.outcomes():
@@ -56,7 +56,7 @@ async def upload_outcomes(call: Call) -> Answer | StreamedAnswer:
 
 async def drop_upload(call: Call) -> Answer:
     """End it, and forget its outcomes; what is stored stays. Raises NotFound."""
-    await call.service.uploads.drop(call.id, call.access.client_id)
+    await call.service.uploads.drop(call.id, call.access.owner)
     text = "the upload is ended and its outcomes are forgotten; what it has stored stays"
     return Answer(202, outcome_bytes([Issue("information", "informational", text)]))
 

@@ -9,7 +9,12 @@ from typing import Any
 import pytest
 from reading import complication, complications, only, onset
 
-CASES = tomllib.loads(Path(__file__).with_name("courses.toml").read_text("utf-8"))["case"]
+FILES = ("courses", "thought_of", "quiet_times")
+CASES = [
+    case
+    for name in FILES
+    for case in tomllib.loads(Path(__file__).with_name(f"{name}.toml").read_text("utf-8"))["case"]
+]
 
 
 def stated(value: tuple[str, str] | None) -> str:

@@ -12,7 +12,11 @@ from reading import read as read_text
 
 from fhir_service.reports.case_report import Case
 
-TEXTS = tomllib.loads((Path(__file__).parent / "several_patients.toml").read_text("utf-8"))["text"]
+TEXTS = [
+    text
+    for name in ("several_patients", "published_tables", "told_together")
+    for text in tomllib.loads((Path(__file__).parent / f"{name}.toml").read_text("utf-8"))["text"]
+]
 
 
 def identity(case: Case) -> str:

@@ -143,11 +143,12 @@ def test_an_invariant_that_cannot_be_run_is_no_verdict(expression: str) -> None:
 @pytest.mark.parametrize("pattern", ["^(a+)+$", "^(a|aa)+$", "^(a|a)*b*c*d*e*$", "(.*a){25}$"])
 def test_a_pattern_that_could_run_for_ages_is_answered(pattern: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constraints, "PATTERN_SECONDS", 0.05)
+    monkeypatch.setattr(runs, "MOST_SECONDS", 60.0)
     rule = {"key": "x-1", "severity": "error", "human": "x", "expression": f"given.all(matches('{pattern}'))"}
-    patient = {"resourceType": "Patient", "name": [{"given": ["a" * 60 + "!"]}] * 100}
+    patient = {"resourceType": "Patient", "name": [{"given": ["a" * 60 + "!"]}] * 9}
     found = issues(patient, profile({"path": "Patient.name", "constraint": [rule]}))
     cut = [issue for issue in found if issue.severity == "information"]
-    assert len(cut) == 1 or len(found) == 100, "broken in each place, or said once not to be checked"
+    assert len(cut) == 1 or len(found) == 9, "broken in each place, or said once not to be checked"
 
 
 def test_expressions_of_a_profile_end_with_the_time_there_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,142 @@
+"""The same requests to our service, on both databases, and to another server: in turns, one process each.
+
+Every server has the same patients of 1 KB, is asked over 32 kept connections and writes no log of requests. A search
+finds 50 of them: first they are all there are, then there are 1,000, which those in memory look through one by one.
+Ours wants a token, records every access, validates what it stores and answers when it is on the disk. Each round asks
+all of them one after the other; `times` is the median over the rounds of our rate to theirs, and `times by CPU` that of
+what the server processes spend on a request, which others on the machine do not change (a PostgreSQL server's own work
+is not in it).
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+
+import http_load
+from databases import NAMES, database_url
+from served import Server, ours
+
+FOUND, STORED = 50, 1000
+IN_TRANSACTION = 20
+SEARCH, SEARCH_IN_MANY = f"search, {FOUND} of {FOUND}", f"search, {FOUND} of {STORED}"
+KINDS = ("read", SEARCH, SEARCH_IN_MANY, "create", "transaction")
+_FAMILY = "Wirbelsberger"
+Figures = dict[str, dict[str, dict[str, float]]]
+
+
+def patient(number: int, family: str = _FAMILY) -> bytes:
+    """A Patient of about 1 KB."""
+    told = " ".join(f"Seen in the outpatient department of the clinic, as told {n} times." for n in range(7))
+    return json.dumps(
+        {
+            "resourceType": "Patient",
+            "text": {"status": "generated", "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{told}</div>'},
+            "identifier": [{"system": "urn:registry", "value": f"P-{number}"}],
+            "active": True,
+            "name": [{"use": "official", "family": family, "given": ["Anna", "Maria"]}],
+            "telecom": [{"system": "phone", "value": f"+49 30 {number:07}", "use": "home"}],
+            "gender": ("female", "male")[number % 2],
+            "birthDate": f"{1920 + number % 80}-04-01",
+            "address": [{"use": "home", "line": ["Straße 1"], "city": "Berlin", "postalCode": "10115"}],
+        }
+    ).encode()
+
+
+def compared(theirs: AbstractContextManager[Server], rounds: int, seconds: float) -> Figures:
+    """By database and kind of request: our figures, and how many times theirs they are."""
+    with ExitStack() as stack:
+        servers = [
+            *(stack.enter_context(ours(name, stack.enter_context(database_url(name)))) for name in NAMES),
+            stack.enter_context(theirs),
+        ]
+        requests = {server.name: _requests(server) for server in servers}
+        loads: dict[tuple[str, str], list[http_load.Load]] = {}
+        for kind in KINDS:
+            if kind == SEARCH_IN_MANY:
+                for server in servers:
+                    _store(server, range(FOUND, STORED), "Andersen")
+            for turn in range(rounds + 1):
+                for server in servers:
+                    if kind == "transaction" and server is servers[-1]:
+                        continue
+                    status = 201 if kind == "create" else 200
+                    asked = requests[server.name][kind]
+                    found = http_load.load(server.base, asked, server.process, status=status, seconds=seconds)
+                    if turn:  # the first round warms up
+                        loads.setdefault((server.name, kind), []).append(found)
+        other = servers[-1].name
+        return {name: _figures(loads, name, other) for name in NAMES}
+
+
+def _requests(server: Server) -> dict[str, Sequence[bytes]]:
+    """By kind, after storing what is to be found."""
+    _store(server, range(FOUND), _FAMILY)
+    search = server.get(f"Patient?family={_FAMILY}")
+    if server.name in NAMES:  # theirs know no _count, or give all there are
+        search = server.get(f"Patient?family={_FAMILY}&_count={FOUND}")
+    entries = json.loads(server.ask(search))["entry"]
+    assert len(entries) == FOUND, server.name
+    return {
+        "read": [server.get(f"Patient/{entry['resource']['id']}") for entry in entries],
+        SEARCH: [search],
+        SEARCH_IN_MANY: [search],
+        "create": [server.post("Patient", patient(number, "Neumann")) for number in range(1000)],
+        "transaction": [server.post("", transaction(number)) for number in range(50)],
+    }
+
+
+def _store(server: Server, numbers: Iterable[int], family: str) -> None:
+    for number in numbers:
+        server.ask(server.post("Patient", patient(number, family)), 201)
+
+
+def transaction(number: int) -> bytes:
+    """A Bundle that creates patients, others for every number."""
+    request = {"method": "POST", "url": "Patient"}
+    patients = (json.loads(patient(number * IN_TRANSACTION + each, "Bündler")) for each in range(IN_TRANSACTION))
+    entries = [{"resource": resource, "request": request} for resource in patients]
+    return json.dumps({"resourceType": "Bundle", "type": "transaction", "entry": entries}).encode()
+
+
+def _figures(
+    loads: Mapping[tuple[str, str], Sequence[http_load.Load]], name: str, other: str
+) -> dict[str, dict[str, float]]:
+    found = {}
+    for kind in KINDS[:-1]:
+        pairs = list(zip(loads[name, kind], loads[other, kind], strict=True))
+        found[kind] = {
+            "a second": _median(lambda pair: pair[0].rate, pairs, 0),
+            f"{other} a second": _median(lambda pair: pair[1].rate, pairs, 0),
+            "times": _median(lambda pair: pair[0].rate / pair[1].rate, pairs),
+            "CPU µs": _median(lambda pair: pair[0].cpu, pairs, 0),
+            f"{other} CPU µs": _median(lambda pair: pair[1].cpu, pairs, 0),
+            "times by CPU": _median(lambda pair: pair[1].cpu / pair[0].cpu, pairs),
+            "p50 ms": _median(lambda pair: pair[0].median, pairs, 2),
+            "p99 ms": _median(lambda pair: pair[0].late, pairs, 2),
+        }
+    pairs = list(zip(loads[name, "transaction"], loads[other, "create"], strict=True))
+    found[f"transaction of {IN_TRANSACTION}"] = {
+        "resources a second": _median(lambda pair: pair[0].rate * IN_TRANSACTION, pairs, 0),
+        f"times {other}'s creates": _median(lambda pair: pair[0].rate * IN_TRANSACTION / pair[1].rate, pairs),
+        "CPU µs": _median(lambda pair: pair[0].cpu, pairs, 0),
+        "p99 ms": _median(lambda pair: pair[0].late, pairs, 2),
+    }
+    return found
+
+
+Pair = tuple[http_load.Load, http_load.Load]
+
+
+def _median(of: Callable[[Pair], float], pairs: Sequence[Pair], digits: int = 1) -> float:
+    return round(statistics.median(map(of, pairs)), digits)
+
+
+def shown(found: Figures) -> str:
+    return "\n".join(
+        f"{name:11} {kind:18} {'  '.join(f'{what} {value:,}' for what, value in figures.items())}"
+        for name, kinds in found.items()
+        for kind, figures in kinds.items()
+    )

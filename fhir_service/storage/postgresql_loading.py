@@ -1,0 +1,77 @@
+"""Fresh resources into PostgreSQL by COPY, a stream of CSV for each table.
+
+Text COPY would want every backslash of the JSON doubled; CSV wants nothing but its quote, which is a character that
+JSON never holds as it is, so texts go in byte by byte as they are (docs/decisions/bulk-load.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from fhir_service.storage.fresh_rows import FreshRow
+from fhir_service.storage.index_rows import VALUE_TABLES, IndexRows, Value
+from fhir_service.storage.sessions import Session
+
+_COLUMNS = {
+    "resource_version": ("type", "id", "version", "partition_key", "place", "last_updated", "action", "text"),
+    "resource_current": (
+        *("type", "id", "partition_key", "resource_key", "version", "place", "last_updated", "deleted"),
+        *("sort_low", "sort_high", "sort_values", "hashes", "text"),
+    ),
+    "date_value": ("scope", "low", "high", "resource_key", "partition_key"),
+    "number_value": ("scope", "low", "high", "resource_key", "partition_key"),
+    "text_value": ("scope", "head", "digest", "rest", "resource_key", "partition_key"),
+    "link": ("scope", "target_type", "target_id", "resource_key", "partition_key"),
+    "full_text": ("resource_key", "partition_key", "narrative", "content"),
+}
+_D, _Q = "\x02", "\x01"
+
+
+async def load(session: Session, fresh: Sequence[FreshRow]) -> None:
+    lines: dict[str, list[str]] = {table: [] for table in _COLUMNS}
+    for row in fresh:
+        _add(lines, row)
+    for table, columns in _COLUMNS.items():
+        if lines[table]:
+            await session.copy_in(table, columns, "".join(lines[table]).encode(), delimiter=_D, quote=_Q)
+
+
+def _add(lines: dict[str, list[str]], row: FreshRow) -> None:
+    kind, resource_id, partition_key, key, last_updated, action, text, rows = row
+    quoted = _quoted(text)
+    lines["resource_version"].append(
+        f"{kind}{_D}{resource_id}{_D}1{_D}{partition_key}{_D}{key}{_D}{last_updated}{_D}{action}{_D}{quoted}\n"
+    )
+    found_by = f"{rows.sort_low}{_D}{rows.sort_high}{_D}{_quoted(rows.sort_values)}{_D}{_array(rows.hashes)}"
+    lines["resource_current"].append(
+        f"{kind}{_D}{resource_id}{_D}{partition_key}{_D}{key}{_D}1{_D}{key}{_D}{last_updated}{_D}f{_D}"
+        f"{found_by}{_D}{quoted}\n"
+    )
+    whose = f"{_D}{key}{_D}{partition_key}\n"
+    for table in VALUE_TABLES:
+        lines[table] += [_line(value) + whose for value in rows.of(table)]
+    if rows.content or rows.narrative:
+        lines["full_text"].append(_words(rows, f"{key}{_D}{partition_key}{_D}"))
+
+
+def _words(rows: IndexRows, whose: str) -> str:
+    return f"{whose}{_lexemes(rows.narrative)}{_D}{_lexemes(rows.content)}\n"
+
+
+def _line(value: Value) -> str:
+    return _D.join([_quoted(one) if isinstance(one, str) else repr(one) for one in value])
+
+
+def _quoted(text: str) -> str:
+    if _Q in text:
+        text = text.replace(_Q, _Q + _Q)
+    return f"{_Q}{text}{_Q}"
+
+
+def _array(hashes: Iterable[int]) -> str:
+    return f"{{{','.join(map(str, hashes))}}}"
+
+
+def _lexemes(words: str) -> str:
+    """A tsvector without places; words have neither quotes nor backslashes (`index_rows.words_of`)."""
+    return _quoted(" ".join([f"'{word}'" for word in words.split(" ")]) if words else "")

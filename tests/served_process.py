@@ -1,0 +1,87 @@
+"""`fhir-service` in a process of its own, which can be killed and started again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Self
+
+import httpx
+
+ROOT = Path(__file__).resolve().parent.parent
+START_SECONDS = 60
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class ServedProcess:
+    """`fhir-service serve`, or another command that runs until it is stopped, over one database."""
+
+    def __init__(self, folder: Path, database_url: str, *command: str, **settings: str) -> None:
+        self.port = free_port()
+        self.base = f"http://127.0.0.1:{self.port}"
+        self._folder = folder
+        self._command = command or ("serve", "--port", str(self.port))
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("FHIR_SERVICE_")}
+        files = {"FHIR_SERVICE_EXPORT_FILES": str(folder / "exports"), "FHIR_SERVICE_DATABASE_URL": database_url}
+        self._environment = clean | files | settings | {"PYTHONPATH": str(ROOT)}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> str:
+        return (self._folder / "serve.log").read_text(errors="replace")
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def begin(self) -> Self:
+        """Start, without waiting."""
+        with (self._folder / "serve.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "fhir_service.cli", *self._command],
+                env=self._environment,
+                cwd=self._folder,
+                stdout=log,
+                stderr=log,
+            )
+        return self
+
+    async def start(self) -> Self:
+        """Start, and wait until it is ready."""
+        self.begin()
+        async with httpx.AsyncClient(base_url=self.base) as client, asyncio.timeout(START_SECONDS):
+            while not await self.is_ready(client):
+                assert self.lives, self.log[-2000:]
+                await asyncio.sleep(0.05)
+        return self
+
+    @staticmethod
+    async def is_ready(client: httpx.AsyncClient) -> bool:
+        try:
+            return (await client.get("/readyz")).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    @property
+    def lives(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def kill(self) -> None:
+        self.end(signal.SIGKILL)
+
+    def end(self, sent: signal.Signals = signal.SIGTERM) -> None:
+        if self._process is not None:
+            self._process.send_signal(sent)
+            self._process.wait(timeout=30)
