@@ -69,7 +69,7 @@ async def start_jobs(repository: Repository, runner: JobRunner) -> None:
 
 
 class JobRunner:
-    """Runs in one event loop. `kinds` are by name."""
+    """Runs in one event loop. `kinds` are by name; jobs of others are left to whoever knows them."""
 
     def __init__(self, jobs: Jobs, kinds: Mapping[str, JobKind], limits: JobLimits) -> None:
         self._jobs = jobs
@@ -103,7 +103,7 @@ class JobRunner:
             self._begun.clear()
             try:
                 await self._clean()
-                claim = await self._jobs.claim(self._worker, self._limits.lease)
+                claim = await self._jobs.claim(self._worker, self._limits.lease, tuple(self._kinds))
                 if claim is not None:
                     await self._do(claim)
                     continue
@@ -121,9 +121,7 @@ class JobRunner:
                 await asyncio.wait_for(self._begun.wait(), _LOOK_SECONDS)
 
     async def _do(self, claim: Claim) -> None:
-        kind = self._kinds.get(claim.job.kind)
-        if kind is None:  # of a later release: its own workers take it
-            return
+        kind = self._kinds[claim.job.kind]
         shard = asyncio.create_task(kind.run(Work(claim, self._jobs, self._limits)))
         beat = asyncio.create_task(self._keep(claim))
         try:
