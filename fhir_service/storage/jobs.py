@@ -22,7 +22,7 @@ from fhir_service.storage.writer import Writer
 ATTEMPTS = 3
 """After so many failures in a row a shard fails its job."""
 _RETRY_MILLISECONDS = 500
-_GRACE_MILLISECONDS = 30_000
+GRACE_MILLISECONDS = 30_000
 """Between the end of a cancelled job and the removal of what it made: its worker may still be at it."""
 _JOB = "id, kind, owner, request, state, place, moment, begun, expires, failure"
 _INSERT_JOB = f"INSERT INTO job ({_JOB}) VALUES ($1, $2, $3, $4, 'running', $5, $6, $7, 0, '')"
@@ -236,7 +236,7 @@ class Jobs:
         await self.find(job_id, owner)
 
         async def work(group: Group) -> Any:
-            await group.session.fetch(_CANCEL, job_id, _now() + _GRACE_MILLISECONDS)
+            await group.session.fetch(_CANCEL, job_id, _now() + GRACE_MILLISECONDS)
 
         await self._writer.commit(Commit(work=work))
 

@@ -58,6 +58,8 @@ async def begin_import(call: Call) -> Answer:
     job = await call.repository.jobs.begin(
         KIND, call.access.owner, request.text(), shards_of(request), most=call.settings.max_imports
     )
+    if call.seen is not None:
+        call.seen.resources["_import", job.id] = 0
     call.service.see_to_jobs()
     if call.seen is not None:
         call.seen.resources["_import", job.id] = 0
