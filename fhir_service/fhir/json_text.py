@@ -52,6 +52,15 @@ def minified(raw: bytes) -> bytes:
     return text
 
 
+def splice_plain(text: bytes, value: dict[str, Any], resource_id: str) -> Splice:
+    """The same, faster where it begins with type and id and has no meta; `value` is what it says."""
+    if "meta" not in value and value.get("id") == resource_id and isinstance(kind := value["resourceType"], str):
+        head = b'{"resourceType":"%s","id":"%s"' % (kind.encode(), resource_id.encode())
+        if text.startswith(head) and text[len(head) : len(head) + 1] in (b",", b"}"):
+            return Splice(kind, head + b',"meta":{"versionId":"', b"}" + text[len(head) :])
+    return splice(text, resource_id)
+
+
 def splice(text: bytes, resource_id: str) -> Splice:
     """A minified resource with that id, ready for its version and time.
 

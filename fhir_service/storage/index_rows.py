@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -21,6 +22,7 @@ IN_TIME = frozenset({"category", "code", "combo-code", "event", "type"})
 """Parameters whose terms many resources have, and that are asked for with the newest first: on SQLite their postings
 are also kept in the order of time."""
 _WORD = re.compile(r"[0-9A-Za-z\u0080-\U0010ffff]+")
+_BETWEEN_WORDS = {code: " " for code in range(128) if not _WORD.match(chr(code))}
 _LONGEST_WORD = 100
 _MOST_WORDS = 20_000
 """Different words of one resource that are found; a tsvector holds a megabyte at most."""
@@ -94,7 +96,13 @@ def storable(text: str) -> str:
 
 
 def _intervals(values: Iterable[IntervalValue], number: type[int] | type[float]) -> frozenset[Value]:
-    return frozenset((hash_of(value.scope), number(value.low), number(value.high)) for value in values)
+    return frozenset([(hash_of(scope), number(low), number(high)) for scope, low, high in values])
+
+
+@lru_cache(maxsize=65536)
+def _posted(term: str) -> tuple[int, bool]:
+    """The hash of a term, and whether its parameter is one of IN_TIME."""
+    return hash_of(term), parameter_of(term) in IN_TIME
 
 
 def _text(scope: int, text: str) -> Value:

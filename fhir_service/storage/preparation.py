@@ -16,7 +16,7 @@ from fhir_service.fhir.errors import (
     Issue,
     MalformedContent,
 )
-from fhir_service.fhir.json_text import Splice, minified, parse, splice
+from fhir_service.fhir.json_text import Splice, minified, parse, splice, splice_plain
 from fhir_service.search.index_values import index_values, partition_key
 from fhir_service.search.restrictions import admits, is_restricted
 from fhir_service.storage.changes import Change, Create, Delete, Key, Update
@@ -149,8 +149,9 @@ def content_of(resource_type: str, resource_id: str, text: bytes, base: str | No
     """A resource of that type as it will be stored; `value` is what the text says, where that is at hand. Raises
     MalformedContent."""
     compact = minified(text)
-    spliced = splice(compact, resource_id)
+    known = value if isinstance(value, dict) else None
+    spliced = splice(compact, resource_id) if known is None else splice_plain(compact, known, resource_id)
     if spliced.resource_type != resource_type:
         raise MalformedContent(f"the resource is a {spliced.resource_type[:80]}, not a {resource_type}")
-    values = index_values(value if isinstance(value, dict) else parse(compact), base)
+    values = index_values(parse(compact) if known is None else known, base)
     return Content(spliced, partition_key(resource_id, values), index_rows(values))
