@@ -47,7 +47,7 @@ async def loaded(url: str, file: Path, count: int) -> list[tuple[float, int]]:
     there = 0
 
     texts = texts_of([str(file)], max_bytes=2**24)
-    look = partial(look_at_all, rules=Settings.model_construct().import_rules)
+    look = partial(look_at_all, rules=Settings.model_construct().import_rules, make=repository.make_block)
     try:
         async for batch in import_texts(repository, texts, look, OPEN, workers=cores()):
             there += len(batch.outcomes)

@@ -28,12 +28,12 @@ async def all_rows(repository: Repository) -> dict[str, list[str]]:
 
 
 async def begin_anew(repository: Repository) -> None:
-    """Forget the resources, and that any place or instant was given out."""
+    """Forget the resources, and that any instant was given out; the next place is where a block may begin."""
     async with repository._database.reading() as session:
         keys = [(row[0], row[1]) for row in await session.fetch("SELECT type, id FROM resource_current")]
 
     async def reset(group: Group) -> Any:
-        await group.session.fetch("UPDATE commit_clock SET place = 0, last_updated = 0")
+        await group.session.fetch("UPDATE commit_clock SET place = 999, last_updated = 0")
 
     await repository._writer.commit(Commit(erase=tuple(keys)))
     await repository._writer.commit(Commit(work=reset, alone=True))

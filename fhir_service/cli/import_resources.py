@@ -53,7 +53,7 @@ def import_resources(
         async def work(repository: Repository) -> None:
             fixed = await publish_definitions(repository, settings.base, settings.registry_contact)
             texts = texts_of(found, max_bytes=settings.max_body_bytes)
-            look = partial(look_at_all, rules=settings.import_rules)
+            look = partial(look_at_all, rules=settings.import_rules, make=repository.make_block)
             beside = workers or cores()
             beside = beside if beside > 1 else 0
             run = import_texts(repository, texts, look, Access(fixed=fixed), workers=beside)

@@ -6,38 +6,53 @@ the same id the later one counts, and the first is a version before it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from fhir_service.fhir.access import Access
 from fhir_service.fhir.errors import FhirError
-from fhir_service.fhir.json_text import Splice
+from fhir_service.fhir.json_text import Splice, splice
 from fhir_service.storage.changes import Key, Outcome, Update, moment
-from fhir_service.storage.fresh_rows import FreshRow
+from fhir_service.storage.fresh_rows import BLOCK, DIGITS, Block, FreshRow, can_be_in_block, fresh_row
 from fhir_service.storage.group_commit import Group
-from fhir_service.storage.index_rows import IndexRows
+from fhir_service.storage.index_rows import NO_ROWS
+from fhir_service.storage.plan import State
 from fhir_service.storage.preparation import Content, Prepared, content_of, may_write, refuse_fixed, refuse_restricted
 from fhir_service.storage.state_rows import states
 
 
 class Incoming(NamedTuple):
-    """A resource made ready to be loaded, wherever that was done."""
+    """A resource that was made ready to be loaded, wherever that was done; what it is found by is in a block."""
 
     type: str
     id: str
     splice: Splice
     partition_key: str
-    rows: IndexRows
 
     @property
     def key(self) -> Key:
         return self.type, self.id
 
 
-def incoming(resource_type: str, resource_id: str, text: bytes, base: str | None, value: object = None) -> Incoming:
-    """Make it ready; `value` is what the text says, where that is at hand. Raises MalformedContent."""
-    content = content_of(resource_type, resource_id, text, base, value)
-    return Incoming(resource_type, resource_id, content.splice, content.partition_key, content.rows)
+class MadeReady(NamedTuple):
+    """Some resources, and the block of all of them where there can be one."""
+
+    batch: Sequence[Incoming]
+    block: Block | None = None
+
+
+MakeBlock = Callable[[Sequence[FreshRow], int], Block]
+
+
+def made_ready(contents: Sequence[tuple[Key, Content]], make: MakeBlock) -> MadeReady:
+    """Of resources of different ids; `make` is that of the database they go to."""
+    batch = [Incoming(*key, content.splice, content.partition_key) for key, content in contents]
+    rows = [_fresh(one, content, place) for place, (one, (_, content)) in enumerate(zip(batch, contents, strict=True))]
+    fits = len(batch) <= BLOCK and all(can_be_in_block(one.splice.after + one.splice.before) for one in batch)
+    return MadeReady(batch, make(rows, DIGITS) if fits and rows else None)
 
 
 def check_load(batch: Sequence[Incoming], access: Access) -> None:
@@ -49,45 +64,46 @@ def check_load(batch: Sequence[Incoming], access: Access) -> None:
         refuse_fixed(one.key, access)
 
 
-async def load_batch(group: Group, batch: Sequence[Incoming]) -> list[Outcome]:
+async def load_batch(group: Group, ready: MadeReady, base: str | None) -> list[Outcome]:
     """What became of each, in their order. A group holds nothing else. Raises StoreUnavailable."""
-    known = await states(group.session, group.dialect, [one.key for one in batch])
-    first = _first(batch, known)
+    batch, plan = ready.batch, group.plan
+    keys = [one.key for one in batch]
+    known = await states(group.session, group.dialect, keys)
+    if ready.block is not None and not known and len(set(keys)) == len(keys):
+        first = -(-plan.next_place // BLOCK) * BLOCK
+        await group.reserve(first + len(batch) - plan.next_place)
+        await group.load(ready.block, first)
+        now = moment(plan.last_updated)
+        return [Outcome(one.type, one.id, 1, now, "created") for one in batch]
+    changes = [_compared(one) for one in batch]
     await group.reserve(len(batch))
-    plan = group.plan
-    rows = list(_fresh_rows([batch[place] for place in first], plan.next_place, plan.last_updated))
-    plan.next_place += len(rows)
-    await group.load(rows)
-    now = moment(plan.last_updated)
-    done = [Outcome(one.type, one.id, 1, now, "created") for one in batch]
-    compared = [place for place in range(len(batch)) if place not in first]
-    if compared:
-        changes = [_compared(batch[place]) for place in compared]
-        await group.look_at(changes)
-        outcomes = plan.add(changes)
-        if isinstance(outcomes, FhirError):
-            raise outcomes
-        for place, outcome in zip(compared, outcomes, strict=True):
-            done[place] = outcome
-    return done
+    await group.look_at(changes)
+    often = Counter(keys)
+    unsure = [
+        place for place, one in enumerate(batch) if often[one.key] > 1 or not _is_there(one, plan.before.get(one.key))
+    ]
+    contents = await asyncio.to_thread(lambda: [_content(batch[place], base) for place in unsure])
+    for place, content in zip(unsure, contents, strict=True):
+        changes[place] = replace(changes[place], content=content)
+    outcomes = plan.add(changes)
+    if isinstance(outcomes, FhirError):
+        raise outcomes
+    return outcomes
 
 
-def _first(batch: Sequence[Incoming], known: Collection[Key]) -> dict[int, None]:
-    """The places of those that are not there, each id once."""
-    by_key: dict[Key, int] = {}
-    for place, one in enumerate(batch):
-        if one.key not in known:
-            by_key.setdefault(one.key, place)
-    return dict.fromkeys(by_key.values())
-
-
-def _fresh_rows(fresh: Sequence[Incoming], place: int, last_updated: int) -> Iterator[FreshRow]:
-    for key, one in enumerate(fresh, place):
-        text = one.splice.text(1, last_updated).decode()
-        yield FreshRow(one.type, one.id, one.partition_key, key, last_updated, "created-by-update", text, one.rows)
+def _fresh(one: Incoming, content: Content, place: int) -> FreshRow:
+    return fresh_row(one.key, one.splice, one.partition_key, place, content.rows)
 
 
 def _compared(one: Incoming) -> Prepared:
-    """Where it changes nothing it makes no version."""
+    """Where it changes nothing it makes no version, and what it is found by need not be known."""
     change = Update(one.type, one.id, b"", if_changed=True)
-    return Prepared(one.key, change, Content(one.splice, one.partition_key, one.rows))
+    return Prepared(one.key, change, Content(one.splice, one.partition_key, NO_ROWS))
+
+
+def _is_there(one: Incoming, state: State | None) -> bool:
+    return bool(state is not None and state.text and splice(state.text, one.id) == one.splice)
+
+
+def _content(one: Incoming, base: str | None) -> Content:
+    return content_of(one.type, one.id, one.splice.text(0, 0), base)

@@ -12,7 +12,7 @@ from fhir_service.storage import statements
 from fhir_service.storage.changes import Key, Outcome
 from fhir_service.storage.database import Database
 from fhir_service.storage.dialects import Dialect
-from fhir_service.storage.fresh_rows import FreshRow, take_fresh
+from fhir_service.storage.fresh_rows import Block, take_fresh
 from fhir_service.storage.index_writing import erase_index_rows, write_index_rows
 from fhir_service.storage.plan import Plan
 from fhir_service.storage.preparation import Prepared
@@ -75,14 +75,14 @@ class Group:
 
     async def finish(self, steps: Sequence[Step]) -> None:
         """Write what waits, and `steps`."""
-        await self.load(take_fresh(self.plan))
+        if fresh := take_fresh(self.plan):
+            await self.load(self.dialect.loader.block(fresh, 0), 0)
         await self._run([*version_steps(self.plan), *current_steps(self.dialect, self.plan), *steps])
         await self._write_index_rows()
 
-    async def load(self, fresh: Sequence[FreshRow]) -> None:
-        """Write the first versions of resources that were not there."""
-        if fresh:
-            await self.dialect.loader.load(self.session, fresh)
+    async def load(self, block: Block, base: int) -> None:
+        """Write the first versions of resources that were not there, their places behind `base`."""
+        await self.dialect.loader.load(self.session, block, base, self.plan.last_updated)
 
     async def _write_index_rows(self) -> None:
         await write_index_rows(self.session, self.dialect.rows, self.plan.before, self.plan.states)

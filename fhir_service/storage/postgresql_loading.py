@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from fhir_service.storage.fresh_rows import FreshRow
+from fhir_service.fhir.json_text import instant
+from fhir_service.storage.fresh_rows import Block, FreshRow
 from fhir_service.storage.index_rows import VALUE_TABLES, IndexRows, Value
 from fhir_service.storage.sessions import Session
 
@@ -24,34 +25,46 @@ _COLUMNS = {
     "link": ("scope", "target_type", "target_id", "resource_key", "partition_key"),
     "full_text": ("resource_key", "partition_key", "narrative", "content"),
 }
+_WITH_TIME = ("resource_version", "resource_current")
 _D, _Q = "\x02", "\x01"
+_BASE, _NOW, _INSTANT = "\x03", "\x04", "\x05"
+"""Stand for where the block begins, without its last digits, and its time as a number and as text."""
 
 
-async def load(session: Session, fresh: Sequence[FreshRow]) -> None:
+def block(fresh: Sequence[FreshRow], digits: int) -> Block:
+    """By table its lines, those of values as neighbours in the index, which costs half of what any order does."""
     lines: dict[str, list[str]] = {table: [] for table in _COLUMNS}
     for row in fresh:
-        _add(lines, row)
-    for table, columns in _COLUMNS.items():
-        if lines[table]:
-            if table in VALUE_TABLES:
-                lines[table].sort()  # neighbours in the index, which costs half of what any order does
-            await session.copy_in(table, columns, "".join(lines[table]).encode(), delimiter=_D, quote=_Q)
+        _add(lines, row, f"{_BASE}{row.place:0{digits}d}")
+    for table in VALUE_TABLES:
+        lines[table].sort()
+    return {table: "".join(found).encode() for table, found in lines.items() if found}, digits
 
 
-def _add(lines: dict[str, list[str]], row: FreshRow) -> None:
-    kind, resource_id, partition_key, key, last_updated, action, text, rows = row
-    quoted = _quoted(text)
+async def load(session: Session, block: Block, base: int, last_updated: int) -> None:
+    tables, digits = block
+    first = str(base // 10**digits).encode() if base else b""
+    now, moment = str(last_updated).encode(), instant(last_updated).encode()
+    for table, lines in tables.items():
+        whole = lines.replace(_BASE.encode(), first)
+        if table in _WITH_TIME:
+            whole = whole.replace(_NOW.encode(), now).replace(_INSTANT.encode(), moment)
+        await session.copy_in(table, _COLUMNS[table], whole, delimiter=_D, quote=_Q)
+
+
+def _add(lines: dict[str, list[str]], row: FreshRow, key: str) -> None:
+    kind, resource_id, partition_key, _, action, before, after, rows = row
+    text = f"{_Q}{before}{_INSTANT}{after}{_Q}\n"
     lines["resource_version"].append(
-        f"{kind}{_D}{resource_id}{_D}1{_D}{partition_key}{_D}{key}{_D}{last_updated}{_D}{action}{_D}{quoted}\n"
+        f"{kind}{_D}{resource_id}{_D}1{_D}{partition_key}{_D}{key}{_D}{_NOW}{_D}{action}{_D}{text}"
     )
     found_by = f"{rows.sort_low}{_D}{rows.sort_high}{_D}{_quoted(rows.sort_values)}{_D}{_array(rows.hashes)}"
     lines["resource_current"].append(
-        f"{kind}{_D}{resource_id}{_D}{partition_key}{_D}{key}{_D}1{_D}{key}{_D}{last_updated}{_D}f{_D}"
-        f"{found_by}{_D}{quoted}\n"
+        f"{kind}{_D}{resource_id}{_D}{partition_key}{_D}{key}{_D}1{_D}{key}{_D}{_NOW}{_D}f{_D}{found_by}{_D}{text}"
     )
     whose = f"{_D}{key}{_D}{partition_key}\n"
-    for table in VALUE_TABLES:
-        lines[table] += [_line(value) + whose for value in rows.of(table)]
+    for table, held in (rows.values or {}).items():
+        lines[table] += [_line(value) + whose for value in held]
     if rows.content or rows.narrative:
         lines["full_text"].append(_words(rows, f"{key}{_D}{partition_key}{_D}"))
 
@@ -65,8 +78,7 @@ def _line(value: Value) -> str:
 
 
 def _quoted(text: str) -> str:
-    if _Q in text:
-        text = text.replace(_Q, _Q + _Q)
+    """What is in a block has no such character (`fresh_rows.can_be_in_block`)."""
     return f"{_Q}{text}{_Q}"
 
 

@@ -18,7 +18,7 @@ from fhir_service.search.query import Query
 from fhir_service.storage import reindex, statements
 from fhir_service.storage.access_records import AccessRecords
 from fhir_service.storage.admission import admitted, admitted_versions
-from fhir_service.storage.bulk_load import Incoming, check_load, load_batch
+from fhir_service.storage.bulk_load import MadeReady, MakeBlock, check_load, load_batch
 from fhir_service.storage.changes import (
     Change,
     Create,
@@ -244,14 +244,21 @@ class Repository:
         self._note(done)
         return done
 
-    async def load(self, batch: Sequence[Incoming], access: Access) -> list[Outcome]:
+    @property
+    def make_block(self) -> MakeBlock:
+        """Makes blocks of fresh resources for this database; it can go to another process."""
+        return self._database.dialect.loader.block
+
+    async def load(self, ready: MadeReady, access: Access) -> list[Outcome]:
         """Many resources under the ids they have, in one durable commit; one outcome each, in their order. The same
         again changes nothing. Other writers wait meanwhile, so a batch has some thousands at most.
 
         Raises Forbidden, ComesWithService, StoreUnavailable.
         """
-        check_load(batch, access)
-        done: list[Outcome] = await self._writer.commit(Commit(work=partial(load_batch, batch=batch), alone=True))
+        check_load(ready.batch, access)
+        done: list[Outcome] = await self._writer.commit(
+            Commit(work=partial(load_batch, ready=ready, base=self._base), alone=True)
+        )
         self._note(done)
         return done
 

@@ -9,47 +9,76 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any
 
-from fhir_service.storage.fresh_rows import FreshRow
+from fhir_service.fhir.json_text import instant
+from fhir_service.storage.fresh_rows import Block, FreshRow
 from fhir_service.storage.index_rows import VALUE_TABLES
-from fhir_service.storage.sessions import Row, Session, Step
+from fhir_service.storage.sessions import Session, Step
 
 _TOGETHER = 50
 """Rows in one statement; more make it no faster."""
+_VALUE, _KEY, _NOW, _TEXT = "{}", "$1 + {}", "$2", "{} || $3 || {}"
+"""What a column is made of: values of the row, and where the block begins, its time as a number and as text."""
+_GIVEN = 3
 _COLUMNS = {
-    "resource_version": "type, id, version, partition_key, place, last_updated, action, text",
-    "resource_current": "type, id, partition_key, resource_key, version, place, last_updated, deleted, sort_low, "
-    "sort_high, sort_values, hashes, text",
-    "posting": "hash, resource_key, sort_high",
-    "date_value": "scope, low, high, resource_key",
-    "number_value": "scope, low, high, resource_key",
-    "text_value": "scope, head, digest, rest, resource_key",
-    "link": "scope, target_type, target_id, resource_key",
-    "full_text": "rowid, narrative, content",
+    "resource_version": {
+        **dict.fromkeys(("type", "id", "version", "partition_key"), _VALUE),
+        "place": _KEY,
+        "last_updated": _NOW,
+        "action": _VALUE,
+        "text": _TEXT,
+    },
+    "resource_current": {
+        "type": _VALUE,
+        "id": _VALUE,
+        "partition_key": _VALUE,
+        "resource_key": _KEY,
+        "version": _VALUE,
+        "place": _KEY,
+        "last_updated": _NOW,
+        "deleted": "FALSE",
+        **dict.fromkeys(("sort_low", "sort_high", "sort_values", "hashes"), _VALUE),
+        "text": _TEXT,
+    },
+    "posting": {"hash": _VALUE, "resource_key": _KEY, "sort_high": _VALUE},
+    "date_value": {"scope": _VALUE, "low": _VALUE, "high": _VALUE, "resource_key": _KEY},
+    "number_value": {"scope": _VALUE, "low": _VALUE, "high": _VALUE, "resource_key": _KEY},
+    "text_value": {"scope": _VALUE, "head": _VALUE, "digest": _VALUE, "rest": _VALUE, "resource_key": _KEY},
+    "link": {"scope": _VALUE, "target_type": _VALUE, "target_id": _VALUE, "resource_key": _KEY},
+    "full_text": {"rowid": _KEY, "narrative": _VALUE, "content": _VALUE},
 }
 
 
-async def load(session: Session, fresh: Sequence[FreshRow]) -> None:
+def block(fresh: Sequence[FreshRow], _digits: int) -> Block:
+    """By table the values of all rows, one behind the other."""
+    return {table: list(chain.from_iterable(rows)) for table, rows in _rows(fresh).items()}
+
+
+async def load(session: Session, block: Block, base: int, last_updated: int) -> None:
+    given = (base, last_updated, instant(last_updated))
     steps: list[Step] = []
-    for table, rows in _rows(fresh).items():
-        whole = len(rows) - len(rows) % _TOGETHER
-        together = [tuple(chain.from_iterable(rows[at : at + _TOGETHER])) for at in range(0, whole, _TOGETHER)]
-        steps.append((_statement(table, _TOGETHER), together))
-        steps.append((_statement(table, 1), rows[whole:]))
+    for table, values in block.items():
+        width = _width(table)
+        whole = len(values) - len(values) % (_TOGETHER * width)
+        steps.append((_statement(table, _TOGETHER), _parts(values[:whole], _TOGETHER * width, given)))
+        steps.append((_statement(table, 1), _parts(values[whole:], width, given)))
     await session.run_all([step for step in steps if step[1]])
 
 
-def _rows(fresh: Sequence[FreshRow]) -> dict[str, list[Row]]:
-    versions: list[Row] = []
-    current: list[Row] = []
-    postings: list[Row] = []
-    words: list[Row] = []
+def _parts(values: list[Any], size: int, given: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    return [(*given, *values[at : at + size]) for at in range(0, len(values), size)]
+
+
+def _rows(fresh: Sequence[FreshRow]) -> dict[str, list[tuple[Any, ...]]]:
+    versions: list[tuple[Any, ...]] = []
+    current: list[tuple[Any, ...]] = []
+    postings: list[tuple[Any, ...]] = []
+    words: list[tuple[Any, ...]] = []
     values: dict[str, list[tuple[Any, ...]]] = {table: [] for table in VALUE_TABLES}
-    for kind, resource_id, partition_key, key, last_updated, action, text, rows in fresh:
-        versions.append((kind, resource_id, 1, partition_key, key, last_updated, action, text))
-        packed = array("q", rows.hashes).tobytes()
+    for kind, resource_id, partition_key, key, action, before, after, rows in fresh:
+        versions.append((kind, resource_id, 1, partition_key, key, action, before, after))
         sort_low, sort_high, in_time = rows.sort_low, rows.sort_high, rows.in_time
-        whose = (kind, resource_id, partition_key, key, 1, key, last_updated, False)
-        current.append((*whose, sort_low, sort_high, rows.sort_values, packed, text))
+        found_by = (sort_low, sort_high, rows.sort_values, array("q", rows.hashes).tobytes())
+        current.append((kind, resource_id, partition_key, key, 1, key, *found_by, before, after))
         postings += [(one, key, sort_high if one in in_time else None) for one in rows.hashes]
         for table, held in (rows.values or {}).items():
             values[table] += [(*value, key) for value in held]
@@ -59,13 +88,30 @@ def _rows(fresh: Sequence[FreshRow]) -> dict[str, list[Row]]:
     for of_table in values.values():
         of_table.sort()
     # Versions and current resources are in the order of their keys where a source sends them so.
-    found: dict[str, list[Any]] = {"resource_version": versions, "resource_current": current, "posting": postings}
-    return found | values | {"full_text": words}
+    return {
+        "resource_version": versions,
+        "resource_current": current,
+        "posting": postings,
+        **values,
+        "full_text": words,
+    }
+
+
+@cache
+def _width(table: str) -> int:
+    """Values of a row."""
+    return "".join(_COLUMNS[table].values()).count("{}")
 
 
 @cache
 def _statement(table: str, rows: int) -> str:
-    columns = _COLUMNS[table]
-    width = columns.count(",") + 1
-    one = [f"({', '.join(f'${at * width + number}' for number in range(1, width + 1))})" for at in range(rows)]
-    return f"INSERT INTO {table} ({columns}) VALUES {', '.join(one)}"
+    columns, taken = _COLUMNS[table], _GIVEN
+    written = []
+    for _ in range(rows):
+        parts = []
+        for form in columns.values():
+            width = form.count("{}")
+            parts.append(form.format(*(f"${taken + number}" for number in range(1, width + 1))))
+            taken += width
+        written.append(f"({', '.join(parts)})")
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join(written)}"

@@ -3,7 +3,7 @@ its own, so that the same file again means the same resources."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, NamedTuple
@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 from fhir_service.definitions.elements import resource_types
 from fhir_service.fhir.errors import Issue, MalformedContent
 from fhir_service.formats.xml_reader import json_from_xml
-from fhir_service.storage.bulk_load import Incoming, incoming
+from fhir_service.storage.bulk_load import MadeReady, MakeBlock, made_ready
+from fhir_service.storage.preparation import Content, content_of
+from fhir_service.storage.repository import Key
 from fhir_service.validation.json_text import read_json
 from fhir_service.validation.layers import Layer
 from fhir_service.workflows.accept_resource import part_issues
@@ -46,34 +48,47 @@ class ImportRules:
 
 
 class Looked(NamedTuple):
-    """A resource of a file: ready, or everything that speaks against it."""
+    """A resource of a file: type and id of one that can be stored, or everything that speaks against it."""
 
     file: str
     line: int
     size: int
-    incoming: Incoming | None
+    key: Key | None
     issues: tuple[Issue, ...] = ()
 
 
-def look(text: ResourceText, rules: ImportRules, only: str = "") -> Looked:
-    """Check it and make it ready. With `only` it has to be of that type."""
+class Piece(NamedTuple):
+    """Neighbours, and those of them that can be stored, made ready."""
+
+    looked: list[Looked]
+    ready: MadeReady
+
+
+def look_at_all(texts: list[ResourceText], rules: ImportRules, make: MakeBlock, only: str = "") -> Piece:
+    """Check them and make them ready for the database whose blocks `make` makes. With `only` they have to be of that
+    type."""
+    looked, contents = [], []
+    for text in texts:
+        content, issues = _look(text, rules, only)
+        looked.append(Looked(text.file, text.line, text.size, content and content[0], tuple(issues)))
+        if content is not None:
+            contents.append(content)
+    return Piece(looked, made_ready(contents, make))
+
+
+def _look(text: ResourceText, rules: ImportRules, only: str) -> tuple[tuple[Key, Content] | None, Sequence[Issue]]:
     if text.fault is not None:
-        return Looked(text.file, text.line, text.size, None, (text.fault,))
+        return None, (text.fault,)
     try:
         raw = json_from_xml(text.content) if text.is_xml else text.content
         value = read_json(raw)
         issues = _refusals(value, raw, rules, only)
-        if not issues:
-            made = incoming(value["resourceType"], value["id"], raw, rules.address, value)
-            return Looked(text.file, text.line, text.size, made)
+        if issues:
+            return None, issues
+        key = value["resourceType"], value["id"]
+        return (key, content_of(*key, raw, rules.address, value)), ()
     except MalformedContent as error:
-        issues = list(error.issues)
-    return Looked(text.file, text.line, text.size, None, tuple(issues))
-
-
-def look_at_all(piece: list[ResourceText], rules: ImportRules, only: str = "") -> list[Looked]:
-    """The same for neighbours."""
-    return [look(text, rules, only) for text in piece]
+        return None, error.issues
 
 
 def _refusals(value: Any, raw: bytes, rules: ImportRules, only: str) -> list[Issue]:

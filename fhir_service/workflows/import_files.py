@@ -16,16 +16,17 @@ from itertools import chain
 
 from fhir_service.fhir.access import Access
 from fhir_service.fhir.errors import FhirError, Issue
-from fhir_service.storage.bulk_load import Incoming
+from fhir_service.storage.bulk_load import MadeReady
 from fhir_service.storage.changes import Action
+from fhir_service.storage.fresh_rows import BLOCK
 from fhir_service.storage.repository import Outcome, Repository
-from fhir_service.workflows.import_check import Looked
+from fhir_service.workflows.import_check import Piece
 from fhir_service.workflows.resource_files import ResourceText, in_pieces
 from fhir_service.workflows.worker_processes import begin_worker, in_processes
 
-MOST_TEXTS, MOST_BYTES = 2_000, 4 * 1024 * 1024
+MOST_TEXTS, MOST_BYTES = BLOCK, 4 * 1024 * 1024
 """Of one batch: others wait for a fraction of a second while it is written."""
-Look = Callable[[list[ResourceText]], list[Looked]]
+Look = Callable[[list[ResourceText]], Piece]
 """Looks at neighbours, in whatever process: a partial of `look_at_all`."""
 _FAILURES = ("error", "fatal")
 _FIXED = "import.fixed"
@@ -48,45 +49,48 @@ class Imported:
 class Batch:
     """One batch and what became of it, by place: an outcome, or the issues that speak against it."""
 
-    def __init__(self, looked: Sequence[Looked], access: Access) -> None:
-        self.looked = looked
-        self.issues = {place: one.issues for place, one in enumerate(looked) if one.issues}
+    def __init__(self, piece: Piece, access: Access) -> None:
+        self.looked = piece.looked
+        self.issues = {place: one.issues for place, one in enumerate(piece.looked) if one.issues}
         self.outcomes: dict[int, Outcome] = {}
-        for place, one in enumerate(looked):
-            if one.incoming is not None and one.incoming.key in access.fixed:
+        self._ready = piece.ready
+        self._places = [place for place, one in enumerate(piece.looked) if one.key is not None]
+        for place, one in enumerate(piece.looked):
+            if one.key in access.fixed:
                 text = "it comes with the service and changes only with it; import yours under another id and url"
-                expression = (f"{one.incoming.type}.id",)
-                self.issues[place] = (Issue("error", "business-rule", text, expression, _FIXED),)
+                self.issues[place] = (Issue("error", "business-rule", text, (f"{one.key[0]}.id",), _FIXED),)
 
     async def store(self, repository: Repository, access: Access) -> None:
         """Raises Forbidden, StoreUnavailable."""
-        ready = {
-            place: one.incoming
-            for place, one in enumerate(self.looked)
-            if one.incoming is not None and place not in self.issues
-        }
-        await self._store(repository, access, ready)
+        some = [number for number, place in enumerate(self._places) if place not in self.issues]
+        if len(some) == len(self._places):
+            await self._store(repository, access, self._places, self._ready)
+        else:
+            await self._store_some(repository, access, some)
 
-    async def _store(self, repository: Repository, access: Access, ready: dict[int, Incoming]) -> None:
+    async def _store_some(self, repository: Repository, access: Access, some: Sequence[int]) -> None:
+        ready = MadeReady([self._ready.batch[number] for number in some])
+        await self._store(repository, access, [self._places[number] for number in some], ready)
+
+    async def _store(self, repository: Repository, access: Access, places: Sequence[int], ready: MadeReady) -> None:
         """Where the database refuses them together, each half by itself, so that one cannot keep out the others."""
-        if not ready:
+        if not places:
             return
         try:
-            outcomes = await repository.load(list(ready.values()), access)
+            outcomes = await repository.load(ready, access)
         except FhirError:
             raise
         except Exception:  # whatever a database has against a row
-            if len(ready) == 1:
-                place = next(iter(ready))
-                _log.exception("%s:%d cannot be stored", self.looked[place].file, self.looked[place].line)
-                text = "it cannot be stored, by a fault of ours; the log says why"
-                self.issues[place] = (Issue("fatal", "exception", text, (), _FAULT),)
+            if len(places) > 1:
+                numbers = [self._places.index(place) for place in places]
+                for half in (numbers[: len(numbers) // 2], numbers[len(numbers) // 2 :]):
+                    await self._store_some(repository, access, half)
                 return
-            items = list(ready.items())
-            for half in (items[: len(items) // 2], items[len(items) // 2 :]):
-                await self._store(repository, access, dict(half))
+            _log.exception("%s:%d cannot be stored", self.looked[places[0]].file, self.looked[places[0]].line)
+            text = "it cannot be stored, by a fault of ours; the log says why"
+            self.issues[places[0]] = (Issue("fatal", "exception", text, (), _FAULT),)
             return
-        self.outcomes.update(zip(ready, outcomes, strict=True))
+        self.outcomes.update(zip(places, outcomes, strict=True))
 
     def count(self, into: Imported) -> None:
         into.stored.update((one.action, one.type) for one in self.outcomes.values())
@@ -110,9 +114,9 @@ async def import_texts(
     pieces = _looked_at(in_pieces(texts, most, MOST_BYTES), look, workers)
     following = asyncio.create_task(asyncio.to_thread(next, pieces, None))
     try:
-        while (looked := await following) is not None:
+        while (piece := await following) is not None:
             following = asyncio.create_task(asyncio.to_thread(next, pieces, None))
-            batch = Batch(looked, access)
+            batch = Batch(piece, access)
             await batch.store(repository, access)
             yield batch
     finally:
@@ -120,7 +124,7 @@ async def import_texts(
         await asyncio.to_thread(pieces.close)
 
 
-def _looked_at(pieces: Iterator[list[ResourceText]], look: Look, workers: int) -> Generator[list[Looked], None, None]:
+def _looked_at(pieces: Iterator[list[ResourceText]], look: Look, workers: int) -> Generator[Piece, None, None]:
     first, second = next(pieces, []), next(pieces, None)
     if not workers or second is None:
         for piece in chain([first], [second] if second else [], pieces):
@@ -141,5 +145,5 @@ def _begin(look: Look) -> None:
     _Worker.look = look
 
 
-def _look(piece: list[ResourceText]) -> list[Looked]:
+def _look(piece: list[ResourceText]) -> Piece:
     return _Worker.look(piece)

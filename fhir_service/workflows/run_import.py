@@ -122,9 +122,10 @@ class ImportJobs:
     async def _read(self, work: Work, request: ImportRequest, asked: ImportInput, point: ImportPoint) -> None:
         """From where the point is to the end. Raises NotFetched, OSError, and LeaseLost."""
         access = Access(fixed=frozenset(await self._repository.resources_of(DEFINITIONS)))
-        look = partial(look_at_all, rules=self._settings.rules.under(request.base), only=asked.type)
+        rules, repository = self._settings.rules.under(request.base), self._repository.under(request.base)
+        look = partial(look_at_all, rules=rules, make=repository.make_block, only=asked.type)
         texts = self._texts(asked, point.line)
-        run = import_texts(self._repository, texts, look, access, workers=self._settings.workers, most=_BATCH)
+        run = import_texts(repository, texts, look, access, workers=self._settings.workers, most=_BATCH)
         async with aclosing(run):
             async for batch in run:
                 await self._note(batch, request)

@@ -12,9 +12,11 @@ from stored_rows import all_rows, begin_anew
 from fhir_service.fhir.access import OPEN, Access, Grant
 from fhir_service.fhir.errors import ComesWithService, Forbidden
 from fhir_service.fhir.json_text import parse
+from fhir_service.search.query import parse_query
 from fhir_service.storage import group_commit
-from fhir_service.storage.bulk_load import Incoming, incoming
-from fhir_service.storage.fresh_rows import MANY
+from fhir_service.storage.bulk_load import MadeReady, made_ready
+from fhir_service.storage.fresh_rows import MANY, can_be_in_block
+from fhir_service.storage.preparation import content_of
 from fhir_service.storage.repository import Delete, Repository, Update
 
 NOW = 1_800_000_000_123
@@ -54,12 +56,13 @@ def resources() -> list[bytes]:
     return made
 
 
-def ready(texts: list[bytes], base: str | None = None) -> list[Incoming]:
-    found = []
+def ready(repository: Repository, texts: list[bytes]) -> MadeReady:
+    contents = []
     for one in texts:
         value = parse(one)
-        found.append(incoming(value["resourceType"], value["id"], one, base, value))
-    return found
+        key = value["resourceType"], value["id"]
+        contents.append((key, content_of(*key, one, None, value)))
+    return made_ready(contents, repository.make_block)
 
 
 def updates(texts: list[bytes]) -> list[Update]:
@@ -67,14 +70,18 @@ def updates(texts: list[bytes]) -> list[Update]:
 
 
 async def loaded(repository: Repository, texts: list[bytes]) -> list[str]:
-    outcomes = await repository.load(ready(texts), OPEN)
+    outcomes = await repository.load(ready(repository, texts), OPEN)
     assert [(one.type, one.id) for one in outcomes] == [(one.type, one.id) for one in updates(texts)]
     return [one.action for one in outcomes]
 
 
-async def test_the_rows_are_those_of_single_writes(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("odd", [True, False], ids=["some that are in no block", "plain ones"])
+async def test_the_rows_are_those_of_single_writes(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, odd: bool
+) -> None:
     monkeypatch.setattr(group_commit, "time_ns", lambda: NOW * 1_000_000)
-    texts = resources()
+    texts = [one for one in resources() if odd or can_be_in_block(one)]
+    await begin_anew(repository)
     for update in updates(texts):
         await repository.commit([update], OPEN)
     singly = await all_rows(repository)
@@ -83,13 +90,15 @@ async def test_the_rows_are_those_of_single_writes(repository: Repository, monke
     await repository.commit(updates(texts), OPEN)
     assert await all_rows(repository) == singly
     await begin_anew(repository)
-    assert await loaded(repository, texts) == ["created"] * len(texts)
+    made = ready(repository, texts)
+    assert (made.block is None) is odd
+    assert {one.action for one in await repository.load(made, OPEN)} == {"created"}
     assert await all_rows(repository) == singly
 
 
 async def test_the_same_again_changes_nothing_and_what_differs_is_a_new_version(repository: Repository) -> None:
     texts = resources()
-    await repository.load(ready(texts), OPEN)
+    await repository.load(ready(repository, texts), OPEN)
     before = await all_rows(repository)
     assert await loaded(repository, texts) == ["unchanged"] * len(texts)
     assert await all_rows(repository) == before
@@ -99,15 +108,23 @@ async def test_the_same_again_changes_nothing_and_what_differs_is_a_new_version(
     assert [(await repository.read("Patient", one, OPEN)).version for one in ("p0", "p1", "new", "p2")] == [2, 3, 1, 1]
 
 
+async def found(repository: Repository, gender: str) -> list[str]:
+    page = await repository.search(parse_query("Patient", [("gender", gender)]), OPEN)
+    return [one.id for one in page.matches]
+
+
 async def test_of_two_with_one_id_the_later_counts(repository: Repository) -> None:
     texts = [patient(id="a", gender="male"), patient(id="b"), patient(id="a", gender="female"), patient(id="b")]
     assert await loaded(repository, texts) == ["created", "created", "updated", "unchanged"]
+    assert await loaded(repository, texts) == ["updated", "unchanged", "updated", "unchanged"]
+    assert await found(repository, "female") == ["a"]
+    assert await found(repository, "male") == []
     assert b"female" in (await repository.read("Patient", "a", OPEN)).text
     assert b'"male"' in (await repository.vread("Patient", "a", 1, OPEN)).text
 
 
 async def test_who_may_not_write_all_of_a_type_loads_none(repository: Repository) -> None:
-    batch = ready([patient(id="a"), observation(id="b")])
+    batch = ready(repository, [patient(id="a"), observation(id="b")])
     for grants in (
         (Grant("u", "*"), Grant("c", "Patient")),
         (Grant("cu", "Patient"), Grant("cu", "Observation", "code=x")),

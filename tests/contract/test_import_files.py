@@ -13,6 +13,7 @@ from stored_resources import observation, patient
 
 from fhir_service.fhir.access import OPEN, Access
 from fhir_service.search.query import parse_query
+from fhir_service.storage.bulk_load import MadeReady
 from fhir_service.storage.repository import Repository
 from fhir_service.validation.layers import layers
 from fhir_service.workflows.import_check import ImportRules, look_at_all
@@ -32,7 +33,9 @@ async def imported(
     told, said = Imported(), []
 
     texts = texts_of(named_files(map(str, paths), LINES), max_bytes=MOST_BYTES)
-    async for batch in import_texts(repository, texts, partial(look_at_all, rules=RULES), access, workers=0, most=3):
+    async for batch in import_texts(
+        repository, texts, partial(look_at_all, rules=RULES, make=repository.make_block), access, workers=0, most=3
+    ):
         batch.count(told)
         said.extend(
             (Path(batch.looked[place].file).name, batch.looked[place].line, issues[0].text)
@@ -125,10 +128,10 @@ async def test_one_that_the_database_does_not_take_keeps_out_none_of_the_others(
 ) -> None:
     load = repository.load
 
-    async def refusing(batch: Any, access: Access) -> Any:
-        if any(one.id == "p3" for one in batch):
+    async def refusing(ready: MadeReady, access: Access) -> Any:
+        if any(one.id == "p3" for one in ready.batch):
             raise ArithmeticError
-        return await load(batch, access)
+        return await load(ready, access)
 
     monkeypatch.setattr(repository, "load", refusing)
     file = tmp_path / "some.ndjson"
