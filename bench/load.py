@@ -29,6 +29,7 @@ from fhir_service.workflows.worker_processes import cores
 
 SOME, MANY = 60_000, 1_000_000
 TENTHS = 10
+TYPES = {"p": b"Patient", "o": b"Observation"}
 
 
 def write(file: Path, count: int, start: int = 0) -> None:
@@ -37,7 +38,8 @@ def write(file: Path, count: int, start: int = 0) -> None:
         for number in range(start, count):
             of_patient, place = divmod(number, OF_A_PATIENT + 1)
             kind, text = ("p", patient(of_patient)) if place == 0 else ("o", observation(number - of_patient - 1))
-            lines.write(b'{"id":"%s%d",%s\n' % (kind.encode(), of_patient if place == 0 else number, text[1:]))
+            shown = b'{"resourceType":"%s","id":"%s%d",' % (TYPES[kind], kind.encode(), number if place else of_patient)
+            lines.write(shown + text.partition(b",")[2].lstrip() + b"\n")
 
 
 async def loaded(url: str, file: Path, count: int) -> list[tuple[float, int]]:

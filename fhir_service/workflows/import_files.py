@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Sequence
@@ -142,6 +143,7 @@ class _Worker:
 
 def _begin(look: Look) -> None:
     begin_worker()
+    gc.set_threshold(50_000, 20, 100)  # what a piece is made of goes with it; to look for circles in it costs a tenth
     _Worker.look = look
 
 
