@@ -67,7 +67,6 @@ def create_app(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         if repository is not None:
             yield
-            await service.uploads.close()
             await service.end_jobs()
             await _close_accesses(service)
             return
@@ -83,7 +82,6 @@ def create_app(
                 yield
             await rest
         finally:
-            await service.uploads.close()
             await service.end_jobs()
             await _close_accesses(service)
             opened, service.open_repository = service.open_repository, None
@@ -128,6 +126,8 @@ def create_app(
 
 
 async def _close_accesses(service: Service) -> None:
+    if service.refusals is not None:
+        service.refusals.flush()
     if service.accesses is not None:
         await service.accesses.close()
 

@@ -20,7 +20,6 @@ from fhir_service.storage.access_records import AccessRecords
 from fhir_service.storage.admission import admitted, admitted_versions
 from fhir_service.storage.bulk_load import Incoming, check_load, load_batch
 from fhir_service.storage.changes import (
-    Action,
     Change,
     Create,
     Delete,
@@ -247,14 +246,15 @@ class Repository:
         self._note(done)
         return done
 
-    async def load(self, batch: Sequence[Incoming], access: Access) -> list[Action]:
-        """Many resources under the ids they have, in one durable commit; what became of each, in their order. The same
+    async def load(self, batch: Sequence[Incoming], access: Access) -> list[Outcome]:
+        """Many resources under the ids they have, in one durable commit; one outcome each, in their order. The same
         again changes nothing. Other writers wait meanwhile, so a batch has some thousands at most.
 
         Raises Forbidden, ComesWithService, StoreUnavailable.
         """
         check_load(batch, access)
-        done: list[Action] = await self._writer.commit(Commit(work=partial(load_batch, batch=batch), alone=True))
+        done: list[Outcome] = await self._writer.commit(Commit(work=partial(load_batch, batch=batch), alone=True))
+        self._note(done)
         return done
 
     async def transact(self, work: Callable[[Transaction], Awaitable[T]], access: Access) -> T:
