@@ -68,7 +68,6 @@ def create_app(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         if repository is not None:
             yield
-            await service.uploads.close()
             await service.end_jobs()
             await _close_accesses(service)
             return
@@ -84,7 +83,6 @@ def create_app(
                 yield
             await rest
         finally:
-            await service.uploads.close()
             await service.end_jobs()
             await _close_accesses(service)
             opened, service.open_repository = service.open_repository, None
