@@ -22,7 +22,7 @@ Manifest = dict[str, Any]
 
 
 @asynccontextmanager
-async def bulk_client(repository: Repository, files: Path, **changes: Any) -> AsyncIterator[Client]:
+async def bulk_client(repository: Repository, files: Path | str, **changes: Any) -> AsyncIterator[Client]:
     """A client of an application that keeps its files there, and does its jobs until this is left."""
     app = create_app(
         settings(**{"export_files": str(files), "export_polls": 1e6, "run_jobs": True} | changes), repository

@@ -10,12 +10,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from object_store import bucket
 from stored_resources import patient
 
 from fhir_service.fhir.access import OPEN
 from fhir_service.storage.jobs import Job
 from fhir_service.storage.repository import Create, Repository
 from fhir_service.workflows.do_jobs import JobSettings, runner_of
+from fhir_service.workflows.export_files import ExportFiles
 from fhir_service.workflows.export_manifest import files_of
 from fhir_service.workflows.export_plan import first_shards
 from fhir_service.workflows.export_request import KIND, ExportRequest
@@ -50,8 +52,8 @@ asyncio.run(main())
 """
 
 
-def begun_worker(database_url: str, folder: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", WORKER, database_url, str(folder), str(FILE_BYTES), str(LEASE)]
+def begun_worker(database_url: str, place: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", WORKER, database_url, place, str(FILE_BYTES), str(LEASE)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, cwd=TESTS, text=True)
 
 
@@ -73,14 +75,21 @@ async def completed(repository: Repository, job_id: str) -> Job:
     return job
 
 
-async def one_death(repository: Repository, database_url: str, folder: Path) -> None:
+async def lines_of(place: str, job: Job) -> list[bytes]:
+    files = ExportFiles(place)
+    made = [(f"{job.id}/{file.name}", file.bytes) for file in files_of(job)]
+    return b"".join([piece for name, size in made async for piece in files.read(name, 0, size)]).splitlines()
+
+
+async def one_death(repository: Repository, database_url: str, place: str) -> None:
+    """`place` is where exported files are kept."""
     names = {(await repository.commit([Create("Patient", patient())], OPEN))[0].id for _ in range(RESOURCES)}
     request = ExportRequest("system", "http://localhost/fhir/$export", "http://localhost/fhir", ("Patient",))
     job = await repository.jobs.begin(KIND, "", request.text(), first_shards(), most=100)
-    first = begun_worker(database_url, folder)
+    first = begun_worker(database_url, place)
     await asyncio.to_thread(wait_for, first, 1)  # it has the one shard that there is to do
     if repository.shared:
-        second = begun_worker(database_url, folder)
+        second = begun_worker(database_url, place)
         await asyncio.to_thread(wait_for, first, 3)
         kill(first)
         done = await completed(repository, job.id)
@@ -89,13 +98,12 @@ async def one_death(repository: Repository, database_url: str, folder: Path) -> 
         await asyncio.to_thread(wait_for, first, 3)
         kill(first)
         limits = JobLimits(LEASE)
-        runner = runner_of(repository, JobSettings(str(folder), file_bytes=FILE_BYTES, limits=limits))
+        runner = runner_of(repository, JobSettings(place, file_bytes=FILE_BYTES, limits=limits))
         await start_jobs(repository, runner)
         done = await completed(repository, job.id)
         await runner.close()
     made = files_of(done)
-    lines = [line for file in made for line in (folder / job.id / file.name).read_bytes().splitlines()]
-    found = [json.loads(line)["id"] for line in lines]
+    found = [json.loads(line)["id"] for line in await lines_of(place, done)]
     assert len(found) == len(set(found)) == sum(file.count for file in made)
     assert names <= set(found)
     assert len(made) > 3
@@ -104,7 +112,14 @@ async def one_death(repository: Repository, database_url: str, folder: Path) -> 
 async def test_a_killed_worker_loses_no_line_and_repeats_none(
     repository: Repository, database_url: str, tmp_path: Path
 ) -> None:
-    await one_death(repository, database_url, tmp_path)
+    await one_death(repository, database_url, str(tmp_path))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+async def test_killed_workers_that_share_an_object_store_do_neither(repository: Repository, database_url: str) -> None:
+    with bucket() as place:
+        await one_death(repository, database_url, place)
 
 
 @pytest.mark.long
@@ -112,4 +127,4 @@ async def test_twenty_killed_workers_lose_no_line_and_repeat_none(
     repository: Repository, database_url: str, tmp_path: Path
 ) -> None:
     for _ in range(20):
-        await one_death(repository, database_url, tmp_path)
+        await one_death(repository, database_url, str(tmp_path))
