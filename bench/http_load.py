@@ -48,7 +48,7 @@ def request(method: str, url: str, body: bytes = b"", **headers: str) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
-class _Connection:
+class Connection:
     """One client, which has a request under way at all times."""
 
     def __init__(self, address: tuple[str, int]) -> None:
@@ -90,7 +90,14 @@ class _Connection:
 
 
 def load(
-    url: str, requests: Sequence[bytes], process: int, *, status: int = 200, seconds: float = 2.0, most: int = 10**9
+    url: str,
+    requests: Sequence[bytes],
+    process: int,
+    *,
+    status: int = 200,
+    seconds: float = 2.0,
+    most: int = 10**9,
+    connections: int = CONNECTIONS,
 ) -> Load:
     """Send `requests` again and again, for so long or until so many are answered. Raises ConnectionError for an answer
     of another status: a benchmark of refusals would be fast."""
@@ -100,13 +107,13 @@ def load(
     waits: list[float] = []
     sent = 0
     with selectors.DefaultSelector() as selector:
-        connections = [_Connection(address) for _ in range(min(CONNECTIONS, most))]
+        clients = [Connection(address) for _ in range(min(connections, most))]
         before, begun = cpu_seconds(process), time.perf_counter()
-        for one in connections:
+        for one in clients:
             one.send(requests[sent % len(requests)])
             sent += 1
             selector.register(one.socket, selectors.EVENT_READ, one)
-        under_way = len(connections)
+        under_way = len(clients)
         while under_way:
             for key, _ in selector.select():
                 one = key.data
@@ -122,7 +129,7 @@ def load(
                 else:
                     under_way -= 1
         taken, spent = time.perf_counter() - begun, cpu_seconds(process) - before
-        for one in connections:
+        for one in clients:
             one.socket.close()
     late = statistics.quantiles(waits, n=100)[98] if len(waits) > 1 else waits[0]
     return Load(len(waits), taken, statistics.median(waits) * 1e3, late * 1e3, spent / len(waits) * 1e6)
@@ -131,7 +138,7 @@ def load(
 def ask(url: str, data: bytes, status: int = 200) -> bytes:
     """The body that one request is answered with. Raises ConnectionError for another status."""
     target = urlsplit(url)
-    one = _Connection((target.hostname or "", target.port or 80))
+    one = Connection((target.hostname or "", target.port or 80))
     try:
         one.send(data)
         while (answer := one.take()) is None:

@@ -28,10 +28,10 @@ SOME, MANY = 60_000, 1_000_000
 TENTHS = 10
 
 
-def write(file: Path, count: int) -> None:
-    """Patients, and the observations of each behind it."""
+def write(file: Path, count: int, start: int = 0) -> None:
+    """Patients, and the observations of each behind it: those from number `start` up to `count`."""
     with file.open("wb") as lines:
-        for number in range(count):
+        for number in range(start, count):
             of_patient, place = divmod(number, OF_A_PATIENT + 1)
             kind, text = ("p", patient(of_patient)) if place == 0 else ("o", observation(number - of_patient - 1))
             lines.write(b'{"id":"%s%d",%s\n' % (kind.encode(), of_patient if place == 0 else number, text[1:]))

@@ -52,6 +52,8 @@ BARS = {
         "last tenth beside the first": Least(0.7),
         "MB grown": 200,
     },
+    "growth": {"times as long": 2.0},
+    "soak": {"errors": 1, "p99 beside p50": 10, "p50 of the last tenth beside the first": 2, "MB grown": 40},
     "beside_fhircraft": {"share of fhircraft": 0.01},
 }
 """By benchmark and last name of a figure, or all of its names: what is enough. That of index_values guards

@@ -1,0 +1,122 @@
+"""How much longer an answer takes among more resources: `python bench/growth.py [--json] [--full]`.
+
+One `fhir-service serve` over a store that grows from 1,000 to 100,000 resources (a million with `--full`), asked over
+HTTP by one client for many different patients: the median of its waits, and how many times that at 1,000 it is. Answers
+are of one size at each, as a registry grows by patients and not by findings of each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import http_load
+from databases import NAMES, database_url
+from load import write
+from resources import OF_A_PATIENT, code
+from search_growth import settle
+from served import Server, ours
+
+from fhir_service.fhir.access import OPEN
+from fhir_service.settings import Settings
+from fhir_service.storage.repository import open_repository
+from fhir_service.workflows.import_files import import_texts
+from fhir_service.workflows.resource_files import texts_of
+
+SIZES = (1_000, 10_000, 100_000)
+FULL = (*SIZES, 1_000_000)
+ASKED = 400
+"""Different addresses of each kind."""
+_GROUP = OF_A_PATIENT + 1
+
+
+def read(number: int) -> str:
+    return f"Patient/p{number}"
+
+
+def by_patient_and_code(number: int) -> str:
+    return f"Observation?patient=p{number}&code={code(number * OF_A_PATIENT)}"
+
+
+def newest_by_date(number: int) -> str:
+    return f"Observation?patient=p{number}&_sort=-date&_count=10"
+
+
+def newest_of_all(number: int) -> str:
+    return f"Observation?_sort=-date&_count={10 + number % 5}"
+
+
+def everything(number: int) -> str:
+    return f"Patient/p{number}/$everything"
+
+
+KINDS: dict[str, Callable[[int], str]] = {
+    "read": read,
+    "search by patient and code": by_patient_and_code,
+    "search by patient, newest first": newest_by_date,
+    "search of all, newest first": newest_of_all,
+    "$everything": everything,
+}
+
+
+async def fill(url: str, file: Path) -> None:
+    repository = await open_repository(url)
+    try:
+        texts = texts_of([str(file)], max_bytes=2**24)
+        await import_texts(repository, texts, Settings.model_construct().import_rules, OPEN, done=lambda _: None)
+        await settle(repository)
+    finally:
+        await repository.close()
+
+
+def median_waits(server: Server, size: int, seconds: float) -> dict[str, float]:
+    """In milliseconds, by kind; each kind is asked for a while before it is measured."""
+    found = {}
+    patients = size // _GROUP
+    for kind, address in KINDS.items():
+        asked = [server.get(address(number * 104_729 % patients)) for number in range(ASKED)]
+        for _ in range(2):
+            load = http_load.load(server.base, asked, server.process, seconds=seconds, connections=1)
+        found[kind] = round(load.median, 3)
+    return found
+
+
+def measured(name: str, sizes: tuple[int, ...], seconds: float) -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, float]] = {kind: {} for kind in KINDS}
+    before = 0
+    with tempfile.TemporaryDirectory(prefix="fhir-service-bench-") as folder, database_url(name) as url:
+        for size in sizes:
+            file = Path(folder) / "resources.ndjson"
+            write(file, size, before)
+            before = size
+            asyncio.run(fill(url, file))
+            with ours(name, url) as server:
+                for kind, wait in median_waits(server, size, seconds).items():
+                    found[kind][f"ms at {size}"] = wait
+    for waits in found.values():
+        waits["times as long"] = round(waits[f"ms at {sizes[-1]}"] / waits[f"ms at {sizes[0]}"], 2)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--full", action="store_true", help="up to a million")
+    parser.add_argument("--databases", nargs="+", default=NAMES)
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement")
+    wanted = parser.parse_args()
+    found = {name: measured(name, FULL if wanted.full else SIZES, wanted.seconds) for name in wanted.databases}
+    if wanted.json:
+        print(json.dumps(found))
+        return
+    for name, kinds in found.items():
+        for kind, waits in kinds.items():
+            print(f"{name:12}{kind:34}", *(f"{what}: {figure}" for what, figure in waits.items()), sep="  ")
+
+
+if __name__ == "__main__":
+    main()
