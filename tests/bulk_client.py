@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from api_client import JSON as CONTENT
 from api_client import Client, settings
 
@@ -19,6 +20,8 @@ from fhir_service.storage.repository import Repository
 ASYNC = {"accept": "application/fhir+json", "prefer": "respond-async"}
 JSON = "application/json"
 Manifest = dict[str, Any]
+on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+"""For what is the same on every database."""
 
 
 @asynccontextmanager

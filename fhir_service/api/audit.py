@@ -47,6 +47,8 @@ def _note(call: Call, status: int) -> None:
     if book is None or seen is None:
         return
     query = call.query if not call.form else urlencode([*call.parameters, *call.form])
+    if call.file:
+        query = ""  # what signs a link is good for whoever reads it
     book.note(
         AccessRecord(
             recorded=time_ns() // 1_000_000,

@@ -111,6 +111,8 @@ class JobRunner:
                 if not self._lasting:
                     return
                 _log.warning("the store does not answer; jobs wait")
+            except Exception:  # whatever it is, it may pass, and nobody would begin this loop again
+                _log.exception("jobs wait")
             if not (self._lasting or self._begun.is_set()):
                 return
             with suppress(TimeoutError):
@@ -126,6 +128,8 @@ class JobRunner:
             await asyncio.wait({shard, beat}, return_when=asyncio.FIRST_COMPLETED)
             if shard.done():
                 shard.result()
+        except StoreUnavailable:  # no fault of the job: the lease runs out, and somebody goes on
+            raise
         except LeaseLost:
             _log.info("job %s: somebody else has shard %d by now, or it was ended", claim.job.id, claim.shard.number)
         except Exception:  # whatever it is, it may pass: others go on, and the client is told after some attempts
@@ -149,6 +153,11 @@ class JobRunner:
 
     async def _clean(self) -> None:
         for job_id, name in await self._jobs.expired():
-            if name in self._kinds:
+            if name not in self._kinds:
+                continue
+            try:
                 await self._kinds[name].clean(job_id)
-                await self._jobs.forget(job_id)
+            except Exception:  # of an object store, say: it is tried again, and others are not held up
+                _log.exception("job %s: what it made cannot be removed", job_id)
+                continue
+            await self._jobs.forget(job_id)

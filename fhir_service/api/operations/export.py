@@ -21,7 +21,7 @@ from fhir_service.search.query_text import read_pairs
 from fhir_service.workflows.accept_parameters import accept_parameters
 from fhir_service.workflows.accept_resource import in_thread_if_large
 from fhir_service.workflows.cohort_group import searched_type
-from fhir_service.workflows.export_asked import FORMATS, LATEST, RELEVANT, Asked
+from fhir_service.workflows.export_asked import FORMATS, LATEST, RELEVANT, Asked, restrictions
 from fhir_service.workflows.export_cohort import cohort_members, patients_listed
 from fhir_service.workflows.export_links import new_secret
 from fhir_service.workflows.export_plan import first_shards
@@ -104,7 +104,7 @@ async def _request(call: Call, level: Level, members: Members) -> ExportRequest:
         asked.instant("_since"),
         asked.instant("_until"),
         asked.filters(types),
-        asked.restrictions(types),
+        restrictions(call.access, types),
         asked.elements(types),
         members[0],
         members[1],
