@@ -67,6 +67,7 @@ def ours(name: str, database_url: str, **settings: str) -> Iterator[Server]:
             "FHIR_SERVICE_DATABASE_URL": database_url,
             "FHIR_SERVICE_PORT": str(free_port()),
             "FHIR_SERVICE_ACCESS": "smart",
+            "FHIR_SERVICE_RATE_LIMIT": "",
             "FHIR_SERVICE_TOKEN_KEY_FILE": str(key_file),
             "FHIR_SERVICE_LOG_LEVEL": "warning",
             "FHIR_SERVICE_EXPORT_FILES": f"{folder}/exports",

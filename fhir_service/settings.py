@@ -13,14 +13,18 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from fhir_service.definitions.elements import resource_types
+from fhir_service.limits import Limits
 from fhir_service.validation.layers import EVERY_TYPE, Layer, layers
 from fhir_service.workflows.ask_model import ModelAccess
 from fhir_service.workflows.do_jobs import JobSettings
+from fhir_service.workflows.fetch_json import AllowedHosts
 from fhir_service.workflows.import_check import ImportRules
+from fhir_service.workflows.import_source import ImportSources
 from fhir_service.workflows.job_runner import JobLimits
+from fhir_service.workflows.run_import import ImportSettings
 
 PREFIX = "FHIR_SERVICE_"
 SERVED_TYPES = (
@@ -54,7 +58,7 @@ _PUBLIC_KEY = re.compile(r"(RS|PS|ES)(256|384|512)")
 _BASE_URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?")
 
 
-class Settings(BaseSettings):
+class Settings(Limits):
     """The settings of one process. Lists are written with commas."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
@@ -101,9 +105,10 @@ class Settings(BaseSettings):
         description="Origins whose web pages may use the service from a browser, such as `https://app.example.org`.",
     )
     rate_limit: str = Field(
-        "",
+        "auto",
         description="Most requests of one client, such as `600/minute`; a client is its token's, else an address. "
-        "Empty: no limit.",
+        "`auto`: with access control 6000/minute for who has a token and 600/minute for an address without one, "
+        "otherwise none. Empty: no limit.",
     )
     access: Literal["open", "smart"] = Field(
         "open",
@@ -144,8 +149,6 @@ class Settings(BaseSettings):
     resource_types: Annotated[tuple[str, ...], NoDecode] = Field(
         SERVED_TYPES, description="Resource types that are served; any of R4."
     )
-    max_body_bytes: int = Field(16 * 1024 * 1024, gt=0, description="Largest request body or validated file, in bytes.")
-    max_report_bytes: int = Field(16 * 1024 * 1024, gt=0, description="Largest report file, in bytes.")
     source_text: Literal["store", "withhold"] = Field(
         "store",
         description="Whether the words of reports are stored: `store`, or `withhold` for their hash and the places of "
@@ -159,31 +162,6 @@ class Settings(BaseSettings):
         "told as a note, not turned into a resource; 0: every fact is.",
     )
     default_page_size: int = Field(50, gt=0, description="Matches on a page of search results without `_count`.")
-    max_page_size: int = Field(1000, gt=0, le=1000, description="Most matches on a page; a larger `_count` means this.")
-    max_transform_seconds: float = Field(
-        20.0,
-        gt=0,
-        description="Longest run of a map by `StructureMap/$transform`, and longest wait, in seconds.",
-    )
-    max_transform_steps: int = Field(2_000_000, gt=0, description="Most rules that one `$transform` carries out.")
-    max_transform_values: int = Field(
-        1_000_000, gt=0, description="Most values that one `$transform` writes; a long text counts as several."
-    )
-    max_transforms: int = Field(
-        2, gt=0, description="Maps that `$transform` and `$extract` run at the same time; others wait."
-    )
-    max_submissions: int = Field(
-        2, gt=0, description="Submissions to the registry that are checked and stored at the same time; others wait."
-    )
-    max_waiting_submissions: int = Field(
-        50, gt=0, description="Submissions that wait for their turn; one more is answered 503 at once."
-    )
-    max_submission_wait: float = Field(
-        20.0, gt=0, description="Longest wait of a submission for its turn, in seconds; then it is answered 503."
-    )
-    max_uploads: int = Field(
-        4, gt=0, description="Files that `$registryUpload` works through at the same time; one more is answered 503."
-    )
     run_jobs: bool = Field(
         True,
         description="Whether `serve` does jobs such as `$export` itself; `false` leaves them to `fhir-service worker`.",
@@ -191,7 +169,6 @@ class Settings(BaseSettings):
     job_lease: float = Field(
         15.0, ge=0.5, description="So long after the death of a worker another one goes on with its work, in seconds."
     )
-    max_exports: int = Field(100, gt=0, description="Exports under way at the same time; one more is answered 429.")
     export_files: str = Field(
         "var/exports",
         description="Where the files of exports are kept: a folder, which all processes share, or an object store such "
@@ -217,6 +194,25 @@ class Settings(BaseSettings):
     export_polls: float = Field(
         2.0, gt=0, description="How often in a second an export may be asked how far it is; more is answered 429."
     )
+    import_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Hosts from which `$import` may fetch files: over https, at public addresses."
+    )
+    import_private_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Such hosts that may have an address in the own network; on loopback also over http."
+    )
+    import_folder: str = Field(
+        "", description="Folder on the server from which `$import` may read (`file:name`); empty: none."
+    )
+    import_file_bytes: int = Field(
+        16 * 1024**3, gt=0, description="Largest file that `$import` fetches, in bytes as they come in."
+    )
+    import_workers: int = Field(
+        1,
+        ge=0,
+        description="Processes that check the lines of a larger file of `$import`; 0: the service itself, beside its "
+        "requests.",
+    )
+    max_imports: int = Field(4, gt=0, description="Imports under way at the same time; one more is answered 429.")
     validation: Annotated[tuple[str, ...], NoDecode] = Field(
         ("*=invariants",),
         description="How far a resource is validated before it is stored, by type, for instance "
@@ -253,7 +249,7 @@ class Settings(BaseSettings):
 
     @field_validator(
         *("allowed_hosts", "resource_types", "validation", "trusted_proxies", "cors_origins"),
-        *("jwks_hosts", "jwks_private_hosts", "oidc_algorithms"),
+        *("import_hosts", "import_private_hosts", "jwks_hosts", "jwks_private_hosts", "oidc_algorithms"),
         mode="before",
     )
     @classmethod
@@ -309,8 +305,8 @@ class Settings(BaseSettings):
     @field_validator("rate_limit")
     @classmethod
     def _is_a_rate(cls, value: str) -> str:
-        if value and not _RATE.fullmatch(value):
-            raise ValueError("wants a number and a time, such as 600/minute; second, minute, hour or day")
+        if value not in ("", "auto") and not _RATE.fullmatch(value):
+            raise ValueError("wants auto, or a number and a time, such as 600/minute; second, minute, hour or day")
         return value
 
     @field_validator("validation")
@@ -346,6 +342,13 @@ class Settings(BaseSettings):
         return self.audit == "on" or (self.audit == "auto" and self.access != "open")
 
     @property
+    def rates(self) -> tuple[str, str]:
+        """How often a client with a token may ask, and an address without one; empty: as often as it likes."""
+        if self.rate_limit != "auto":
+            return self.rate_limit, self.rate_limit
+        return ("", "") if self.access == "open" else ("6000/minute", "600/minute")
+
+    @property
     def export_files_need_token(self) -> bool:
         """Whether files of exports are fetched by token, and not by signed links."""
         return self.access != "open" and self.export_links == "token"
@@ -354,6 +357,12 @@ class Settings(BaseSettings):
     def layers(self) -> Mapping[str, Layer]:
         """How far resources are validated, by type."""
         return layers(self.validation)
+
+    @property
+    def import_sources(self) -> ImportSources:
+        """Where `$import` may read."""
+        hosts = AllowedHosts(frozenset(self.import_hosts), frozenset(self.import_private_hosts), "FHIR_SERVICE_IMPORT")
+        return ImportSources(hosts, self.import_folder, self.import_file_bytes)
 
     @property
     def import_rules(self) -> ImportRules:
@@ -372,7 +381,10 @@ class Settings(BaseSettings):
     def job_settings(self) -> JobSettings:
         """What a runner of jobs needs to know."""
         limits = JobLimits(self.job_lease, round(self.export_kept_hours * 3_600_000))
-        return JobSettings(self.export_files, self.base, self.export_file_bytes, limits)
+        imports = ImportSettings(
+            self.import_rules, self.import_sources, self.import_workers, self.max_body_bytes, self.audits
+        )
+        return JobSettings(self.export_files, self.base, self.export_file_bytes, limits, imports)
 
     @property
     def own_address(self) -> str:

@@ -65,7 +65,7 @@ def form(assertion: str, scope: str = "system/*.read", **more: str) -> dict[str,
 
 def secured(store: Repository, **changes: Any) -> Client:
     """A client of a service with access control over a store."""
-    served = create_app(settings(access="smart", **changes), store)
+    served = create_app(settings(**{"access": "smart", "rate_limit": ""} | changes), store)
     transport = httpx.ASGITransport(served, raise_app_exceptions=False)
     return Client(transport=transport, base_url="http://localhost", headers=JSON)
 

@@ -71,7 +71,9 @@ def create_app(
             await service.end_jobs()
             await _close_accesses(service)
             return
-        service.open_repository = await open_repository(settings.database_url, base=settings.own_address)
+        service.open_repository = await open_repository(
+            settings.database_url, base=settings.own_address, seconds=settings.max_query_seconds
+        )
         try:
             service.fixed = await publish_definitions(service.repository, settings.base, settings.registry_contact)
             rest = asyncio.create_task(asyncio.to_thread(load_the_rest))
@@ -96,6 +98,7 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         docs_url=None,
         redoc_url=None,
+        openapi_url=None,  # FastAPI writes it anew for whoever asks, which takes 20 ms; ours is written once
         exception_handlers={HTTPException: http_exception},
     )
     app.state.service = service
@@ -105,14 +108,14 @@ def create_app(
     # The last one added is the first one met.
     app.add_middleware(FhirDispatcher, service=service, prefix=FHIR_PREFIX)
     app.add_middleware(AuthEndpoints, service=service, prefix=FHIR_PREFIX)
-    if settings.rate_limit:
-        app.add_middleware(RateLimit, limit=settings.rate_limit, prefix=FHIR_PREFIX)
+    if any(settings.rates):
+        app.add_middleware(RateLimit, rates=settings.rates, prefix=FHIR_PREFIX)
     app.add_middleware(Identify, service=service, prefix=FHIR_PREFIX)
-    app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
+    app.add_middleware(BodyLimit, limit=settings.max_body_bytes, seconds=settings.max_body_seconds)
     app.add_middleware(AllowedHosts, names=settings.allowed_hosts)
     if settings.trusted_proxies:
         app.add_middleware(TrustedProxies, proxies=settings.trusted_proxies, kind=settings.proxy_headers)
-    app.add_middleware(HeadLimit)
+    app.add_middleware(HeadLimit, limits=settings)
     app.add_middleware(ErrorBoundary)
     app.add_middleware(Compression)
     if settings.cors_origins:
@@ -125,6 +128,8 @@ def create_app(
 
 
 async def _close_accesses(service: Service) -> None:
+    if service.refusals is not None:
+        service.refusals.flush()
     if service.accesses is not None:
         await service.accesses.close()
 

@@ -2,39 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from time import time_ns
 from urllib.parse import urlencode
 
-from fhir_service.api.call import Call
-from fhir_service.fhir.audit_events import NO_PATIENT_DATA, AccessRecord
+from starlette.types import Scope
+
+from fhir_service.api.call import Call, Service
+from fhir_service.api.origin import address_of
+from fhir_service.api.request_id import request_id
+from fhir_service.fhir.audit_events import EVERYBODY, NO_PATIENT_DATA, AccessRecord
 from fhir_service.fhir.errors import FhirError
+from fhir_service.storage.repository import Seen
 
 _OF_THE_SERVER = frozenset({"capabilities"})
 """Interactions that name no type and tell of no patient."""
 
 
-@dataclass(slots=True)
-class Ending:
-    """The status of an answer, once it is known."""
+class remembered:  # noqa: N801  # used as a function is; a generator as context manager costs several times as much
+    """Around a call from the look-up of what it calls to the last byte of its answer. `status` is that of the answer,
+    once it is known."""
 
-    status: int = 500
+    __slots__ = ("_call", "status")
 
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self.status = 500
 
-@contextmanager
-def remembered(call: Call) -> Iterator[Ending]:
-    """Around a call from the look-up of what it calls to the last byte of its answer."""
-    ending = Ending()
-    try:
-        yield ending
-    except FhirError as error:
-        ending.status = error.status
-        raise
-    finally:
-        if call.seen is not None:
-            _note(call, ending.status)
+    def __enter__(self) -> remembered:
+        return self
+
+    def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, FhirError):
+            self.status = error.status
+        if self._call.seen is not None:
+            note(self._call, self._call.seen, self.status)
 
 
 def is_access(call: Call) -> bool:
@@ -42,9 +43,10 @@ def is_access(call: Call) -> bool:
     return call.interaction not in _OF_THE_SERVER and call.type not in NO_PATIENT_DATA
 
 
-def _note(call: Call, status: int) -> None:
-    book, seen = call.service.accesses, call.seen
-    if book is None or seen is None:
+def note(call: Call, seen: Seen, status: int) -> None:
+    """Remember what was seen by a call, or by work that it began and that went on after its answer."""
+    book = call.service.accesses
+    if book is None:
         return
     query = call.query if not call.form else urlencode([*call.parameters, *call.form])
     if call.file:
@@ -56,10 +58,23 @@ def _note(call: Call, status: int) -> None:
             client=call.origin.client,
             address=call.origin.address,
             interaction=call.interaction,
-            about="/".join(part for part in (call.type, call.id) if part),
+            about="/".join(part for part in (call.type or _job_kind(call), call.id) if part),
             query=query,
             status=status,
             resources=seen.resources,
+            patients=(EVERYBODY,) if seen.everybody else (),
             more=seen.more,
         )
     )
+
+
+def refused(service: Service, scope: Scope, status: int) -> None:
+    """Remember that somebody was not let in."""
+    if service.refusals is not None:
+        service.refusals.refused(address_of(scope), request_id(scope), status)
+
+
+def _job_kind(call: Call) -> str:
+    """`_export` or `_upload`, where the call is about a job."""
+    first = call.route.partition(" ")[2].partition("/")[0]
+    return first if call.id and first.startswith("_") else ""

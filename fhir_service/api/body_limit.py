@@ -1,4 +1,4 @@
-"""No body larger than the limit, whether its length is announced or found out while it comes.
+"""No body larger than the limit, whether its length is announced or found out while it comes; and none that trickles.
 
 Most clients read the answer only after they have sent all. If the connection were closed under them they would see a
 broken connection and no reason, so for a while what they still send is taken and thrown away.
@@ -12,25 +12,33 @@ import contextlib
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fhir_service.api.error_responses import error_answer, in_wanted_format
-from fhir_service.fhir.errors import TooLarge
+from fhir_service.fhir.errors import FhirError, TooLarge
 
 DISCARDED_BYTES = 64 * 1024 * 1024
 DISCARDED_SECONDS = 5.0
 """How much, and how long, is thrown away before the connection is closed all the same."""
 
 
-class BodyLimit:
-    """Refuses at once an announced length over `limit` bytes, else as soon as more has come."""
+class TooSlow(FhirError):
+    """408 (RFC 9110 section 15.5.9)."""
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    status, code = 408, "timeout"
+
+
+class BodyLimit:
+    """Refuses at once an announced length over `limit` bytes, else as soon as more has come; and what is not there
+    whole after some `seconds`."""
+
+    def __init__(self, app: ASGIApp, limit: int, seconds: float) -> None:
         self._app = app
         self._limit = limit
+        self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        body = _CountedBody(receive, self._limit)
+        body = _CountedBody(receive, self._limit, self._seconds)
         try:
             if _announced(scope) > self._limit:
                 raise body.too_large()
@@ -40,16 +48,24 @@ class BodyLimit:
 
 
 class _CountedBody:
-    """A body on its way in; raises TooLarge once it is over the limit."""
+    """A body on its way in; raises TooLarge once it is over the limit, TooSlow once its time is over."""
 
-    def __init__(self, receive: Receive, limit: int) -> None:
+    def __init__(self, receive: Receive, limit: int, seconds: float) -> None:
         self._receive = receive
         self._limit = limit
+        self._seconds = seconds
+        self._deadline = asyncio.get_running_loop().time() + seconds
         self._received = 0
         self._ended = False
 
     async def receive(self) -> Message:
-        message = await self._next()
+        if self._ended:  # what comes now is that the client hangs up
+            return await self._receive()
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                message = await self._next()
+        except TimeoutError:
+            raise TooSlow(f"the body was not there within {self._seconds:g} s") from None
         if self._received > self._limit:
             raise self.too_large()
         return message

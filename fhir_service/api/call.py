@@ -26,7 +26,7 @@ from fhir_service.search.query_text import Pairs, read_pairs
 from fhir_service.settings import Settings
 from fhir_service.storage.repository import Key, Repository, Seen
 from fhir_service.terminology.terminologies import Terminologies, terminologies
-from fhir_service.validation.json_text import read_json
+from fhir_service.validation.json_text import MAX_DEPTH, read_json, refuse_deeper
 from fhir_service.workflows.accept_resource import in_thread_if_large
 from fhir_service.workflows.check_conformance import Conformance, conformance
 from fhir_service.workflows.do_jobs import runner_of
@@ -34,6 +34,7 @@ from fhir_service.workflows.export_files import ExportFiles
 from fhir_service.workflows.job_runner import JobRunner
 from fhir_service.workflows.poll_pace import PollPace
 from fhir_service.workflows.record_accesses import AccessBook
+from fhir_service.workflows.record_refusals import RefusalBook
 from fhir_service.workflows.stored_conformance import ConformanceCache, StoredConformance
 from fhir_service.workflows.stored_definitions import DefinitionCache, StoredDefinitions
 from fhir_service.workflows.stored_maps import MapCache
@@ -68,6 +69,7 @@ class Service:
         self.open_repository = repository
         self._authority: Authority | None = None
         self._accesses: AccessBook | None = None
+        self._refusals: RefusalBook | None = None
         self.fixed = fixed
         """The definitions of the service itself that its store holds."""
         self.definition_cache = DefinitionCache()
@@ -128,6 +130,13 @@ class Service:
         if self._accesses is None and self.settings.audits and self.open_repository is not None:
             self._accesses = AccessBook(self.open_repository.accesses)
         return self._accesses
+
+    @property
+    def refusals(self) -> RefusalBook | None:
+        """Where those are noted who were not let in."""
+        if self._refusals is None and self.accesses is not None:
+            self._refusals = RefusalBook(self.accesses.note)
+        return self._refusals
 
     @cached_property
     def terminology(self) -> Terminologies:
@@ -228,7 +237,7 @@ class Call:
     @cached_property
     def parameters(self) -> Pairs:
         """The parameters of the URL, in order. Raises InvalidParameter."""
-        return read_pairs(self.query)
+        return read_pairs(self.query, self.settings.max_parameters)
 
     def condition(self, resource_type: str, text: str) -> Query:
         """The search that a conditional interaction depends on. Raises InvalidParameter, UnsupportedParameter,
@@ -247,7 +256,17 @@ class Call:
         ClientGone."""
         syntax = body_syntax(self.header(b"content-type"))
         body = await self._body()
-        return body if syntax == "json" else await in_thread_if_large(len(body), lambda: json_from_xml(body))
+        if syntax != "json":
+            body = await in_thread_if_large(len(body), lambda: json_from_xml(body))
+        return await self.not_too_deep(body)
+
+    async def not_too_deep(self, text: bytes) -> bytes:
+        """A JSON text. Raises MalformedContent for one that is deeper than the settings want; the readers have a limit
+        of their own, which is what the settings say unless somebody changes them."""
+        most = self.settings.max_json_depth
+        if most < MAX_DEPTH:
+            await in_thread_if_large(len(text), lambda: refuse_deeper(text, most))
+        return text
 
     async def form_body(self, most: int | None = None) -> Pairs:
         """The parameters of a form, of at most so many bytes. Raises UnsupportedMediaType, InvalidParameter, TooLarge,
@@ -257,7 +276,7 @@ class Call:
         if body:
             require_form(self.header(b"content-type"))
             try:
-                self.form = read_pairs(body.decode())
+                self.form = read_pairs(body.decode(), self.settings.max_parameters)
             except UnicodeDecodeError:
                 raise InvalidParameter("the form is not UTF-8") from None
         return self.form

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fhir_service.api.answer import Answer, StreamedAnswer
-from fhir_service.api.audit import is_access, remembered
+from fhir_service.api.audit import is_access, refused, remembered
 from fhir_service.api.auth.identify import access_in
 from fhir_service.api.auth.needs import PUBLIC, refuse_uncovered
 from fhir_service.api.call import Call, Service
@@ -40,6 +40,8 @@ class FhirDispatcher:
         self._table: dict[Key, list[Interaction]] = {}
         for row in service.interactions:
             self._table.setdefault(row.key, []).append(row)
+        self._known: dict[tuple[str, str, Key], Interaction] = {}
+        """What was found by method, type and shape of the path: no more than there are rows and types."""
         self._public = {f"{prefix}/{row.path}" for row in service.interactions if row.needs == PUBLIC}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -47,7 +49,11 @@ class FhirDispatcher:
         if scope["type"] != "http" or not (path == self._prefix or path.startswith(f"{self._prefix}/")):
             await self._app(scope, receive, send)
             return
-        access = NOBODY if path in self._public else self._access(scope)
+        try:
+            access = NOBODY if path in self._public else self._access(scope)
+        except Unauthenticated as error:
+            refused(self._service, scope, error.status)
+            raise
         accept = b",".join([value for name, value in scope["headers"] if name == b"accept"]).decode("latin-1")
         query = scope["query_string"].decode("latin-1")
         wanted = self._wanted_format(scope, accept, query)
@@ -128,7 +134,15 @@ class FhirDispatcher:
             raise
 
     def _find(self, method: str, segments: list[str]) -> Interaction:
-        found = [row for row in self._table.get(self._key(segments), ()) if self._serves(row, segments)]
+        """Raises NotFound, UnknownType, NotAllowed."""
+        key = self._key(segments)
+        place = (method, segments[0] if segments else "", key)
+        if (known := self._known.get(place)) is None:
+            known = self._known[place] = self._look_for(method, segments, key)
+        return known
+
+    def _look_for(self, method: str, segments: list[str], key: Key) -> Interaction:
+        found = [row for row in self._table.get(key, ()) if self._serves(row, segments)]
         if not found:
             raise self._nothing_at(segments)
         by_method = {row.method: row for row in reversed(found)}

@@ -78,7 +78,7 @@ def _headers(error: FhirError) -> Headers:
         return ((b"accept-patch", ", ".join(error.accepted).encode()),)
     if type(error) in _ALWAYS:
         return _ALWAYS[type(error)]
-    if error.status == 413:  # what is still under way is not read
+    if error.status in (408, 413):  # what is still under way is not read
         return ((b"connection", b"close"),)
     if error.status in (429, 503):
         seconds = error.retry_after if isinstance(error, TooManyRequests) else _RETRY_AFTER

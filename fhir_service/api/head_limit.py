@@ -5,9 +5,7 @@ from __future__ import annotations
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fhir_service.fhir.errors import FhirError
-
-LIMIT = 32 * 1024
-"""In bytes, for the address and for all headers together. uvicorn itself knows no addresses over 64 KiB: a bare 400."""
+from fhir_service.limits import Limits
 
 
 class AddressTooLong(FhirError):
@@ -25,13 +23,19 @@ class HeadersTooLong(FhirError):
 class HeadLimit:
     """Raises AddressTooLong or HeadersTooLong before anything reads them."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, limits: Limits) -> None:
         self._app = app
+        self._address = limits.max_address_bytes
+        self._headers = limits.max_header_bytes
+        self._number = limits.max_headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            if len(scope["raw_path"] or b"") + len(scope["query_string"]) > LIMIT:
-                raise AddressTooLong(f"the address is over {LIMIT:,} bytes long; POST Type/_search takes a long search")
-            if sum(len(name) + len(value) for name, value in scope["headers"]) > LIMIT:
-                raise HeadersTooLong(f"the headers are over {LIMIT:,} bytes long")
+            if len(scope["raw_path"] or b"") + len(scope["query_string"]) > self._address:
+                text = f"the address is over {self._address:,} bytes long; POST Type/_search takes a long search"
+                raise AddressTooLong(text)
+            if len(scope["headers"]) > self._number:
+                raise HeadersTooLong(f"there are more than {self._number:,} headers")
+            if sum(len(name) + len(value) for name, value in scope["headers"]) > self._headers:
+                raise HeadersTooLong(f"the headers are over {self._headers:,} bytes long")
         await self._app(scope, receive, send)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+from functools import lru_cache
 from typing import NamedTuple
 
 from starlette.types import Scope
@@ -13,8 +15,20 @@ CLIENT = "fhir_service.client"
 
 
 def client_of(scope: Scope) -> str:
-    """What requests are counted by: a client's id, or an address."""
-    return f"client {scope[CLIENT]}" if scope.get(CLIENT) else f"address {address_of(scope)}"
+    """What requests are counted by: a client's id, or an address; of IPv6 the network, of which one machine may have
+    all addresses."""
+    return f"client {scope[CLIENT]}" if scope.get(CLIENT) else f"address {_network_of(address_of(scope))}"
+
+
+@lru_cache(4096)
+def _network_of(address: str) -> str:
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if found.version == 4:
+        return str(found)
+    return str(found.ipv4_mapped or ipaddress.ip_network((found, 64), strict=False))
 
 
 def address_of(scope: Scope) -> str:

@@ -9,34 +9,31 @@ from __future__ import annotations
 import math
 import time
 
-from limits import RateLimitItem, parse
-from limits.storage import MemoryStorage
-from limits.strategies import SlidingWindowCounterRateLimiter
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from fhir_service.api.origin import client_of
+from fhir_service.api.origin import CLIENT, client_of
+from fhir_service.api.sliding_window import SlidingWindow
 from fhir_service.fhir.errors import TooManyRequests
 
 
 class RateLimit:
-    """Raises TooManyRequests; `limit` is a number and a time, such as `600/minute`. Each process counts for itself."""
+    """Raises TooManyRequests. A rate is a number and a time, such as `600/minute`, or empty: first that of a client
+    with a token, then that of an address. Each process counts for itself."""
 
-    def __init__(self, app: ASGIApp, limit: str, prefix: str) -> None:
+    def __init__(self, app: ASGIApp, rates: tuple[str, str], prefix: str) -> None:
         self._app = app
         self._prefix = prefix
-        self._limit = parse(limit)
-        self._counter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._limits = tuple(SlidingWindow(rate) if rate else None for rate in rates)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"].startswith(self._prefix):
-            client = client_of(scope)
-            if not self._counter.hit(self._limit, client):
-                reset = self._counter.get_window_stats(self._limit, client).reset_time
-                raise _refused(self._limit, max(1, math.ceil(reset - time.time())))
+            limit = self._limits[0 if scope.get(CLIENT) else 1]
+            if limit is not None and (seconds := limit.wait(client_of(scope), time.time())):
+                raise _refused(limit, max(1, math.ceil(seconds)))
         await self._app(scope, receive, send)
 
 
-def _refused(limit: RateLimitItem, seconds: int) -> TooManyRequests:
-    per = f"{limit.amount:,} requests in {limit.get_expiry():,} s"
+def _refused(limit: SlidingWindow, seconds: int) -> TooManyRequests:
+    per = f"{limit.amount:,} requests in {limit.seconds:,} s"
     text = f"this server answers a client no more than {per}; try again in {seconds} s"
     return TooManyRequests(text, retry_after=seconds)

@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from fhir_service.fhir.errors import InvalidParameter, Issue, TooCostly, UnsupportedParameter
 from fhir_service.search.compartment import compartment_criterion
@@ -49,6 +50,17 @@ class TypeSearch:
     sort: tuple[SortKey, ...] = ()
 
 
+class IncludeExtent(NamedTuple):
+    """How much one page brings along: resources, and what goes beyond is left out and said to be; rounds of
+    `:iterate`."""
+
+    most: int = 1000
+    rounds: int = 5
+
+
+_USUAL = IncludeExtent()
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """A search: what meets any of `searches`, one for each type; all of them have the same sort keys.
@@ -67,6 +79,7 @@ class Query:
     summary: Summary = ""
     elements: tuple[str, ...] = ()
     bare_ids: tuple[BareId, ...] = ()
+    extent: IncludeExtent = _USUAL
 
     @property
     def sort(self) -> tuple[SortKey, ...]:

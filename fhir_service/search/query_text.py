@@ -40,14 +40,14 @@ def unescaped(text: str) -> str:
     return _ESCAPED.sub(r"\1", text) if "\\" in text else text
 
 
-def read_pairs(text: str) -> Pairs:
+def read_pairs(text: str, most: int = MAX_PARAMETERS) -> Pairs:
     """Names and values of a query string or form, empty values included. Raises InvalidParameter."""
     try:
-        pairs = tuple(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS))
+        pairs = tuple(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=most))
     except UnicodeDecodeError:
         raise InvalidParameter("a parameter is not UTF-8 after percent-decoding") from None
     except ValueError:
-        raise InvalidParameter(f"there are more than {MAX_PARAMETERS} parameters") from None
+        raise InvalidParameter(f"there are more than {most} parameters") from None
     for name, value in pairs:
         if "\0" in name or "\0" in value:
             text = "a parameter holds the character U+0000, which no value in FHIR does"

@@ -20,8 +20,9 @@ SEARCH_SECONDS = 20.0
 class Database:
     """Hands out connections; closes them all at the end."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, seconds: float = SEARCH_SECONDS) -> None:
         self.engine = engine
+        self._seconds = seconds
         self.dialect = dialect_of(engine.dialect.name)
         self._reads = self._pool(self.dialect.for_reads)
         same = self.dialect.for_searches == self.dialect.for_reads
@@ -29,7 +30,7 @@ class Database:
         self._writer: Session | None = None
 
     def _pool(self, setup: tuple[str, ...]) -> Pool:
-        return Pool(self.engine, self.dialect.readers, setup, seconds=SEARCH_SECONDS)
+        return Pool(self.engine, self.dialect.readers, setup, seconds=self._seconds)
 
     @property
     def pools(self) -> dict[str, PoolUse]:

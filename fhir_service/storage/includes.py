@@ -9,6 +9,7 @@ from typing import NamedTuple
 from fhir_service.fhir.access import Access
 from fhir_service.search.criteria import Include
 from fhir_service.search.parameters import indexed_parameters
+from fhir_service.search.query import Query
 from fhir_service.search.terms import hash_of, link_scope
 from fhir_service.storage import statements
 from fhir_service.storage.admission import admitted, admitted_versions
@@ -18,10 +19,6 @@ from fhir_service.storage.rows import stored
 from fhir_service.storage.sessions import Row, Session
 from fhir_service.storage.sql_text import Values
 
-MOST = 1000
-"""Resources that one page brings along; what goes beyond is left out, and said to be."""
-DEEPEST = 5
-"""Rounds of `:iterate`."""
 _ANY = "*"
 
 
@@ -40,12 +37,13 @@ class _Wanted(NamedTuple):
 
 
 async def included(
-    session: Session, dialect: Dialect, includes: Sequence[Include], matches: Sequence[Row], access: Access
+    session: Session, dialect: Dialect, query: Query, matches: Sequence[Row], access: Access
 ) -> tuple[list[Stored], bool]:
     """Each resource once, none that is a match; and whether some were left out because there were too many."""
-    journey = _Journey(session, dialect, access, matches)
+    includes = query.includes
+    journey = _Journey(session, dialect, access, matches, query.extent.most)
     level, wanted = list(matches), list(includes)
-    for _ in range(DEEPEST):
+    for _ in range(query.extent.rounds):
         before = len(journey.rows)
         await journey.go_on(level, wanted)
         level = journey.rows[before:]
@@ -58,7 +56,8 @@ async def included(
 class _Journey:
     """What was found until now."""
 
-    def __init__(self, session: Session, dialect: Dialect, access: Access, matches: Sequence[Row]) -> None:
+    def __init__(self, session: Session, dialect: Dialect, access: Access, matches: Sequence[Row], most: int) -> None:
+        self._most = most
         self._session = session
         self._dialect = dialect
         self._access = access
@@ -146,7 +145,7 @@ class _Journey:
             whose=", ".join(f"l.{column}" for column in self._dialect.whose),
             same=" AND ".join(f"c.{column} = l.{column}" for column in self._dialect.whose),
             type=values(kind),
-            limit=values(MOST + len(self._seen) + 1),
+            limit=values(self._most + len(self._seen) + 1),
         )
         return await admitted(await self._session.fetch(statement, *values.taken), self._access, "s")
 
@@ -158,7 +157,7 @@ class _Journey:
                 self.rows.append(row)
 
     def _has_room(self) -> bool:
-        self.cut = self.cut or len(self.rows) + len(self.versions) >= MOST
+        self.cut = self.cut or len(self.rows) + len(self.versions) >= self._most
         return not self.cut
 
 

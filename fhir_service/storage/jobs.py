@@ -35,8 +35,10 @@ _INSERT_SHARD = (
 _STRIDE = "UPDATE commit_clock SET last_updated = last_updated + 1 WHERE id = 1 RETURNING place, last_updated"
 """Whatever is committed from now on is of a later millisecond than whatever was committed before."""
 _UNFINISHED = "SELECT count(*) FROM job WHERE state = 'running' AND kind = $1"
+_UNFINISHED_OF_OWNER = f"{_UNFINISHED} AND owner = $2"
 _FREE = (
-    "SELECT s.job_id, s.number FROM job j CROSS JOIN job_shard s WHERE j.state = 'running' AND s.job_id = j.id "
+    "SELECT s.job_id, s.number FROM job j CROSS JOIN job_shard s WHERE j.state = 'running' AND j.kind IN ({kinds}) "
+    "AND s.job_id = j.id "
     "AND NOT s.done AND s.leased_until < $1 AND NOT EXISTS (SELECT 1 FROM job_shard e WHERE e.job_id = s.job_id "
     "AND e.phase < s.phase AND NOT e.done) ORDER BY (SELECT max(d.leased_until) FROM job_shard d "
     "WHERE d.job_id = j.id), j.begun, s.job_id, s.phase, s.number LIMIT 1"
@@ -72,14 +74,21 @@ class Jobs:
         self._database = database
         self._writer = writer
 
-    async def begin(self, kind: str, owner: str, request: str, shards: Sequence[NewShard], *, most: int) -> Job:
-        """Make a job durable. Raises TooManyRequests where `most` of that kind are under way, StoreUnavailable."""
+    async def begin(
+        self, kind: str, owner: str, request: str, shards: Sequence[NewShard], *, most: int, most_of_owner: int = 0
+    ) -> Job:
+        """Make a job durable. Raises TooManyRequests where `most` of that kind are under way, or `most_of_owner` of the
+        owner's (0: any number), StoreUnavailable."""
         job_id = str(uuid4())
 
         async def work(group: Group) -> Any:
             ((unfinished,),) = await group.session.fetch(_UNFINISHED, kind)
             if unfinished >= most:
                 text = f"this server has as many jobs of the kind {kind} under way as it takes; try again later"
+                return TooManyRequests(text, retry_after=30)
+            ((own,),) = await group.session.fetch(_UNFINISHED_OF_OWNER, kind, owner)
+            if most_of_owner and own >= most_of_owner:
+                text = f"{own} jobs of the kind {kind} that you began are under way still; wait for them, or end them"
                 return TooManyRequests(text, retry_after=30)
             ((place, following),) = await group.session.fetch(_STRIDE)
             row = (job_id, kind, owner, request, place, following - 1, _now())
@@ -100,18 +109,20 @@ class Jobs:
             raise NotFound(f"there is no job '{job_id[:80]}', or no longer")
         return job
 
-    async def claim(self, worker: str, seconds: float) -> Claim | None:
-        """Take the next shard that nobody holds; None where there is none."""
+    async def claim(self, worker: str, seconds: float, kinds: Sequence[str]) -> Claim | None:
+        """Take the next shard that nobody holds, of a job of one of those kinds; None where there is none."""
+        asked = _FREE.format(kinds=", ".join(f"${number}" for number in range(2, 2 + len(kinds))))
 
         async def work(group: Group) -> Any:
             now = _now()
-            free = await group.session.fetch(_FREE, now)
+            free = await group.session.fetch(asked, now, *kinds)
             if free:
                 await group.session.fetch(_LEASE, *free[0], worker, now + round(seconds * 1000))
             return free[0] if free else None
 
         async with self._database.reading() as session:
-            if not await session.fetch(_FREE, _now()):  # without a write, which is what idle workers do all the time
+            # Without a write, which is what idle workers do all the time.
+            if not await session.fetch(asked, _now(), *kinds):
                 return None
         taken = await self._writer.commit(Commit(work=work))
         if taken is None:

@@ -20,7 +20,6 @@ from fhir_service.storage.access_records import AccessRecords
 from fhir_service.storage.admission import admitted, admitted_versions
 from fhir_service.storage.bulk_load import Incoming, check_load, load_batch
 from fhir_service.storage.changes import (
-    Action,
     Change,
     Create,
     Delete,
@@ -37,7 +36,7 @@ from fhir_service.storage.changes import (
     Version,
 )
 from fhir_service.storage.clients import Client, Clients
-from fhir_service.storage.database import Database
+from fhir_service.storage.database import SEARCH_SECONDS, Database
 from fhir_service.storage.engines import UnusableDatabaseUrl, open_engine, try_opening
 from fhir_service.storage.everything import everything
 from fhir_service.storage.export_pages import (
@@ -95,12 +94,14 @@ T = TypeVar("T")
 _IN_THREAD = 64 * 1024
 """Bytes of resources in one commit from which on getting them ready would hold up other requests."""
 _HEALTH_SECONDS = 3.0
+_PROOF_SECONDS = 10.0
+"""So long a write that reached the disk stands for the next ones."""
 _log = logging.getLogger("fhir_service.storage")
 
 
-async def open_repository(database_url: str, *, base: str | None = None) -> Repository:
+async def open_repository(database_url: str, *, base: str | None = None, seconds: float = SEARCH_SECONDS) -> Repository:
     """Open a store, bring its schema up to date and index what an older release has stored. `base` is the address under
-    which an absolute reference means a resource of this store.
+    which an absolute reference means a resource of this store; a statement that reads may take some `seconds`.
 
     Raises UnusableDatabaseUrl, NewerDatabase, StoreUnavailable.
     """
@@ -112,7 +113,7 @@ async def open_repository(database_url: str, *, base: str | None = None) -> Repo
     except BaseException:
         await engine.dispose()
         raise
-    repository = Repository(Database(engine), base)
+    repository = Repository(Database(engine, seconds), base)
     try:
         await repository.check_index()
     except BaseException:
@@ -167,12 +168,14 @@ class Repository:
         await self._database.close()
 
     async def health(self) -> None:
-        """Raises StoreUnavailable unless the database answers and the writer runs."""
+        """Raises StoreUnavailable unless the database answers, and takes a write or has taken one lately."""
         if not self._writer.running:
             raise StoreUnavailable("the store is closed")
         try:
-            async with asyncio.timeout(_HEALTH_SECONDS), self._database.reading() as session:
-                await session.fetch("SELECT place FROM commit_clock WHERE id = 1")
+            async with asyncio.timeout(_HEALTH_SECONDS):
+                async with self._database.reading() as session:
+                    await session.fetch("SELECT place FROM commit_clock WHERE id = 1")
+                await self._writer.prove(_PROOF_SECONDS)
         except TimeoutError:
             raise StoreUnavailable(f"the database has not answered in {_HEALTH_SECONDS:.0f} s") from None
 
@@ -241,14 +244,15 @@ class Repository:
         self._note(done)
         return done
 
-    async def load(self, batch: Sequence[Incoming], access: Access) -> list[Action]:
-        """Many resources under the ids they have, in one durable commit; what became of each, in their order. The same
+    async def load(self, batch: Sequence[Incoming], access: Access) -> list[Outcome]:
+        """Many resources under the ids they have, in one durable commit; one outcome each, in their order. The same
         again changes nothing. Other writers wait meanwhile, so a batch has some thousands at most.
 
         Raises Forbidden, ComesWithService, StoreUnavailable.
         """
         check_load(batch, access)
-        done: list[Action] = await self._writer.commit(Commit(work=partial(load_batch, batch=batch), alone=True))
+        done: list[Outcome] = await self._writer.commit(Commit(work=partial(load_batch, batch=batch), alone=True))
+        self._note(done)
         return done
 
     async def transact(self, work: Callable[[Transaction], Awaitable[T]], access: Access) -> T:

@@ -7,16 +7,17 @@ durability is shared, and a single client pays for itself alone.
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from time import perf_counter
 from typing import Any
 
 from fhir_service.fhir.errors import FhirError, StoreUnavailable
 from fhir_service.storage.database import Database
 from fhir_service.storage.failures import is_retryable
-from fhir_service.storage.group_commit import Commit, commit_group
+from fhir_service.storage.group_commit import Commit, Group, commit_group
 from fhir_service.storage.load import OnGroup
 
 MAX_WAITING = 20_000
@@ -50,6 +51,7 @@ class Writer:
         self._arrived = asyncio.Event()
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
+        self._proven = -math.inf
         self.on_group: list[OnGroup] = []
 
     def start(self) -> None:
@@ -58,6 +60,12 @@ class Writer:
     @property
     def running(self) -> bool:
         return self._task is not None and not self._task.done()
+
+    async def prove(self, seconds: float) -> None:
+        """Write something that changes nothing, unless a group has reached the disk in the last `seconds`. Raises what
+        keeps it from the disk."""
+        if time.monotonic() > self._proven + seconds:
+            await self.commit(Commit(work=_nothing))
 
     @property
     def waiting(self) -> int:
@@ -115,12 +123,13 @@ class Writer:
 
     async def _write(self, group: Sequence[_Waiting]) -> None:
         """One transaction for all; if the group as a whole fails by a fault of one, each alone."""
-        begun = perf_counter()
+        begun = time.perf_counter()
         result = await self._attempt([waiting.commit for waiting in group])
         if self.on_group and not isinstance(result, BaseException):
-            changes, seconds = sum(waiting.commit.size for waiting in group), perf_counter() - begun
+            changes, seconds = sum(waiting.commit.size for waiting in group), time.perf_counter() - begun
             for told in self.on_group:
                 told(changes, seconds)
+        self._proven = -math.inf if isinstance(result, StoreUnavailable) else time.monotonic()
         if not isinstance(result, BaseException):
             for waiting, outcome in zip(group, result, strict=True):
                 waiting.settle(outcome)
@@ -143,3 +152,7 @@ class Writer:
             if not is_retryable(error):
                 break
         return error if isinstance(error, FhirError | Exception) else StoreUnavailable("the write was cut off")
+
+
+async def _nothing(_: Group) -> None:
+    """That every group takes the clock is write enough."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
@@ -40,6 +41,23 @@ def read_json(raw: bytes) -> Any:
     return value
 
 
+def refuse_deeper(raw: bytes, most: int) -> None:
+    """Raises MalformedContent for a JSON text with more objects and arrays inside one another; of what is none, nothing
+    is said."""
+    if raw.count(b"[") + raw.count(b"{") <= most:
+        return
+    depth = 0
+    for mark in _MARKS.findall(raw):
+        if mark in (b"[", b"{"):
+            depth += 1
+            if depth > most:
+                _refuse("depth", f"objects and arrays are nested deeper than {most} levels")
+        elif mark in (b"]", b"}"):
+            depth -= 1
+
+
+_MARKS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
+"""What opens and closes; texts, in which the same marks mean nothing, are taken whole."""
 _TOO_DEEP = f"objects and arrays are nested deeper than {MAX_DEPTH} levels"
 _TOO_LARGE = f"a number is beyond 10^{_LARGEST_EXPONENT}; write it with fewer digits or another unit"
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from fhir_service.fhir.bundles import BundleEntry, BundleRequest, entry_texts, read_entry
-from fhir_service.fhir.errors import FhirError, InvalidParameter, Issue, MalformedContent
+from fhir_service.fhir.errors import FhirError, InvalidParameter, Issue, MalformedContent, TooLarge
 from fhir_service.fhir.etags import required_version
 from fhir_service.fhir.references import ID
 from fhir_service.search.condition import Condition
@@ -105,14 +105,22 @@ class _Fault(Exception):
 
 
 def plan_bundle(
-    raw: bytes, types: Collection[str], base: str, condition: Condition, checks: WriteChecks = R4_ALONE
+    raw: bytes,
+    types: Collection[str],
+    base: str,
+    condition: Condition,
+    checks: WriteChecks = R4_ALONE,
+    *,
+    most: int | None = None,
 ) -> BundlePlan:
     """What the Bundle asks of a server at `base` that serves `types`; `condition` reads the searches in it.
 
-    Raises MalformedContent where it cannot be read as a transaction or batch.
+    Raises MalformedContent where it cannot be read as a transaction or batch, TooLarge where it has more than `most`
+    entries.
     """
     value = read_json(raw)
     kind = _kind(value)
+    _refuse_many(value.get("entry"), most)
     issues = [
         issue
         for issue in resource_errors(value, raw)
@@ -141,6 +149,12 @@ def _kind(value: Any) -> Literal["transaction", "batch"]:
         case "batch":
             return "batch"
     raise MalformedContent("the type of the Bundle has to be transaction or batch", expression=("Bundle.type",))
+
+
+def _refuse_many(entries: Any, most: int | None) -> None:
+    if most is not None and isinstance(entries, list) and len(entries) > most:
+        text = f"the Bundle has {len(entries):,} entries; this server takes {most:,} at once: send several Bundles"
+        raise TooLarge(text, expression=("Bundle.entry",))
 
 
 def _is_left_out(issue: Issue, bundle: Any, checks: WriteChecks) -> bool:

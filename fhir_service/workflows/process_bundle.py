@@ -40,14 +40,15 @@ class ProcessedBundle:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """What a Bundle is sent to: the types it serves below `base`, how it reads searches and answers reads, and what it
-    holds submissions against."""
+    """What a Bundle is sent to: the types it serves below `base`, how it reads searches and answers reads, what it
+    holds submissions against, and how many entries it takes."""
 
     types: Collection[str]
     base: str
     condition: Condition
     read: Reader
     checks: WriteChecks = R4_ALONE
+    most_entries: int = 10_000
 
 
 async def process_bundle(repository: Repository, raw: bytes, server: Server, access: Access) -> ProcessedBundle:
@@ -72,7 +73,7 @@ async def process_bundle(repository: Repository, raw: bytes, server: Server, acc
 
 
 def _checked_plan(raw: bytes, server: Server) -> tuple[BundlePlan, dict[int, CheckedBundle]]:
-    plan = plan_bundle(raw, server.types, server.base, server.condition, server.checks)
+    plan = plan_bundle(raw, server.types, server.base, server.condition, server.checks, most=server.most_entries)
     refuse_unfit(plan, server.checks)
     submissions = submitted_entries(plan, raw, server.checks)
     refuse_dead_ends(plan, server.types, searches=plan.type == "transaction")

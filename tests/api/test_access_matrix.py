@@ -74,6 +74,8 @@ NEEDED: dict[str, str] = {
     **dict.fromkeys(("validate", "submit-report", "registryUpload"), "c"),
     **dict.fromkeys(("transaction", "batch", "upload-status", "upload-outcomes", "upload-drop"), TOKEN),
     **dict.fromkeys(("export-status", "export-file", "export-drop"), TOKEN),
+    "import": "c",
+    **dict.fromkeys(("import-status", "import-errors", "import-drop"), TOKEN),
     "capabilities": FREE,
 }
 """By the code of a route the letter without which it is 403; a new route needs a line here."""
@@ -179,8 +181,8 @@ class Asked(NamedTuple):
         """The type that the letter is for."""
         if "{member}" in self.row.path:
             return "Observation"
-        if self.row.code == "export" and self.kind == "Patient":
-            return ""  # what belongs to patients, whichever types the scope covers
+        if self.row.code == "export":
+            return ""  # whichever types the scope covers; of which Groups, the registration of the client says
         return ON_OTHERS.get(self.row.code, self.kind)
 
 

@@ -8,8 +8,7 @@ from stored_resources import condition, observation, patient, text
 
 from fhir_service.fhir.access import OPEN, Access, Grant
 from fhir_service.search.criteria import IdCriterion, Include
-from fhir_service.search.query import Query, TypeSearch
-from fhir_service.storage import includes
+from fhir_service.search.query import IncludeExtent, Query, TypeSearch
 from fhir_service.storage.repository import Create, Delete, Repository, Update
 
 
@@ -113,8 +112,8 @@ async def test_what_is_deleted_or_may_not_be_read_is_left_out(filled: Repository
     assert await brought(filled, "Observation/o1", *everything, access=access) == "Observation/o2/1 Observation/o3/1"
 
 
-async def test_too_much_is_cut_and_said_to_be(filled: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(includes, "MOST", 1)
-    page = await filled.search(Query((TypeSearch("Observation"),), includes=(include("Observation", "*"),)), OPEN)
+async def test_too_much_is_cut_and_said_to_be(filled: Repository) -> None:
+    one = {"includes": (include("Observation", "*"),), "extent": IncludeExtent(most=1)}
+    page = await filled.search(Query((TypeSearch("Observation"),), **one), OPEN)
     assert len(page.included) == 1
     assert page.included_cut

@@ -51,13 +51,13 @@ async def test_a_small_job_does_not_wait_for_a_large_one(repository: Repository)
     first, second = await begun(repository), await begun(repository)
     served = []
     for _ in range(6):
-        claim = await repository.jobs.claim("worker", LIMITS.lease)
+        claim = await repository.jobs.claim("worker", LIMITS.lease, ("some",))
         assert claim is not None
         await asyncio.sleep(0.002)  # later by the clock of leases
         await repository.jobs.advance(claim, "", LIMITS.lease, done=True)
         served.append(claim.job.id)
     assert served[:4] in ([first.id, second.id] * 2, [second.id, first.id] * 2)
-    assert await repository.jobs.claim("worker", LIMITS.lease) is None
+    assert await repository.jobs.claim("worker", LIMITS.lease, ("some",)) is None
 
 
 async def test_a_fault_that_passes_is_got_over_and_one_that_cleans_up_stops_nobody(repository: Repository) -> None:

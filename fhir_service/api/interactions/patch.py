@@ -59,7 +59,9 @@ async def _read(call: Call) -> Patch:
     is_utf8 = media.parameters.get("charset", "utf-8").lower() in ("utf-8", "utf8")
     if media.name not in PATCH_TYPES or not is_utf8 or not media.is_r4:
         raise NoPatch(call.header(b"content-type"), PATCH_TYPES)
+    is_json = media.name.endswith("json")
     body = await (call.resource_body() if media.name == FHIR_XML else call.body())
+    body = await call.not_too_deep(body) if is_json else body
     return await in_thread_if_large(len(body), lambda: read_patch(media.name, body))
 
 

@@ -29,7 +29,8 @@ async def answer_bundle(call: Call) -> Answer:
     async def read(entry: PlannedEntry) -> ResponseEntry:
         return await _read(call, entry)
 
-    server = Server(call.service.types, call.base, call.condition, read, await call.checks_of(raw))
+    checks, most = await call.checks_of(raw), call.settings.max_bundle_entries
+    server = Server(call.service.types, call.base, call.condition, read, checks, most)
     done = await process_bundle(call.repository, raw, server, call.access)
     entries = [
         await _response(call, result, deletes=number in done.deletions) for number, result in enumerate(done.results)

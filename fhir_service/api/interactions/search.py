@@ -14,7 +14,7 @@ from fhir_service.definitions.compartments import compartment, compartment_types
 from fhir_service.fhir.bundles import SearchEntry, searchset
 from fhir_service.fhir.errors import Issue, NotFound, UnknownType, UnsupportedParameter
 from fhir_service.fhir.outcomes import outcome_bytes
-from fhir_service.search.query import CURSOR, NO_VALUE, Query, parse_query
+from fhir_service.search.query import CURSOR, NO_VALUE, IncludeExtent, Query, parse_query
 from fhir_service.search.query_text import Pairs
 from fhir_service.storage.repository import Page
 from fhir_service.terminology.terminologies import Terminologies
@@ -92,12 +92,13 @@ def _query(call: Call, types: Sequence[str], pairs: Pairs, terminology: Terminol
     unknown = [replace(issue, severity="error") for issue in query.ignored if issue.code != NO_VALUE]
     if unknown and call.preferences.strict:
         raise UnsupportedParameter("parameters not known", issues=unknown)
-    return query
+    return replace(query, extent=IncludeExtent(call.settings.max_included, call.settings.max_include_rounds))
 
 
 def _entries(call: Call, query: Query, page: Page) -> Iterator[SearchEntry]:
+    base = call.base
     for stored in page.matches:
-        yield SearchEntry(stored.text, f"{call.base}/{stored.type}/{stored.id}")
+        yield SearchEntry(stored.text, f"{base}/{stored.type}/{stored.id}")
     for stored in page.included:
         yield SearchEntry(stored.text, f"{call.base}/{stored.type}/{stored.id}", "include")
     yield from _outcomes((*query.ignored, _CUT) if page.included_cut else query.ignored)

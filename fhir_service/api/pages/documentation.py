@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from functools import cache
 from pathlib import Path
 
@@ -29,6 +30,14 @@ async def docs() -> HTMLResponse:
         swagger_favicon_url="data:,",
         swagger_ui_parameters={"validatorUrl": None, "defaultModelsExpandDepth": -1},
     )
+
+
+@router.get("/openapi.json")
+async def openapi(request: Request) -> Response:
+    state = request.app.state
+    if not hasattr(state, "openapi"):
+        state.openapi = json.dumps(request.app.openapi(), separators=(",", ":"), ensure_ascii=False).encode()
+    return Response(state.openapi, media_type="application/json")
 
 
 @router.get("/docs/assets/{name}")
