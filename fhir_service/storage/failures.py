@@ -29,6 +29,12 @@ _SQLITE_CODES = frozenset(
 _RETRYABLE = ("40001", "40P01", "23505")
 """Serialization failure, deadlock, and two writers of one version."""
 _CANCELLED = "57014"
+_GONE = ("08", "57P")
+"""Of connections that are lost, and of a server that ends, has ended or begins."""
+
+
+class ConnectionLost(StoreUnavailable):
+    """The connection to the database broke or cannot be made now; what was asked can be asked again."""
 
 
 @contextmanager
@@ -41,8 +47,9 @@ def unavailable_told() -> Iterator[None]:
         if _is_cut_off(error):
             raise TookTooLong("this takes too long to find out; ask for less, or narrow the search down") from error
         if is_unavailable(error):
-            unavailable = StoreUnavailable("the database cannot be used now; try again later")
-            unavailable.add_note(str(_cause(error)).splitlines()[0] or type(error).__name__)  # for the shell alone
+            kind = ConnectionLost if _is_lost(error) else StoreUnavailable
+            unavailable = kind("the database cannot be used now; try again later")
+            unavailable.add_note(str(_cause(error)).partition("\n")[0] or type(error).__name__)  # for the shell alone
             raise unavailable from error
         raise
 
@@ -56,6 +63,13 @@ def is_unavailable(error: BaseException) -> bool:
         code = getattr(cause, "sqlite_errorcode", None)
         return code is not None and (code & 0xFF) in _SQLITE_CODES
     return isinstance(cause, asyncpg.InterfaceError | OSError | TimeoutError)
+
+
+def _is_lost(error: BaseException) -> bool:
+    cause = _cause(error)
+    if isinstance(cause, asyncpg.PostgresError):
+        return str(cause.sqlstate or "").startswith(_GONE)
+    return isinstance(cause, asyncpg.InterfaceError | ConnectionError)
 
 
 def _is_cut_off(error: BaseException) -> bool:
