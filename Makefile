@@ -67,6 +67,7 @@ openapi: install ## Write openapi/fhir-service.json anew
 lock: install-dev ## Resolve pyproject.toml into requirements/*.txt anew
 	@$(BIN)/uv pip compile pyproject.toml --group build --universal --generate-hashes --no-header --quiet -o requirements/runtime.txt
 	@$(BIN)/uv pip compile pyproject.toml --group build --group dev -c requirements/runtime.txt --universal --generate-hashes --no-header --quiet -o requirements/dev.txt
+	@$(BIN)/uv pip compile requirements/bulk-clients.in --universal --generate-hashes --no-header --quiet -o requirements/bulk-clients.txt
 
 .PHONY: clean
 clean: ## Remove the environment and the local database
@@ -82,6 +83,12 @@ test-long: install-dev ## The tests marked long, and property tests with new ran
 test-npm: install-dev ## FHIR clients from npm against the service (needs node and npm)
 	@cd tests/clients/npm && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
 	@FHIR_SERVICE_COMMAND=$(CURDIR)/$(BIN)/fhir-service node --test tests/clients/npm/
+
+.PHONY: test-bulk-clients
+test-bulk-clients: install-dev ## smart-fetch and cumulus-library from PyPI (in var/bulk-clients) against the service
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python var/bulk-clients
+	@$(BIN)/uv pip sync --quiet --require-hashes --python var/bulk-clients/bin/python requirements/bulk-clients.txt
+	@BULK_CLIENTS=$(CURDIR)/var/bulk-clients/bin $(BIN)/pytest -s -m long tests/clients/test_bulk_clients.py
 
 .PHONY: bench
 bench: install-dev ## Measure: every bench/*.py, its figures in bench/results/ and in one table

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from time import time_ns
 from urllib.parse import urlencode
 
@@ -16,25 +13,24 @@ _OF_THE_SERVER = frozenset({"capabilities"})
 """Interactions that name no type and tell of no patient."""
 
 
-@dataclass(slots=True)
-class Ending:
-    """The status of an answer, once it is known."""
+class remembered:  # noqa: N801  # used as a function is; a generator as context manager costs several times as much
+    """Around a call from the look-up of what it calls to the last byte of its answer. `status` is that of the answer,
+    once it is known."""
 
-    status: int = 500
+    __slots__ = ("_call", "status")
 
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self.status = 500
 
-@contextmanager
-def remembered(call: Call) -> Iterator[Ending]:
-    """Around a call from the look-up of what it calls to the last byte of its answer."""
-    ending = Ending()
-    try:
-        yield ending
-    except FhirError as error:
-        ending.status = error.status
-        raise
-    finally:
-        if call.seen is not None:
-            _note(call, ending.status)
+    def __enter__(self) -> remembered:
+        return self
+
+    def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, FhirError):
+            self.status = error.status
+        if self._call.seen is not None:
+            _note(self._call, self.status)
 
 
 def is_access(call: Call) -> bool:

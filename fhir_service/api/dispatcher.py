@@ -40,6 +40,8 @@ class FhirDispatcher:
         self._table: dict[Key, list[Interaction]] = {}
         for row in service.interactions:
             self._table.setdefault(row.key, []).append(row)
+        self._known: dict[tuple[str, str, Key], Interaction] = {}
+        """What was found by method, type and shape of the path: no more than there are rows and types."""
         self._public = {f"{prefix}/{row.path}" for row in service.interactions if row.needs == PUBLIC}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -128,7 +130,15 @@ class FhirDispatcher:
             raise
 
     def _find(self, method: str, segments: list[str]) -> Interaction:
-        found = [row for row in self._table.get(self._key(segments), ()) if self._serves(row, segments)]
+        """Raises NotFound, UnknownType, NotAllowed."""
+        key = self._key(segments)
+        place = (method, segments[0] if segments else "", key)
+        if (known := self._known.get(place)) is None:
+            known = self._known[place] = self._look_for(method, segments, key)
+        return known
+
+    def _look_for(self, method: str, segments: list[str], key: Key) -> Interaction:
+        found = [row for row in self._table.get(key, ()) if self._serves(row, segments)]
         if not found:
             raise self._nothing_at(segments)
         by_method = {row.method: row for row in reversed(found)}

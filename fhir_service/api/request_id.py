@@ -5,8 +5,8 @@ It is told back, and logged with a crash.
 
 from __future__ import annotations
 
+import os
 import re
-import uuid
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -30,7 +30,7 @@ class RequestId:
             await self._app(scope, receive, send)
             return
         sent = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-        number = sent if _DECENT.fullmatch(sent) else uuid.uuid4().hex.encode()
+        number = sent if _DECENT.fullmatch(sent) else os.urandom(16).hex().encode()
         scope[_KEY] = number.decode()
 
         async def numbered_send(message: Message) -> None:

@@ -9,6 +9,7 @@ from fhir_service.api.call import Call
 from fhir_service.api.versions import version_headers
 from fhir_service.fhir.errors import Issue, NotFound
 from fhir_service.fhir.outcomes import outcome_bytes
+from fhir_service.search.restrictions import is_restricted
 from fhir_service.storage.repository import Outcome
 from fhir_service.validation.json_text import read_json
 from fhir_service.workflows.accept_resource import in_thread_if_large
@@ -39,6 +40,8 @@ async def written_body(call: Call, outcome: Outcome) -> bytes:
 
 async def written_text(call: Call, outcome: Outcome) -> bytes:
     """The stored bytes; nothing for a caller who may write it and not read it."""
+    if outcome.text and call.access.may("r", outcome.type) and not is_restricted(call.access, "r", outcome.type):
+        return outcome.text
     try:
         return (await call.repository.vread(outcome.type, outcome.id, outcome.version, call.access)).text
     except NotFound:

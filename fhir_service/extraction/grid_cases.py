@@ -62,8 +62,8 @@ def grid_procedures(number: int, patient: GridPatient, titles: Sequence[Sentence
     if index is None:
         return ()
     facts = [index]
-    for _, cell in patient.of("treatment"):
-        named = None if patient.of("procedure") or patient.of("complication") else _augmentation(cell)
+    for cell in _treatments(patient):
+        named = None if _named(patient) or patient.of("complication") else _augmentation(cell)
         for hit in lexicon("procedures").find(cell.text):
             done = context.polarity(cell, hit.start, hit.end) is Polarity.AFFIRMED
             if done and hit.term["group"] in ("operation", "augmentation") and hit != named:
@@ -74,6 +74,19 @@ def grid_procedures(number: int, patient: GridPatient, titles: Sequence[Sentence
     return tuple(facts)
 
 
+def _named(patient: GridPatient) -> list[Sentence]:
+    """The cells that name the augmentation."""
+    return [cell for _, cell in patient.of("procedure") if _augmentation(cell) is not None]
+
+
+def _treatments(patient: GridPatient) -> list[Sentence]:
+    """What was done for the harm: "operation" heads that too, where it names no augmentation. In a table of published
+    cases any column may tell it whose heading we do not know."""
+    named = [cell for _, cell in patient.of("procedure") if _augmentation(cell) is None]
+    known = [*named, *(cell for _, cell in patient.of("treatment"))]
+    return known or ([] if patient.own else [cell for _, cell in patient.of("unlabelled")])
+
+
 def _unnamed(number: int, cell: Sentence) -> Iterator[ProcedureFact]:
     """ "Surgery", "percutaneous retrieval": that there was an operation is all that the cell says."""
     for hit in lexicon("table-values").find(cell.text)[:1]:
@@ -82,7 +95,7 @@ def _unnamed(number: int, cell: Sentence) -> Iterator[ProcedureFact]:
 
 
 def _index(number: int, patient: GridPatient, titles: Sequence[Sentence]) -> Iterator[ProcedureFact]:
-    named, treated = ([value for _, value in patient.of(code)] for code in ("procedure", "treatment"))
+    named, treated = _named(patient), _treatments(patient)
     levels = _levels(patient)
     of_harm = treated if patient.of("complication") else ()
     of_fracture = () if of_harm else treated
@@ -114,8 +127,8 @@ def _operation(
 
 
 def _levels(patient: GridPatient) -> tuple[Level, ...]:
-    for code in ("level", "procedure", "fracture"):
-        for _, cell in patient.of(code):
+    for cells in (_named(patient), *([cell for _, cell in patient.of(code)] for code in ("level", "fracture"))):
+        for cell in cells:
             levels = level_facts(cell, find_levels(cell.text), "grid_cases.index-level")
             if levels:
                 return levels

@@ -57,7 +57,7 @@ def grid_complications(
     """The harms that the table gives; of an embolism whose kind it leaves open, what the text says of this patient."""
     treated = frozenset(level.code for level in index.level)
     harms: dict[str, Harm] = {}
-    for _, cell in patient.of("complication"):
+    for _, cell in patient.of("complication") or ([] if patient.own else patient.of("symptom")):
         for harm in (*find_harms(cell), *_embolisms(cell, prose)):
             code = _settled(harm, treated)
             if code is not None:

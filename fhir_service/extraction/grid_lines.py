@@ -31,6 +31,7 @@ _WHEN = compiled(
     r"(?:(?:pre|post)-?\s?(?:op(?:erative)?|treatment|procedur\w+|intervention\w*)?|initial|final|last|first|baseline|latest)\.?\s",
     re.IGNORECASE,
 )
+_TOGETHER = compiled(r"\s?/\s?|\s?,\s|\s(?:and|&|\+|with)\s|\s?;\s?")
 _BRACKETS = compiled(r"\s*[(\[][^)\]]*[)\]]")
 
 
@@ -54,6 +55,38 @@ def label_code(text: str) -> tuple[str, int] | None:
     when = _WHEN.match(text)
     later = name_at_start(text[when.end() :]) if when else None
     return ("measurement", when.end() + later.end) if when and later is not None else None
+
+
+def label_codes(text: str) -> list[str]:
+    """What a label says that its column holds: "Treatment/outcome" both, "unlabelled" where it says nothing we know."""
+    whole = label_code(text)
+    if whole is not None and (whole[0] == "measurement" or is_whole_label(text)):
+        return [whole[0]]
+    parts = [label_code(part) for part in _TOGETHER.sub("\n", _BRACKETS.sub("", text)).split("\n")]
+    codes = [part[0] for part in parts if part is not None]
+    return list(dict.fromkeys(codes)) or ["unlabelled"]
+
+
+def content_code(text: str) -> str:
+    """What an unlabelled value must be by what it holds; "unlabelled" where that is not clear."""
+    levels = [(mention.start, mention.end) for mention in find_levels(text)]
+    if levels and not _nothing_but(text, levels):
+        return "level"
+    times = _spans(_TIME)(text)
+    if len(times) == 1 and not _nothing_but(text, times):
+        return "onset"
+    if lexicon("complications").matches(text):
+        return "complication"
+    return "outcome" if lexicon("outcomes").matches(text) else "unlabelled"
+
+
+def _nothing_but(text: str, spans: Spans) -> str:
+    """What is left of a value without these parts of it."""
+    rest, end = "", 0
+    for start, stop in sorted(spans):
+        rest += text[end:start]
+        end = max(end, stop)
+    return re.sub(r"[\s,;:.&+()/-]|\band\b|\bto\b", "", rest + text[end:])
 
 
 def is_whole_label(text: str) -> bool:

@@ -7,7 +7,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from fhir_service.extraction.document import Cell, Document, Passage, Section, Sentence, Table, joined
-from fhir_service.extraction.grid_lines import GridRow, grid_rows, is_whole_label, label_code, with_blanks
+from fhir_service.extraction.grid_lines import (
+    GridRow,
+    content_code,
+    grid_rows,
+    is_whole_label,
+    label_code,
+    label_codes,
+    with_blanks,
+)
 from fhir_service.extraction.patient_rows import SHORT_FOR
 from fhir_service.extraction.patterns import compiled
 
@@ -179,15 +187,27 @@ def _in_rows(
         cells = [_meant(cell, above[at] if at < len(above) else None) for at, cell in enumerate(cells)]
         above = cells
         values = [
-            (found[0], label, cell)
+            (code, label, cell)
             for label, cell in zip(labels, cells, strict=False)
-            if label is not None and cell is not None and (found := label_code(label.text))
+            if label is not None and cell is not None
+            for code in label_codes(label.text)
         ]
         own = not of_others or (line[0].text and _OWN.search(line[0].text) is not None)
         number = _number(match["n"]) if match is not None and match["n"] else number + 1
-        patient = _patient(text, number, values, table, own=bool(own), short_for=legend)
+        told = _by_content(values[1:] if values[:1] and values[0][0] == "unlabelled" else values)
+        patient = _patient(text, number, told, table, own=bool(own), short_for=legend)
         if not of_others or _told(patient):
             yield patient
+
+
+def _by_content(values: Sequence[tuple[str, Passage, Passage]]) -> list[tuple[str, Passage, Passage]]:
+    """Values under headings we do not know are what they look like, where no heading names that."""
+    named = {code for code, _, _ in values}
+    found = []
+    for code, label, cell in values:
+        like = content_code(cell.text) if code == "unlabelled" else code
+        found.append((code if like in named and code == "unlabelled" else like, label, cell))
+    return found
 
 
 def _legend(table: Table) -> tuple[tuple[str, str], ...]:

@@ -37,6 +37,7 @@ class _Bundle(msgspec.Struct, frozen=True):
     entry: tuple[msgspec.Raw, ...] = ()
 
 
+_json = msgspec.json.Encoder().encode
 _bundles = msgspec.json.Decoder(_Bundle)
 _entries = msgspec.json.Decoder(BundleEntry)
 _slices = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -63,7 +64,7 @@ class SearchEntry(NamedTuple):
 
 def searchset(entries: Iterable[SearchEntry], links: Mapping[str, str], total: int | None = None) -> bytes:
     """A searchset (R4 search.html#return), without re-encoding what was found. `links` are URLs by relation."""
-    return _bundle(b"searchset", map(_search_entry, entries), links, total)
+    return _bundle(b"searchset", [_search_entry(*entry) for entry in entries], links, total)
 
 
 def _bundle(kind: bytes, entries: Iterable[bytes], links: Mapping[str, str], total: int | None) -> bytes:
@@ -79,9 +80,10 @@ def _bundle(kind: bytes, entries: Iterable[bytes], links: Mapping[str, str], tot
     return b"".join(parts)
 
 
-def _search_entry(entry: SearchEntry) -> bytes:
-    full_url = b'"fullUrl":%b,' % msgspec.json.encode(entry.full_url) if entry.full_url else b""
-    return b'{%b"resource":%b,"search":{"mode":"%b"}}' % (full_url, entry.text, entry.mode.encode())
+def _search_entry(text: bytes, full_url: str, mode: str) -> bytes:
+    if full_url:
+        return b'{"fullUrl":%b,"resource":%b,"search":{"mode":"%b"}}' % (_json(full_url), text, mode.encode())
+    return b'{"resource":%b,"search":{"mode":"%b"}}' % (text, mode.encode())
 
 
 class EntryResource(NamedTuple):
@@ -132,10 +134,10 @@ def _history_entry(entry: HistoryEntry) -> bytes:
     request = {"method": entry.method, "url": entry.url}
     response = {"status": entry.status, "etag": entry.etag, "lastModified": entry.last_modified}
     return b'{"fullUrl":%b%b,"request":%b,"response":%b}' % (
-        msgspec.json.encode(entry.full_url),
+        _json(entry.full_url),
         b',"resource":%b' % entry.text if entry.text else b"",
-        msgspec.json.encode(request),
-        msgspec.json.encode(response),
+        _json(request),
+        _json(response),
     )
 
 

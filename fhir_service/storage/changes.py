@@ -60,18 +60,24 @@ class Outcome:
     version: int
     last_updated: datetime
     action: Action
+    text: bytes = field(default=b"", compare=False, repr=False)
+    """What was stored, where that is known; for a deletion, and where nothing changed, it is empty."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """One version of a resource. `text` is its exact JSON, id and meta as they are served; empty for a deletion."""
+class Stored(NamedTuple):
+    """One version of a resource, written at an instant in milliseconds since 1970 UTC. `text` is its exact JSON, id and
+    meta as they are served; empty for a deletion."""
 
     type: str
     id: str
     version: int
-    last_updated: datetime
+    milliseconds: int
     text: bytes
     deleted: bool = False
+
+    @property
+    def last_updated(self) -> datetime:
+        return moment(self.milliseconds)
 
 
 @dataclass(frozen=True, slots=True)

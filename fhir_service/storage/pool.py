@@ -33,21 +33,27 @@ class Pool:
     def use(self) -> PoolUse:
         return PoolUse(self._lent, len(self._free), self._size)
 
-    @asynccontextmanager
-    async def session(self) -> AsyncIterator[Session]:
+    def session(self) -> Loan:
         """Lend a connection. Raises StoreUnavailable where none comes free in time or none can be made."""
+        return Loan(self)
+
+    async def take(self) -> Session:
         await self._take_place()
         try:
             session = await self._kept() or await connect(self._engine, *self._setup, seconds=self._seconds)
-            self._lent += 1
-            try:
-                yield session
-            finally:
-                self._lent -= 1
-                if session.usable:
-                    self._free.append(session)
-                else:
-                    await session.close()
+        except BaseException:
+            self._places.release()
+            raise
+        self._lent += 1
+        return session
+
+    async def give_back(self, session: Session) -> None:
+        self._lent -= 1
+        try:
+            if session.usable:
+                self._free.append(session)
+            else:
+                await session.close()
         finally:
             self._places.release()
 
@@ -82,6 +88,23 @@ class Pool:
     async def close(self) -> None:
         while self._free:
             await self._free.pop().close()
+
+
+class Loan:
+    """A connection for as long as it is used. A class, since this is on the way of every request and a generator as
+    context manager costs several times as much."""
+
+    __slots__ = ("_pool", "_session")
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def __aenter__(self) -> Session:
+        self._session = await self._pool.take()
+        return self._session
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._pool.give_back(self._session)
 
 
 async def _end(session: Session) -> None:

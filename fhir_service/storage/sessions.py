@@ -1,39 +1,26 @@
 """One way to run SQL on both drivers.
 
 Statements are written with numbered parameters, `$1`; SQLite reads `?1`. The drivers are used directly, since a result
-object of SQLAlchemy's costs more than most of the statements here; on SQLite several statements are one trip to the
-thread of the connection.
+object of SQLAlchemy's costs more than most of the statements here.
 """
 
 from __future__ import annotations
 
-import asyncio
-import math
-import re
-import sqlite3
-import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache, partial
+from collections.abc import Sequence
 from io import BytesIO
-from typing import Any, ParamSpec, Protocol, TypeVar, cast
+from typing import Any, Protocol, cast
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from fhir_service.fhir.errors import StoreUnavailable
 from fhir_service.storage.engines import PRAGMAS
 from fhir_service.storage.failures import unavailable_told
+from fhir_service.storage.rows_and_steps import Row, Step
+from fhir_service.storage.sqlite_session import SqliteSession
 
-P = ParamSpec("P")
-T = TypeVar("T")
-Row = Sequence[Any]
-Step = tuple[str, Sequence[Row]]
-"""A statement and the rows of values it is run with."""
-_STEPS_BETWEEN_LOOKS = 100_000
-"""Steps of SQLite's machine, some milliseconds of them, after which somebody looks at the clock."""
+__all__ = ["Row", "Session", "Step", "connect"]
+
 _NO_NULL = r"\N"
 """Nothing that is copied is null; an empty text, which would be, is quoted."""
-_PARAMETER = re.compile(r"\$(\d+)")
 
 
 class Session(Protocol):
@@ -56,75 +43,6 @@ class Session(Protocol):
     @property
     def usable(self) -> bool:
         """Whether the connection still stands."""
-
-
-class SqliteSession:
-    """A connection in a thread of its own, which runs one thing after the other."""
-
-    def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
-        self._connection: sqlite3.Connection | None = None
-        self._seconds = math.inf
-        self._deadline = math.inf
-
-    @property
-    def usable(self) -> bool:
-        return self._connection is not None
-
-    async def open(self, file: str, pragmas: Sequence[str]) -> None:
-        """Raises StoreUnavailable."""
-        await self._run(self._open, file, pragmas)
-
-    async def fetch(self, statement: str, *values: Any) -> Sequence[Row]:
-        return await self._run(self._fetch, _numbered(statement), values)
-
-    async def run_all(self, steps: Sequence[Step]) -> None:
-        await self._run(self._run_all, [(_numbered(statement), rows) for statement, rows in steps])
-
-    async def copy_in(self, table: str, columns: Sequence[str], lines: bytes, *, delimiter: str, quote: str) -> None:
-        raise NotImplementedError("SQLite has no COPY")
-
-    async def limit(self, seconds: float) -> None:
-        self._seconds = seconds
-        await self._run(self._watch)
-
-    async def close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await self._run(connection.close)
-        self._thread.shutdown(wait=False)
-
-    async def _run(self, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-        with unavailable_told():
-            return await asyncio.get_running_loop().run_in_executor(self._thread, partial(work, *arguments, **named))
-
-    def _open(self, file: str, pragmas: Sequence[str]) -> None:
-        connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False, cached_statements=256)
-        for pragma in pragmas:
-            connection.execute(f"PRAGMA {pragma}")
-        self._connection = connection
-
-    def _watch(self) -> None:
-        self._driver.set_progress_handler(lambda: time.monotonic() > self._deadline, _STEPS_BETWEEN_LOOKS)
-
-    def _fetch(self, statement: str, values: Sequence[Any]) -> Sequence[Row]:
-        self._deadline = time.monotonic() + self._seconds
-        return self._driver.execute(statement, values).fetchall()
-
-    def _run_all(self, steps: Sequence[Step]) -> None:
-        for statement, rows in steps:
-            self._driver.executemany(statement, rows)
-
-    @property
-    def _driver(self) -> sqlite3.Connection:
-        if self._connection is None:
-            raise StoreUnavailable("the database is closed")
-        return self._connection
-
-
-@lru_cache(maxsize=512)
-def _numbered(statement: str) -> str:
-    return _PARAMETER.sub(r"?\1", statement)
 
 
 class _Asyncpg(Protocol):

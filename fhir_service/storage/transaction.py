@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from fhir_service.fhir.access import Access, Letter
@@ -79,7 +80,7 @@ class Transaction:
         if isinstance(outcomes, FhirError):
             raise outcomes
         self._note(outcomes)
-        return outcomes
+        return [replace(one, text=b"") for one in outcomes]  # what was written may still be rewritten
 
     async def rewrite(self, changes: Sequence[Change | Prepared]) -> None:
         """Other content for versions that this commit wrote, each named by a change with the type and id of one."""

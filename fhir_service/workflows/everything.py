@@ -74,7 +74,7 @@ class Wanted:
     def includes(self, stored: Stored) -> bool:
         if self.types and stored.type not in self.types:
             return False
-        if self.since is not None and round(stored.last_updated.timestamp() * 1000) < self.since:
+        if self.since is not None and stored.milliseconds < self.since:
             return False
         return self.care == _ANY_TIME or is_in_care_dates(stored.type, stored.text, self.care)
 

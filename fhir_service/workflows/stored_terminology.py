@@ -96,6 +96,8 @@ class StoredTerminology:
         sets |= {value for name, text in pairs if name == "_filter" for value in _IN_FILTER.findall(text)}
         sets |= {local for value in sets if (local := normal_reference(value, base))}
         trees = {value for name, text in pairs if _HIERARCHY.search(name) for value in split(text, ",")}
+        if not sets and not trees:
+            return self.terminologies
         await self.with_systems(unescaped(split(value, "|", 1)[0]) for value in trees if "|" in value)
         for name in sorted(sets):
             await self._named(name)

@@ -179,8 +179,8 @@ class Asked(NamedTuple):
         """The type that the letter is for."""
         if "{member}" in self.row.path:
             return "Observation"
-        if self.row.code == "export" and self.kind == "Patient":
-            return ""  # what belongs to patients, whichever types the scope covers
+        if self.row.code == "export":
+            return ""  # whichever types the scope covers; of which Groups, the registration of the client says
         return ON_OTHERS.get(self.row.code, self.kind)
 
 

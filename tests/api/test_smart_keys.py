@@ -1,27 +1,19 @@
-"""Keys of clients that are at a URL, over real sockets; and the whole way to a token with TLS."""
+"""Keys of clients that are at a URL, over real sockets."""
 
 from __future__ import annotations
 
 import asyncio
-import datetime
 import json
-import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
 
 import httpx
 import pytest
 import pytest_asyncio
-import uvicorn
-from api_client import JSON, Client, settings
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from api_client import Client
 from joserfc.jwk import ECKey
 from key_server import KeyServer, key_server
-from smart_client import EC, JWKS, RSA, Signer, ask, form, public, secured
+from smart_client import EC, JWKS, Signer, ask, form, public, secured
 
-from fhir_service.api.app import create_app
 from fhir_service.storage.repository import Client as Registered
 from fhir_service.storage.repository import Repository, open_repository
 from fhir_service.workflows import key_sets
@@ -111,59 +103,3 @@ async def test_a_key_url_at_a_private_address_is_refused(store: Repository, keys
             assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
             assert reason in answer.json()["error_description"]
     assert keys.asked == []
-
-
-def certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate of localhost that it gave itself, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(1))
-        .not_valid_after(now + datetime.timedelta(1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    files = folder / "certificate.pem", folder / "key.pem"
-    files[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    private = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    files[1].write_bytes(key.private_bytes(*private))
-    return files
-
-
-async def test_smart_backend_services_token_tls_version(store: Repository, tmp_path: Path) -> None:
-    """Behind TLS 1.2 or later a client finds its way by discovery alone; TLS 1.1 is not spoken."""
-    file, key = certificate(tmp_path)
-    app = create_app(settings(access="smart"), store)
-    config = uvicorn.Config(
-        app, host="127.0.0.1", port=0, log_level="error", lifespan="on", ssl_certfile=file, ssl_keyfile=key
-    )
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server._serve())  # `serve` would take the signals of the test runner
-    while not server.started:
-        assert not serving.done(), "the server did not start"
-        await asyncio.sleep(0.01)
-    base = f"https://localhost:{server.servers[0].sockets[0].getsockname()[1]}/fhir"
-    trusted = ssl.create_default_context(cafile=str(file))
-    trusted.minimum_version = trusted.maximum_version = ssl.TLSVersion.TLSv1_2
-    async with httpx.AsyncClient(verify=trusted, headers=JSON) as client:
-        told = (await client.get(f"{base}/.well-known/smart-configuration")).json()
-        assert told["token_endpoint"] == f"{base}/auth/token"
-        assertion = Signer("inline", "RS384").assertion(RSA, aud=told["token_endpoint"])
-        answer = await ask(client, form(assertion), told["token_endpoint"])
-        header = {"authorization": f"Bearer {answer.json()['access_token']}"}
-        assert (await client.get(f"{base}/Patient", headers=header)).status_code == 200
-        assert (await client.get(f"{base}/Patient")).status_code == 401
-    old = ssl.create_default_context(cafile=str(file))
-    old.set_ciphers("DEFAULT:@SECLEVEL=0")  # or the client would not speak it either
-    with pytest.warns(DeprecationWarning, match="TLSv1 is"):
-        old.minimum_version = ssl.TLSVersion.TLSv1
-    with pytest.warns(DeprecationWarning, match="TLSv1_1 is"):
-        old.maximum_version = ssl.TLSVersion.TLSv1_1
-    async with httpx.AsyncClient(verify=old) as client:
-        with pytest.raises(httpx.ConnectError):
-            await client.get(f"{base}/metadata")
-    server.should_exit = True
-    await serving

@@ -1,61 +1,18 @@
-"""The service as a newcomer starts it, `fhir-service serve` in a process of its own, for clients we did not write."""
+"""The service as a newcomer starts it, for clients we did not write."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import re
-import subprocess
-import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
-import httpx
 import pytest
-from command import COMMAND
-
-START_SECONDS = 60
+from served_command import served
 
 
 @pytest.fixture(scope="session")
 def on_sqlite(lasting_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    yield from _served(lasting_database("sqlite"), tmp_path_factory.mktemp("clients-sqlite"))
+    yield from served(lasting_database("sqlite"), tmp_path_factory.mktemp("clients-sqlite"))
 
 
 @pytest.fixture(scope="session")
 def on_postgresql(lasting_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    yield from _served(lasting_database("postgresql"), tmp_path_factory.mktemp("clients-postgresql"))
-
-
-def _served(database_url: str, folder: Path) -> Iterator[str]:
-    """The FHIR base of a service that is started here and stopped afterwards."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("FHIR_SERVICE_")}
-    said = folder / "said.txt"
-    with said.open("wb") as log:
-        process = subprocess.Popen(
-            [COMMAND, "serve", "--port", "0"],
-            env=clean | {"FHIR_SERVICE_DATABASE_URL": database_url},
-            cwd=folder,
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        yield f"{_address(said, process)}/fhir"
-        assert process.poll() is None, said.read_text()
-        assert "Traceback" not in said.read_text()
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-
-
-def _address(said: Path, process: subprocess.Popen[bytes]) -> str:
-    """What the service says it listens on, once it answers there."""
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        assert process.poll() is None, said.read_text()
-        found = re.search(r" on (http://\S+)", said.read_text())
-        with contextlib.suppress(httpx.TransportError):
-            if found and httpx.get(f"{found[1]}/readyz").status_code == 200:
-                return found[1]
-        time.sleep(0.05)
-    raise AssertionError(f"the service did not start: {said.read_text()}")
+    yield from served(lasting_database("postgresql"), tmp_path_factory.mktemp("clients-postgresql"))

@@ -12,7 +12,7 @@ from fhir_service.api.links import page_address
 from fhir_service.api.preferences import refused_if_strict
 from fhir_service.fhir.bundles import HistoryEntry, history_bundle
 from fhir_service.fhir.etags import etag
-from fhir_service.fhir.json_text import instant_of
+from fhir_service.fhir.json_text import instant
 from fhir_service.search.history_query import CURSOR, HistoryQuery, history_cursor, parse_history
 from fhir_service.storage.repository import HistoryPage, Key, Version
 
@@ -62,7 +62,7 @@ def _entry(call: Call, version: Version) -> HistoryEntry:
         url=stored.type if version.method == "POST" else address,
         status=status,
         etag=etag(stored.version),
-        last_modified=instant_of(stored.last_updated),
+        last_modified=instant(stored.milliseconds),
     )
 
 

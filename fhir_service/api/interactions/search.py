@@ -96,8 +96,9 @@ def _query(call: Call, types: Sequence[str], pairs: Pairs, terminology: Terminol
 
 
 def _entries(call: Call, query: Query, page: Page) -> Iterator[SearchEntry]:
+    base = call.base
     for stored in page.matches:
-        yield SearchEntry(stored.text, f"{call.base}/{stored.type}/{stored.id}")
+        yield SearchEntry(stored.text, f"{base}/{stored.type}/{stored.id}")
     for stored in page.included:
         yield SearchEntry(stored.text, f"{call.base}/{stored.type}/{stored.id}", "include")
     yield from _outcomes((*query.ignored, _CUT) if page.included_cut else query.ignored)

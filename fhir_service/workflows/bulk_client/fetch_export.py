@@ -149,14 +149,12 @@ def _all_here(ledger: Ledger) -> bool:
 @asynccontextmanager
 async def _client(parallel: int) -> AsyncIterator[httpx.AsyncClient]:
     limits = httpx.Limits(max_connections=parallel + 1)
-    async with httpx.AsyncClient(
-        verify=_authorities(), timeout=_SECONDS, limits=limits, follow_redirects=False
-    ) as http:
+    async with httpx.AsyncClient(verify=authorities(), timeout=_SECONDS, limits=limits, follow_redirects=False) as http:
         yield http
 
 
 @cache
-def _authorities() -> ssl.SSLContext:
+def authorities() -> ssl.SSLContext:
     """Those that this machine trusts, its owner's included; TLS 1.2 at least."""
     return ssl.create_default_context()
 

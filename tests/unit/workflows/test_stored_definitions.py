@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from fhir_service.fhir.json_text import encode
 from fhir_service.storage.repository import Stored
 from fhir_service.workflows.stored_definitions import DefinitionCache
 
-MOMENT = datetime(2026, 1, 31, tzinfo=UTC)
+MOMENT = 1_769_817_600_000
 
 
 def stored(version: int, name: str = "a") -> Stored:
