@@ -29,6 +29,10 @@ _SQLITE_CODES = frozenset(
 _RETRYABLE = ("40001", "40P01", "23505")
 """Serialization failure, deadlock, and two writers of one version."""
 _CANCELLED = "57014"
+_OF_DATABASES = (
+    *(asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, sqlite3.Error, DBAPIError),
+    *(OSError, TimeoutError),
+)
 _GONE = ("08", "57P")
 """Of connections that are lost, and of a server that ends, has ended or begins."""
 
@@ -43,7 +47,7 @@ def unavailable_told() -> Iterator[None]:
     statement that was ended because it took too long."""
     try:
         yield
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, sqlite3.Error, DBAPIError, OSError, TimeoutError) as error:
+    except _OF_DATABASES as error:
         if _is_cut_off(error):
             raise TookTooLong("this takes too long to find out; ask for less, or narrow the search down") from error
         if is_unavailable(error):
@@ -62,14 +66,14 @@ def is_unavailable(error: BaseException) -> bool:
     if isinstance(cause, sqlite3.Error):
         code = getattr(cause, "sqlite_errorcode", None)
         return code is not None and (code & 0xFF) in _SQLITE_CODES
-    return isinstance(cause, asyncpg.InterfaceError | OSError | TimeoutError)
+    return isinstance(cause, asyncpg.InterfaceError | asyncpg.InternalClientError | OSError | TimeoutError)
 
 
 def _is_lost(error: BaseException) -> bool:
     cause = _cause(error)
     if isinstance(cause, asyncpg.PostgresError):
         return str(cause.sqlstate or "").startswith(_GONE)
-    return isinstance(cause, asyncpg.InterfaceError | ConnectionError)
+    return isinstance(cause, asyncpg.InterfaceError | asyncpg.InternalClientError | ConnectionError)
 
 
 def _is_cut_off(error: BaseException) -> bool:

@@ -6,10 +6,12 @@ object of SQLAlchemy's costs more than most of the statements here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from io import BytesIO
 from typing import Any, Protocol, cast
 
+import asyncpg  # type: ignore[import-untyped]  # asyncpg ships no types
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from fhir_service.storage.engines import PRAGMAS
@@ -49,6 +51,7 @@ class _Asyncpg(Protocol):
     """What is used of asyncpg's Connection, which has no types of its own."""
 
     def is_closed(self) -> bool: ...
+    def terminate(self) -> None: ...
     async def fetch(self, statement: str, *values: Any) -> Sequence[Row]: ...
     async def executemany(self, statement: str, rows: Sequence[Row]) -> None: ...
     async def copy_to_table(self, table: str, **options: Any) -> str: ...
@@ -66,11 +69,11 @@ class PostgresqlSession:
         return not self._driver.is_closed()
 
     async def fetch(self, statement: str, *values: Any) -> Sequence[Row]:
-        with unavailable_told():
+        with unavailable_told(), self._given_up_where_broken():
             return await self._driver.fetch(statement, *values)
 
     async def run_all(self, steps: Sequence[Step]) -> None:
-        with unavailable_told():
+        with unavailable_told(), self._given_up_where_broken():
             for statement, rows in steps:
                 await self._driver.executemany(statement, rows)
 
@@ -78,6 +81,15 @@ class PostgresqlSession:
         form: dict[str, Any] = {"format": "csv", "delimiter": delimiter, "quote": quote, "null": _NO_NULL}
         with unavailable_told():
             await self._driver.copy_to_table(table, source=BytesIO(lines), columns=columns, **form)
+
+    @contextmanager
+    def _given_up_where_broken(self) -> Iterator[None]:
+        """asyncpg may take a connection that the server ended for a busy one, which it then stays for good."""
+        try:
+            yield
+        except asyncpg.InternalClientError:
+            self._driver.terminate()
+            raise
 
     async def limit(self, seconds: float) -> None:
         await self.fetch(f"SET statement_timeout = {round(seconds * 1000)}")
