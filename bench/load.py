@@ -13,6 +13,7 @@ import resource
 import tempfile
 import time
 from bisect import bisect_left, bisect_right
+from functools import partial
 from pathlib import Path
 
 from databases import NAMES, database_url
@@ -21,8 +22,10 @@ from resources import OF_A_PATIENT, observation, patient
 from fhir_service.fhir.access import OPEN
 from fhir_service.settings import Settings
 from fhir_service.storage.repository import open_repository
-from fhir_service.workflows.import_files import Batch, import_texts
+from fhir_service.workflows.import_check import look_at_all
+from fhir_service.workflows.import_files import import_texts
 from fhir_service.workflows.resource_files import texts_of
+from fhir_service.workflows.worker_processes import cores
 
 SOME, MANY = 60_000, 1_000_000
 TENTHS = 10
@@ -43,14 +46,12 @@ async def loaded(url: str, file: Path, count: int) -> list[tuple[float, int]]:
     times: list[tuple[float, int]] = []
     there = 0
 
-    def done(batch: Batch) -> None:
-        nonlocal there
-        there += len(batch.actions)
-        times.append((time.perf_counter(), there))
-
+    texts = texts_of([str(file)], max_bytes=2**24)
+    look = partial(look_at_all, rules=Settings.model_construct().import_rules)
     try:
-        texts = texts_of([str(file)], max_bytes=2**24)
-        await import_texts(repository, texts, Settings.model_construct().import_rules, OPEN, done=done)
+        async for batch in import_texts(repository, texts, look, OPEN, workers=cores()):
+            there += len(batch.outcomes)
+            times.append((time.perf_counter(), there))
     finally:
         await repository.close()
     assert there == count, there

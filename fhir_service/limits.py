@@ -16,6 +16,11 @@ class Limits(BaseSettings):
     max_body_seconds: float = Field(
         120.0, gt=0, description="Longest time in which the body of a request has to be there, in seconds."
     )
+    max_drain_seconds: float = Field(
+        20.0,
+        gt=0,
+        description="Longest time that requests which run may take to end when the service stops, in seconds.",
+    )
     max_stall_seconds: float = Field(
         60.0, gt=0, description="Longest time in which a client may read nothing of its answer, in seconds."
     )

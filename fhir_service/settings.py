@@ -21,8 +21,11 @@ from fhir_service.storage.repository import ReplicaAt
 from fhir_service.validation.layers import EVERY_TYPE, Layer, layers
 from fhir_service.workflows.ask_model import ModelAccess
 from fhir_service.workflows.do_jobs import JobSettings
+from fhir_service.workflows.fetch_json import AllowedHosts
 from fhir_service.workflows.import_check import ImportRules
+from fhir_service.workflows.import_source import ImportSources
 from fhir_service.workflows.job_runner import JobLimits
+from fhir_service.workflows.run_import import ImportSettings
 
 PREFIX = "FHIR_SERVICE_"
 SERVED_TYPES = (
@@ -212,6 +215,25 @@ class Settings(Limits):
     export_polls: float = Field(
         2.0, gt=0, description="How often in a second an export may be asked how far it is; more is answered 429."
     )
+    import_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Hosts from which `$import` may fetch files: over https, at public addresses."
+    )
+    import_private_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Such hosts that may have an address in the own network; on loopback also over http."
+    )
+    import_folder: str = Field(
+        "", description="Folder on the server from which `$import` may read (`file:name`); empty: none."
+    )
+    import_file_bytes: int = Field(
+        16 * 1024**3, gt=0, description="Largest file that `$import` fetches, in bytes as they come in."
+    )
+    import_workers: int = Field(
+        1,
+        ge=0,
+        description="Processes that check the lines of a larger file of `$import`; 0: the service itself, beside its "
+        "requests.",
+    )
+    max_imports: int = Field(4, gt=0, description="Imports under way at the same time; one more is answered 429.")
     validation: Annotated[tuple[str, ...], NoDecode] = Field(
         ("*=invariants",),
         description="How far a resource is validated before it is stored, by type, for instance "
@@ -248,7 +270,7 @@ class Settings(Limits):
 
     @field_validator(
         *("allowed_hosts", "resource_types", "validation", "trusted_proxies", "cors_origins"),
-        *("jwks_hosts", "jwks_private_hosts", "oidc_algorithms"),
+        *("import_hosts", "import_private_hosts", "jwks_hosts", "jwks_private_hosts", "oidc_algorithms"),
         mode="before",
     )
     @classmethod
@@ -364,6 +386,12 @@ class Settings(Limits):
         return layers(self.validation)
 
     @property
+    def import_sources(self) -> ImportSources:
+        """Where `$import` may read."""
+        hosts = AllowedHosts(frozenset(self.import_hosts), frozenset(self.import_private_hosts), "FHIR_SERVICE_IMPORT")
+        return ImportSources(hosts, self.import_folder, self.import_file_bytes)
+
+    @property
     def import_rules(self) -> ImportRules:
         """What resources have to stand that come in many at once."""
         return ImportRules(dict(self.layers), frozenset(self.resource_types), self.base, self.own_address)
@@ -380,7 +408,10 @@ class Settings(Limits):
     def job_settings(self) -> JobSettings:
         """What a runner of jobs needs to know."""
         limits = JobLimits(self.job_lease, round(self.export_kept_hours * 3_600_000))
-        return JobSettings(self.export_files, self.base, self.export_file_bytes, limits)
+        imports = ImportSettings(
+            self.import_rules, self.import_sources, self.import_workers, self.max_body_bytes, self.audits
+        )
+        return JobSettings(self.export_files, self.base, self.export_file_bytes, limits, imports)
 
     @property
     def replica(self) -> ReplicaAt | None:

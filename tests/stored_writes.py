@@ -51,7 +51,7 @@ async def stored_after(database_url: str, place: int) -> list[Row]:
 
 async def audit_faults(database_url: str) -> list[str]:
     """Writes that are recorded and are not stored, and calls that are recorded twice."""
-    stored = {tuple(row[:3]) for row in await stored_after(database_url, 0)}
+    stored = {row.key for row in await stored_after(database_url, 0)}
     recorded = {tuple(key) for (keys,) in await rows_of(database_url, WRITES) for key in json.loads(keys)}
     assert recorded
     found = [f"recorded and not stored: {key}" for key in recorded - stored]

@@ -132,6 +132,8 @@ def create_app(
 
 
 async def _close_accesses(service: Service) -> None:
+    if service.refusals is not None:
+        service.refusals.flush()
     if service.accesses is not None:
         await service.accesses.close()
 

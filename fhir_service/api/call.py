@@ -34,6 +34,7 @@ from fhir_service.workflows.export_files import ExportFiles
 from fhir_service.workflows.job_runner import JobRunner
 from fhir_service.workflows.poll_pace import PollPace
 from fhir_service.workflows.record_accesses import AccessBook
+from fhir_service.workflows.record_refusals import RefusalBook
 from fhir_service.workflows.stored_conformance import ConformanceCache, StoredConformance
 from fhir_service.workflows.stored_definitions import DefinitionCache, StoredDefinitions
 from fhir_service.workflows.stored_maps import MapCache
@@ -68,6 +69,7 @@ class Service:
         self.open_repository = repository
         self._authority: Authority | None = None
         self._accesses: AccessBook | None = None
+        self._refusals: RefusalBook | None = None
         self.fixed = fixed
         """The definitions of the service itself that its store holds."""
         self.definition_cache = DefinitionCache()
@@ -128,6 +130,13 @@ class Service:
         if self._accesses is None and self.settings.audits and self.open_repository is not None:
             self._accesses = AccessBook(self.open_repository.accesses)
         return self._accesses
+
+    @property
+    def refusals(self) -> RefusalBook | None:
+        """Where those are noted who were not let in."""
+        if self._refusals is None and self.accesses is not None:
+            self._refusals = RefusalBook(self.accesses.note)
+        return self._refusals
 
     @cached_property
     def terminology(self) -> Terminologies:

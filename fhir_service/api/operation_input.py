@@ -14,7 +14,7 @@ from fhir_service.validation.json_text import read_json
 from fhir_service.workflows.accept_parameters import accept_parameters
 from fhir_service.workflows.accept_resource import in_thread_if_large
 
-_COMPLEX = frozenset({"Coding", "CodeableConcept", "Meta", "Resource"})
+_COMPLEX = frozenset({"Coding", "CodeableConcept", "Meta", "Parts", "Resource"})
 _TEXTS = frozenset({"String", "Uri", "Url", "Canonical", "Code", "Id", "Markdown"})
 """Kinds that clients mix up, and that can be read as one another."""
 _TIMES = frozenset({"Date", "DateTime", "Instant"})
@@ -23,7 +23,8 @@ PRESENTATION = frozenset({"_format", "_pretty", "_summary", "_elements"})
 
 
 class Input(NamedTuple):
-    """One input of an operation. `kind` is its type as `value[x]` spells it (`Uri`, `Coding`), or `Resource`."""
+    """One input of an operation. `kind` is its type as `value[x]` spells it (`Uri`, `Coding`), or `Resource`,
+    or `Parts`."""
 
     name: str
     kind: str

@@ -9,12 +9,10 @@ from __future__ import annotations
 import math
 import time
 
-from limits import RateLimitItem, parse
-from limits.storage import MemoryStorage
-from limits.strategies import SlidingWindowCounterRateLimiter
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fhir_service.api.origin import CLIENT, client_of
+from fhir_service.api.sliding_window import SlidingWindow
 from fhir_service.fhir.errors import TooManyRequests
 
 
@@ -25,19 +23,17 @@ class RateLimit:
     def __init__(self, app: ASGIApp, rates: tuple[str, str], prefix: str) -> None:
         self._app = app
         self._prefix = prefix
-        self._limits = tuple(parse(rate) if rate else None for rate in rates)
-        self._counter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._limits = tuple(SlidingWindow(rate) if rate else None for rate in rates)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"].startswith(self._prefix):
-            limit, client = self._limits[0 if scope.get(CLIENT) else 1], client_of(scope)
-            if limit is not None and not self._counter.hit(limit, client):
-                reset = self._counter.get_window_stats(limit, client).reset_time
-                raise _refused(limit, max(1, math.ceil(reset - time.time())))
+            limit = self._limits[0 if scope.get(CLIENT) else 1]
+            if limit is not None and (seconds := limit.wait(client_of(scope), time.time())):
+                raise _refused(limit, max(1, math.ceil(seconds)))
         await self._app(scope, receive, send)
 
 
-def _refused(limit: RateLimitItem, seconds: int) -> TooManyRequests:
-    per = f"{limit.amount:,} requests in {limit.get_expiry():,} s"
+def _refused(limit: SlidingWindow, seconds: int) -> TooManyRequests:
+    per = f"{limit.amount:,} requests in {limit.seconds:,} s"
     text = f"this server answers a client no more than {per}; try again in {seconds} s"
     return TooManyRequests(text, retry_after=seconds)

@@ -9,6 +9,7 @@ from fhir_service.api.interactions.create import CREATE
 from fhir_service.api.interactions.delete import DELETE, DELETE_FOUND
 from fhir_service.api.interactions.exports import EXPORT_STATUS
 from fhir_service.api.interactions.history import HISTORY_INSTANCE, HISTORY_SYSTEM, HISTORY_TYPE
+from fhir_service.api.interactions.imports import IMPORT_STATUS
 from fhir_service.api.interactions.patch import PATCH, PATCH_FOUND
 from fhir_service.api.interactions.process_bundle import BATCH, TRANSACTION
 from fhir_service.api.interactions.read import READ
@@ -17,6 +18,7 @@ from fhir_service.api.interactions.submit_bundle import BUNDLE_WRITES
 from fhir_service.api.interactions.update import UPDATE, UPDATE_FOUND
 from fhir_service.api.interactions.uploads import UPLOADS
 from fhir_service.api.interactions.vread import VREAD
+from fhir_service.api.operations.bulk_import import IMPORT
 from fhir_service.api.operations.everything import EVERYTHINGS
 from fhir_service.api.operations.expand import EXPANSIONS
 from fhir_service.api.operations.export import EXPORTS
@@ -72,5 +74,7 @@ INTERACTIONS: tuple[Interaction, ...] = (
     *UPLOADS,
     *EXPORTS,
     *EXPORT_STATUS,
+    IMPORT,
+    *IMPORT_STATUS,
     *AUDIT_EVENTS,
 )

@@ -13,6 +13,7 @@ import typer
 
 from fhir_service import __version__
 from fhir_service.cli import (
+    audit,
     clients,
     doctor,
     export,
@@ -57,6 +58,7 @@ app.command()(serve.serve)
 app.command()(worker.worker)
 app.command()(export.export)
 app.add_typer(clients.app, name="clients")
+app.add_typer(audit.app, name="audit")
 app.command()(validate.validate)
 app.command("structure-map")(structure_maps.structure_map)
 app.command()(research_events.project)

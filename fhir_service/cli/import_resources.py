@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,9 +38,11 @@ def import_resources(
     """
     from fhir_service.fhir.access import Access
     from fhir_service.validate_output import progress_of
+    from fhir_service.workflows.import_check import look_at_all
     from fhir_service.workflows.import_files import Imported, import_texts
     from fhir_service.workflows.publish_definitions import publish_definitions
     from fhir_service.workflows.resource_files import LINES, named_files, texts_of, total_size
+    from fhir_service.workflows.worker_processes import cores
 
     settings = settings_or_stop()
     found, told = list(named_files(paths, LINES)), Imported()
@@ -47,19 +50,20 @@ def import_resources(
         refused = _Refused(opened, error_file)
         progress = opened.enter_context(progress_of(errors, total_size(found), "Importing"))
 
-        def done(batch: Batch) -> None:
-            batch.count(told)
-            refused.take(batch)
-            size = sum(one.size for one in batch.looked)
-            count = sum(told.stored.values())
-            progress.update(progress.task_ids[0], advance=size, description=f"{count:,} resources")
-
         async def work(repository: Repository) -> None:
             fixed = await publish_definitions(repository, settings.base, settings.registry_contact)
             texts = texts_of(found, max_bytes=settings.max_body_bytes)
-            await import_texts(
-                repository, texts, settings.import_rules, Access(fixed=fixed), done=done, workers=workers
-            )
+            look = partial(look_at_all, rules=settings.import_rules)
+            beside = workers or cores()
+            beside = beside if beside > 1 else 0
+            run = import_texts(repository, texts, look, Access(fixed=fixed), workers=beside)
+            async with contextlib.aclosing(run):
+                async for batch in run:
+                    batch.count(told)
+                    refused.take(batch)
+                    size = sum(one.size for one in batch.looked)
+                    count = sum(told.stored.values())
+                    progress.update(progress.task_ids[0], advance=size, description=f"{count:,} resources")
 
         stopped = False
         try:

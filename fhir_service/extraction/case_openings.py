@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from fhir_service.extraction.document import Sentence
+from fhir_service.extraction.initials import meant_by_initials
 from fhir_service.extraction.narrative import of_others
 from fhir_service.extraction.numbers import CARDINALS, ORDINAL, ordinal_of
 from fhir_service.extraction.patient_text import PatientText
@@ -56,6 +57,9 @@ def sentence_number(sentence: Sentence, patients: Sequence[PatientText]) -> int 
     match = _NUMBERED.match(_LABEL.sub("", text)) or _TAGGED.match(text)
     if match:
         return _number(match)
+    named = meant_by_initials(text, patients)
+    if named is not None:
+        return patients[named].label or named + 1
     ages = [next((person.age for _, person in patient.people), None) for patient in patients]
     by_age = meant_by_age(text, ages)
     if by_age is not None:

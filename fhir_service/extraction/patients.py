@@ -11,6 +11,7 @@ from fhir_service.extraction.case_openings import heading_number, sentence_numbe
 from fhir_service.extraction.document import Document, Section, Sentence
 from fhir_service.extraction.echoes import add_echoes
 from fhir_service.extraction.group_passages import of_groups
+from fhir_service.extraction.initials import initials_of
 from fhir_service.extraction.narrative import (
     collective,
     of_others,
@@ -22,7 +23,8 @@ from fhir_service.extraction.patient_rows import Row
 from fhir_service.extraction.patient_text import PatientText, somebody_else
 from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.people import Person, find_people
-from fhir_service.extraction.people_together import find_pair
+from fhir_service.extraction.people_together import find_together
+from fhir_service.extraction.told_apart import Apart
 
 _FIRST_PERSON = compiled(
     r"\b(?:I|i)\s(?:have\s|just\s|recently\s|also\s)*(?:had|have|underwent|got|received)\b|\bmy\s(?:(?!(?:own|unit|hospital|practice|clinic|department|patients?|colleagues?|experience|series|mother|father|wife|husband|sister|brother|aunt|uncle)\b)\w+\s){0,2}(?:surgery|kyphoplasty|vertebroplasty|back|spine|pain)",
@@ -79,6 +81,7 @@ def _narrated(document: Document, *sections: Section) -> list[PatientText]:
     pending: list[Sentence] = []
     shared_paragraph = -1
     current: PatientText | None = None
+    apart: Apart | None = None
     heading = ""
     for sentence in sentences:
         if id(sentence) in groups:
@@ -88,16 +91,17 @@ def _narrated(document: Document, *sections: Section) -> list[PatientText]:
         heading = sentence.heading
         if number is not None:
             current = _numbered(patients, number)
-        if not patients and (pair := find_pair(sentence.text)):
-            patients = [
-                PatientText(place, people=[(sentence, person)], together=[sentence])
-                for place, person in enumerate(pair, 1)
-            ]
+        if not patients and (people := find_together(sentence.text)):
+            apart = Apart.of(sentence.text, people)
+            patients = _together(document.text, sentence, apart)
+            continue
+        if apart is not None and number is None and _told_apart(apart, sentence, patients):
             continue
         for person in _introduced(sentence, again=current is not None):
             if current is None or (number is None and somebody_else(person, current)):
                 current = _known(person, patients) or _new(patients)
             current.people.append((sentence, person))
+            current.initials = current.initials or initials_of(sentence.text, person)
         if current is None:
             pending.append(sentence)
         elif _for_everyone(sentence, patients) or sentence.paragraph == shared_paragraph:
@@ -109,6 +113,31 @@ def _narrated(document: Document, *sections: Section) -> list[PatientText]:
     if len(patients) == 1:
         patients[0].case[:0] = pending
     return patients
+
+
+def _together(text: str, sentence: Sentence, apart: Apart) -> list[PatientText]:
+    """The patients of a sentence that introduces them together; of an augmentation in it each has a part."""
+    own = apart.introduced(text, sentence) if _AUGMENTED.search(sentence.text) else None
+    shared = [sentence] if all(place is None for place, _ in apart.parts(sentence)) else []
+    return [
+        PatientText(
+            place + 1, case=[own[place]] if own else [], people=[(sentence, person)], together=shared, apart=True
+        )
+        for place, person in enumerate(apart.people)
+    ]
+
+
+def _told_apart(apart: Apart, sentence: Sentence, patients: Sequence[PatientText]) -> bool:
+    """Whether the words of a sentence say which of the patients told of together it means; then it is theirs."""
+    if any(person.stated_age for person in find_people(sentence.text)) or not all(p.apart for p in patients):
+        return False
+    parts = apart.parts(sentence)
+    if any(place is None for place, _ in parts):
+        return False
+    for place, part in parts:
+        if place is not None:
+            patients[place].case.append(part)
+    return True
 
 
 def _introduced(sentence: Sentence, *, again: bool) -> list[Person]:

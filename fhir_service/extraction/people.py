@@ -35,11 +35,11 @@ _OLD = compiled(rf"\b(?P<n>{_N})[\s-]?{_UNIT}\.?[\s-]?(?:old|o\b|of\sage)", re.I
 _SLASHED = compiled(r"\b(?P<n>\d{1,3})\s?y(?:/o|o)?\b|\b(?P<n2>\d{1,3})\s?yo\b", re.IGNORECASE)
 _AGED = compiled(
     rf"\b(?:aged|age(?:d|\s(?:of|was|is))?|at\s(?:the\s)?age(?:\sof)?)[\s:]+(?P<n>{_N})\b(?:\s?{_UNIT}\b)?|"
-    r"\b(?:who|she|he|patient),?\s(?:is|was)\s(?P<n2>\d{2,3})(?=,|\.|\sand\s|\syears\b(?!\s(?:after|before|later)))",
+    r"\b(?:who|she|he|patient|[A-Z]\.\s?[A-Z]\.),?\s(?:is|was)\s(?P<n2>\d{2,3})(?=,|\.|\s(?:and|when|at)\s|\syears\b(?!\s(?:after|before|later)))",
     re.IGNORECASE,
 )
 _OF_YEARS = compiled(
-    rf"(?:\bof\s|,\s|\()(?P<n>{_N})\s{_UNIT}\b(?!\s(?:after|before|ago|earlier|later|prior|previous|of\s(?!age)|duration|history))",
+    rf"(?:\bof\s|,\s|\(|^an?\s|\ban?\s(?=\d+\s?(?:years?|yrs?|y)\s(?:female|male|wom|m[ae]n|lady|gentl|patient)))(?P<n>{_N})\s{_UNIT}\b(?!\s(?:after|before|ago|earlier|later|prior|previous|of\s(?!age)|duration|history))",
     re.IGNORECASE,
 )
 _BARE = compiled(
@@ -63,8 +63,9 @@ _OF_MANY = compiled(
     re.IGNORECASE,
 )
 _SAID_OF = compiled(
-    r"(?:\.?\s[A-Z]\w{0,12}\.?(?=,))?[\s,(]*(?:(?:concerned|in\squestion|herself|himself|described|presented|reported\shere)\b[\s,(]*)?(?:of\s)?"
+    r"(?:\.?\s(?:[A-Z]\w{0,12}\.?(?=,)|[A-Z]\.\s?-?[A-Z]\.?))?[\s,(]*(?:(?:concerned|in\squestion|herself|himself|described|presented|reported\shere)\b[\s,(]*)?(?:of\s)?"
 )
+_INITIALS = compiled(r"[A-Z]\.\s?[A-Z]\.\s")
 _REACH = 45
 
 
@@ -225,6 +226,7 @@ def _stands_alone(text: str, age: Person) -> bool:
     return (
         compiled(r"\b(?:the|an?|this|our|i am|i'm|was|in|,)\s*$", re.IGNORECASE).search(text, 0, age.start) is not None
         or text[age.start : age.start + 2].lower() == "ag"
+        or _INITIALS.match(text, age.start) is not None
         or text[age.start : age.start + 3].lower() == "in "
     )
 

@@ -169,3 +169,9 @@ class StoreUnavailable(FhirError):
     """The database does not answer (503)."""
 
     status, code = 503, "transient"
+
+
+class StoreFull(StoreUnavailable):
+    """The disk of the database is full; what is stored can be read (507, RFC 4918 section 11.5)."""
+
+    status, code = 507, "no-store"

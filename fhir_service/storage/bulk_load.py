@@ -12,7 +12,7 @@ from typing import NamedTuple
 from fhir_service.fhir.access import Access
 from fhir_service.fhir.errors import FhirError
 from fhir_service.fhir.json_text import Splice
-from fhir_service.storage.changes import Action, Key, Update
+from fhir_service.storage.changes import Key, Outcome, Update, moment
 from fhir_service.storage.fresh_rows import FreshRow
 from fhir_service.storage.group_commit import Group
 from fhir_service.storage.index_rows import IndexRows
@@ -49,7 +49,7 @@ def check_load(batch: Sequence[Incoming], access: Access) -> None:
         refuse_fixed(one.key, access)
 
 
-async def load_batch(group: Group, batch: Sequence[Incoming]) -> list[Action]:
+async def load_batch(group: Group, batch: Sequence[Incoming]) -> list[Outcome]:
     """What became of each, in their order. A group holds nothing else. Raises StoreUnavailable."""
     known = await states(group.session, group.dialect, [one.key for one in batch])
     first = _first(batch, known)
@@ -58,7 +58,8 @@ async def load_batch(group: Group, batch: Sequence[Incoming]) -> list[Action]:
     rows = list(_fresh_rows([batch[place] for place in first], plan.next_place, plan.last_updated))
     plan.next_place += len(rows)
     await group.load(rows)
-    done: list[Action] = ["created"] * len(batch)
+    now = moment(plan.last_updated)
+    done = [Outcome(one.type, one.id, 1, now, "created") for one in batch]
     compared = [place for place in range(len(batch)) if place not in first]
     if compared:
         changes = [_compared(batch[place]) for place in compared]
@@ -67,7 +68,7 @@ async def load_batch(group: Group, batch: Sequence[Incoming]) -> list[Action]:
         if isinstance(outcomes, FhirError):
             raise outcomes
         for place, outcome in zip(compared, outcomes, strict=True):
-            done[place] = outcome.action
+            done[place] = outcome
     return done
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from fhir_service.fhir.errors import StoreUnavailable
 from fhir_service.storage.dialects import dialect_of
+from fhir_service.storage.failures import ConnectionLost
 from fhir_service.storage.load import PoolUse
 from fhir_service.storage.readers import Loan, Readers
 from fhir_service.storage.replica import Replica
@@ -126,5 +127,5 @@ class Database:
 async def _commit(session: Session) -> None:
     try:
         await session.fetch("COMMIT")
-    except StoreUnavailable as error:
+    except ConnectionLost as error:
         raise CommitUncertain(_UNCERTAIN) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 import asyncpg  # type: ignore[import-untyped]  # asyncpg ships no types
 from sqlalchemy.exc import DBAPIError
 
-from fhir_service.fhir.errors import StoreUnavailable, TookTooLong
+from fhir_service.fhir.errors import StoreFull, StoreUnavailable, TookTooLong
 
 _SQLSTATE_CLASSES = ("08", "25006", "53", "55", "57", "58", "28", "3D", "XX")
 """Connection, read-only, no resources, not available, stopped, system error, who are you, no database, broken."""
@@ -29,16 +30,17 @@ _SQLITE_CODES = frozenset(
 _RETRYABLE = ("40001", "40P01", "23505")
 """Serialization failure, deadlock, and two writers of one version."""
 _CANCELLED = "57014"
-_OF_DATABASES = (
-    *(asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, sqlite3.Error, DBAPIError),
-    *(OSError, TimeoutError),
-)
+_DISK_FULL = "53100"
+_LOST = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+"""What the driver raises itself: no connection, one that broke in the middle of a statement, or none in time."""
+_BROKEN = (asyncpg.InterfaceError, asyncpg.InternalClientError, ConnectionError)
 _GONE = ("08", "57P")
 """Of connections that are lost, and of a server that ends, has ended or begins."""
+_TOLD = (asyncpg.PostgresError, sqlite3.Error, DBAPIError, *_LOST)
 
 
 class ConnectionLost(StoreUnavailable):
-    """The connection to the database broke or cannot be made now; what was asked can be asked again."""
+    """The connection to the database broke, or cannot be made now; what was asked can be asked again."""
 
 
 @contextmanager
@@ -47,15 +49,35 @@ def unavailable_told() -> Iterator[None]:
     statement that was ended because it took too long."""
     try:
         yield
-    except _OF_DATABASES as error:
+    except _TOLD as error:
         if _is_cut_off(error):
             raise TookTooLong("this takes too long to find out; ask for less, or narrow the search down") from error
         if is_unavailable(error):
-            kind = ConnectionLost if _is_lost(error) else StoreUnavailable
-            unavailable = kind("the database cannot be used now; try again later")
+            unavailable = _unavailable(error)
             unavailable.add_note(str(_cause(error)).partition("\n")[0] or type(error).__name__)  # for the shell alone
             raise unavailable from error
         raise
+
+
+def _unavailable(error: BaseException) -> StoreUnavailable:
+    cause = _cause(error)
+    full = str(cause.sqlstate) == _DISK_FULL if isinstance(cause, asyncpg.PostgresError) else _has_no_room(cause)
+    if full:
+        return StoreFull("the disk of the database is full: nothing can be stored, what is there can be read")
+    kind = ConnectionLost if _is_lost(cause) else StoreUnavailable
+    return kind("the database cannot be used now; try again later")
+
+
+def _is_lost(cause: BaseException) -> bool:
+    if isinstance(cause, asyncpg.PostgresError):
+        return str(cause.sqlstate or "").startswith(_GONE)
+    return isinstance(cause, _BROKEN)
+
+
+def _has_no_room(cause: BaseException) -> bool:
+    if isinstance(cause, sqlite3.Error):
+        return getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    return isinstance(cause, OSError) and cause.errno == errno.ENOSPC
 
 
 def is_unavailable(error: BaseException) -> bool:
@@ -66,14 +88,7 @@ def is_unavailable(error: BaseException) -> bool:
     if isinstance(cause, sqlite3.Error):
         code = getattr(cause, "sqlite_errorcode", None)
         return code is not None and (code & 0xFF) in _SQLITE_CODES
-    return isinstance(cause, asyncpg.InterfaceError | asyncpg.InternalClientError | OSError | TimeoutError)
-
-
-def _is_lost(error: BaseException) -> bool:
-    cause = _cause(error)
-    if isinstance(cause, asyncpg.PostgresError):
-        return str(cause.sqlstate or "").startswith(_GONE)
-    return isinstance(cause, asyncpg.InterfaceError | asyncpg.InternalClientError | ConnectionError)
+    return isinstance(cause, _LOST)
 
 
 def _is_cut_off(error: BaseException) -> bool:

@@ -35,7 +35,8 @@ _STRIDE = "UPDATE commit_clock SET last_updated = last_updated + 1 WHERE id = 1 
 _UNFINISHED = "SELECT count(*) FROM job WHERE state = 'running' AND kind = $1"
 _UNFINISHED_OF_OWNER = f"{_UNFINISHED} AND owner = $2"
 _FREE = (
-    "SELECT s.job_id, s.number FROM job j CROSS JOIN job_shard s WHERE j.state = 'running' AND s.job_id = j.id "
+    "SELECT s.job_id, s.number FROM job j CROSS JOIN job_shard s WHERE j.state = 'running' AND j.kind IN ({kinds}) "
+    "AND s.job_id = j.id "
     "AND NOT s.done AND s.leased_until < $1 AND NOT EXISTS (SELECT 1 FROM job_shard e WHERE e.job_id = s.job_id "
     "AND e.phase < s.phase AND NOT e.done) ORDER BY j.begun, s.job_id, s.phase, s.number LIMIT 1"
 )
@@ -152,18 +153,20 @@ class Jobs:
             raise NotFound(f"there is no job '{job_id[:80]}', or no longer")
         return job
 
-    async def claim(self, worker: str, seconds: float) -> Claim | None:
-        """Take the next shard that nobody holds; None where there is none."""
+    async def claim(self, worker: str, seconds: float, kinds: Sequence[str]) -> Claim | None:
+        """Take the next shard that nobody holds, of a job of one of those kinds; None where there is none."""
+        asked = _FREE.format(kinds=", ".join(f"${number}" for number in range(2, 2 + len(kinds))))
 
         async def work(group: Group) -> Any:
             now = _now()
-            free = await group.session.fetch(_FREE, now)
+            free = await group.session.fetch(asked, now, *kinds)
             if free:
                 await group.session.fetch(_LEASE, *free[0], worker, now + round(seconds * 1000))
             return free[0] if free else None
 
         async with self._database.reading() as session:
-            if not await session.fetch(_FREE, _now()):  # without a write, which is what idle workers do all the time
+            # Without a write, which is what idle workers do all the time.
+            if not await session.fetch(asked, _now(), *kinds):
                 return None
         taken = await self._writer.commit(Commit(work=work))
         if taken is None:

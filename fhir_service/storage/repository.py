@@ -21,7 +21,6 @@ from fhir_service.storage.admission import admitted, admitted_versions
 from fhir_service.storage.asked_again import asked_again
 from fhir_service.storage.bulk_load import Incoming, check_load, load_batch
 from fhir_service.storage.changes import (
-    Action,
     Change,
     Create,
     Delete,
@@ -98,6 +97,8 @@ T = TypeVar("T")
 _IN_THREAD = 64 * 1024
 """Bytes of resources in one commit from which on getting them ready would hold up other requests."""
 _HEALTH_SECONDS = 3.0
+_PROOF_SECONDS = 10.0
+"""So long a write that reached the disk stands for the next ones."""
 _log = logging.getLogger("fhir_service.storage")
 
 
@@ -181,12 +182,14 @@ class Repository:
         await self._database.close()
 
     async def health(self) -> None:
-        """Raises StoreUnavailable unless the database answers and the writer runs."""
+        """Raises StoreUnavailable unless the database answers, and takes a write or has taken one lately."""
         if not self._writer.running:
             raise StoreUnavailable("the store is closed")
         try:
-            async with asyncio.timeout(_HEALTH_SECONDS), self._database.reading() as session:
-                await session.fetch("SELECT place FROM commit_clock WHERE id = 1")
+            async with asyncio.timeout(_HEALTH_SECONDS):
+                async with self._database.reading() as session:
+                    await session.fetch("SELECT place FROM commit_clock WHERE id = 1")
+                await self._writer.prove(_PROOF_SECONDS)
         except TimeoutError:
             raise StoreUnavailable(f"the database has not answered in {_HEALTH_SECONDS:.0f} s") from None
 
@@ -258,14 +261,15 @@ class Repository:
         self._note(done)
         return done
 
-    async def load(self, batch: Sequence[Incoming], access: Access) -> list[Action]:
-        """Many resources under the ids they have, in one durable commit; what became of each, in their order. The same
+    async def load(self, batch: Sequence[Incoming], access: Access) -> list[Outcome]:
+        """Many resources under the ids they have, in one durable commit; one outcome each, in their order. The same
         again changes nothing. Other writers wait meanwhile, so a batch has some thousands at most.
 
         Raises Forbidden, ComesWithService, StoreUnavailable.
         """
         check_load(batch, access)
-        done: list[Action] = await self._writer.commit(Commit(work=partial(load_batch, batch=batch), alone=True))
+        done: list[Outcome] = await self._writer.commit(Commit(work=partial(load_batch, batch=batch), alone=True))
+        self._note(done)
         return done
 
     async def transact(self, work: Callable[[Transaction], Awaitable[T]], access: Access) -> T:

@@ -69,11 +69,11 @@ class PostgresqlSession:
         return not self._driver.is_closed()
 
     async def fetch(self, statement: str, *values: Any) -> Sequence[Row]:
-        with unavailable_told(), self._given_up_where_broken():
+        with unavailable_told(), self._ended_if_broken():
             return await self._driver.fetch(statement, *values)
 
     async def run_all(self, steps: Sequence[Step]) -> None:
-        with unavailable_told(), self._given_up_where_broken():
+        with unavailable_told(), self._ended_if_broken():
             for statement, rows in steps:
                 await self._driver.executemany(statement, rows)
 
@@ -83,8 +83,8 @@ class PostgresqlSession:
             await self._driver.copy_to_table(table, source=BytesIO(lines), columns=columns, **form)
 
     @contextmanager
-    def _given_up_where_broken(self) -> Iterator[None]:
-        """asyncpg may take a connection that the server ended for a busy one, which it then stays for good."""
+    def _ended_if_broken(self) -> Iterator[None]:
+        """A connection whose driver has lost count of what was asked and answered is of no use to anybody."""
         try:
             yield
         except asyncpg.InternalClientError:

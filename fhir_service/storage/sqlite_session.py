@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import re
 import sqlite3
 import time
@@ -18,6 +19,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache, partial
 from typing import Any, ParamSpec, TypeVar
+from urllib.parse import quote
 
 from fhir_service.fhir.errors import StoreUnavailable
 from fhir_service.storage.failures import unavailable_told
@@ -31,6 +33,8 @@ _VALUES_IN_SLICE = 400
 """Values that are written without a look at the clock."""
 _STEPS_BETWEEN_LOOKS = 5_000
 """Steps of SQLite's machine, a fraction of a millisecond of them, after which somebody looks at the clock."""
+_SECONDS_BETWEEN_LOOKS = 1.0
+"""Between two looks whether the file of a connection is still there."""
 _PARAMETER = re.compile(r"\$(\d+)")
 _BEGIN = "BEGIN IMMEDIATE"
 _SLOW = ("COMMIT", "ROLLBACK", "PRAGMA", "VACUUM")
@@ -48,13 +52,21 @@ class SqliteSession:
         self._connection: sqlite3.Connection | None = None
         self._seconds = math.inf
         self._deadline = math.inf
+        self._file = ""
+        self._identity: tuple[int, int] | None = None
+        self._looked = 0.0
 
     @property
     def usable(self) -> bool:
-        return self._connection is not None
+        """Not where the file was taken away or replaced: what is written to the old one would be gone with it."""
+        now = time.monotonic()
+        if self._connection is None or now < self._looked + _SECONDS_BETWEEN_LOOKS:
+            return self._connection is not None
+        self._looked = now
+        return _identity(self._file) == self._identity
 
     async def open(self, file: str, pragmas: Sequence[str]) -> None:
-        """Raises StoreUnavailable."""
+        """A file that is there. Raises StoreUnavailable."""
         await self._later(self._open, file, pragmas)
 
     async def fetch(self, statement: str, *values: Any) -> Sequence[Row]:
@@ -129,7 +141,11 @@ class SqliteSession:
             return await asyncio.wrap_future(future)
 
     def _open(self, file: str, pragmas: Sequence[str]) -> None:
-        connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False, cached_statements=256)
+        address = f"file:{quote(file)}?mode=rw"
+        connection = sqlite3.connect(
+            address, uri=True, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        self._file, self._identity, self._looked = file, _identity(file), time.monotonic()
         for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}")
         connection.set_progress_handler(lambda: time.monotonic() > self._deadline, _STEPS_BETWEEN_LOOKS)
@@ -151,6 +167,15 @@ class SqliteSession:
         if self._connection is None:
             raise StoreUnavailable("the database is closed")
         return self._connection
+
+
+def _identity(file: str) -> tuple[int, int] | None:
+    """What tells a file from another of its name; None where there is none."""
+    try:
+        found = os.stat(file)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 @lru_cache(maxsize=1024)

@@ -7,23 +7,24 @@ durability is shared, and a single client pays for itself alone.
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from time import perf_counter
 from typing import Any
 
 from fhir_service.fhir.errors import FhirError, StoreUnavailable
 from fhir_service.storage.database import Database
 from fhir_service.storage.failures import ConnectionLost, is_retryable
-from fhir_service.storage.group_commit import Commit, commit_group
+from fhir_service.storage.group_commit import Commit, Group, commit_group
 from fhir_service.storage.load import OnGroup
 
 MAX_WAITING = 20_000
 """Changes that may wait; beyond, callers are told to come back later."""
 GROUP_CHANGES = 1_000
 """Changes from which on a group takes no further commit."""
-_PAUSES = (0.1, 0.5, 1.5)
+PAUSES = (0.1, 0.5, 1.5)
 """Seconds before a group is tried again for which the database was gone, as while another server takes over. What
 failed for a reason that may pass is tried again at once, and as often."""
 
@@ -52,6 +53,7 @@ class Writer:
         self._arrived = asyncio.Event()
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
+        self._proven = -math.inf
         self.on_group: list[OnGroup] = []
 
     def start(self) -> None:
@@ -60,6 +62,12 @@ class Writer:
     @property
     def running(self) -> bool:
         return self._task is not None and not self._task.done()
+
+    async def prove(self, seconds: float) -> None:
+        """Write something that changes nothing, unless a group has reached the disk in the last `seconds`. Raises what
+        keeps it from the disk."""
+        if time.monotonic() > self._proven + seconds:
+            await self.commit(Commit(work=_nothing))
 
     @property
     def waiting(self) -> int:
@@ -117,12 +125,13 @@ class Writer:
 
     async def _write(self, group: Sequence[_Waiting]) -> None:
         """One transaction for all; if the group as a whole fails by a fault of one, each alone."""
-        begun = perf_counter()
+        begun = time.perf_counter()
         result = await self._attempt([waiting.commit for waiting in group])
         if self.on_group and not isinstance(result, BaseException):
-            changes, seconds = sum(waiting.commit.size for waiting in group), perf_counter() - begun
+            changes, seconds = sum(waiting.commit.size for waiting in group), time.perf_counter() - begun
             for told in self.on_group:
                 told(changes, seconds)
+        self._proven = -math.inf if isinstance(result, StoreUnavailable) else time.monotonic()
         if not isinstance(result, BaseException):
             for waiting, outcome in zip(group, result, strict=True):
                 waiting.settle(outcome)
@@ -136,7 +145,7 @@ class Writer:
     async def _attempt(self, commits: list[Commit]) -> list[Any] | BaseException:
         """The group in a task of its own, so that whatever goes wrong there is an answer here and never our end."""
         error: BaseException | None = None
-        for pause in (*_PAUSES, None):
+        for pause in (*PAUSES, None):
             task = asyncio.create_task(commit_group(self._database, commits))
             await asyncio.wait({task})
             error = asyncio.CancelledError() if task.cancelled() else task.exception()
@@ -148,3 +157,7 @@ class Writer:
             if lost:
                 await asyncio.sleep(pause)
         return error if isinstance(error, FhirError | Exception) else StoreUnavailable("the write was cut off")
+
+
+async def _nothing(_: Group) -> None:
+    """That every group takes the clock is write enough."""

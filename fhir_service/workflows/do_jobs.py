@@ -9,28 +9,34 @@ from functools import partial
 from fhir_service.definitions.catalogue import DEFAULT_BASE, catalogue
 from fhir_service.storage.repository import Repository
 from fhir_service.terminology.terminologies import Terminologies, terminologies
+from fhir_service.workflows import import_request
 from fhir_service.workflows.export_files import ExportFiles
 from fhir_service.workflows.export_request import KIND
-from fhir_service.workflows.job_runner import JobLimits, JobRunner
+from fhir_service.workflows.job_runner import JobKind, JobLimits, JobRunner
 from fhir_service.workflows.run_export import FILE_BYTES, ExportJobs
+from fhir_service.workflows.run_import import ImportJobs, ImportSettings
 
 
 @dataclass(frozen=True, slots=True)
 class JobSettings:
-    """`files` is where exports are kept, a folder or a URL; `base` that of our own definitions."""
+    """`files` is where exports are kept, a folder or a URL; `base` that of our own definitions. Without `imports` those
+    are left to others."""
 
     files: str
     base: str = DEFAULT_BASE
     file_bytes: int = FILE_BYTES
     limits: JobLimits = field(default_factory=JobLimits)
+    imports: ImportSettings | None = None
 
 
 def runner_of(
     repository: Repository, settings: JobSettings, terminology: Callable[[], Terminologies] | None = None
 ) -> JobRunner:
     """Does the jobs of a store in this process. Raises UnusableFiles."""
-    exports = exports_of(repository, settings, terminology)
-    return JobRunner(repository.jobs, {KIND: exports}, settings.limits)
+    kinds: dict[str, JobKind] = {KIND: exports_of(repository, settings, terminology)}
+    if settings.imports is not None:
+        kinds[import_request.KIND] = ImportJobs(repository, ExportFiles(settings.files), settings.imports)
+    return JobRunner(repository.jobs, kinds, settings.limits)
 
 
 def exports_of(

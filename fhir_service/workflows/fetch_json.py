@@ -33,10 +33,12 @@ class NotFetched(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AllowedHosts:
-    """Names of servers that may be asked. Those of `private` may be in the own network, and loopback needs no TLS."""
+    """Names of servers that may be asked. Those of `private` may be in the own network, and loopback needs no TLS.
+    `setting` is how the settings begin that name them."""
 
     public: frozenset[str] = frozenset()
     private: frozenset[str] = frozenset()
+    setting: str = "FHIR_SERVICE_JWKS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ def check_url(url: str, allowed: AllowedHosts) -> SplitResult:
     if not host or parts.username is not None or parts.fragment or re.search(r"[\s\x00-\x1f\x7f]", url):
         raise NotFetched("it is no plain https URL")
     if host not in allowed.public | allowed.private:
-        raise NotFetched(f"{host[:200]} is not among the hosts that may be asked (FHIR_SERVICE_JWKS_HOSTS)")
+        raise NotFetched(f"{host[:200]} is not among the hosts that may be asked ({allowed.setting}_HOSTS)")
     if parts.scheme != "https" and not (parts.scheme == "http" and host in allowed.private):
         raise NotFetched("it is no https URL")
     return parts
@@ -68,14 +70,20 @@ def fetch_json(url: str, allowed: AllowedHosts) -> Fetched:
     parts = check_url(url, allowed)
     deadline = time.monotonic() + _SECONDS
     host = (parts.hostname or "").lower()
+    try:
+        return _asked(parts, host, connected(parts, allowed, _SECONDS), deadline)
+    except (OSError, http.client.HTTPException, ValueError) as fault:
+        raise NotFetched(f"{host[:200]} does not answer as it should ({type(fault).__name__})") from fault
+
+
+def connected(parts: SplitResult, allowed: AllowedHosts, seconds: float) -> socket.socket:
+    """A connection to where a URL leads that was checked; nothing may take longer there. Raises NotFetched, OSError."""
+    host = (parts.hostname or "").lower()
     port = parts.port or (443 if parts.scheme == "https" else 80)
     address = _address(host, port, allowed)
     if parts.scheme == "http" and not address.is_loopback:
         raise NotFetched("it is no https URL")
-    try:
-        return _asked(parts, host, _connected(parts.scheme, host, (str(address), port)), deadline)
-    except (OSError, http.client.HTTPException, ValueError) as fault:
-        raise NotFetched(f"{host[:200]} does not answer as it should ({type(fault).__name__})") from fault
+    return _connected(parts.scheme, host, (str(address), port), seconds)
 
 
 def is_public(address: Address) -> bool:
@@ -96,12 +104,12 @@ def _address(host: str, port: int, allowed: AllowedHosts) -> Address:
         raise NotFetched(f"{host[:200]} has no address") from None
     addresses = [ipaddress.ip_address(str(one[4][0]).partition("%")[0]) for one in found]
     if host not in allowed.private and not all(map(is_public, addresses)):
-        raise NotFetched(f"{host[:200]} has a private address, and is not among FHIR_SERVICE_JWKS_PRIVATE_HOSTS")
+        raise NotFetched(f"{host[:200]} has a private address, and is not among {allowed.setting}_PRIVATE_HOSTS")
     return addresses[0]
 
 
-def _connected(scheme: str, host: str, where: tuple[str, int]) -> socket.socket:
-    connection = socket.create_connection(where, timeout=_SECONDS)
+def _connected(scheme: str, host: str, where: tuple[str, int], seconds: float) -> socket.socket:
+    connection = socket.create_connection(where, timeout=seconds)
     if scheme == "http":
         return connection
     try:

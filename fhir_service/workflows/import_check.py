@@ -4,7 +4,7 @@ its own, so that the same file again means the same resources."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
@@ -35,6 +35,10 @@ class ImportRules:
     types: frozenset[str]
     base: str
     address: str
+
+    def under(self, address: str) -> ImportRules:
+        """The same for a server that is known by that address."""
+        return replace(self, address=address)
 
     @cached_property
     def checks(self) -> WriteChecks:

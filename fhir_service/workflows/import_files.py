@@ -10,22 +10,24 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import chain
 
 from fhir_service.fhir.access import Access
 from fhir_service.fhir.errors import FhirError, Issue
 from fhir_service.storage.bulk_load import Incoming
 from fhir_service.storage.changes import Action
-from fhir_service.storage.repository import Repository
-from fhir_service.workflows.import_check import ImportRules, Looked, look_at_all
+from fhir_service.storage.repository import Outcome, Repository
+from fhir_service.workflows.import_check import Looked
 from fhir_service.workflows.resource_files import ResourceText, in_pieces
-from fhir_service.workflows.worker_processes import begin_worker, cores, in_processes
+from fhir_service.workflows.worker_processes import begin_worker, in_processes
 
 MOST_TEXTS, MOST_BYTES = 2_000, 4 * 1024 * 1024
 """Of one batch: others wait for a fraction of a second while it is written."""
+Look = Callable[[list[ResourceText]], list[Looked]]
+"""Looks at neighbours, in whatever process: a partial of `look_at_all`."""
+_FAILURES = ("error", "fatal")
 _FIXED = "import.fixed"
 _FAULT = "service.fault"
 _log = logging.getLogger(__name__)
@@ -44,12 +46,12 @@ class Imported:
 
 
 class Batch:
-    """One batch and what became of it, a line each: an action, or the issues that speak against it."""
+    """One batch and what became of it, by place: an outcome, or the issues that speak against it."""
 
     def __init__(self, looked: Sequence[Looked], access: Access) -> None:
         self.looked = looked
         self.issues = {place: one.issues for place, one in enumerate(looked) if one.issues}
-        self.actions: dict[int, Action] = {}
+        self.outcomes: dict[int, Outcome] = {}
         for place, one in enumerate(looked):
             if one.incoming is not None and one.incoming.key in access.fixed:
                 text = "it comes with the service and changes only with it; import yours under another id and url"
@@ -70,7 +72,7 @@ class Batch:
         if not ready:
             return
         try:
-            actions = await repository.load(list(ready.values()), access)
+            outcomes = await repository.load(list(ready.values()), access)
         except FhirError:
             raise
         except Exception:  # whatever a database has against a row
@@ -84,64 +86,59 @@ class Batch:
             for half in (items[: len(items) // 2], items[len(items) // 2 :]):
                 await self._store(repository, access, dict(half))
             return
-        self.actions.update(zip(ready, actions, strict=True))
+        self.outcomes.update(zip(ready, outcomes, strict=True))
 
     def count(self, into: Imported) -> None:
-        for place, action in self.actions.items():
-            if (one := self.looked[place].incoming) is not None:
-                into.stored[action, one.type] += 1
-        into.refused += sum(
-            any(issue.severity in ("error", "fatal") for issue in found) for found in self.issues.values()
-        )
+        into.stored.update((one.action, one.type) for one in self.outcomes.values())
+        into.refused += sum(any(issue.severity in _FAILURES for issue in found) for found in self.issues.values())
 
 
 async def import_texts(
     repository: Repository,
     texts: Iterable[ResourceText],
-    rules: ImportRules,
+    look: Look,
     access: Access,
     *,
-    done: Callable[[Batch], None],
-    workers: int = 0,
-) -> None:
-    """Store every resource, by so many processes beside this one (0: one for each core; none where there is only a
-    little); `done` is told of each batch once it is durable. Raises Forbidden, StoreUnavailable."""
-    pieces = _looked_at(texts, rules, workers or cores())
+    workers: int,
+    most: int = MOST_TEXTS,
+) -> AsyncGenerator[Batch]:
+    """Store every resource, `most` at once, looked at by so many processes beside this one (0: in a thread, and so
+    where there is only a little); each batch as soon as it is durable. Who stops before the end closes the generator.
+
+    Raises Forbidden, StoreUnavailable, and what `texts` does.
+    """
+    pieces = _looked_at(in_pieces(texts, most, MOST_BYTES), look, workers)
+    following = asyncio.create_task(asyncio.to_thread(next, pieces, None))
     try:
-        following = asyncio.create_task(asyncio.to_thread(next, pieces, None))
         while (looked := await following) is not None:
             following = asyncio.create_task(asyncio.to_thread(next, pieces, None))
             batch = Batch(looked, access)
-            try:
-                await batch.store(repository, access)
-            except BaseException:
-                await asyncio.wait({following})
-                raise
-            done(batch)
+            await batch.store(repository, access)
+            yield batch
     finally:
+        await asyncio.gather(following, return_exceptions=True)
         await asyncio.to_thread(pieces.close)
 
 
-def _looked_at(texts: Iterable[ResourceText], rules: ImportRules, workers: int) -> Generator[list[Looked], None, None]:
-    pieces = in_pieces(texts, MOST_TEXTS, MOST_BYTES)
+def _looked_at(pieces: Iterator[list[ResourceText]], look: Look, workers: int) -> Generator[list[Looked], None, None]:
     first, second = next(pieces, []), next(pieces, None)
-    if workers < 2 or second is None:
+    if not workers or second is None:
         for piece in chain([first], [second] if second else [], pieces):
-            yield look_at_all(piece, rules)
+            yield look(piece)
         return
-    with contextlib.closing(in_processes(chain([first, second], pieces), _look, workers, _begin, rules)) as found:
+    with contextlib.closing(in_processes(chain([first, second], pieces), _look, workers, _begin, look)) as found:
         yield from found
 
 
 class _Worker:
     """What a process keeps from one piece to the next."""
 
-    look: Callable[[list[ResourceText]], list[Looked]]
+    look: Look
 
 
-def _begin(rules: ImportRules) -> None:
+def _begin(look: Look) -> None:
     begin_worker()
-    _Worker.look = partial(look_at_all, rules=rules)
+    _Worker.look = look
 
 
 def _look(piece: list[ResourceText]) -> list[Looked]:

@@ -69,7 +69,7 @@ async def start_jobs(repository: Repository, runner: JobRunner) -> None:
 
 
 class JobRunner:
-    """Runs in one event loop. `kinds` are by name."""
+    """Runs in one event loop. `kinds` are by name; jobs of others are left to whoever knows them."""
 
     def __init__(self, jobs: Jobs, kinds: Mapping[str, JobKind], limits: JobLimits) -> None:
         self._jobs = jobs
@@ -103,7 +103,7 @@ class JobRunner:
             self._begun.clear()
             try:
                 await self._clean()
-                claim = await self._jobs.claim(self._worker, self._limits.lease)
+                claim = await self._jobs.claim(self._worker, self._limits.lease, tuple(self._kinds))
                 if claim is not None:
                     await self._do(claim)
                     continue
@@ -111,15 +111,17 @@ class JobRunner:
                 if not self._lasting:
                     return
                 _log.warning("the store does not answer; jobs wait")
+            except Exception:  # whatever it is: without this loop no job would ever be done again
+                if not self._lasting:
+                    raise
+                _log.exception("jobs wait")
             if not (self._lasting or self._begun.is_set()):
                 return
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._begun.wait(), _LOOK_SECONDS)
 
     async def _do(self, claim: Claim) -> None:
-        kind = self._kinds.get(claim.job.kind)
-        if kind is None:  # of a later release: its own workers take it
-            return
+        kind = self._kinds[claim.job.kind]
         shard = asyncio.create_task(kind.run(Work(claim, self._jobs, self._limits)))
         beat = asyncio.create_task(self._keep(claim))
         try:
@@ -128,6 +130,8 @@ class JobRunner:
                 shard.result()
         except LeaseLost:
             _log.info("job %s: somebody else has shard %d by now, or it was ended", claim.job.id, claim.shard.number)
+        except StoreUnavailable:  # no fault of the shard; whoever comes when the lease has run out goes on with it
+            raise
         except Exception:  # whatever it is, it may pass: others go on, and the client is told after some attempts
             _log.exception("job %s: shard %d failed", claim.job.id, claim.shard.number)
             await self._jobs.fail(claim, kind.failure, kept=self._limits.kept)

@@ -84,6 +84,19 @@ def texts_of(files: Iterable[str | ResourceText], *, max_bytes: int) -> Iterator
             yield _unread(file, f"it cannot be read ({error.strerror or error})")
 
 
+def lines_in(file: str, raw: BinaryIO, max_bytes: int, *, gzipped: bool, after: int = 0) -> Iterator[ResourceText]:
+    """The resources of a stream, one a line, behind the line `after`; faults as in `texts_of`."""
+    stream: BinaryIO = gzip.GzipFile(fileobj=raw) if gzipped else raw  # type: ignore[assignment]  # reads alike
+    line = 0
+    try:
+        for number, content in _lines(stream, max_bytes, 0):
+            line = number
+            if number > after:
+                yield _document(file, content, max_bytes, 0, number)
+    except _DAMAGED as error:
+        yield _damaged(file, line + 1, 0, error)
+
+
 def in_pieces(texts: Iterable[ResourceText], most: int, most_bytes: int) -> Iterator[list[ResourceText]]:
     """Neighbours together, at most so many and, but for the last of each, so many bytes."""
     piece: list[ResourceText] = []
@@ -123,8 +136,7 @@ def _texts(file: str, raw: BinaryIO, max_bytes: int) -> Iterator[ResourceText]:
         if not line:
             yield ResourceText(file, 0, b"", 0, Issue("warning", "informational", "the file holds no resource"))
     except _DAMAGED as error:
-        text = f"the gzip data is damaged or cut off ({error}); what follows was not read"
-        yield ResourceText(file, line + 1, b"", read(), Issue("fatal", "incomplete", text, (), "file.damaged"))
+        yield _damaged(file, line + 1, read(), error)
 
 
 def _lines(stream: BinaryIO, max_bytes: int, line: int) -> Iterator[tuple[int, bytes]]:
@@ -135,7 +147,7 @@ def _lines(stream: BinaryIO, max_bytes: int, line: int) -> Iterator[tuple[int, b
         while len(rest) > max_bytes and not rest.endswith(b"\n"):
             rest = stream.readline(max_bytes + 1)
         if content.strip():
-            yield line, content
+            yield line, content.rstrip(b"\r\n")
 
 
 def _reader_of_sizes(file: str, raw: BinaryIO) -> Callable[[], int]:
@@ -163,6 +175,11 @@ def _is_an_object(line: bytes) -> bool:
 
 def _is_read(path: Path, suffixes: tuple[str, ...]) -> bool:
     return path.name.removesuffix(".gz").endswith(suffixes) and path.is_file()
+
+
+def _damaged(file: str, line: int, size: int, error: Exception) -> ResourceText:
+    text = f"the gzip data is damaged or cut off ({error}); what follows was not read"
+    return ResourceText(file, line, b"", size, Issue("fatal", "incomplete", text, (), "file.damaged"))
 
 
 def _unread(file: str, why: str) -> ResourceText:

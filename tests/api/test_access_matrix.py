@@ -74,6 +74,8 @@ NEEDED: dict[str, str] = {
     **dict.fromkeys(("validate", "submit-report", "registryUpload"), "c"),
     **dict.fromkeys(("transaction", "batch", "upload-status", "upload-outcomes", "upload-drop"), TOKEN),
     **dict.fromkeys(("export-status", "export-file", "export-drop"), TOKEN),
+    "import": "c",
+    **dict.fromkeys(("import-status", "import-errors", "import-drop"), TOKEN),
     "capabilities": FREE,
 }
 """By the code of a route the letter without which it is 403; a new route needs a line here."""

@@ -124,7 +124,7 @@ INPUTS: dict[str, dict[str, str]] = {
     },
 }
 """Simple inputs that each operation can be asked with."""
-LED_TO = {"_upload": "registryUpload", "_export": "export"}
+LED_TO = {"_upload": "registryUpload", "_export": "export", "_import": "import"}
 """By the first part of a path where an operation leads to, by its Content-Location: that operation."""
 OUTCOMES_ARE_THE_ANSWER = ("validate", "submit-report", "registryUpload")
 META = {"name": "meta", "valueMeta": {"tag": [{"system": "urn:example:claims", "code": "x"}]}}
@@ -134,7 +134,7 @@ META = {"name": "meta", "valueMeta": {"tag": [{"system": "urn:example:claims", "
 async def told_client(request: pytest.FixtureRequest, lasting_database: Callable[[str], str]) -> AsyncIterator[Client]:
     """A client of a store with one case report in it, and a small resource `a` of every type."""
     repository = await open_repository(lasting_database(request.param))
-    transport = httpx.ASGITransport(create_app(settings(), repository))
+    transport = httpx.ASGITransport(create_app(settings(import_hosts=("example.org",)), repository))
     async with Client(transport=transport, base_url="http://localhost", headers=JSON) as client:
         assert (await client.post("/fhir", content=TOLD.read_bytes())).status_code == 200
         for resource_type in sorted(TYPES, key=lambda name: name != "Patient"):
@@ -309,6 +309,14 @@ def operation_rows() -> Iterator[Any]:
             yield pytest.param(row, id=f"{row.method} {row.path}")
 
 
+FILE = {"type": "Patient", "url": "https://example.org/a.ndjson"}
+BACKGROUND: dict[str, dict[str, Any]] = {
+    "export": {"content": b""},
+    "import": {"json": {"inputFormat": "ndjson", "inputSource": "urn:claims:1", "input": [FILE]}},
+}
+"""What is taken with 202, and how it is posted."""
+
+
 def called(row: Interaction) -> dict[str, Any]:
     """The query or body of a call of an operation that it deserves 200 for."""
     if row.code == "validate":
@@ -329,8 +337,8 @@ def called(row: Interaction) -> dict[str, Any]:
     if row.code == "registryUpload":
         lines = {"content-type": "application/fhir+ndjson"}
         return {"content": b"{}", "headers": lines, "params": {"validate-only": "true"}}
-    if row.code == "export":
-        return {} if row.method == "GET" else {"content": b""}
+    if row.code in BACKGROUND:
+        return BACKGROUND[row.code] if row.method == "POST" else {}
     inputs = INPUTS[row.code]
     if row.code == "validate-code" and row.path.startswith("CodeSystem"):
         inputs = {"url": GENDERS, "code": "male"}
@@ -354,7 +362,7 @@ async def test_every_operation_answers(told_client: Client, row: Interaction) ->
     held = HELD.get(row.own_type, "a").rpartition("/")[2]
     path = row.path.format(type=resource_type, id=held, version="1")
     answer = await told_client.request(row.method, f"/fhir/{path}", **called(row))
-    if row.code == "export":
+    if row.code in BACKGROUND:
         assert answer.status_code == 202, answer.text
         assert (await told_client.delete(answer.headers["content-location"])).status_code == 202
         return

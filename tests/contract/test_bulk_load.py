@@ -66,6 +66,12 @@ def updates(texts: list[bytes]) -> list[Update]:
     return [Update(one["resourceType"], one["id"], text) for text in texts for one in (json.loads(text),)]
 
 
+async def loaded(repository: Repository, texts: list[bytes]) -> list[str]:
+    outcomes = await repository.load(ready(texts), OPEN)
+    assert [(one.type, one.id) for one in outcomes] == [(one.type, one.id) for one in updates(texts)]
+    return [one.action for one in outcomes]
+
+
 async def test_the_rows_are_those_of_single_writes(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(group_commit, "time_ns", lambda: NOW * 1_000_000)
     texts = resources()
@@ -77,7 +83,7 @@ async def test_the_rows_are_those_of_single_writes(repository: Repository, monke
     await repository.commit(updates(texts), OPEN)
     assert await all_rows(repository) == singly
     await begin_anew(repository)
-    assert await repository.load(ready(texts), OPEN) == ["created"] * len(texts)
+    assert await loaded(repository, texts) == ["created"] * len(texts)
     assert await all_rows(repository) == singly
 
 
@@ -85,17 +91,17 @@ async def test_the_same_again_changes_nothing_and_what_differs_is_a_new_version(
     texts = resources()
     await repository.load(ready(texts), OPEN)
     before = await all_rows(repository)
-    assert await repository.load(ready(texts), OPEN) == ["unchanged"] * len(texts)
+    assert await loaded(repository, texts) == ["unchanged"] * len(texts)
     assert await all_rows(repository) == before
     await repository.commit([Delete("Patient", "p1")], OPEN)
     changed = [patient(id="p0", active=True), texts[1], patient(id="new"), texts[2]]
-    assert await repository.load(ready(changed), OPEN) == ["updated", "created", "created", "unchanged"]
+    assert await loaded(repository, changed) == ["updated", "created", "created", "unchanged"]
     assert [(await repository.read("Patient", one, OPEN)).version for one in ("p0", "p1", "new", "p2")] == [2, 3, 1, 1]
 
 
 async def test_of_two_with_one_id_the_later_counts(repository: Repository) -> None:
     texts = [patient(id="a", gender="male"), patient(id="b"), patient(id="a", gender="female"), patient(id="b")]
-    assert await repository.load(ready(texts), OPEN) == ["created", "created", "updated", "unchanged"]
+    assert await loaded(repository, texts) == ["created", "created", "updated", "unchanged"]
     assert b"female" in (await repository.read("Patient", "a", OPEN)).text
     assert b'"male"' in (await repository.vread("Patient", "a", 1, OPEN)).text
 

@@ -37,7 +37,7 @@ async def end_connections(server: PostgresServer) -> None:
 async def test_a_write_waits_for_a_database_that_begins_again(
     server: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "_PAUSES", (0.05,) * 1200)
+    monkeypatch.setattr(writer, "PAUSES", (0.05,) * 1200)
     repository = await open_repository(server.url("postgres"))
     await repository.commit([Create("Patient", patient(), "before")], OPEN)
     server.kill()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,8 @@ from fhir_service.fhir.access import OPEN, Access
 from fhir_service.search.query import parse_query
 from fhir_service.storage.repository import Repository
 from fhir_service.validation.layers import layers
-from fhir_service.workflows import import_files
-from fhir_service.workflows.import_check import ImportRules
-from fhir_service.workflows.import_files import Batch, Imported, import_texts
+from fhir_service.workflows.import_check import ImportRules, look_at_all
+from fhir_service.workflows.import_files import Imported, import_texts
 from fhir_service.workflows.resource_files import LINES, named_files, texts_of
 
 RULES = ImportRules(
@@ -31,15 +31,13 @@ async def imported(
     """What became of them, and by file and line what was said first."""
     told, said = Imported(), []
 
-    def done(batch: Batch) -> None:
+    texts = texts_of(named_files(map(str, paths), LINES), max_bytes=MOST_BYTES)
+    async for batch in import_texts(repository, texts, partial(look_at_all, rules=RULES), access, workers=0, most=3):
         batch.count(told)
         said.extend(
             (Path(batch.looked[place].file).name, batch.looked[place].line, issues[0].text)
             for place, issues in batch.issues.items()
         )
-
-    texts = texts_of(named_files(map(str, paths), LINES), max_bytes=MOST_BYTES)
-    await import_texts(repository, texts, RULES, access, done=done, workers=1)
     return told, said
 
 
@@ -56,10 +54,7 @@ async def found(repository: Repository, kind: str, *pairs: tuple[str, str]) -> l
     return [one.id for one in page.matches]
 
 
-async def test_a_folder_in_any_order_and_the_same_again(
-    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(import_files, "MOST_TEXTS", 3)
+async def test_a_folder_in_any_order_and_the_same_again(repository: Repository, tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("{}")
     about = observation("Patient/a", id="of-a"), observation("http://here/fhir/Patient/b", id="of-b")
     (tmp_path / "1.ndjson").write_bytes(lines(*about) + b"\n  \n" + observation("Patient/z", id="of-none"))

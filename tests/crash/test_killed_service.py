@@ -2,19 +2,57 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx
 import pytest
+from failing_store import no_writes_to_database, no_writes_to_files
 from served_process import ServedProcess
 from stored_writes import audit_faults, killed_while_writing, newest_place, problems, stored_after
 from writer_load import Ledger
 
+JSON = {"content-type": "application/fhir+json"}
+PATIENT = {"resourceType": "Patient", "birthDate": "1950"}
 
-async def test_all_that_a_killed_service_acknowledged_is_there_and_nothing_in_part(
+
+@asynccontextmanager
+async def without_writes(server: ServedProcess, database_url: str) -> AsyncIterator[None]:
+    if database_url.startswith("sqlite"):
+        with no_writes_to_files(server):
+            yield
+    else:
+        async with no_writes_to_database(database_url):
+            yield
+
+
+async def refused_and_served_again(server: ServedProcess, database_url: str) -> None:
+    """Where nothing can be written a write is answered 503 and a read as ever; when it can, all goes on by itself."""
+    async with httpx.AsyncClient(base_url=server.base, headers=JSON) as client:
+        made = (await client.post("/fhir/Patient", json=PATIENT)).json()
+        async with without_writes(server, database_url), asyncio.timeout(30):
+            stored = 1
+            while (answer := await client.post("/fhir/Patient", json=PATIENT)).status_code == 201:
+                stored += 1  # PostgreSQL takes a moment to read its settings
+            assert (answer.status_code, answer.json()["resourceType"]) == (503, "OperationOutcome")
+            assert "retry-after" in answer.headers
+            assert (await client.get(f"/fhir/Patient/{made['id']}")).json() == made
+            assert (await client.get("/readyz")).status_code == 503
+        async with asyncio.timeout(30):
+            while (await client.get("/readyz")).status_code != 200:
+                pass
+        assert (await client.post("/fhir/Patient", json=PATIENT)).status_code == 201
+        assert (await client.get("/fhir/Patient?_summary=count")).json()["total"] == stored + 1
+
+
+async def test_a_service_recovers_by_itself_and_loses_nothing_it_acknowledged_when_it_is_killed(
     database_url: str, tmp_path: Path
 ) -> None:
     server = await ServedProcess(tmp_path, database_url, FHIR_SERVICE_AUDIT="on").start()
+    await refused_and_served_again(server, database_url)
     before = await newest_place(database_url)
     ledger = await killed_while_writing(server, "r", 120, random.Random(1))
     assert ledger.faults(await stored_after(database_url, before)) == []

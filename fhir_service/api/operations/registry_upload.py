@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from dataclasses import replace
 
 from fhir_service.api.answer import Answer, StreamedAnswer
+from fhir_service.api.audit import note
 from fhir_service.api.auth.needs import Needs
 from fhir_service.api.call import Call
 from fhir_service.api.content_negotiation import FHIR_JSON, NDJSON, is_ndjson
@@ -27,6 +28,7 @@ from fhir_service.fhir.errors import (
 )
 from fhir_service.fhir.outcomes import outcome_bytes
 from fhir_service.fhir.parameters import Parameters, query_parameters
+from fhir_service.storage.repository import Seen
 from fhir_service.validation.json_text import read_json
 from fhir_service.workflows.accept_parameters import accept_parameters
 from fhir_service.workflows.submit_file import MOST_LINES, FileOfSubmissions, outcomes_of, survey
@@ -47,9 +49,11 @@ async def registry_upload(call: Call) -> Answer | StreamedAnswer:
         raise MalformedContent("the file has no line; send a submission a line")
     if lines > MOST_LINES:
         raise TooLarge(f"the file has more than {MOST_LINES:,} lines; send several smaller ones")
+    # What is done after the answer is remembered by itself, when it is done.
+    later = Seen() if call.preferences.asynchronous and call.seen is not None else None
     file = FileOfSubmissions(
         content,
-        call.repository,
+        call.repository if later is None else call.repository.noting(later),
         call.conformance_of,
         call.settings.base,
         call.access,
@@ -58,16 +62,28 @@ async def registry_upload(call: Call) -> Answer | StreamedAnswer:
     )
     outcomes = outcomes_of(file, call.service.submissions)
     if call.preferences.asynchronous:
-        return await _taken(call, outcomes, lines, told)
+        return await _taken(call, outcomes if later is None else _remembered(call, outcomes, later), lines, told)
     return StreamedAnswer(_lines(call, outcomes), NDJSON)
 
 
 async def _taken(call: Call, outcomes: AsyncIterator[bytes], lines: int, told: Iterable[Issue]) -> Answer:
     upload = await call.service.uploads.begin(outcomes, lines, call.access.owner)
+    if call.seen is not None:
+        call.seen.resources["_upload", upload.id] = 0
     address = f"{call.base}/_upload/{upload.id}"
     text = f"{lines} submissions are taken; what became of each will be told at {address}"
     headers = ((b"content-location", address.encode()), (b"preference-applied", b"respond-async"))
     return Answer(202, outcome_bytes([Issue("information", "informational", text), *told]), headers)
+
+
+async def _remembered(call: Call, outcomes: AsyncIterator[bytes], seen: Seen) -> AsyncGenerator[bytes]:
+    status = 500
+    try:
+        async for outcome in outcomes:
+            yield outcome
+        status = 200
+    finally:
+        note(call, seen, status)
 
 
 async def _lines(call: Call, outcomes: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:

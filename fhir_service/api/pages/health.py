@@ -17,7 +17,7 @@ async def healthz() -> JSONResponse:
     return JSONResponse({"status": "ok"})
 
 
-@router.get("/readyz", summary="The store answers", responses={503: {"description": "The store does not answer"}})
+@router.get("/readyz", summary="The store takes reads and writes", responses={503: {"description": "It does not"}})
 async def readyz(request: Request) -> JSONResponse:
     service: Service = request.app.state.service
     try:

@@ -14,7 +14,7 @@ from fhir_service.reports.case_report import Case
 
 TEXTS = [
     text
-    for name in ("several_patients", "published_tables")
+    for name in ("several_patients", "published_tables", "told_together")
     for text in tomllib.loads((Path(__file__).parent / f"{name}.toml").read_text("utf-8"))["text"]
 ]
 

@@ -225,10 +225,25 @@ async def test_a_file_that_is_not_what_the_manifest_says_is_refused(
     assert not (tmp_path / "Patient.000.ndjson").exists()
 
 
+async def test_links_that_have_run_out_are_asked_for_again(stub: Stub, tmp_path: Path, time: Time) -> None:
+    def listed(signature: str) -> Reply:
+        items = [{"type": "Patient", "url": f"{stub.origin}/{name}?s={signature}"} for name in "abcde"]
+        return reply(manifest(stub, *items))
+
+    def file(asked: Asked) -> Reply:
+        old = asked.target.endswith("s=old")
+        return Reply(403) if old and len(stub.asked) > 4 else Reply(body=LINES)
+
+    stub.routes |= {f"GET /{name}": file for name in "abcde"}
+    stub.routes["GET /fhir/status"] = [listed("old"), listed("new")]
+    assert (await fetched(stub, tmp_path, time)).counts["Patient"] == 250
+    assert len(stub.sent("/fhir/status")) == 3  # begun, run out, dropped
+
+
 async def test_what_unpacks_without_end_is_refused_at_the_first_wrong_line(
     stub: Stub, tmp_path: Path, time: Time
 ) -> None:
-    bomb = gzip.compress(b"\n".join([b"x" * 1000] * 50_000))
+    bomb = gzip.compress(b"\n".join([b"x" * 1000] * 5000))
     stub.routes["GET /file"] = Reply(body=bomb, headers={"Content-Encoding": "gzip"})
     assert "no resource in JSON" in await refused(stub, tmp_path, time)
 

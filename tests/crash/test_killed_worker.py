@@ -1,0 +1,92 @@
+"""A worker is killed half-way: another goes on behind its last checkpoint, no line comes twice and none is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from served_process import ServedProcess
+from sqlalchemy import text
+from stored_resources import patient
+
+from fhir_service.fhir.access import OPEN
+from fhir_service.storage.engines import open_engine
+from fhir_service.storage.jobs import Job
+from fhir_service.storage.repository import Create, Repository
+from fhir_service.workflows.export_manifest import files_of
+from fhir_service.workflows.export_plan import first_shards
+from fhir_service.workflows.export_request import KIND, ExportRequest
+
+RESOURCES = 3000
+SETTINGS = {"FHIR_SERVICE_EXPORT_FILE_BYTES": "4000", "FHIR_SERVICE_JOB_LEASE": "1"}
+HOLDER = "SELECT worker FROM job_shard WHERE job_id = :job AND NOT done AND worker <> ''"
+
+
+async def job_when(repository: Repository, job_id: str, reached: Callable[[Job], bool]) -> Job:
+    async with asyncio.timeout(60):
+        while not reached(job := await repository.jobs.find(job_id)):  # noqa: ASYNC110  # another process gets there
+            await asyncio.sleep(0.005)
+    return job
+
+
+def half_done(job: Job) -> bool:
+    assert job.state == "running", "it was done before anything was killed"
+    return len(files_of(job)) >= 5
+
+
+async def holder(database_url: str, job_id: str) -> int:
+    """The process that has the lease."""
+    engine = open_engine(database_url)
+    async with engine.connect() as connection:
+        worker = (await connection.execute(text(HOLDER), {"job": job_id})).scalar_one()
+    await engine.dispose()
+    return int(worker.split(":")[1])
+
+
+def begin_all(database_url: str, folder: Path, *, shared: bool) -> list[ServedProcess]:
+    """Two workers; on a database of one process that process."""
+    if not shared:
+        return [ServedProcess(folder, database_url, **SETTINGS).begin()]
+    return [ServedProcess(folder, database_url, "worker", **SETTINGS).begin() for _ in range(2)]
+
+
+async def one_death(repository: Repository, database_url: str, folder: Path) -> None:
+    done = await repository.commit([Create("Patient", patient()) for _ in range(RESOURCES)], OPEN)
+    names = {one.id for one in done}
+    request = ExportRequest("system", "http://localhost/fhir/$export", "http://localhost/fhir", ("Patient",))
+    job = await repository.jobs.begin(KIND, "", request.text(), first_shards(), most=100)
+    processes = begin_all(database_url, folder, shared=repository.shared)
+    try:
+        await job_when(repository, job.id, half_done)
+        pid = await holder(database_url, job.id)
+        next(one for one in processes if one.pid == pid).kill()
+        if not repository.shared:
+            processes += begin_all(database_url, folder, shared=False)
+        job = await job_when(repository, job.id, lambda one: one.state != "running")
+    finally:
+        for process in processes:
+            process.kill()
+    assert job.state == "complete"
+    made = files_of(job)
+    lines = [(folder / "exports" / job.id / file.name).read_bytes().splitlines() for file in made]
+    assert [len(one) for one in lines] == [file.count for file in made]
+    found = [json.loads(line)["id"] for one in lines for line in one]
+    assert len(found) == len(set(found)) == sum(file.count for file in made)
+    assert names <= set(found)
+
+
+async def test_a_killed_worker_loses_no_line_and_repeats_none(
+    repository: Repository, database_url: str, tmp_path: Path
+) -> None:
+    await one_death(repository, database_url, tmp_path)
+
+
+@pytest.mark.long
+async def test_twenty_killed_workers_lose_no_line_and_repeat_none(
+    repository: Repository, database_url: str, tmp_path: Path
+) -> None:
+    for _ in range(20):
+        await one_death(repository, database_url, tmp_path)
