@@ -22,7 +22,7 @@ from fhir_service.storage.writer import Writer
 ATTEMPTS = 3
 """After so many failures in a row a shard fails its job."""
 _RETRY_MILLISECONDS = 500
-_GRACE_MILLISECONDS = 30_000
+GRACE_MILLISECONDS = 30_000
 """Between the end of a cancelled job and the removal of what it made: its worker may still be at it."""
 _JOB = "id, kind, owner, request, state, place, moment, begun, expires, failure"
 _INSERT_JOB = f"INSERT INTO job ({_JOB}) VALUES ($1, $2, $3, $4, 'running', $5, $6, $7, 0, '')"
@@ -119,11 +119,19 @@ class Jobs:
         self._writer = writer
 
     async def begin(
-        self, kind: str, owner: str, request: str, shards: Sequence[NewShard], *, most: int, most_of_owner: int = 0
+        self,
+        kind: str,
+        owner: str,
+        request: str,
+        shards: Sequence[NewShard],
+        *,
+        most: int,
+        most_of_owner: int = 0,
+        job_id: str = "",
     ) -> Job:
         """Make a job durable. Raises TooManyRequests where `most` of that kind are under way, or `most_of_owner` of the
         owner's (0: any number), StoreUnavailable."""
-        job_id = str(uuid4())
+        job_id = job_id or str(uuid4())
 
         async def work(group: Group) -> Any:
             ((unfinished,),) = await group.session.fetch(_UNFINISHED, kind)
@@ -228,7 +236,7 @@ class Jobs:
         await self.find(job_id, owner)
 
         async def work(group: Group) -> Any:
-            await group.session.fetch(_CANCEL, job_id, _now() + _GRACE_MILLISECONDS)
+            await group.session.fetch(_CANCEL, job_id, _now() + GRACE_MILLISECONDS)
 
         await self._writer.commit(Commit(work=work))
 
