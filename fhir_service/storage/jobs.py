@@ -119,11 +119,19 @@ class Jobs:
         self._writer = writer
 
     async def begin(
-        self, kind: str, owner: str, request: str, shards: Sequence[NewShard], *, most: int, most_of_owner: int = 0
+        self,
+        kind: str,
+        owner: str,
+        request: str,
+        shards: Sequence[NewShard],
+        *,
+        most: int,
+        most_of_owner: int = 0,
+        job_id: str = "",
     ) -> Job:
         """Make a job durable. Raises TooManyRequests where `most` of that kind are under way, or `most_of_owner` of the
         owner's (0: any number), StoreUnavailable."""
-        job_id = str(uuid4())
+        job_id = job_id or str(uuid4())
 
         async def work(group: Group) -> Any:
             ((unfinished,),) = await group.session.fetch(_UNFINISHED, kind)

@@ -29,10 +29,11 @@ _log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class JobLimits:
     """`lease` in seconds: so long after the death of a worker another goes on. `kept` in milliseconds: so long what a
-    job made can be fetched."""
+    job made can be fetched. `at_once` shards are done at the same time by one process."""
 
     lease: float = 15.0
     kept: int = 24 * 3_600_000
+    at_once: int = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class JobRunner:
         self._kinds = kinds
         self._limits = limits
         self._worker = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._lasting = False
         self._begun = asyncio.Event()
 
@@ -88,15 +89,15 @@ class JobRunner:
     def look(self) -> None:
         """There is something to do: see to it, and without `start` end when it is done."""
         self._begun.set()
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run(), name="fhir-service jobs")
+        self._tasks = [task for task in self._tasks if not task.done()]
+        for _ in range(self._limits.at_once - len(self._tasks)):
+            self._tasks.append(asyncio.create_task(self._run(), name="fhir-service jobs"))
 
     async def close(self) -> None:
         """Stop where it is; what is not in a checkpoint is done again by whoever comes next."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _run(self) -> None:
         while True:
