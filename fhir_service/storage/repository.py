@@ -168,9 +168,11 @@ class Repository:
         await self._database.close()
 
     async def health(self) -> None:
-        """Raises StoreUnavailable unless the database answers, and takes a write or has taken one lately."""
+        """Raises StoreUnavailable unless the database answers, takes a write or has taken one lately, and has room for
+        more: SQLite can still write where the disk is full, as far as its log was once long enough."""
         if not self._writer.running:
             raise StoreUnavailable("the store is closed")
+        self._database.require_room()
         try:
             async with asyncio.timeout(_HEALTH_SECONDS):
                 async with self._database.reading() as session:
