@@ -234,7 +234,6 @@ class Settings(Limits):
         description="Processes that check the lines of a larger file of `$import`; 0: the service itself, beside its "
         "requests.",
     )
-    max_imports: int = Field(4, gt=0, description="Imports under way at the same time; one more is answered 429.")
     validation: Annotated[tuple[str, ...], NoDecode] = Field(
         ("*=invariants",),
         description="How far a resource is validated before it is stored, by type, for instance "
