@@ -38,7 +38,7 @@ _AFTER_DEATH = compiled(r"autopsy|post-?\s?mortem", re.IGNORECASE)
 _SAME_LEVEL = compiled(
     r"[^.;]{0,25}?\b(?:at|over|along|on)\s(?:the\s|this\s|that\s|these\s)?(?:very\s)?same\s(?:levels?|segments?|heights?)\b"
 )
-_NOWHERE = ("hypotension", "allergic-reaction", "death")
+NOWHERE = ("hypotension", "allergic-reaction", "death")
 """Harms of the whole body: a level in their sentence is that of something else."""
 _COMMA = 40
 _BEHIND = 40
@@ -112,7 +112,7 @@ def find_harms(sentence: Sentence) -> list[Harm]:
 
 def _levels(hit: Hit, bound: Bound) -> tuple[LevelMention, ...]:
     """The levels a harm is at. A deficit is at one that is named with it or behind it, not at that of the operation."""
-    if hit.code in _NOWHERE:
+    if hit.code in NOWHERE:
         return ()
     levels = bound.of(hit.start, hit.end)
     if hit.code != "neurological-deficit":
