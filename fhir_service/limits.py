@@ -16,6 +16,11 @@ class Limits(BaseSettings):
     max_body_seconds: float = Field(
         120.0, gt=0, description="Longest time in which the body of a request has to be there, in seconds."
     )
+    max_drain_seconds: float = Field(
+        20.0,
+        gt=0,
+        description="Longest time that requests which run may take to end when the service stops, in seconds.",
+    )
     max_stall_seconds: float = Field(
         60.0, gt=0, description="Longest time in which a client may read nothing of its answer, in seconds."
     )
@@ -59,7 +64,10 @@ class Limits(BaseSettings):
         20.0, gt=0, description="Longest wait of a submission for its turn, in seconds; then it is answered 503."
     )
     max_uploads: int = Field(
-        4, gt=0, description="Files that `$registryUpload` works through at the same time; one more is answered 503."
+        4,
+        gt=0,
+        description="Files that `$registryUpload` works through at the same time; one more is answered 503, and in the "
+        "background 429.",
     )
     max_exports: int = Field(100, gt=0, description="Exports under way at the same time; one more is answered 429.")
     max_client_exports: int = Field(

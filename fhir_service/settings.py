@@ -25,6 +25,7 @@ from fhir_service.workflows.import_check import ImportRules
 from fhir_service.workflows.import_source import ImportSources
 from fhir_service.workflows.job_runner import JobLimits
 from fhir_service.workflows.run_import import ImportSettings
+from fhir_service.workflows.run_upload import UploadSettings
 
 PREFIX = "FHIR_SERVICE_"
 SERVED_TYPES = (
@@ -384,7 +385,8 @@ class Settings(Limits):
         imports = ImportSettings(
             self.import_rules, self.import_sources, self.import_workers, self.max_body_bytes, self.audits
         )
-        return JobSettings(self.export_files, self.base, self.export_file_bytes, limits, imports)
+        uploads = UploadSettings(self.base, self.source_text == "withhold", self.audits)
+        return JobSettings(self.export_files, self.base, self.export_file_bytes, limits, imports, uploads)
 
     @property
     def own_address(self) -> str:

@@ -68,6 +68,13 @@ class ServedProcess:
         return self
 
     @staticmethod
+    async def until_ready(client: httpx.AsyncClient, *, ready: bool = True) -> None:
+        """Wait until it says that it is, or is not."""
+        async with asyncio.timeout(START_SECONDS):
+            while await ServedProcess.is_ready(client) is not ready:  # noqa: ASYNC110  # it changes in another process
+                await asyncio.sleep(0.02)
+
+    @staticmethod
     async def is_ready(client: httpx.AsyncClient) -> bool:
         try:
             return (await client.get("/readyz")).status_code == 200
@@ -78,10 +85,16 @@ class ServedProcess:
     def lives(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    async def __aenter__(self) -> Self:
+        return await self.start()
+
+    async def __aexit__(self, *_: object) -> None:
+        self.kill()
+
     def kill(self) -> None:
         self.end(signal.SIGKILL)
 
     def end(self, sent: signal.Signals = signal.SIGTERM) -> None:
-        if self._process is not None:
+        if self.lives and self._process is not None:
             self._process.send_signal(sent)
             self._process.wait(timeout=30)

@@ -5,9 +5,14 @@ from __future__ import annotations
 from time import time_ns
 from urllib.parse import urlencode
 
-from fhir_service.api.call import Call
-from fhir_service.fhir.audit_events import NO_PATIENT_DATA, AccessRecord
+from starlette.types import Scope
+
+from fhir_service.api.call import Call, Service
+from fhir_service.api.origin import address_of
+from fhir_service.api.request_id import request_id
+from fhir_service.fhir.audit_events import EVERYBODY, NO_PATIENT_DATA, AccessRecord
 from fhir_service.fhir.errors import FhirError
+from fhir_service.storage.repository import Seen
 
 _OF_THE_SERVER = frozenset({"capabilities"})
 """Interactions that name no type and tell of no patient."""
@@ -30,7 +35,7 @@ class remembered:  # noqa: N801  # used as a function is; a generator as context
         if isinstance(error, FhirError):
             self.status = error.status
         if self._call.seen is not None:
-            _note(self._call, self.status)
+            note(self._call, self._call.seen, self.status)
 
 
 def is_access(call: Call) -> bool:
@@ -38,9 +43,10 @@ def is_access(call: Call) -> bool:
     return call.interaction not in _OF_THE_SERVER and call.type not in NO_PATIENT_DATA
 
 
-def _note(call: Call, status: int) -> None:
-    book, seen = call.service.accesses, call.seen
-    if book is None or seen is None:
+def note(call: Call, seen: Seen, status: int) -> None:
+    """Remember what was seen by a call, or by work that it began and that went on after its answer."""
+    book = call.service.accesses
+    if book is None:
         return
     query = call.query if not call.form else urlencode([*call.parameters, *call.form])
     book.note(
@@ -50,10 +56,23 @@ def _note(call: Call, status: int) -> None:
             client=call.origin.client,
             address=call.origin.address,
             interaction=call.interaction,
-            about="/".join(part for part in (call.type, call.id) if part),
+            about="/".join(part for part in (call.type or _job_kind(call), call.id) if part),
             query=query,
             status=status,
             resources=seen.resources,
+            patients=(EVERYBODY,) if seen.everybody else (),
             more=seen.more,
         )
     )
+
+
+def refused(service: Service, scope: Scope, status: int) -> None:
+    """Remember that somebody was not let in."""
+    if service.refusals is not None:
+        service.refusals.refused(address_of(scope), request_id(scope), status)
+
+
+def _job_kind(call: Call) -> str:
+    """`_export` or `_upload`, where the call is about a job."""
+    first = call.route.partition(" ")[2].partition("/")[0]
+    return first if call.id and first.startswith("_") else ""

@@ -34,11 +34,11 @@ from fhir_service.workflows.export_files import ExportFiles
 from fhir_service.workflows.job_runner import JobRunner
 from fhir_service.workflows.poll_pace import PollPace
 from fhir_service.workflows.record_accesses import AccessBook
+from fhir_service.workflows.record_refusals import RefusalBook
 from fhir_service.workflows.stored_conformance import ConformanceCache, StoredConformance
 from fhir_service.workflows.stored_definitions import DefinitionCache, StoredDefinitions
 from fhir_service.workflows.stored_maps import MapCache
 from fhir_service.workflows.stored_terminology import StoredTerminology
-from fhir_service.workflows.uploads import Uploads
 from fhir_service.workflows.work_queue import WorkQueue
 from fhir_service.workflows.write_checks import WriteChecks
 
@@ -68,6 +68,7 @@ class Service:
         self.open_repository = repository
         self._authority: Authority | None = None
         self._accesses: AccessBook | None = None
+        self._refusals: RefusalBook | None = None
         self.fixed = fixed
         """The definitions of the service itself that its store holds."""
         self.definition_cache = DefinitionCache()
@@ -81,7 +82,6 @@ class Service:
             waiting=settings.max_waiting_submissions,
         )
         self.files = WorkQueue("files of submissions", settings.max_uploads, settings.max_submission_wait, waiting=0)
-        self.uploads = Uploads(self.files)
         self.polls = PollPace(settings.export_polls)
 
     @cached_property
@@ -128,6 +128,13 @@ class Service:
         if self._accesses is None and self.settings.audits and self.open_repository is not None:
             self._accesses = AccessBook(self.open_repository.accesses)
         return self._accesses
+
+    @property
+    def refusals(self) -> RefusalBook | None:
+        """Where those are noted who were not let in."""
+        if self._refusals is None and self.accesses is not None:
+            self._refusals = RefusalBook(self.accesses.note)
+        return self._refusals
 
     @cached_property
     def terminology(self) -> Terminologies:

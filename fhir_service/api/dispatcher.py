@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fhir_service.api.answer import Answer, StreamedAnswer
-from fhir_service.api.audit import is_access, remembered
+from fhir_service.api.audit import is_access, refused, remembered
 from fhir_service.api.auth.identify import access_in
 from fhir_service.api.auth.needs import PUBLIC, refuse_uncovered
 from fhir_service.api.call import Call, Service
@@ -49,19 +49,24 @@ class FhirDispatcher:
         if scope["type"] != "http" or not (path == self._prefix or path.startswith(f"{self._prefix}/")):
             await self._app(scope, receive, send)
             return
-        access = NOBODY if path in self._public else self._access(scope)
+        try:
+            access = NOBODY if path in self._public else self._access(scope)
+        except Unauthenticated as error:
+            refused(self._service, scope, error.status)
+            raise
         accept = b",".join([value for name, value in scope["headers"] if name == b"accept"]).decode("latin-1")
         query = scope["query_string"].decode("latin-1")
         wanted = self._wanted_format(scope, accept, query)
+        base = base_of(self._service, scope, self._prefix)
         call = Call(
             service=self._service,
-            base=base_of(self._service, scope, self._prefix),
+            base=base,
             method=scope["method"],
             query=query,
             headers=scope["headers"],
             receive=receive,
             dispatch=self.answer_url,
-            access=access,
+            access=access.under(base),
             origin=origin_of(scope),
         )
         with remembered(call) as ending:

@@ -13,6 +13,8 @@ import typer
 
 from fhir_service import __version__
 from fhir_service.cli import (
+    audit,
+    backup,
     clients,
     doctor,
     export,
@@ -57,11 +59,13 @@ app.command()(serve.serve)
 app.command()(worker.worker)
 app.command()(export.export)
 app.add_typer(clients.app, name="clients")
+app.add_typer(audit.app, name="audit")
 app.command()(validate.validate)
 app.command("structure-map")(structure_maps.structure_map)
 app.command()(research_events.project)
 app.command()(store.migrate)
 app.command()(doctor.doctor)
+app.command()(backup.backup)
 app.command()(store.reindex)
 app.command()(openapi.openapi)
 

@@ -4,16 +4,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import Progress, TaskID
 
-from fhir_service.cli.console import errors, progress_bar, stop
+from fhir_service.cli.console import errors, progress_bar, settings_or_stop, stop, with_repository
 
 if TYPE_CHECKING:
-    from fhir_service.workflows.bulk_client.fetch_export import Export, Server
+    from fhir_service.storage.repository import Repository
+    from fhir_service.workflows.bulk_client.exported import Export, Watcher
     from fhir_service.workflows.bulk_client.ledger import Ledger
     from fhir_service.workflows.bulk_client.wanted import Wanted
 
@@ -23,7 +25,10 @@ _LAST = "last"
 def export(
     folder: Annotated[Path, typer.Argument(help="Where the files go, and `exports.ndjson` that says what is there.")],
     *,
-    server: Annotated[str, typer.Option(help="FHIR base of the server to fetch from.", metavar="URL")],
+    server: Annotated[
+        str,
+        typer.Option(help="FHIR base of a server to fetch from; the store of the settings without it.", metavar="URL"),
+    ] = "",
     client_id: Annotated[str, typer.Option(help="Id that the server knows this client by.")] = "",
     key: Annotated[
         Path | None, typer.Option(help="File with its private key (JWK, JWKS or PEM; RSA or P-384).", dir_okay=False)
@@ -51,19 +56,22 @@ def export(
     wait: Annotated[float, typer.Option(help="Longest wait for the export to be complete, in hours.")] = 24.0,
     anew: Annotated[bool, typer.Option("--anew", help="Give up the unfinished export in this folder.")] = False,
 ) -> None:
-    """Fetch a bulk export from another server into a folder, a type in each file (NDJSON).
+    """Export the store, or another server, into a folder: a type in each file (NDJSON).
 
     Interrupted, the same command goes on where it was. `--since last` brings what changed since the last export, into a
     folder of its own, with what was deleted. The exit code is 1 where the server tells of errors in the export.
     """
     from fhir_service.workflows.bulk_client.client_key import read_client_key
     from fhir_service.workflows.bulk_client.errors import NotExported
-    from fhir_service.workflows.bulk_client.fetch_export import Server
+    from fhir_service.workflows.bulk_client.fetch_export import Server, fetch_export
     from fhir_service.workflows.bulk_client.ledger import Ledger
+    from fhir_service.workflows.bulk_client.pace import Pace
     from fhir_service.workflows.bulk_client.wanted import Wanted
 
     if bool(client_id) is not bool(key):
         stop("--client-id and --key go together")
+    if key is not None and not server:
+        stop("--client-id and --key are for a --server")
     if group and patients:
         stop("--group is of patients already; leave --patients out")
     try:
@@ -85,7 +93,14 @@ def export(
         since=_instant(since, ledger),
         until=_instant(until, ledger),
     )
-    _fetch(asker, wanted, ledger, parallel=parallel, hours=wait, anew=anew)
+
+    def run(watcher: Watcher) -> Export:
+        if not server:
+            return _here(wanted, ledger, watcher, anew)
+        pace = Pace(in_all=wait * 3600)
+        return asyncio.run(fetch_export(asker, wanted, ledger, watcher, pace, parallel=parallel, anew=anew))
+
+    _shown(run, ledger)
 
 
 def _instant(text: str, ledger: Ledger) -> str:
@@ -100,17 +115,25 @@ def _instant(text: str, ledger: Ledger) -> str:
     return text
 
 
-def _fetch(server: Server, wanted: Wanted, ledger: Ledger, *, parallel: int, hours: float, anew: bool) -> None:
-    from fhir_service.workflows.bulk_client.errors import NotExported
-    from fhir_service.workflows.bulk_client.fetch_export import fetch_export
-    from fhir_service.workflows.bulk_client.pace import Pace
+def _here(wanted: Wanted, ledger: Ledger, watcher: Watcher, anew: bool) -> Export:
+    from fhir_service.workflows.export_here import Here, export_here
 
-    pace = Pace(in_all=hours * 3600)
+    settings = settings_or_stop()
+
+    async def work(repository: Repository) -> Export:
+        here = Here(repository, settings.resource_types, settings.own_address, settings.job_settings)
+        return await export_here(here, wanted, ledger, watcher, anew=anew)
+
+    return with_repository(settings, work)
+
+
+def _shown(run: Callable[[Watcher], Export], ledger: Ledger) -> None:
+    """Do it with a bar, and tell what came of it."""
+    from fhir_service.workflows.bulk_client.errors import NotExported
+
     try:
         with progress_bar() as progress:
-            done = asyncio.run(
-                fetch_export(server, wanted, ledger, _Shown(progress), pace, parallel=parallel, anew=anew)
-            )
+            done = run(_Bar(progress))
     except NotExported as error:
         stop(f"not exported: {error}")
     except OSError as error:
@@ -123,16 +146,17 @@ def _fetch(server: Server, wanted: Wanted, ledger: Ledger, *, parallel: int, hou
     _print(done)
 
 
-class _Shown:
+class _Bar:
     """How far it is, in one line of the terminal."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._task: TaskID = progress.add_task("Asking the server", total=None)
+        self._task: TaskID = progress.add_task("Begun", total=None)
         self._came: dict[str, int] = {}
 
-    def waits(self, progress: str) -> None:
-        self._progress.update(self._task, description=f"The server is at work{': ' + progress if progress else ''}")
+    def waits(self, progress: str, done: int = 0, parts: int | None = None) -> None:
+        text = f"The export is made{': ' + progress if progress else ''}"
+        self._progress.update(self._task, description=text, completed=done, total=parts)
 
     def fetches(self, files: int, resources: int | None) -> None:
         self._progress.update(self._task, description=f"Fetching {files:,} files", total=resources)

@@ -5,7 +5,10 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
 import socket
+import sys
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,7 +17,11 @@ from fhir_service import __version__
 from fhir_service.cli.console import errors, settings_or_stop, stop, with_repository
 
 if TYPE_CHECKING:
-    pass
+    from fhir_service.settings import Settings
+
+_SWITCH_SECONDS = 0.001
+"""So long a thread that wants the interpreter waits while the event loop has it; Python's own 5 ms are the time of many
+requests."""
 
 _ACCESS = {
     "open": "WARNING: access is open. Every program on this machine may read and change everything.",
@@ -27,20 +34,18 @@ def serve(
         str | None, typer.Option(help="Address to listen on; without access control loopback only.")
     ] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.", min=0, max=65535)] = None,
+    workers: Annotated[int, typer.Option(help="Processes that serve; several want PostgreSQL.", min=1)] = 1,
 ) -> None:
     """Serve the store as a FHIR R4 REST API at /fhir.
 
+    Stopped by Ctrl-C or SIGTERM it ends the requests that run, and takes no others.
+
     Without access control (FHIR_SERVICE_ACCESS) only this machine may ask: a host that is not loopback is refused.
     """
-    import uvicorn
-
-    from fhir_service.api.app import create_app
     from fhir_service.api.auth.tokens import token_key
-    from fhir_service.api.connections import limited_by
     from fhir_service.api.exposure import refuse_open_exposure
     from fhir_service.api.log_lines import log_as_json
-    from fhir_service.api.observing.observers import observers_of
-    from fhir_service.api.observing.tracing import NoTraces
+    from fhir_service.cli.serving_processes import SeveralProcesses
     from fhir_service.workflows.export_files import ExportFiles, UnusableFiles
     from fhir_service.workflows.publish_definitions import publish_definitions
 
@@ -49,9 +54,9 @@ def serve(
     try:
         refuse_open_exposure(host, settings.trusted_proxies, settings.access)
         token_key(settings.token_key_file)
-        listener = _listener(host, port)
-        observers = observers_of(settings)
-    except (ValueError, NoTraces) as error:
+        _refuse_workers(workers, settings)
+        listener = _listener(host, port, shared=workers > 1)
+    except ValueError as error:
         stop(str(error))
     if settings.run_jobs:
         try:
@@ -71,9 +76,31 @@ def serve(
         f"{_ACCESS[settings.access]}"
     )
     log_as_json(settings.log_level)
+    if workers == 1:
+        _serve(settings, listener)
+    else:
+        gc.freeze()  # what was read so far is in memory once, as long as nobody touches it
+        drain = settings.max_drain_seconds
+        SeveralProcesses(workers, partial(_serve, settings), listener, drain_seconds=drain).run()
+
+
+def _serve(settings: Settings, listener: socket.socket, number: int = 0) -> None:
+    """One event loop, until it is told to stop. Of several processes each has a number."""
+    import uvicorn
+
+    from fhir_service.api.app import create_app
+    from fhir_service.api.connections import limited_by
+    from fhir_service.api.observing.observers import observers_of
+    from fhir_service.api.observing.tracing import NoTraces
+
+    try:
+        observers = observers_of(_with_own_meter(settings, number))
+    except (ValueError, NoTraces) as error:
+        stop(str(error))
     served = create_app(settings, observers=observers)
     gc.collect()
     gc.freeze()  # what was read so far stays for good; to look through it again and again holds up every request
+    sys.setswitchinterval(_SWITCH_SECONDS)
     # The log of requests and the word of a proxy are ours: uvicorn writes whole addresses, and believes any local peer.
     config = uvicorn.Config(
         served,
@@ -83,16 +110,47 @@ def serve(
         access_log=False,
         proxy_headers=False,
         server_header=False,
+        timeout_graceful_shutdown=round(settings.max_drain_seconds),
     )
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listener])
 
 
-def _listener(host: str, port: int) -> socket.socket:
-    """The socket to serve on. Raises ValueError where it is not to be had."""
+def _with_own_meter(settings: Settings, number: int) -> Settings:
+    """Each process tells its own figures, at the port of the setting and the ones behind it."""
+    if not settings.metrics_address or not number:
+        return settings
+    host, _, port = settings.metrics_address.rpartition(":")
+    return settings.model_copy(update={"metrics_address": f"{host}:{int(port) + number}"})
+
+
+def _refuse_workers(workers: int, settings: Settings) -> None:
+    """Raises ValueError where several processes cannot serve one store."""
+    if workers == 1:
+        return
+    if settings.database_url.startswith("sqlite"):
+        raise ValueError(
+            "SQLite has one writer, so one process serves it: --workers wants PostgreSQL (FHIR_SERVICE_DATABASE_URL)"
+        )
+    if settings.access == "smart" and not settings.token_key_file:
+        raise ValueError(
+            "each of several processes would sign tokens that the others refuse: give them one key "
+            "(FHIR_SERVICE_TOKEN_KEY_FILE, docs/howto/access.md)"
+        )
+    if not hasattr(os, "fork") or not hasattr(socket, "SO_REUSEPORT"):
+        raise ValueError("several processes at one address are not to be had on this system; start one")
+
+
+def _listener(host: str, port: int, *, shared: bool) -> socket.socket:
+    """The socket to serve on, or with `shared` one that keeps the place for others.
+
+    Raises ValueError where it is not to be had.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         listener.bind((host, port))
     except OSError as error:

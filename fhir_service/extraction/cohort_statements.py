@@ -165,6 +165,8 @@ def agrees(percent: Decimal, numerator: Decimal, denominator: Decimal) -> bool:
 
 
 def _counted(sentence: Sentence, people: Sequence[Count], memory: Memory, used: set[int]) -> Iterator[GroupStatement]:
+    if not people:
+        return
     text = sentence.text
     if compiled(words("own")).search(text):
         people = [count for count in people if count.of is not None]

@@ -7,6 +7,7 @@ their scope. The words are data: `mappings/lexicons/context.toml`.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import msgspec
 
@@ -150,12 +151,12 @@ def _reaches(text: str) -> tuple[_Reach, ...]:
     return tuple(reaches)
 
 
-def _led(trigger: Hit, hits: list[Hit]) -> bool:
+def _led(trigger: Hit, hits: Sequence[Hit]) -> bool:
     """Whether a word of the kind that the trigger needs stands before it."""
     return any(hit.code == trigger.term["needs"] and hit.end <= trigger.start for hit in hits)
 
 
-def _forward(text: str, trigger: Hit, hits: list[Hit]) -> int:
+def _forward(text: str, trigger: Hit, hits: Sequence[Hit]) -> int:
     end = reading = len(text)
     clause = _CLAUSE_END.search(text, trigger.end)
     if clause:
@@ -204,7 +205,7 @@ def _closing_bracket(text: str, start: int, end: int) -> int:
     return end
 
 
-def _backward(text: str, trigger: Hit, stops: list[Hit], reach: int | None = None) -> int:
+def _backward(text: str, trigger: Hit, stops: Sequence[Hit], reach: int | None = None) -> int:
     start = 0
     for clause in _CLAUSE_END.finditer(text, 0, trigger.start):
         start = clause.end()

@@ -17,12 +17,23 @@ from typing import Any
 import msgspec
 
 from fhir_service.definitions.catalogue import catalogue
-from fhir_service.extraction.phrases import KEY_LENGTH, WORD_END, Class, PhraseError, plain, read_class, read_phrase
+from fhir_service.extraction.patterns import Pattern, compiled
+from fhir_service.extraction.phrases import (
+    KEY_LENGTH,
+    PLAIN_WORDS,
+    WORD_END,
+    Class,
+    PhraseError,
+    plain,
+    read_class,
+    read_phrase,
+)
 from fhir_service.extraction.required_words import Anchor
-from fhir_service.extraction.words import Words, beginnings, folded, need, once
+from fhir_service.extraction.words import Words, is_apart, need
 
-_REMEMBERED = 30_000
-"""Beginnings whose phrases are known; then it begins anew."""
+_WORD = re.compile(r"[^\W\d_]+")
+_REMEMBERED = 3_000
+"""Beginnings whose phrases are known, in each lexicon; then it begins anew."""
 
 
 class BrokenLexicon(ValueError):
@@ -53,6 +64,14 @@ class Hit(msgspec.Struct, frozen=True, gc=False):
         return self.term.code
 
 
+class _Literal(msgspec.Struct, frozen=True, gc=False, eq=False):
+    """A phrase without any mark, which is found without an expression. `words` as `plain` has them."""
+
+    term: Term
+    words: str
+    length: int
+
+
 class _Pattern:
     """A phrase of a term, compiled when it is first tried."""
 
@@ -63,65 +82,50 @@ class _Pattern:
         self._source = source
         self.match: Callable[[str, int], re.Match[str] | None] = self._first_match
 
-    def expression(self) -> re.Pattern[str]:
-        return re.compile(self._source)
-
     def _first_match(self, text: str, place: int) -> re.Match[str] | None:
-        self.match = self.expression().match
+        self.match = re.compile(self._source).match
         return self.match(text, place)
 
 
-_Places = dict[str, list[tuple[int, tuple["_Pattern", ...]]]]
+_Tried = tuple[tuple[_Literal, ...], tuple[_Pattern, ...]]
 
 
 class _Vocabulary:
-    """Phrases of some lexicons by what they begin with."""
+    """Phrases of a lexicon by what they begin with."""
 
     def __init__(self) -> None:
-        self._by_beginning: dict[str, list[tuple[str, _Pattern]]] = {}
-        self._known: dict[str, tuple[tuple[str, tuple[_Pattern, ...]], ...]] = {}
+        self._by_beginning: dict[str, list[_Literal | _Pattern]] = {}
+        self._known: dict[str, _Tried] = {}
 
-    def add(self, name: str, beginning: str, pattern: _Pattern) -> None:
-        """A phrase of the lexicon `name`."""
-        self._by_beginning.setdefault(beginning, []).append((name, pattern))
+    def add(self, beginning: str, phrase: _Literal | _Pattern) -> None:
+        """A phrase that may begin so."""
+        self._by_beginning.setdefault(beginning, []).append(phrase)
 
-    def merge(self, other: _Vocabulary) -> None:
-        """All phrases of another vocabulary."""
-        for beginning, entries in other._by_beginning.items():
-            self._by_beginning.setdefault(beginning, []).extend(entries)
+    def first_words(self) -> frozenset[Anchor]:
+        """What the first words of the phrases begin with, or are."""
+        firsts = ((beginning, _WORD.match(beginning)) for beginning in self._by_beginning)
+        return frozenset(Anchor(word[0], True, word.end() < len(text)) for text, word in firsts if word)
 
-    def words(self) -> Iterable[tuple[str, bool]]:
-        """The first words of all phrases, each with whether it is the whole word."""
-        for beginning in self._by_beginning:
-            word = re.match(r"[^\W\d_]+", beginning)
-            if word:
-                yield word[0], word.end() < len(beginning)
+    def at(self, text: str, place: int) -> _Tried:
+        """The phrases to be tried at the beginning of a word of a text, which is `plain`."""
+        beginning = text[place : place + KEY_LENGTH]
+        found = self._known.get(beginning)
+        if found is None:
+            found = self._find(beginning, text, place)
+        return found
 
-    def places(self, text: str) -> _Places:
-        """By name of lexicon, the places of a text at which phrases of it are to be tried, and those phrases."""
-        read, known = plain(folded(text)), self._known
-        places: _Places = {}
-        for place, word in beginnings(text):
-            beginning = read[place : place + KEY_LENGTH]
-            found = known.get(beginning)
-            if found is None:
-                found = self._find(beginning, word)
-            for name, patterns in found:
-                if name in places:
-                    places[name].append((place, patterns))
-                else:
-                    places[name] = [(place, patterns)]
-        return places
-
-    def _find(self, beginning: str, word: str) -> tuple[tuple[str, tuple[_Pattern, ...]], ...]:
-        keys = [f"{word}{WORD_END}", *(beginning[:length] for length in range(1, len(beginning) + 1))]
-        found: dict[str, dict[_Pattern, None]] = {}
-        for key in keys:
-            for name, pattern in self._by_beginning.get(key, ()):
-                found.setdefault(name, {})[pattern] = None
+    def _find(self, beginning: str, text: str, place: int) -> _Tried:
+        word = _WORD.match(text, place)
+        keys = [beginning[:length] for length in range(1, len(beginning) + 1)]
+        if word:
+            keys.append(f"{word[0]}{WORD_END}")
         if len(self._known) >= _REMEMBERED:
             self._known.clear()
-        known = self._known[beginning] = tuple((name, tuple(patterns)) for name, patterns in found.items())
+        found = {id(phrase): phrase for key in keys for phrase in self._by_beginning.get(key, ())}.values()
+        known = self._known[beginning] = (
+            tuple(phrase for phrase in found if isinstance(phrase, _Literal)),
+            tuple(phrase for phrase in found if isinstance(phrase, _Pattern)),
+        )
         return known
 
 
@@ -135,10 +139,9 @@ class Lexicon:
         self.name = name
         self.terms = tuple(terms)
         self._order = {id(term): place for place, term in enumerate(self.terms)}
-        self.vocabulary = _Vocabulary()
-        self._anywhere: list[_Pattern] = []
-        self.shared = False
-        """Whether it is one of the catalogue, which are looked up together."""
+        self._vocabulary = _Vocabulary()
+        self._anywhere: list[tuple[Term, Pattern]] = []
+        """The phrases that need not begin with a letter."""
         try:
             self._classes: dict[str, Class] = {}
             for key, words in classes.items():
@@ -148,30 +151,29 @@ class Lexicon:
                     self._add(term, words)
         except PhraseError as error:
             raise BrokenLexicon(f"lexicon {name}: {error}") from error
-        anchors = frozenset(Anchor(word, True, whole) for word, whole in self.vocabulary.words())
-        self._needed = need([anchors]) if anchors and not self._anywhere else 0
+        self._opens = need([self._vocabulary.first_words()])
+        """Met by the words that a phrase can begin with."""
 
     def find_all(self, text: str) -> tuple[Hit, ...]:
         """Every match of every phrase, by position, the longest first; matches may overlap."""
-        if type(text) is not Words:
-            return self._search(text)
-        if text.missing & self._needed:
-            return ()
-        found = text.found.get(self)
+        words = text if type(text) is Words else Words(text)
+        found: tuple[Hit, ...] | None = words.found.get(self)
         if found is None:
-            found = text.found[self] = self._search(text)
-        hits: tuple[Hit, ...] = found
-        return hits
+            found = words.found[self] = self._search(words)
+        return found
 
-    def find(self, text: str) -> list[Hit]:
+    def find(self, text: str) -> tuple[Hit, ...]:
         """Leftmost longest matches that do not overlap."""
+        hits = self.find_all(text)
+        if len(hits) < 2:
+            return hits
         chosen: list[Hit] = []
         end = 0
-        for hit in self.find_all(text):
+        for hit in hits:
             if hit.start >= end:
                 chosen.append(hit)
                 end = hit.end
-        return chosen
+        return tuple(chosen)
 
     def first(self, text: str) -> Hit | None:
         """The leftmost longest match."""
@@ -191,37 +193,55 @@ class Lexicon:
 
     def _add(self, term: Term, words: str) -> None:
         phrase = read_phrase(words, self._classes)
-        pattern = _Pattern(term, phrase.source)
         if phrase.beginnings is None:
-            self._anywhere.append(pattern)
+            self._anywhere.append((term, compiled(phrase.source)))
             return
+        literal = PLAIN_WORDS.fullmatch(words)
+        tried = _Literal(term, plain(words), len(words)) if literal else _Pattern(term, phrase.source)
         for beginning in phrase.beginnings:
-            self.vocabulary.add(self.name, beginning, pattern)
+            self._vocabulary.add(beginning, tried)
 
-    def _search(self, text: str) -> tuple[Hit, ...]:
-        shared = self.shared and type(text) is Words
-        places = _every_place(text).get(self.name, ()) if shared else self.vocabulary.places(text).get(self.name, ())
-        if not places and not self._anywhere:
-            return ()
+    def _search(self, text: Words) -> tuple[Hit, ...]:
+        found = self._beginning_with_a_word(text) if text.meets(self._opens) else []
+        if not self._anywhere:
+            return tuple(found)
+        for term, pattern in self._anywhere:
+            found += [Hit(term, *match.span()) for match in pattern.finditer(text) if match[0]]
+        return tuple(self._in_order(found))
+
+    def _beginning_with_a_word(self, text: Words) -> list[Hit]:
+        opens, read, tried_at = self._opens, text.plain, self._vocabulary.at
         found: list[Hit] = []
-        ends: dict[_Pattern, int] = {}
-        for place, patterns in places:
+        ends: dict[_Literal | _Pattern, int] = {}
+        for place, bits in text.tokens:
+            if not bits & opens:
+                continue
+            here: list[Hit] = []
+            literals, patterns = tried_at(read, place)
+            for literal in literals:
+                end = place + literal.length
+                if (
+                    read.startswith(literal.words, place)
+                    and is_apart(read, place, end)
+                    and ends.get(literal, 0) <= place
+                ):
+                    ends[literal] = end
+                    here.append(Hit(literal.term, place, end))
             for pattern in patterns:
                 if pattern in ends and place < ends[pattern]:
                     continue
                 match = pattern.match(text, place)
                 if match is not None:
                     ends[pattern] = end = match.end()
-                    found.append(Hit(pattern.term, place, end))
-        for pattern in self._anywhere:
-            found += [Hit(pattern.term, *match.span()) for match in pattern.expression().finditer(text) if match[0]]
-        return tuple(found) if len(found) < 2 else self._in_order(found)
+                    here.append(Hit(pattern.term, place, end))
+            found += here if len(here) < 2 else self._in_order(here)
+        return found
 
-    def _in_order(self, found: list[Hit]) -> tuple[Hit, ...]:
+    def _in_order(self, found: list[Hit]) -> list[Hit]:
         """By place, the longest first, then as the file has them; what two phrases of a term say is said once."""
         order = self._order
         keyed = {(hit.start, -hit.end, order[id(hit.term)]): hit for hit in found}
-        return tuple(keyed[key] for key in sorted(keyed))
+        return [keyed[key] for key in sorted(keyed)]
 
 
 def read_lexicon(name: str, raw: str) -> Lexicon:
@@ -242,21 +262,6 @@ def read_lexicon(name: str, raw: str) -> Lexicon:
 
 
 @cache
-def _vocabulary() -> _Vocabulary:
-    together = _Vocabulary()
-    for file in sorted((catalogue().root / "lexicons").glob("*.toml")):
-        together.merge(lexicon(file.stem).vocabulary)
-    return together
-
-
-@once
-def _every_place(text: str) -> _Places:
-    return _vocabulary().places(text)
-
-
-@cache
 def lexicon(name: str) -> Lexicon:
     """The lexicon `mappings/lexicons/{name}.toml`, read once. Raises UnknownArtifact or BrokenLexicon."""
-    known = read_lexicon(name, catalogue().lexicon(f"{name}.toml").read_text("utf-8"))
-    known.shared = True
-    return known
+    return read_lexicon(name, catalogue().lexicon(f"{name}.toml").read_text("utf-8"))

@@ -8,49 +8,54 @@ as `re` does.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from sys import maxsize
 from typing import Any
 
 from fhir_service.extraction.first_words import first
-from fhir_service.extraction.required_words import parsed, required
+from fhir_service.extraction.required_words import parsed, read_on, required
 from fhir_service.extraction.words import Words, need
 
 
 class Pattern:
     """A compiled expression; the methods are those of `re.Pattern`."""
 
-    __slots__ = ("_finditer", "_first", "_flags", "_search", "findall", "fullmatch", "match", "need", "pattern", "sub")
+    __slots__ = (
+        "_begins", "_finditer", "_flags", "_search", "_tree", "findall", "fullmatch", "match", "need", "pattern", "sub",
+    )  # fmt: skip
 
     def __init__(self, source: str, flags: int = 0) -> None:
         self.pattern = source
         self._flags = flags
+        self._tree: Sequence[Any] | None = None
 
     def __getattr__(self, name: str) -> Any:
-        """What is made when it is first asked for, so that loading this program costs little."""
+        """What is made when it is first asked for, so that loading this program costs little: what the expression
+        needs, of any text; the expression itself, where a text has that."""
         if name not in self.__slots__:
             raise AttributeError(name)
-        self._make()
+        if name in ("need", "_begins"):
+            self._tree = tree = parsed(self.pattern, self._flags)
+            begins = first(tree)
+            self._begins = need([begins]) if begins else 0
+            self.need = need(required(tree)) | self._begins
+        else:
+            self._compile()
         return getattr(self, name)
 
-    def _make(self) -> None:
-        source, flags = self.pattern, self._flags
-        expression = re.compile(source, flags)
-        tree = parsed(source, flags)
-        begins = first(tree)
-        self._first = need([begins]) if begins else 0
-        self.need = need(required(tree)) | self._first
-        self._search = expression.search
-        self._finditer = expression.finditer
-        self.match = expression.match
-        self.fullmatch = expression.fullmatch
-        self.findall = expression.findall
-        self.sub = expression.sub
+    def _compile(self) -> None:
+        expression = read_on(self._tree) if self._tree is not None else re.compile(self.pattern, self._flags)
+        self._tree = None
+        self._search, self._finditer = expression.search, expression.finditer
+        self.match, self.fullmatch = expression.match, expression.fullmatch
+        self.findall, self.sub = expression.findall, expression.sub
 
     def is_possible(self, text: str) -> bool:
         """Whether a sentence holds the words that a match needs; of any other text, whether it has one."""
-        return not text.missing & self.need if type(text) is Words else self._search(text) is not None
+        if type(text) is Words:
+            return not text.missing & self.need
+        return self.search(text) is not None
 
     def search(self, text: str, start: int = 0, end: int = maxsize) -> re.Match[str] | None:
         """The leftmost match in `text[start:end]`."""
@@ -60,12 +65,12 @@ class Pattern:
             return self._search(text, start, end)
         if text.missing & self.need:
             return None
-        first = self._first
-        if not first & text.known:
+        begins = self._begins
+        if not begins & text.known:
             return self._search(text, start, end)
         match = self.match
         for place, bits in text.tokens:
-            if bits & first and place >= start and (found := match(text, place, end)) is not None:
+            if bits & begins and place >= start and (found := match(text, place, end)) is not None:
                 return found
         return None
 
@@ -77,13 +82,13 @@ class Pattern:
             return self._finditer(text, start, end)
         if text.missing & self.need:
             return ()
-        first = self._first
-        if not first & text.known:
+        begins = self._begins
+        if not begins & text.known:
             return self._finditer(text, start, end)
         found = []
         match = self.match
         for place, bits in text.tokens:
-            if bits & first and place >= start and (each := match(text, place, end)) is not None:
+            if bits & begins and place >= start and (each := match(text, place, end)) is not None:
                 found.append(each)
                 start = each.end()
         return found

@@ -17,6 +17,8 @@ _TOKEN = re.compile(r"<(?P<name>[\w-]+)>|(?P<gap> ?\.\. ?)|(?P<mark>[\[\]()|*# ]
 _GAP = r"(?:[ -][^\s.,;:()]+){0,4}?[ -]"
 _SIMPLE = {"*": r"[\w']*", "#": r"\d+(?:[.,]\d+)?", " ": "[ -]"}
 _CLOSING = {"[": "]", "(": ")"}
+PLAIN_WORDS = re.compile(r"[A-Za-z]+(?: [A-Za-z]+)*")
+"""A phrase without any mark."""
 _LETTERS = re.compile(r"[^\W\d_]+")
 KEY_LENGTH = 8
 """Letters of a beginning that are looked at."""
@@ -56,6 +58,9 @@ class Phrase:
 
 def read_phrase(phrase: str, classes: Mapping[str, Class]) -> Phrase:
     """Raises PhraseError."""
+    if PLAIN_WORDS.fullmatch(phrase):
+        source = phrase.replace(" ", _SIMPLE[" "])
+        return Phrase(f"(?<!\\w)(?i:{source})(?!\\w)", frozenset({_key(_Start(plain(phrase)[:KEY_LENGTH]))}))
     exact = phrase.startswith("=")
     nodes = _parse(phrase[1:] if exact else phrase)
     body = _source(nodes, classes)

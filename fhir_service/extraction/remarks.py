@@ -43,8 +43,8 @@ def read(
 
 def _of_sentence(sentence: Sentence, operations: Operations) -> Iterator[Remark]:
     text = sentence.text
-    points = timepoints(sentence)
     for hit in lexicon("remarks").find(text):
+        points = timepoints(sentence)
         read = context.read(sentence, hit.start, hit.end)
         if _NOT_GIVEN.match(text, hit.end):
             continue

@@ -16,13 +16,33 @@ from fhir_service.extraction.required_words import DIGIT, Anchor
 
 T = TypeVar("T")
 
-_TOKEN = re.compile(r"([^\W\d_]+)|\d+|[^\w\s]")
-_WORD = re.compile(r"[^\W\d_]+")
+_TOKEN = re.compile(r"[^\W\d_]+|\d+|[^\w\s]")
+_ASCII_TOKEN = re.compile(r"[a-z]+|[0-9]+|[^a-z0-9_\s]", re.ASCII)
+"""The same in a text of ASCII letters in lower case, found faster."""
 _FOLDED = str.maketrans({"İ": "i", "ı": "i", "ſ": "s"})
 _LONGEST = 40
 """Letters: what is longer is no word, and is not searched for parts of words."""
 _REMEMBERED = 20_000
 """Words of all texts whose parts are known; then it begins anew."""
+_HEAD = 2
+"""Letters by which parts of words are looked up."""
+
+
+class _Known(dict[str, int]):
+    """By word the bits that it meets, looked up when it is first asked for. `every`: all bits there were then."""
+
+    def __init__(self, index: _Index, every: int) -> None:
+        super().__init__()
+        self._index = index
+        self.every = every
+
+    def __missing__(self, word: str) -> int:
+        if len(word) > _LONGEST:
+            return -1
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        bits = self[word] = self._index.bits_of(word)
+        return bits
 
 
 class _Index:
@@ -30,12 +50,13 @@ class _Index:
 
     def __init__(self) -> None:
         self._bits: dict[frozenset[Anchor], int] = {}
-        self._known: tuple[int, dict[str, int]] = (0, {})
-        """All bits, and by word those that it meets; replaced together."""
+        self.known = _Known(self, 0)
+        """Replaced whenever there is a new bit."""
         self._whole: dict[str, int] = {}
         self._opening: dict[str, int] = {}
         self._closing: dict[str, int] = {}
-        self._inside: dict[str, int] = {}
+        self._inside: dict[str, dict[str, int]] = {}
+        """By their first letters."""
         self._lock = Lock()
 
     def bit(self, group: frozenset[Anchor]) -> int:
@@ -47,51 +68,30 @@ class _Index:
                 for anchor in group:
                     table = self._table(anchor)
                     table[anchor.letters] = table.get(anchor.letters, 0) | bit
-                self._known = (self._known[0] | bit, {})
+                self.known = _Known(self, self.known.every | bit)
             return bit
 
-    def read(self, text: str) -> tuple[int, list[tuple[int, int]], int, list[tuple[int, str]]]:
-        """All bits; the place of every word, number and sign with the bits it meets, if any; the bits that none meets;
-        the words. A text in lower case."""
-        (every, met), seen = self._known, 0
-        tokens: list[tuple[int, int]] = []
-        words: list[tuple[int, str]] = []
-        for match in _TOKEN.finditer(text):
-            word = match[0]
-            place = match.start()
-            if match.lastindex:
-                words.append((place, word))
-            bits = met.get(word)
-            if bits is None:
-                bits = self._meet(word, met)
-            if bits:
-                tokens.append((place, bits))
-                seen |= bits
-        return every, tokens, every & ~seen, words
+    def bits_of(self, word: str) -> int:
+        """The bits that a word, number or sign meets."""
+        if word[0].isdecimal():
+            word = DIGIT
+        inside, length = self._inside, len(word)
+        bits = self._whole.get(word, 0)
+        for place in range(length):
+            bits |= self._opening.get(word[: place + 1], 0) | self._closing.get(word[place:], 0)
+            for head in (word[place], word[place : place + _HEAD]):
+                for part, more in inside.get(head, _NOTHING).items():
+                    if word.startswith(part, place):
+                        bits |= more
+        return bits
 
     def _table(self, anchor: Anchor) -> dict[str, int]:
         if anchor.opens:
             return self._whole if anchor.closes else self._opening
-        return self._closing if anchor.closes else self._inside
-
-    def _meet(self, word: str, met: dict[str, int]) -> int:
-        if len(word) > _LONGEST:
-            return -1
-        printed = word
-        if word[0].isdecimal():
-            word = DIGIT
-        inside = self._inside
-        bits = self._whole.get(word, 0)
-        for end in range(1, len(word) + 1):
-            bits |= self._opening.get(word[:end], 0) | self._closing.get(word[-end:], 0)
-            for start in range(end):
-                bits |= inside.get(word[start:end], 0)
-        if len(met) >= _REMEMBERED:
-            met.clear()
-        met[printed] = bits
-        return bits
+        return self._closing if anchor.closes else self._inside.setdefault(anchor.letters[:_HEAD], {})
 
 
+_NOTHING: dict[str, int] = {}
 _INDEX = _Index()
 
 
@@ -108,31 +108,56 @@ def folded(text: str) -> str:
     return text.lower() if text.isascii() else text.translate(_FOLDED).lower()
 
 
+def is_apart(text: str, start: int, end: int) -> bool:
+    """Whether `text[start:end]` stands as words of its own."""
+    return not (start and _is_of_word(text[start - 1])) and (end == len(text) or not _is_of_word(text[end]))
+
+
+def _is_of_word(sign: str) -> bool:
+    return sign.isalnum() or sign == "_"
+
+
 class Words(str):
     """A text that rules ask.
 
-    `tokens`: the places of words, numbers and signs, each with the bits of `need` it meets; `missing`: the bits that
-    none of them meets, as far as bits were `known` then. `words`: in lower case, each with its place. `found`: what was
-    read from the text.
+    `tokens`: the places of words, numbers and signs, each with the bits of `need` it meets, if any; `missing`: the bits
+    that none of them meets, as far as bits were `known` then. `plain`: the text in lower case, a hyphen like a blank.
+    `found`: what was read from the text.
     """
 
-    __slots__ = ("found", "known", "missing", "tokens", "words")
+    __slots__ = ("found", "known", "missing", "plain", "tokens")
 
     known: int
     missing: int
+    plain: str
     tokens: list[tuple[int, int]]
-    words: list[tuple[int, str]]
     found: dict[Any, Any]
 
     def __new__(cls, text: str) -> Words:
         words = super().__new__(cls, text)
-        words.known, words.tokens, words.missing, words.words = _INDEX.read(folded(text))
         words.found = {}
+        words._meet()
         return words
+
+    def meets(self, bits: int) -> bool:
+        """Whether the text holds all that these bits of `need` ask for."""
+        if bits & ~self.known:
+            self._meet()
+        return not bits & self.missing
 
     def is_inside(self, place: int) -> bool:
         """Whether a place is inside a word."""
         return place < len(self) and self[place - 1].isalpha() and self[place].isalpha()
+
+    def _meet(self) -> None:
+        text, known, met = folded(self), _INDEX.known, 0
+        token = _ASCII_TOKEN if text.isascii() else _TOKEN
+        self.known = known.every
+        self.plain = text.replace("-", " ")
+        self.tokens = [(word.start(), bits) for word in token.finditer(text) if (bits := known[word[0]])]
+        for _, bits in self.tokens:
+            met |= bits
+        self.missing = known.every & ~met
 
 
 def once(read: Callable[[str], T]) -> Callable[[str], T]:
@@ -149,10 +174,3 @@ def once(read: Callable[[str], T]) -> Callable[[str], T]:
         return result
 
     return reading
-
-
-def beginnings(text: str) -> list[tuple[int, str]]:
-    """The words of a text in lower case, each with its place."""
-    if type(text) is Words:
-        return text.words
-    return [(match.start(), match[0]) for match in _WORD.finditer(folded(text))]

@@ -6,7 +6,7 @@ The letters are those of SMART's scopes (app launch 2.2.0): `c` create; `r` read
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 Letter = Literal["c", "r", "u", "d", "s"]
@@ -35,6 +35,12 @@ class Access:
     """Who it is; empty where nobody has to say."""
     context: str = ""
     """By what, and about whom, where one may come by several apps and for several patients."""
+    base: str | None = None
+    """The address by which the caller knows this server: what begins with it is a reference to a resource here."""
+
+    def under(self, base: str) -> Access:
+        """The same for a caller who knows this server by that address; it matters to search restrictions alone."""
+        return replace(self, base=base) if self.grants and any(grant.query for grant in self.grants) else self
 
     @property
     def owner(self) -> str:

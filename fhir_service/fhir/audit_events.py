@@ -45,8 +45,23 @@ _ACTIONS = {
 """By interaction; a search, a Bundle and an operation are executed (`E`)."""
 _WITHOUT_NAME = frozenset({*_ACTIONS, "search-type", "search-system", "search-compartment", "transaction", "batch"})
 """Interactions that restful-interaction has a code of."""
-_NAMES_RESOURCES = frozenset({"create", "read", "vread", "update", "patch", "delete", "transaction", "batch", "import"})
+_NAMES_RESOURCES = frozenset(
+    {
+        *("create", "read", "vread", "update", "patch", "delete", "transaction", "batch"),
+        *("meta-add", "meta-delete", "submit-report", "registryUpload", "import"),
+    }
+)
 """Interactions of which each resource is named; of the others the patients are."""
+_ALWAYS_NAMED = frozenset({"Binary", "DocumentReference", "_export", "_import", "_upload"})
+"""What is named whatever way it was had: resources that hold the words of reports, so that it can be told who has read
+which; and jobs, by which what began them is found."""
+EVERYBODY = "*"
+"""Instead of the id of a patient: any that the client may see."""
+LOGIN = "login"
+"""The interaction of those who were not let in."""
+_DICOM = "http://dicom.nema.org/resources/ontology/DCM"
+_AUTHENTICATION = {"system": _DICOM, "code": "110114", "display": "User Authentication"}
+_OF_LOGIN = {"system": _DICOM, "code": "110122", "display": "Login"}
 _OUTCOMES = {"0": (0, 399), "4": (400, 499), "8": (500, 999)}
 """By code of AuditEvent.outcome the HTTP statuses that mean it."""
 
@@ -83,9 +98,8 @@ class AccessRecord:
     @property
     def named_resources(self) -> list[tuple[str, str, int]]:
         """Type, id and version of those that the AuditEvent names one by one."""
-        if self.interaction not in _NAMES_RESOURCES:
-            return []
-        return [(*key, version) for key, version in self.resources.items()]
+        every = self.interaction in _NAMES_RESOURCES
+        return [(*key, version) for key, version in self.resources.items() if every or key[0] in _ALWAYS_NAMED]
 
 
 def audit_event(record: AccessRecord) -> bytes:
@@ -95,7 +109,7 @@ def audit_event(record: AccessRecord) -> bytes:
         "resourceType": "AuditEvent",
         "id": str(record.place),
         "meta": {"versionId": "1", "lastUpdated": moment},
-        "type": _REST,
+        "type": _AUTHENTICATION if record.interaction == LOGIN else _REST,
         "subtype": _subtype(record.interaction),
         "action": record.action,
         "recorded": moment,
@@ -109,6 +123,8 @@ def audit_event(record: AccessRecord) -> bytes:
 
 
 def _subtype(interaction: str) -> list[dict[str, str]]:
+    if interaction == LOGIN:
+        return [_OF_LOGIN]
     if interaction in _WITHOUT_NAME:
         return [{"system": _INTERACTIONS, "code": interaction}]
     return [{"system": _INTERACTIONS, "code": "operation"}, {"display": f"${interaction}"}]
@@ -132,6 +148,8 @@ def _entities(record: AccessRecord) -> list[dict[str, Any]]:
     """The request first, then what it touched, then whose that was."""
     asked = f"{record.about}?{record.query}" if record.query else record.about
     details = [{"type": "X-Request-Id", "valueString": record.request}]
+    if record.interaction == LOGIN:
+        details.append({"type": "times", "valueString": record.query.rpartition("=")[2]})
     if record.more:
         details.append({"type": "incomplete", "valueString": "there were more than are named here"})
     request = {"type": _OBJECT, "role": _QUERY, "query": base64.b64encode((asked or "/").encode()).decode()}
@@ -141,15 +159,20 @@ def _entities(record: AccessRecord) -> list[dict[str, Any]]:
         entities.append(_named(kind, f"{kind}/{resource_id}" + (f"/_history/{version}" if version else "")))
     if not named and "/" in record.about:
         entities.append(_named(record.about.partition("/")[0], record.about))
-    there = {entity["what"]["reference"] for entity in entities[1:]}
+    there = {entity["what"].get("reference") for entity in entities[1:]}
     entities += [_named("Patient", one) for one in (f"Patient/{id_}" for id_ in record.patients) if one not in there]
     return entities
 
 
 def _named(kind: str, reference: str) -> dict[str, Any]:
     of_patient = kind == "Patient"
+    what = {"reference": reference}
+    if kind.startswith("_"):  # a job, which is no resource
+        what = {"display": reference}
+    elif reference == f"Patient/{EVERYBODY}":
+        what = {"display": "every patient that the client may see"}
     return {
-        "what": {"reference": reference},
+        "what": what,
         "type": _PERSON if of_patient else _OBJECT,
         "role": _PATIENT if of_patient else _RESOURCE,
     }

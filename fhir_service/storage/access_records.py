@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from fhir_service.fhir.audit_events import AccessRecord
+from fhir_service.fhir.audit_events import EVERYBODY, AccessRecord
 from fhir_service.search.audit_query import AuditQuery
 from fhir_service.search.dates import Range
 from fhir_service.storage.changes import Key
@@ -25,6 +25,12 @@ _WHOSE = (
     "SELECT c.type, c.id, c.partition_key FROM {keys} CROSS JOIN resource_current c "
     "WHERE c.type = k.type AND c.id = k.id"
 )
+_ANY = f"'{EVERYBODY}'"
+_OLDEST = f"SELECT {_COLUMNS} FROM audit_event WHERE recorded < $1 ORDER BY recorded LIMIT $2"
+_FORGET = "DELETE FROM audit_event WHERE place = $1"
+_FORGET_ENTITY = "DELETE FROM audit_entity WHERE type = $1 AND id = $2 AND place = $3"
+_AT_ONCE = 500
+"""Events that are removed in one transaction, in which nobody else writes."""
 _NOBODY = "~"
 """What the partition key of a resource of no patient begins with."""
 
@@ -39,7 +45,9 @@ class AccessRecords:
     async def add(self, records: Sequence[AccessRecord]) -> None:
         """Durable when this returns; whose data it was is looked up. Raises StoreUnavailable."""
         whose = await self._whose(set().union(*(record.resources for record in records)))
-        patients = [sorted({whose[key] for key in record.resources if key in whose}) for record in records]
+        patients = [
+            sorted({*record.patients, *(whose[key] for key in record.resources if key in whose)}) for record in records
+        ]
         entities = [_entities(record, of) for record, of in zip(records, patients, strict=True)]
 
         async def write(group: Group) -> None:
@@ -69,6 +77,14 @@ class AccessRecords:
             rows = await session.fetch(f"SELECT count(*) FROM audit_event e WHERE {condition}", *values)
         return int(rows[0][0])
 
+    async def prune(self, before: int) -> int:
+        """Remove for good what was recorded before that instant (milliseconds since 1970), and tell how many there
+        were. Broken off, what it has done stays done. Raises StoreUnavailable."""
+        removed = 0
+        while number := await self._writer.commit(Commit(work=lambda group: _remove(group, before))):
+            removed += number
+        return removed
+
     async def _whose(self, keys: set[Key]) -> dict[Key, str]:
         """The patient of each resource that has one."""
         if not keys:
@@ -77,6 +93,15 @@ class AccessRecords:
         async with self._database.reading() as session:
             rows = await session.fetch(_WHOSE.format(keys=dialect.keys), *dialect.key_values(sorted(keys)))
         return {(kind, resource_id): key for kind, resource_id, key in rows if not key.startswith(_NOBODY)}
+
+
+async def _remove(group: Group, before: int) -> int:
+    records = [_record(row) for row in await group.session.fetch(_OLDEST, before, _AT_ONCE)]
+    entities = [(*key, one.place) for one in records for key in {*_entities(one, one.patients), *one.resources}]
+    if records:
+        places = [(one.place,) for one in records]
+        await group.session.run_all([(_FORGET_ENTITY, sorted(entities)), (_FORGET, places)])
+    return len(records)
 
 
 def _entities(record: AccessRecord, patients: Sequence[str]) -> set[Key]:
@@ -145,7 +170,8 @@ def _in_time(value: Range, add: Add) -> str:
 
 
 def _names(value: Key, add: Add) -> str:
-    return f"place IN (SELECT n.place FROM audit_entity n WHERE n.type = {add(value[0])} AND n.id = {add(value[1])})"
+    kind, resource_id = add(value[0]), add(value[1])
+    return f"place IN (SELECT n.place FROM audit_entity n WHERE n.type = {kind} AND n.id IN ({resource_id}, {_ANY}))"
 
 
 _MADE: dict[str, Callable[[Any, Add], str]] = {

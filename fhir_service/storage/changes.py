@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
@@ -149,6 +149,8 @@ class Seen:
 
     resources: dict[Key, int] = field(default_factory=dict)
     more: bool = False
+    everybody: bool = False
+    """Whether it was about all patients that the caller may see."""
 
     def add(self, found: Iterable[Stored | Outcome]) -> None:
         for one in found:
@@ -158,6 +160,13 @@ class Seen:
                 self.more = True
                 return
             self.resources[one.type, one.id] = one.version
+
+    def add_patients(self, ids: Collection[str] | None) -> None:
+        """Those that it is about, without that they were handed out one by one; None: all."""
+        if ids is None or len(ids) > MOST_SEEN:
+            self.everybody = True
+        else:
+            self.resources.update({("Patient", one): 0 for one in ids})
 
 
 def moment(milliseconds: int) -> datetime:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from fhir_service.fhir.errors import StoreFull
 from fhir_service.storage.dialects import dialect_of
 from fhir_service.storage.load import PoolUse
 from fhir_service.storage.pool import Pool
 from fhir_service.storage.sessions import Session, connect
 
+LEAST_ROOM = 16 * 1024 * 1024
+"""Bytes free on the disk of a SQLite file, below which it counts as full."""
 SEARCH_SECONDS = 20.0
 """What one statement of a reader may take; who asks for more is told that it is too much."""
 
@@ -68,6 +73,13 @@ class Database:
             await asyncio.shield(session.close())
             raise
         self._writer = session
+
+    def require_room(self) -> None:
+        """Raises StoreFull where a file could not grow by much. How it is with a server, its own answers tell."""
+        if self.engine.dialect.name == "sqlite":
+            with suppress(OSError):  # that it is away is told elsewhere
+                if shutil.disk_usage(Path(self.engine.url.database or "").parent).free < LEAST_ROOM:
+                    raise StoreFull("the disk of the database is full")
 
     async def close(self) -> None:
         await self._reads.close()

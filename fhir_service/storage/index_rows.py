@@ -11,7 +11,7 @@ import msgspec
 
 from fhir_service.search.index_values import IndexValues, IntervalValue
 from fhir_service.search.parameters import sort_date_parameter
-from fhir_service.search.terms import hash_of, hashes_of, interval_scope, parameter_of
+from fhir_service.search.terms import hash_of, interval_scope, parameter_of
 
 NO_LOW, NO_HIGH = 2**63 - 1, -(2**63)
 """Where a resource without a date of its own stands in time: last in both directions."""
@@ -56,16 +56,17 @@ NO_ROWS = IndexRows()
 def index_rows(values: IndexValues) -> IndexRows:
     """The rows for these values."""
     own = interval_scope(values.resource_type, sort_date_parameter(values.resource_type) or "")
+    hashes = {term: hash_of(term) for term in values.terms}
     own_dates = [date for date in values.dates if date.scope == own]
     tables = {
         "date_value": _intervals(values.dates, int),
         "number_value": _intervals(values.numbers, float),
-        "text_value": frozenset(_text(hash_of(scope), storable(text)) for scope, text in values.texts),
-        "link": frozenset((hash_of(scope), kind, target) for scope, kind, target in values.links),
+        "text_value": frozenset([_text(hash_of(scope), storable(text)) for scope, text in values.texts]),
+        "link": frozenset([(hash_of(scope), kind, target) for scope, kind, target in values.links]),
     }
     return IndexRows(
-        hashes_of(values),
-        frozenset(hash_of(term) for term in values.terms if parameter_of(term) in IN_TIME),
+        tuple(sorted({*hashes.values()})),
+        frozenset([one for term, one in hashes.items() if parameter_of(term) in IN_TIME]),
         min((int(date.low) for date in own_dates), default=NO_LOW),
         max((int(date.high) for date in own_dates), default=NO_HIGH),
         storable(msgspec.json.encode(values.sort_values).decode()).replace("\\u0000", " "),
@@ -77,8 +78,12 @@ def index_rows(values: IndexValues) -> IndexRows:
 
 def words_of(text: str) -> Iterable[str]:
     """The different words of a text, cut so that both databases see the same ones."""
-    found = dict.fromkeys(word[:_LONGEST_WORD] for word in _WORD.findall(storable(text).lower()))
-    return list(found)[:_MOST_WORDS]
+    if not text:
+        return []
+    words = dict.fromkeys(_WORD.findall(storable(text).lower()))
+    if max(map(len, words), default=0) > _LONGEST_WORD:
+        words = dict.fromkeys(word[:_LONGEST_WORD] for word in words)
+    return list(words)[:_MOST_WORDS]
 
 
 def storable(text: str) -> str:

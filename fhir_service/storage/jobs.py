@@ -22,7 +22,7 @@ from fhir_service.storage.writer import Writer
 ATTEMPTS = 3
 """After so many failures in a row a shard fails its job."""
 _RETRY_MILLISECONDS = 500
-_GRACE_MILLISECONDS = 30_000
+GRACE_MILLISECONDS = 30_000
 """Between the end of a cancelled job and the removal of what it made: its worker may still be at it."""
 _JOB = "id, kind, owner, request, state, place, moment, begun, expires, failure"
 _INSERT_JOB = f"INSERT INTO job ({_JOB}) VALUES ($1, $2, $3, $4, 'running', $5, $6, $7, 0, '')"
@@ -35,7 +35,8 @@ _STRIDE = "UPDATE commit_clock SET last_updated = last_updated + 1 WHERE id = 1 
 _UNFINISHED = "SELECT count(*) FROM job WHERE state = 'running' AND kind = $1"
 _UNFINISHED_OF_OWNER = f"{_UNFINISHED} AND owner = $2"
 _FREE = (
-    "SELECT s.job_id, s.number FROM job j CROSS JOIN job_shard s WHERE j.state = 'running' AND s.job_id = j.id "
+    "SELECT s.job_id, s.number FROM job j CROSS JOIN job_shard s WHERE j.state = 'running' AND j.kind IN ({kinds}) "
+    "AND s.job_id = j.id "
     "AND NOT s.done AND s.leased_until < $1 AND NOT EXISTS (SELECT 1 FROM job_shard e WHERE e.job_id = s.job_id "
     "AND e.phase < s.phase AND NOT e.done) ORDER BY j.begun, s.job_id, s.phase, s.number LIMIT 1"
 )
@@ -118,11 +119,19 @@ class Jobs:
         self._writer = writer
 
     async def begin(
-        self, kind: str, owner: str, request: str, shards: Sequence[NewShard], *, most: int, most_of_owner: int = 0
+        self,
+        kind: str,
+        owner: str,
+        request: str,
+        shards: Sequence[NewShard],
+        *,
+        most: int,
+        most_of_owner: int = 0,
+        job_id: str = "",
     ) -> Job:
         """Make a job durable. Raises TooManyRequests where `most` of that kind are under way, or `most_of_owner` of the
         owner's (0: any number), StoreUnavailable."""
-        job_id = str(uuid4())
+        job_id = job_id or str(uuid4())
 
         async def work(group: Group) -> Any:
             ((unfinished,),) = await group.session.fetch(_UNFINISHED, kind)
@@ -152,18 +161,20 @@ class Jobs:
             raise NotFound(f"there is no job '{job_id[:80]}', or no longer")
         return job
 
-    async def claim(self, worker: str, seconds: float) -> Claim | None:
-        """Take the next shard that nobody holds; None where there is none."""
+    async def claim(self, worker: str, seconds: float, kinds: Sequence[str]) -> Claim | None:
+        """Take the next shard that nobody holds, of a job of one of those kinds; None where there is none."""
+        asked = _FREE.format(kinds=", ".join(f"${number}" for number in range(2, 2 + len(kinds))))
 
         async def work(group: Group) -> Any:
             now = _now()
-            free = await group.session.fetch(_FREE, now)
+            free = await group.session.fetch(asked, now, *kinds)
             if free:
                 await group.session.fetch(_LEASE, *free[0], worker, now + round(seconds * 1000))
             return free[0] if free else None
 
         async with self._database.reading() as session:
-            if not await session.fetch(_FREE, _now()):  # without a write, which is what idle workers do all the time
+            # Without a write, which is what idle workers do all the time.
+            if not await session.fetch(asked, _now(), *kinds):
                 return None
         taken = await self._writer.commit(Commit(work=work))
         if taken is None:
@@ -225,7 +236,7 @@ class Jobs:
         await self.find(job_id, owner)
 
         async def work(group: Group) -> Any:
-            await group.session.fetch(_CANCEL, job_id, _now() + _GRACE_MILLISECONDS)
+            await group.session.fetch(_CANCEL, job_id, _now() + GRACE_MILLISECONDS)
 
         await self._writer.commit(Commit(work=work))
 

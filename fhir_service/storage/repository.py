@@ -168,9 +168,11 @@ class Repository:
         await self._database.close()
 
     async def health(self) -> None:
-        """Raises StoreUnavailable unless the database answers, and takes a write or has taken one lately."""
+        """Raises StoreUnavailable unless the database answers, takes a write or has taken one lately, and has room for
+        more: SQLite can still write where the disk is full, as far as its log was once long enough."""
         if not self._writer.running:
             raise StoreUnavailable("the store is closed")
+        self._database.require_room()
         try:
             async with asyncio.timeout(_HEALTH_SECONDS):
                 async with self._database.reading() as session:
@@ -193,11 +195,11 @@ class Repository:
         """The newest version, to do with it what the letters say; to read it, where none is named. Raises NotFound,
         Gone."""
         found = await self._fetch(access, statements.READ, resource_type, resource_id, letters=letters or ("r",))
-        if found.deleted:
-            raise Gone(
-                f"{resource_type}/{resource_id} was deleted; earlier versions can be read at _history/1 and so on"
-            )
-        return found
+        return _there(found)
+
+    async def without_text(self, resource_type: str, resource_id: str, access: Access) -> Stored:
+        """The newest version without its text, for a caller who may read all of the type. Raises NotFound, Gone."""
+        return _there(await self._fetch(access, statements.READ_WITHOUT_TEXT, resource_type, resource_id))
 
     async def vread(self, resource_type: str, resource_id: str, version: int, access: Access) -> Stored:
         """One version. Raises NotFound, and Gone where that version is the deletion."""
@@ -468,6 +470,13 @@ class Repository:
         if size_of(changes) > _IN_THREAD:
             return await asyncio.to_thread(all_prepared, changes, self._base, access)
         return all_prepared(changes, self._base, access)
+
+
+def _there(found: Stored) -> Stored:
+    """Raises Gone."""
+    if found.deleted:
+        raise Gone(f"{found.type}/{found.id} was deleted; earlier versions can be read at _history/1 and so on")
+    return found
 
 
 def _tell(done: int, wanted: int) -> None:

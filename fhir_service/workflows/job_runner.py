@@ -29,10 +29,11 @@ _log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class JobLimits:
     """`lease` in seconds: so long after the death of a worker another goes on. `kept` in milliseconds: so long what a
-    job made can be fetched."""
+    job made can be fetched. `at_once` shards are done at the same time by one process."""
 
     lease: float = 15.0
     kept: int = 24 * 3_600_000
+    at_once: int = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +70,14 @@ async def start_jobs(repository: Repository, runner: JobRunner) -> None:
 
 
 class JobRunner:
-    """Runs in one event loop. `kinds` are by name."""
+    """Runs in one event loop. `kinds` are by name; jobs of others are left to whoever knows them."""
 
     def __init__(self, jobs: Jobs, kinds: Mapping[str, JobKind], limits: JobLimits) -> None:
         self._jobs = jobs
         self._kinds = kinds
         self._limits = limits
         self._worker = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._lasting = False
         self._begun = asyncio.Event()
 
@@ -88,22 +89,22 @@ class JobRunner:
     def look(self) -> None:
         """There is something to do: see to it, and without `start` end when it is done."""
         self._begun.set()
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run(), name="fhir-service jobs")
+        self._tasks = [task for task in self._tasks if not task.done()]
+        for _ in range(self._limits.at_once - len(self._tasks)):
+            self._tasks.append(asyncio.create_task(self._run(), name="fhir-service jobs"))
 
     async def close(self) -> None:
         """Stop where it is; what is not in a checkpoint is done again by whoever comes next."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _run(self) -> None:
         while True:
             self._begun.clear()
             try:
                 await self._clean()
-                claim = await self._jobs.claim(self._worker, self._limits.lease)
+                claim = await self._jobs.claim(self._worker, self._limits.lease, tuple(self._kinds))
                 if claim is not None:
                     await self._do(claim)
                     continue
@@ -121,9 +122,7 @@ class JobRunner:
                 await asyncio.wait_for(self._begun.wait(), _LOOK_SECONDS)
 
     async def _do(self, claim: Claim) -> None:
-        kind = self._kinds.get(claim.job.kind)
-        if kind is None:  # of a later release: its own workers take it
-            return
+        kind = self._kinds[claim.job.kind]
         shard = asyncio.create_task(kind.run(Work(claim, self._jobs, self._limits)))
         beat = asyncio.create_task(self._keep(claim))
         try:

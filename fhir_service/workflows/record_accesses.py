@@ -9,18 +9,45 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 
 from fhir_service.fhir.audit_events import AccessRecord
-from fhir_service.fhir.errors import FhirError, StoreUnavailable
+from fhir_service.fhir.errors import FhirError, InvalidParameter, StoreUnavailable
+from fhir_service.fhir.json_text import instant
 from fhir_service.storage.access_records import AccessRecords
 
 GROUP_SECONDS = 1.0
 """How long accesses wait for others."""
 _RETRY_SECONDS = 2.0
 MAX_WAITING = 50_000
+_DAY = 86_400_000
 _GROUP = 500
 """Most that are written in one transaction: to make them ready takes some milliseconds, in which nobody is answered."""
 _log = logging.getLogger("fhir_service.audit")
+
+
+async def prune_accesses(records: AccessRecords, before: int) -> int:
+    """Remove what was recorded before that instant, in milliseconds since 1970, tell how many there were, and record
+    that. Raises InvalidParameter for an instant of today or later, StoreUnavailable."""
+    now = time.time_ns() // 1_000_000
+    if before > now - _DAY:
+        raise InvalidParameter("what was recorded on the last day stays; name an earlier one")
+    removed = await records.prune(before)
+    await records.add(
+        [
+            AccessRecord(
+                recorded=now,
+                request="",
+                client="",
+                address="",
+                interaction="audit-prune",
+                about="",
+                query=f"before={instant(before)}&removed={removed}",
+                status=200,
+            )
+        ]
+    )
+    return removed
 
 
 class AccessBook:

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import base64
+import json
+import time
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from api_client import Client, issues, observation, patient
+from bulk_client import bulk_client, finished
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from submission_bundles import submission
 
 from fhir_service.api.auth.gate import OpenGate
 from fhir_service.fhir.access import Access, Grant
-from fhir_service.fhir.errors import StoreUnavailable
+from fhir_service.fhir.audit_events import AccessRecord, audit_event
+from fhir_service.fhir.errors import InvalidParameter, StoreUnavailable
+from fhir_service.storage import access_records
 from fhir_service.storage.engines import open_engine
 from fhir_service.storage.repository import Repository
 from fhir_service.workflows.check_conformance import all_issues, conformance
+from fhir_service.workflows.record_accesses import prune_accesses
+from fhir_service.workflows.record_refusals import MOST_IN_WINDOW, RefusalBook
 
 Connect = Callable[..., Client]
 
@@ -148,6 +157,12 @@ async def test_every_event_is_valid(watched: Client) -> None:
     await watched.put("/fhir/Patient/p", json=patient(id="p", active=True))
     found = await events(watched)
     assert len(found) == 6
+    told = {"recorded": 1, "request": "r", "client": "https://issuer.example.org#jane", "address": "", "about": ""}
+    everybody = AccessRecord(
+        **told, interaction="export", query="", status=202, patients=("*",), resources={("_export", "j"): 0}
+    )
+    login = AccessRecord(**told, interaction="login", query="times=7", status=401)
+    found += [json.loads(audit_event(one)) for one in (everybody, login)]
     for event in found:
         assert [issue for issue in all_issues(event, conformance()) if issue.severity in ("error", "fatal")] == []
 
@@ -269,3 +284,95 @@ async def test_the_statement_tells_how_events_are_searched(client: Client) -> No
     (kept,) = [one for one in statement["rest"][0]["resource"] if one["type"] == "AuditEvent"]
     assert kept["interaction"] == [{"code": "read"}, {"code": "search-type"}]
     assert {"patient", "date", "outcome"} <= {one["name"] for one in kept["searchParam"]}
+
+
+def shown(event: dict[str, Any]) -> list[str]:
+    """What it was about; of what is no resource the words."""
+    return [str(entity["what"].get("reference") or entity["what"]["display"]) for entity in event["entity"][1:]]
+
+
+async def test_who_has_had_the_words_of_a_report_is_found_whatever_way_they_came(watched: Client) -> None:
+    attachment = [{"attachment": {"contentType": "text/plain", "data": "QSByZXBvcnQu"}}]
+    report = {"resourceType": "DocumentReference", "id": "d", "status": "current", "content": attachment}
+    await watched.put("/fhir/DocumentReference/d", json={**report, "subject": {"reference": "Patient/p"}})
+    for path in ("DocumentReference?_id=d", "Patient/p/$everything", "DocumentReference/d/_history", "Observation/o"):
+        assert (await watched.get(f"/fhir/{path}")).status_code == 200
+    found = await events(watched, "entity=DocumentReference/d")
+    assert [subtype(one) for one in found] == ["history-instance", "$everything", "search-type", "update"]
+    assert all("DocumentReference/d/_history/1" in named(one) for one in found)
+
+
+async def test_exports_tell_whose_data_they_are_about_and_files_which_export_they_are_of(
+    watched: Client, connect: Connect, tmp_path: Path
+) -> None:
+    members = [{"entity": {"reference": "Patient/p"}}]
+    group = {"resourceType": "Group", "id": "g", "type": "person", "actual": True, "member": members}
+    async with connect(audit="on", export_files=str(tmp_path)) as client:
+        await client.put("/fhir/Group/g", json=group)
+        every = (await client.get("/fhir/$export")).headers["content-location"].rpartition("/")[2]
+        of_group = (await client.get("/fhir/Group/g/$export")).headers["content-location"].rpartition("/")[2]
+        await client.get(f"/fhir/_export/{every}")
+        found = {subtype(one): shown(one) for one in await events(client, f"entity=_export/{every}")}
+        assert found["$export"] == [f"_export/{every}", "every patient that the client may see"]
+        assert found["$export-status"] == [f"_export/{every}"]
+        (about_group,) = await events(client, f"entity=_export/{of_group}")
+        assert shown(about_group) == [f"_export/{of_group}", "Patient/p"]
+        assert len(await events(client, "patient=p&subtype=export")) == 2
+        assert [shown(one)[0] for one in await events(client, "patient=q&subtype=export")] == [f"_export/{every}"]
+        await service_of(client).accesses.close()
+
+
+async def test_what_an_upload_does_behind_its_answer_is_told_when_it_is_done(
+    repository: Repository, tmp_path: Path
+) -> None:
+    async with bulk_client(repository, tmp_path, audit="on") as client:
+        headers = {"content-type": "application/fhir+ndjson", "prefer": "respond-async"}
+        answer = await client.post("/fhir/$registryUpload", content=json.dumps(submission()), headers=headers)
+        upload = answer.headers["content-location"].rpartition("/")[2]
+        await finished(client, answer.headers["content-location"])
+        told = await events(client, "subtype=registryUpload")
+        taken, done = sorted(told, key=lambda one: shown(one) != [f"_upload/{upload}"])
+        (found,) = (await client.get("/fhir/Bundle")).json()["entry"]
+        assert shown(taken) == [f"_upload/{upload}"]
+        assert done["entity"][0]["detail"] == taken["entity"][0]["detail"]  # one request
+        stored = found["resource"]["id"]
+        assert [one for one in await events(client, f"entity=Bundle/{stored}") if one["id"] == done["id"]]
+        await service_of(client).accesses.close()
+
+
+async def test_old_events_are_removed_by_command_alone_and_that_is_told(
+    watched: Client, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await watched.get("/fhir/Patient/p")
+    with pytest.raises(InvalidParameter, match="last day stays"):
+        await prune_accesses(repository.accesses, time.time_ns() // 1_000_000)
+    assert len(await events(watched, "patient=p")) == 1
+    monkeypatch.setattr(access_records, "_AT_ONCE", 2)
+    long_ago = AccessRecord(
+        recorded=1_000, request="", client="c", address="", interaction="read", about="Patient/p", query="", status=200
+    )
+    await repository.accesses.add([long_ago] * 5)
+    assert len(await events(watched, "patient=p")) == 6
+    assert await prune_accesses(repository.accesses, 2_000) == 5
+    assert [one["agent"][0].get("altId") for one in await events(watched, "patient=p")] == [None]
+    (pruned,) = await events(watched, "subtype=audit-prune")
+    assert asked(pruned) == "?before=1970-01-01T00:00:02.000Z&removed=5"
+    async with repository._database.reading() as session:
+        ((left,),) = await session.fetch(
+            "SELECT count(*) FROM audit_entity e WHERE e.place NOT IN (SELECT place FROM audit_event)"
+        )
+    assert left == 0
+
+
+async def test_a_flood_of_requests_of_nobody_becomes_few_events() -> None:
+    noted: list[AccessRecord] = []
+    book = RefusalBook(noted.append)
+    for number in range(1000):
+        book.refused(f"10.0.0.{number % 100}", f"r-{number}", 401)
+    assert noted == []
+    book.flush()
+    assert len(noted) == MOST_IN_WINDOW + 1
+    assert sum(int(one.query.partition("=")[2]) for one in noted) == 1000
+    assert [one.query for one in noted if not one.address] == ["times=800"]
+    book.flush()
+    assert len(noted) == MOST_IN_WINDOW + 1

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest_asyncio
 from api_client import Client, issues, patient
-from smart_client import JWKS, secured, token
+from smart_client import JWKS, Signer, ask, form, secured, token
 
 from fhir_service.fhir.access import OPEN
 from fhir_service.storage.repository import Client as Registered
@@ -73,3 +73,18 @@ async def test_each_client_has_a_limit_of_its_own(store: Repository) -> None:
         refused = [(await client.get("/fhir/Patient/p1", headers=without)).status_code for _ in range(3)]
         assert refused == [401, 401, 429]
         await client._transport.app.state.service.accesses.close()  # type: ignore[attr-defined]  # httpx does not tell
+
+
+async def test_who_was_not_let_in_is_told_with_how_often(client: Client) -> None:
+    watch = await token(client, "watch", "system/AuditEvent.rs")
+    for number in range(30):
+        header = {"authorization": f"Bearer nonsense{number}"} if number % 2 else {}
+        assert (await client.get("/fhir/Patient/p1", headers=header)).status_code == 401
+    assert (await ask(client, form(Signer("nobody").assertion()))).status_code == 401
+    assert (await client.get("/fhir/metadata")).status_code == 200
+    found = (await client.get("/fhir/AuditEvent?subtype=login", headers=watch)).json()
+    (event,) = [entry["resource"] for entry in found["entry"]]
+    assert event["type"]["code"] == "110114"
+    assert (event["outcome"], event["outcomeDesc"]) == ("4", "HTTP status 401")
+    assert event["agent"][0]["network"]["address"] == "127.0.0.1"
+    assert {"type": "times", "valueString": "31"} in event["entity"][0]["detail"]

@@ -18,6 +18,7 @@ from fhir_service.storage.jobs import ATTEMPTS
 from fhir_service.storage.repository import Client as Registered
 from fhir_service.storage.repository import Repository
 from fhir_service.workflows.do_jobs import JobSettings, exports_of
+from fhir_service.workflows.export_request import KIND
 from fhir_service.workflows.job_runner import JobLimits, Work
 
 LIMITS = JobLimits()
@@ -31,7 +32,7 @@ async def bulk(repository: Repository, tmp_path: Path) -> AsyncIterator[Client]:
 
 async def one_shard(repository: Repository, folder: Path) -> bool:
     """Do the next shard of whatever is begun; whether there was one."""
-    claim = await repository.jobs.claim("test", LIMITS.lease)
+    claim = await repository.jobs.claim("test", LIMITS.lease, (KIND,))
     if claim is not None:
         await exports_of(repository, JobSettings(str(folder))).run(Work(claim, repository.jobs, LIMITS))
     return claim is not None
@@ -109,7 +110,7 @@ async def test_a_failed_export_answers_an_outcome(repository: Repository, tmp_pa
             begun = await client.get("/fhir/$export", headers={"prefer": prefer} if prefer else {})
             assert begun.status_code == 202
             for _ in range(ATTEMPTS):
-                claim = await repository.jobs.claim("test", LIMITS.lease)
+                claim = await repository.jobs.claim("test", LIMITS.lease, (KIND,))
                 assert claim is not None
                 await repository.jobs.fail(claim, "the disk is full", kept=LIMITS.kept)
                 await repository.jobs.release()

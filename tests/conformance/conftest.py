@@ -47,7 +47,7 @@ async def bulk_server(
     jobs = {"run_jobs": True, "export_files": str(folder / "exports"), "export_polls": 1e6}
     app = create_app(settings(access="smart", trusted_proxies=("127.0.0.1",), **jobs), store)
     file, key = certificate(folder)
-    async with serving(app) as behind, tls_front(behind, _as_in_the_example(file, key)) as port:
+    async with serving(app, proxy_headers=False) as behind, tls_front(behind, _as_in_the_example(file, key)) as port:
         trusted = ssl.create_default_context(cafile=str(file))
         async with httpx.AsyncClient(verify=trusted) as http:
             yield BulkServer(f"https://localhost:{port}/fhir", http, file, store)

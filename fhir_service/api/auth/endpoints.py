@@ -10,6 +10,7 @@ import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fhir_service.api.answer import Answer, Headers
+from fhir_service.api.audit import refused
 from fhir_service.api.auth.discovery import CONFIGURATION, INTROSPECTION, TOKEN, smart_configuration
 from fhir_service.api.auth.oauth_errors import OAuthError
 from fhir_service.api.call import Call, Service
@@ -61,6 +62,8 @@ class AuthEndpoints:
             made = await answer(call)
         except OAuthError as error:
             _log.warning("request %s: no token: %s, %s", request_id(scope), error.code, error)
+            if error.status == 401:
+                refused(self._service, scope, error.status)
             made = _json(error.status, {"error": error.code, "error_description": str(error)})
         await made(scope, receive, send)
 

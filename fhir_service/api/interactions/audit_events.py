@@ -55,6 +55,8 @@ def _query(call: Call, pairs: Pairs) -> AuditQuery:
 
 async def _up_to_date(call: Call) -> None:
     """What was answered before this call is found by it."""
+    if call.service.refusals is not None:
+        call.service.refusals.flush()
     if call.service.accesses is not None:
         await call.service.accesses.flush()
 

@@ -19,6 +19,7 @@ from fhir_service.api.auth.needs import TOKEN, TOKEN_OR_LINK
 from fhir_service.api.call import Call
 from fhir_service.api.content_encodings import chosen_coding
 from fhir_service.api.content_negotiation import NDJSON
+from fhir_service.api.error_responses import NoSuchRange
 from fhir_service.api.interaction import Interaction
 from fhir_service.fhir.access import NOBODY
 from fhir_service.fhir.errors import FhirError, Forbidden, InvalidParameter, Issue, NotFound
@@ -38,12 +39,6 @@ _GZIP_LEVEL = 1
 
 class ExportFailed(FhirError):
     """A fault of ours ended it (500)."""
-
-
-class NoSuchRange(FhirError):
-    """Nothing of the file lies there (416)."""
-
-    status, code = 416, "invalid"
 
 
 async def export_status(call: Call) -> Answer:
@@ -186,7 +181,7 @@ def _range(header: str, size: int) -> tuple[int, int] | None:
 
 
 def _beyond(size: int) -> tuple[int, int]:
-    raise NoSuchRange(f"the file has {size} bytes", expression=("http.Range",))
+    raise NoSuchRange(size)
 
 
 STATUS = Interaction(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from msgspec.structs import replace as replace_struct
-
 from fhir_service.api.answer import Answer
 from fhir_service.api.auth.needs import Needs, require
 from fhir_service.api.call import Call
@@ -24,7 +22,8 @@ from fhir_service.workflows.accept_parameters import accept_parameters
 from fhir_service.workflows.accept_resource import in_thread_if_large
 from fhir_service.workflows.cohort_group import searched_type
 from fhir_service.workflows.export_asked import FORMATS, LATEST, RELEVANT, Asked
-from fhir_service.workflows.export_cohort import cohort_members, patients_listed
+from fhir_service.workflows.export_cohort import patients_listed
+from fhir_service.workflows.export_kick_off import EVERYBODY, Members, export_request
 from fhir_service.workflows.export_links import new_secret
 from fhir_service.workflows.export_plan import first_shards
 from fhir_service.workflows.export_request import KIND, ExportRequest, Level
@@ -45,18 +44,14 @@ _OF_THE_ANSWER = frozenset({"_format", "_pretty"})
 _PATIENT = Input("patient", "Reference", "Only these patients; by POST", repeats=True)
 
 
-Members = tuple[tuple[str, ...] | None, tuple[str, ...]]
-_EVERYBODY: Members = (None, ())
-
-
 async def export_all(call: Call) -> Answer:
     """Raises TooManyRequests, Forbidden, and as `_begun`."""
-    return await _begun(call, "system", _EVERYBODY)
+    return await _begun(call, "system", EVERYBODY)
 
 
 async def export_patients(call: Call) -> Answer:
     """The same."""
-    return await _begun(call, "patient", _EVERYBODY)
+    return await _begun(call, "patient", EVERYBODY)
 
 
 async def export_group(call: Call) -> Answer:
@@ -91,6 +86,9 @@ async def _begun(call: Call, level: Level, members: Members) -> Answer:
         most=call.settings.max_exports,
         most_of_owner=call.settings.max_client_exports if call.access.client_id else 0,
     )
+    if call.seen is not None:
+        call.seen.resources["_export", job.id] = 0
+        call.seen.add_patients(request.patients)
     call.service.see_to_jobs()
     address = f"{call.base}/_export/{job.id}"
     applied = "respond-async, separate-export-status" if request.separate_status else "respond-async"
@@ -110,55 +108,14 @@ async def _request(call: Call, level: Level, members: Members) -> ExportRequest:
         lambda: call.service.terminology,
         call.settings.export_guide,
     )
-    asked.check()
-    types, output = asked.types(), asked.format()
-    explained, latest = asked.provenance(types)
-    request = ExportRequest(
-        level,
+    return await export_request(
+        asked,
         _url(call, level),
-        call.base,
-        types,
-        asked.instant("_since"),
-        asked.instant("_until"),
-        asked.filters(types),
-        asked.restrictions(types),
-        asked.elements(types),
-        members[0],
-        members[1],
-        call.access.grants,
-        explained,
-        latest,
-        asked.organized_by(types, output),
-        asked.partial(),
-        output,
-        call.settings.export_guide,
-        call.preferences.separate_status,
-        "" if call.settings.export_files_need_token else new_secret(),
+        members,
+        call.repository,
+        separate_status=call.preferences.separate_status,
+        secret="" if call.settings.export_files_need_token else new_secret(),
     )
-    request = await _of_patients(call, asked, request)
-    return replace_struct(request, left_out=tuple(asked.left_out))
-
-
-async def _of_patients(call: Call, asked: Asked, request: ExportRequest) -> ExportRequest:
-    """Limited to the patients that are named; each has to be in the Group, or to be stored. Raises InvalidParameter."""
-    named = asked.patients()
-    if named is None:
-        return request
-    if request.cohort:
-        known = await cohort_members(call.repository, request, _among(named, request.patients))
-    elif request.patients is not None:
-        known = request.patients
-    else:
-        there = await call.repository.newest([("Patient", one) for one in named], call.access)
-        known = tuple(key[1] for key, one in there.items() if not one.deleted)
-    if unknown := sorted(set(named).difference(known)):
-        text = f"patient: Patient/{unknown[0]} is not among the patients of this export"
-        raise InvalidParameter(text, expression=(asked.parameters.place("patient"),))
-    return replace_struct(request, patients=named)
-
-
-def _among(named: tuple[str, ...], listed: tuple[str, ...] | None) -> tuple[str, ...]:
-    return named if listed is None else tuple(one for one in named if one in set(listed))
 
 
 async def _parameters(call: Call) -> Parameters:

@@ -29,6 +29,7 @@ from fhir_service.fhir.outcomes import outcome_bytes
 from fhir_service.fhir.parameters import Parameters, query_parameters
 from fhir_service.validation.json_text import read_json
 from fhir_service.workflows.accept_parameters import accept_parameters
+from fhir_service.workflows.run_upload import UploadRequest, begin_upload
 from fhir_service.workflows.submit_file import MOST_LINES, FileOfSubmissions, outcomes_of, survey
 
 DEFINITION = "http://hl7.org/fhir/us/registry-protocols/OperationDefinition/RegistryUpload"
@@ -39,7 +40,7 @@ INPUTS = (Input("input", "Resource", f"A Binary of {NDJSON}: a submission a line
 async def registry_upload(call: Call) -> Answer | StreamedAnswer:
     """202 with Content-Location where the client prefers not to wait, else 200 with an outcome a line.
 
-    Raises MalformedContent, InvalidParameter, TooLarge, UnsupportedMediaType, TookTooLong.
+    Raises MalformedContent, InvalidParameter, TooLarge, UnsupportedMediaType, TookTooLong, TooManyRequests.
     """
     content, inputs = await _file(call)
     lines, told = await asyncio.to_thread(survey, content)
@@ -56,15 +57,27 @@ async def registry_upload(call: Call) -> Answer | StreamedAnswer:
         validate_only=bool(inputs.flag("validate-only")),
         withhold=call.settings.source_text == "withhold",
     )
-    outcomes = outcomes_of(file, call.service.submissions)
     if call.preferences.asynchronous:
-        return await _taken(call, outcomes, lines, told)
-    return StreamedAnswer(_lines(call, outcomes), NDJSON)
+        return await _taken(call, file, lines, told)
+    return StreamedAnswer(_lines(call, outcomes_of(file, call.service.submissions)), NDJSON)
 
 
-async def _taken(call: Call, outcomes: AsyncIterator[bytes], lines: int, told: Iterable[Issue]) -> Answer:
-    upload = await call.service.uploads.begin(outcomes, lines, call.access.owner)
-    address = f"{call.base}/_upload/{upload.id}"
+async def _taken(call: Call, file: FileOfSubmissions, lines: int, told: Iterable[Issue]) -> Answer:
+    request = UploadRequest(
+        call.base,
+        lines,
+        len(file.content),
+        replace(call.access, fixed=frozenset()),
+        file.validate_only,
+        call.origin.request,
+        call.origin.address,
+    )
+    most = call.settings.max_uploads
+    job = await begin_upload(call.repository, call.service.export_files, request, file.content, most=most)
+    call.service.see_to_jobs()
+    if call.seen is not None:
+        call.seen.resources["_upload", job.id] = 0
+    address = f"{call.base}/_upload/{job.id}"
     text = f"{lines} submissions are taken; what became of each will be told at {address}"
     headers = ((b"content-location", address.encode()), (b"preference-applied", b"respond-async"))
     return Answer(202, outcome_bytes([Issue("information", "informational", text), *told]), headers)
@@ -134,7 +147,7 @@ REGISTRY_UPLOAD = Interaction(
     inputs=INPUTS,
     headers=("Prefer",),
     answers=(200, 202),
-    errors=(413, 415, 503),
+    errors=(413, 415, 429, 503),
     ndjson=True,
     needs=Needs(("c", "u"), ("Bundle",)),
 )

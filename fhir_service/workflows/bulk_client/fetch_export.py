@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
-from typing import Protocol
 
 import httpx
 import msgspec
@@ -18,7 +15,8 @@ import msgspec
 from fhir_service.workflows.bulk_client.client_key import ClientKey
 from fhir_service.workflows.bulk_client.conversation import Conversation
 from fhir_service.workflows.bulk_client.download import Download
-from fhir_service.workflows.bulk_client.errors import Lost, NotExported
+from fhir_service.workflows.bulk_client.errors import Lost, NotExported, Refused
+from fhir_service.workflows.bulk_client.exported import Export, Watcher, exported
 from fhir_service.workflows.bulk_client.ledger import Begun, Ledger
 from fhir_service.workflows.bulk_client.manifest import ListedFile, listed_files
 from fhir_service.workflows.bulk_client.origins import Origins, origin, read_url
@@ -29,19 +27,8 @@ from fhir_service.workflows.bulk_client.wanted import Wanted
 
 _SECONDS = 60.0
 """Without a byte; then the connection is given up."""
-
-
-class Watcher(Protocol):
-    """Hears how far it is."""
-
-    def waits(self, progress: str) -> None:
-        """The server is at work; `progress` is its own word."""
-
-    def fetches(self, files: int, resources: int | None) -> None:
-        """So many files come, and so many resources if all of them were counted."""
-
-    def came(self, file: str, resources: int) -> None:
-        """So many of one file are here."""
+_RUN_OUT = frozenset({400, 401, 403, 404, 410})
+"""What servers answer to a link that is good no longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +49,6 @@ class Server:
         origins = Origins(base, others)
         tokens = Tokens(self.client_id, self.key, origins, self.scope) if self.key is not None else None
         return Conversation(http, origins, pace, tokens)
-
-
-@dataclass(frozen=True, slots=True)
-class Export:
-    """What is here. `counts` are resources by type, `issues` by severity what the server told of the export."""
-
-    folder: Path
-    transaction_time: str
-    counts: Counter[str]
-    deleted: int
-    issues: Counter[str]
 
 
 async def fetch_export(
@@ -97,14 +73,31 @@ async def fetch_export(
             status = await kick_off(talk, wanted)
             ledger.begin(msgspec.structs.replace(asked, status=status))
         status = ledger.current.begun.status
-        if not _all_here(ledger):
+        if not ledger.has_all:
             await _fetch(talk, status, ledger, watcher, parallel)
         await _drop(talk, status)
         ledger.end()
-    return _export(ledger)
+    return exported(ledger)
 
 
 async def _fetch(talk: Conversation, status: str, ledger: Ledger, watcher: Watcher, parallel: int) -> None:
+    """Where links have run out, the manifest has new ones; as long as files come it is asked for again."""
+    while True:
+        missing = await _missing(talk, status, ledger, watcher)
+        counts = [one.count for one in missing]
+        watcher.fetches(len(missing), None if None in counts else sum(one or 0 for one in counts))
+        before = len(ledger.current.files)
+        try:
+            await _each(Download(talk, ledger, watcher.came), missing, parallel)
+        except Refused as fault:
+            if fault.status not in _RUN_OUT or len(ledger.current.files) == before:
+                raise
+        else:
+            return
+
+
+async def _missing(talk: Conversation, status: str, ledger: Ledger, watcher: Watcher) -> list[ListedFile]:
+    """The files that are not here yet."""
     try:
         pages = await completed(talk, status, watcher.waits)
     except Lost as fault:
@@ -112,11 +105,7 @@ async def _fetch(talk: Conversation, status: str, ledger: Ledger, watcher: Watch
         raise
     files = listed_files(pages)
     ledger.completed(pages[0].transaction_time, tuple((one.name, one.count) for one in files))
-    missing = [one for one in files if not ledger.has(one.name)]
-    counts = [one.count for one in missing]
-    watcher.fetches(len(missing), None if None in counts else sum(one or 0 for one in counts))
-    download = Download(talk, ledger, watcher.came)
-    await _each(download, missing, parallel)
+    return [one for one in files if not ledger.has(one.name)]
 
 
 async def _drop(talk: Conversation, status: str) -> None:
@@ -141,11 +130,6 @@ async def _each(download: Download, files: list[ListedFile], parallel: int) -> N
         raise faults.exceptions[0] from None
 
 
-def _all_here(ledger: Ledger) -> bool:
-    complete = ledger.current.complete
-    return complete is not None and all(ledger.has(name) for name, _ in complete.files)
-
-
 @asynccontextmanager
 async def _client(parallel: int) -> AsyncIterator[httpx.AsyncClient]:
     limits = httpx.Limits(max_connections=parallel + 1)
@@ -157,33 +141,3 @@ async def _client(parallel: int) -> AsyncIterator[httpx.AsyncClient]:
 def authorities() -> ssl.SSLContext:
     """Those that this machine trusts, its owner's included; TLS 1.2 at least."""
     return ssl.create_default_context()
-
-
-class _Issue(msgspec.Struct):
-    severity: str = "error"
-
-
-class _Beside(msgspec.Struct):
-    """A line beside the output: an OperationOutcome, or a Bundle of what was deleted."""
-
-    issue: list[_Issue] = []
-    entry: list[msgspec.Raw] = []
-
-
-def _export(ledger: Ledger) -> Export:
-    counts: Counter[str] = Counter()
-    issues: Counter[str] = Counter()
-    deleted = 0
-    for file in ledger.current.files.values():
-        part, _, name = file.file.rpartition("/")
-        if not part:
-            counts[name.partition(".")[0]] += file.count
-            continue
-        with ledger.path_of(file.file).open("rb") as lines:
-            for line in lines:
-                told = msgspec.json.decode(line, type=_Beside)
-                issues.update(one.severity for one in told.issue)
-                deleted += len(told.entry)
-    complete = ledger.current.complete
-    time = complete.transaction_time if complete is not None else ""
-    return Export(ledger.path_of(""), time, counts, deleted, issues)

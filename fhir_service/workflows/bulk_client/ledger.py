@@ -118,12 +118,13 @@ class Ledger:
             return True
         room = self.folder / asked.folder
         there = [one.name for one in room.iterdir()] if room.is_dir() else []
-        if others := sorted(one for one in there if one != LEDGER and not one.startswith(SINCE)):
+        if others := sorted(one for one in there if one != LEDGER and not one.startswith((SINCE, "."))):
             raise OtherExport(f"{room} holds {others[0]} already; name another folder, or --since last")
         return False
 
     def begin(self, begun: Begun) -> None:
         self._add(begun)
+        self.path_of("").mkdir(mode=0o700, exist_ok=True)
 
     def completed(self, transaction_time: str, files: tuple[tuple[str, int | None], ...]) -> None:
         """Raises OtherExport where the server told of other files before."""
@@ -157,6 +158,12 @@ class Ledger:
             with suppress(OSError):  # it is not there, or a person has put something in
                 self.path_of(part).rmdir()
         self.end(reason)
+
+    @property
+    def has_all(self) -> bool:
+        """Whether everything that was told of is here."""
+        complete = self.current.complete
+        return complete is not None and all(self.has(name) for name, _ in complete.files)
 
     def end(self, reason: str = "") -> None:
         self._add(Ended(reason=reason))

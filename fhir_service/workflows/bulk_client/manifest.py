@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 import msgspec
 
@@ -13,9 +11,8 @@ from fhir_service.definitions.elements import resource_types
 from fhir_service.fhir.primitives import is_instant
 from fhir_service.workflows.bulk_client.answers import Said
 from fhir_service.workflows.bulk_client.errors import BrokenAnswer
+from fhir_service.workflows.bulk_client.names import Names, Part
 
-Part = Literal["output", "deleted", "error"]
-_FOLDERS: dict[Part, str] = {"output": "", "deleted": "deleted/", "error": "error/"}
 _ALWAYS: dict[Part, str] = {"deleted": "Bundle", "error": "OperationOutcome"}
 """What the lines of a part are where it says nothing of it."""
 
@@ -76,7 +73,7 @@ def read_manifest(said: Said) -> Manifest:
 
 def listed_files(pages: Iterable[Manifest]) -> tuple[ListedFile, ...]:
     """Raises BrokenAnswer for a type that FHIR does not have, or a file that is told of twice."""
-    seen: Counter[str] = Counter()
+    names = Names()
     urls: set[str] = set()
     files = []
     for page in pages:
@@ -92,8 +89,6 @@ def listed_files(pages: Iterable[Manifest]) -> tuple[ListedFile, ...]:
             if item.url in urls or (item.count or 0) < 0:
                 raise BrokenAnswer(f"the manifest is wrong about a file of {kind}: twice the same, or fewer than none")
             urls.add(item.url)
-            stem = f"{_FOLDERS[part]}{kind}"
-            name = f"{stem}.{seen[stem]:03}.ndjson"
-            seen[stem] += 1
+            name = names.next(part, kind)
             files.append(ListedFile(name, kind, part, item.url, item.count, page.requires_access_token))
     return tuple(files)

@@ -44,6 +44,8 @@ def found(words: str, text: str) -> list[str]:
     [
         ("spinal cord", "the Spinal-cord and spinal cord", ["Spinal-cord", "spinal cord"]),
         ("leak*", "leaks, leakage, bleak", ["leaks", "leakage"]),
+        ("pain", "pain Pain painful 5pain _pain pain_ pain5 (pain)", ["pain", "Pain", "pain"]),
+        ("no no", "no no no no-no", ["no no", "no no"]),
         ("h[a]ematoma", "haematoma or hematoma", ["haematoma", "hematoma"]),
         ("(left|right) leg", "left leg and right arm", ["left leg"]),
         ("into the <site>", "into the disc", ["into the disc"]),

@@ -225,10 +225,25 @@ async def test_a_file_that_is_not_what_the_manifest_says_is_refused(
     assert not (tmp_path / "Patient.000.ndjson").exists()
 
 
+async def test_links_that_have_run_out_are_asked_for_again(stub: Stub, tmp_path: Path, time: Time) -> None:
+    def listed(signature: str) -> Reply:
+        items = [{"type": "Patient", "url": f"{stub.origin}/{name}?s={signature}"} for name in "abcde"]
+        return reply(manifest(stub, *items))
+
+    def file(asked: Asked) -> Reply:
+        old = asked.target.endswith("s=old")
+        return Reply(403) if old and len(stub.asked) > 4 else Reply(body=LINES)
+
+    stub.routes |= {f"GET /{name}": file for name in "abcde"}
+    stub.routes["GET /fhir/status"] = [listed("old"), listed("new")]
+    assert (await fetched(stub, tmp_path, time)).counts["Patient"] == 250
+    assert len(stub.sent("/fhir/status")) == 3  # begun, run out, dropped
+
+
 async def test_what_unpacks_without_end_is_refused_at_the_first_wrong_line(
     stub: Stub, tmp_path: Path, time: Time
 ) -> None:
-    bomb = gzip.compress(b"\n".join([b"x" * 1000] * 50_000))
+    bomb = gzip.compress(b"\n".join([b"x" * 1000] * 5000))
     stub.routes["GET /file"] = Reply(body=bomb, headers={"Content-Encoding": "gzip"})
     assert "no resource in JSON" in await refused(stub, tmp_path, time)
 
@@ -432,6 +447,13 @@ async def test_a_server_that_is_busy_is_asked_again_and_one_that_is_away_is_told
     stub.routes["GET /file"] = [Reply(500), Reply(429, headers={"Retry-After": "40"}), Reply(body=LINES)]
     await fetched(stub, tmp_path, time)
     assert time.waits == [30, 1, 40]
+    stub.routes["GET /fhir/$export"] = [*[Reply(429, headers={"Retry-After": "20"})] * 9, begun]
+    assert (await fetched(stub, tmp_path / "patient", time)).counts["Patient"] == 50  # as long as it says how long
+    for route in ("GET /fhir/$export", "GET /file"):
+        stub.routes |= {"GET /fhir/$export": begun, route: Reply(429, headers={"Retry-After": "20"})}
+        before = time.now
+        assert "answers 429 to the" in await refused(stub, tmp_path / route[-4:], time)
+        assert 800 < time.now - before < 1000
     gone = replace(stub, port=1)
     assert "does not answer (ConnectError)" in await refused(gone, tmp_path / "gone", time)
 

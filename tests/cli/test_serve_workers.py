@@ -1,0 +1,77 @@
+"""Several processes that serve one address, and how they come to their end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+from served_process import ServedProcess, free_port
+
+PATIENT = b'{"resourceType":"Patient","name":[{"family":"Last"}]}'
+HEAD = (
+    "POST /fhir/Patient HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\ncontent-type: application/fhir+json\r\n"
+    "content-length: {length}\r\n\r\n"
+)
+
+
+def test_several_processes_want_postgresql_and_one_key(run) -> None:
+    sqlite = run("serve", "--workers", 2)
+    assert sqlite.returncode == 2
+    assert b"SQLite has one writer" in sqlite.stderr
+    address = "postgresql+asyncpg://nobody@127.0.0.1:1/none"
+    keyless = run("serve", "--workers", 2, FHIR_SERVICE_DATABASE_URL=address, FHIR_SERVICE_ACCESS="smart")
+    assert keyless.returncode == 2
+    assert b"FHIR_SERVICE_TOKEN_KEY_FILE" in keyless.stderr
+
+
+async def test_one_that_dies_is_replaced_and_a_stop_lets_requests_end(
+    lasting_database: Callable[[str], str], tmp_path: Path
+) -> None:
+    port = free_port()
+    service = ServedProcess(tmp_path, lasting_database("postgresql"), "serve", "--workers", "2", "--port", str(port))
+    service.base = f"http://127.0.0.1:{port}"
+    await service.start()
+    try:
+        first = serving(service.pid, 2)
+        os.kill(first[0], signal.SIGKILL)
+        assert first[0] not in serving(service.pid, 2)
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(HEAD.format(port=port, length=len(PATIENT)).encode() + PATIENT[:20])
+            async with httpx.AsyncClient(base_url=service.base) as other:
+                assert (await other.get("/fhir/Patient?_summary=count")).json()["total"] == 0
+            os.kill(service.pid, signal.SIGTERM)
+            wait_until_refused(port)
+            client.sendall(PATIENT[20:])
+            assert b" 201 Created" in client.recv(1 << 16)
+    finally:
+        service.end()
+    assert "Traceback" not in service.log
+
+
+def serving(parent: int, count: int) -> list[int]:
+    """The processes of a service, once there are so many and none of them is ending."""
+    for _ in range(200):
+        command = ["ps", "--no-headers", "-o", "pid=,stat=", "--ppid", str(parent)]
+        listed = subprocess.run(command, check=False, capture_output=True)
+        lines = [line.split() for line in listed.stdout.decode().splitlines()]
+        found = [int(process) for process, state in lines if not state.startswith("Z")]
+        if len(found) == count:
+            return found
+        time.sleep(0.05)
+    raise AssertionError("there are not as many processes as there should be")
+
+
+def wait_until_refused(port: int) -> None:
+    for _ in range(200):
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except ConnectionRefusedError:
+            return
+        time.sleep(0.05)
+    raise AssertionError("the service takes new connections")
