@@ -43,8 +43,9 @@ PLOTS = {
 }
 _INTRODUCTION = """# Performance
 
-Written by `make performance` from what `make bench` (or `make bench-full`) has measured last. Every program is in `bench/`
-and says how it measures; ratios are taken side by side in one run. In brackets stands what a figure is held to.
+Written by `make performance` from what `make bench` (or `make bench-full`) has measured last. Every program is in
+`bench/` and says how it measures; ratios are taken side by side in one run. In brackets stands what a figure is held
+to.
 """
 _WIDTH, _LABELS, _LINE, _TOP = 760, 300, 22, 30
 _COLOURS = ("#2f6f8f", "#c0703a", "#5b8c5a", "#8a5a9e")
