@@ -77,7 +77,10 @@ class JobRunner:
         self._kinds = kinds
         self._limits = limits
         self._worker = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
-        self._tasks: list[asyncio.Task[None]] = []
+        self._task: asyncio.Task[None] | None = None
+        self._helpers: set[asyncio.Task[None]] = set()
+        self._busy = 0
+        """Shards that are being done."""
         self._lasting = False
         self._begun = asyncio.Event()
 
@@ -89,24 +92,24 @@ class JobRunner:
     def look(self) -> None:
         """There is something to do: see to it, and without `start` end when it is done."""
         self._begun.set()
-        self._tasks = [task for task in self._tasks if not task.done()]
-        for _ in range(self._limits.at_once - len(self._tasks)):
-            self._tasks.append(asyncio.create_task(self._run(), name="fhir-service jobs"))
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run(), name="fhir-service jobs")
+        elif self._busy:
+            self._call_help()
 
     async def close(self) -> None:
         """Stop where it is; what is not in a checkpoint is done again by whoever comes next."""
-        for task in self._tasks:
+        tasks = [*self._helpers] if self._task is None else [self._task, *self._helpers]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _run(self) -> None:
         while True:
             self._begun.clear()
             try:
                 await self._clean()
-                claim = await self._jobs.claim(self._worker, self._limits.lease, tuple(self._kinds))
-                if claim is not None:
-                    await self._do(claim)
+                if await self._do_next():
                     continue
             except StoreUnavailable:
                 if not self._lasting:
@@ -120,6 +123,33 @@ class JobRunner:
                 return
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._begun.wait(), _LOOK_SECONDS)
+
+    async def _do_next(self) -> bool:
+        """Whether there was something to do."""
+        claim = await self._jobs.claim(self._worker, self._limits.lease, tuple(self._kinds))
+        if claim is None:
+            return False
+        self._busy += 1
+        try:
+            self._call_help()
+            await self._do(claim)
+        finally:
+            self._busy -= 1
+        return True
+
+    def _call_help(self) -> None:
+        if len(self._helpers) < self._limits.at_once - 1:
+            helper = asyncio.create_task(self._help(), name="fhir-service jobs")
+            self._helpers.add(helper)
+            helper.add_done_callback(self._helpers.discard)
+
+    async def _help(self) -> None:
+        """Do what else there is, as long as something is being done."""
+        try:
+            while await self._do_next() or self._busy:
+                await asyncio.sleep(_LOOK_SECONDS if self._busy else 0)
+        except StoreUnavailable:  # whoever waits for the store tells
+            return
 
     async def _do(self, claim: Claim) -> None:
         kind = self._kinds[claim.job.kind]
@@ -154,6 +184,11 @@ class JobRunner:
 
     async def _clean(self) -> None:
         for job_id, name in await self._jobs.expired():
-            if name in self._kinds:
+            if name not in self._kinds:
+                continue
+            try:
                 await self._kinds[name].clean(job_id)
-                await self._jobs.forget(job_id)
+            except Exception:  # of an object store, say: it is tried again, and others are not held up
+                _log.exception("job %s: what it made cannot be removed", job_id)
+                continue
+            await self._jobs.forget(job_id)

@@ -447,6 +447,13 @@ async def test_a_server_that_is_busy_is_asked_again_and_one_that_is_away_is_told
     stub.routes["GET /file"] = [Reply(500), Reply(429, headers={"Retry-After": "40"}), Reply(body=LINES)]
     await fetched(stub, tmp_path, time)
     assert time.waits == [30, 1, 40]
+    stub.routes["GET /fhir/$export"] = [*[Reply(429, headers={"Retry-After": "20"})] * 9, begun]
+    assert (await fetched(stub, tmp_path / "patient", time)).counts["Patient"] == 50  # as long as it says how long
+    for route in ("GET /fhir/$export", "GET /file"):
+        stub.routes |= {"GET /fhir/$export": begun, route: Reply(429, headers={"Retry-After": "20"})}
+        before = time.now
+        assert "answers 429 to the" in await refused(stub, tmp_path / route[-4:], time)
+        assert 800 < time.now - before < 1000
     gone = replace(stub, port=1)
     assert "does not answer (ConnectError)" in await refused(gone, tmp_path / "gone", time)
 
