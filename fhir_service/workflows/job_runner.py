@@ -79,6 +79,7 @@ class JobRunner:
         self._worker = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
         self._task: asyncio.Task[None] | None = None
         self._helpers: set[asyncio.Task[None]] = set()
+        self._ended = asyncio.Event()
         self._busy = 0
         """Shards that are being done."""
         self._lasting = False
@@ -135,6 +136,7 @@ class JobRunner:
             await self._do(claim)
         finally:
             self._busy -= 1
+            self._ended.set()
         return True
 
     def _call_help(self) -> None:
@@ -147,9 +149,16 @@ class JobRunner:
         """Do what else there is, as long as something is being done."""
         try:
             while await self._do_next() or self._busy:
-                await asyncio.sleep(_LOOK_SECONDS if self._busy else 0)
+                await self._pause()
         except StoreUnavailable:  # whoever waits for the store tells
             return
+
+    async def _pause(self) -> None:
+        """Until there may be something to do: another process may begin a job, and nothing tells."""
+        if not self._ended.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), _LOOK_SECONDS)
+        self._ended.clear()
 
     async def _do(self, claim: Claim) -> None:
         kind = self._kinds[claim.job.kind]
