@@ -73,3 +73,4 @@ class Limits(BaseSettings):
     max_client_exports: int = Field(
         20, gt=0, description="Exports of one client under way at the same time, where clients have tokens; else 429."
     )
+    max_imports: int = Field(4, gt=0, description="Imports under way at the same time; one more is answered 429.")

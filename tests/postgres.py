@@ -42,6 +42,14 @@ class PostgresServer:
                 return
         raise RuntimeError(f"PostgreSQL does not start: {self._log.read_text(errors='replace')[-2000:]}")
 
+    def follow(self, primary: PostgresServer) -> None:
+        """Start as a standby that repeats what another server does. Raises RuntimeError."""
+        address = f"host=127.0.0.1 port={primary.port} user={SUPERUSER}"
+        self._run("pg_basebackup", "-D", str(self._data), "-d", address, "-R", "-X", "stream", "-c", "fast")
+        self.port = _free_port()
+        if not self._answers():
+            raise RuntimeError(f"the standby does not start: {self._log.read_text(errors='replace')[-2000:]}")
+
     def url(self, database: str) -> str:
         return f"postgresql+asyncpg://{SUPERUSER}@127.0.0.1:{self.port}/{database}"
 

@@ -72,7 +72,11 @@ def create_app(
             await _close_accesses(service)
             return
         service.open_repository = await open_repository(
-            settings.database_url, base=settings.own_address, seconds=settings.max_query_seconds
+            settings.database_url,
+            base=settings.own_address,
+            seconds=settings.max_query_seconds,
+            connections=settings.database_connections,
+            replica=settings.replica,
         )
         try:
             service.fixed = await publish_definitions(service.repository, settings.base, settings.registry_contact)

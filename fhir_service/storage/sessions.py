@@ -107,10 +107,14 @@ async def connect(engine: AsyncEngine, *setup: str, seconds: float | None = None
     Raises StoreUnavailable.
     """
     session = await _open(engine)
-    if seconds is not None:
-        await session.limit(seconds)
-    for statement in setup:
-        await session.fetch(statement)
+    try:
+        if seconds is not None:
+            await session.limit(seconds)
+        for statement in setup:
+            await session.fetch(statement)
+    except BaseException:
+        await session.close()
+        raise
     return session
 
 

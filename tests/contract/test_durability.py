@@ -47,7 +47,7 @@ async def test_a_lost_connection_fails_its_callers_and_the_next_ones_are_served(
     database = repository._database
     assert database._writer is not None
     await database._writer.close()
-    for session in database._reads._free:
+    for session in database._readers._reads._free:
         await session.close()
     await repository.commit([Create("Patient", patient(), "b")], OPEN)
     results = []
