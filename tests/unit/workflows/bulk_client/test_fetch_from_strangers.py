@@ -529,3 +529,14 @@ async def test_an_unfinished_export_is_gone_on_with_or_given_up_but_not_mixed_wi
     stub.routes["GET /second"] = Reply(body=b'{"resourceType":"Device"}')
     assert (await fetched(stub, tmp_path, time)).counts == {"Patient": 50, "Device": 1}
     assert (len(stub.sent("/file")), len(stub.sent("/fhir/$export"))) == (1, 1)
+
+
+async def test_a_file_that_somebody_has_cut_since_is_fetched_again(stub: Stub, tmp_path: Path, time: Time) -> None:
+    items = [{"type": kind, "url": f"{stub.origin}/{kind}"} for kind in ("Patient", "Device")]
+    stub.routes["GET /fhir/status"] = reply(manifest(stub, *items))
+    stub.routes |= {"GET /Patient": Reply(body=LINES), "GET /Device": Reply(403)}
+    await refused(stub, tmp_path, time)
+    (tmp_path / "Patient.000.ndjson").write_bytes(LINES[:HALF])
+    stub.routes["GET /Device"] = Reply()
+    await fetched(stub, tmp_path, time)
+    assert (tmp_path / "Patient.000.ndjson").read_bytes() == LINES
