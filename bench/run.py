@@ -44,7 +44,7 @@ BARS = {
         "last tenth beside the first": 1.2,
         "MiB grown": 16,
     },
-    "export": {"times as long": 2.0, "MB grown": 200},
+    "export": {"times as long": 2.0, "MB grown": 200, "late read beside idle": 5},
     "audit": {"CPU ms added": 0.2},
     "load": {
         "sqlite, resources a second": Least(20_000),

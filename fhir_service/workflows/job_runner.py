@@ -154,6 +154,11 @@ class JobRunner:
 
     async def _clean(self) -> None:
         for job_id, name in await self._jobs.expired():
-            if name in self._kinds:
+            if name not in self._kinds:
+                continue
+            try:
                 await self._kinds[name].clean(job_id)
-                await self._jobs.forget(job_id)
+            except Exception:  # of an object store, say: it is tried again, and others are not held up
+                _log.exception("job %s: what it made cannot be removed", job_id)
+                continue
+            await self._jobs.forget(job_id)

@@ -315,6 +315,7 @@ async def test_who_asks_too_often_is_told_when_to_ask_again(repository: Reposito
     assert issues(answers[-1])[0]["code"] == "throttled"
 
 
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 @pytest.mark.rule("BULK-KO-7")
 async def test_a_thousand_kick_offs_at_once_are_bounded_and_the_server_stays(
     repository: Repository, tmp_path: Path
