@@ -64,9 +64,13 @@ class Limits(BaseSettings):
         20.0, gt=0, description="Longest wait of a submission for its turn, in seconds; then it is answered 503."
     )
     max_uploads: int = Field(
-        4, gt=0, description="Files that `$registryUpload` works through at the same time; one more is answered 503."
+        4,
+        gt=0,
+        description="Files that `$registryUpload` works through at the same time; one more is answered 503, and in the "
+        "background 429.",
     )
     max_exports: int = Field(100, gt=0, description="Exports under way at the same time; one more is answered 429.")
     max_client_exports: int = Field(
         20, gt=0, description="Exports of one client under way at the same time, where clients have tokens; else 429."
     )
+    max_imports: int = Field(4, gt=0, description="Imports under way at the same time; one more is answered 429.")

@@ -17,6 +17,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from fhir_service.definitions.elements import resource_types
 from fhir_service.limits import Limits
+from fhir_service.storage.repository import ReplicaAt
 from fhir_service.validation.layers import EVERY_TYPE, Layer, layers
 from fhir_service.workflows.ask_model import ModelAccess
 from fhir_service.workflows.do_jobs import JobSettings
@@ -25,6 +26,7 @@ from fhir_service.workflows.import_check import ImportRules
 from fhir_service.workflows.import_source import ImportSources
 from fhir_service.workflows.job_runner import JobLimits
 from fhir_service.workflows.run_import import ImportSettings
+from fhir_service.workflows.run_upload import UploadSettings
 
 PREFIX = "FHIR_SERVICE_"
 SERVED_TYPES = (
@@ -66,6 +68,26 @@ class Settings(Limits):
     database_url: str = Field(
         "sqlite+aiosqlite:///var/fhir-service.db",
         description="Where resources are stored: `sqlite+aiosqlite:///path.db` or `postgresql+asyncpg://…`.",
+    )
+    database_connections: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="Most database connections of a process for reads by key, and as many for searches; one more "
+        "writes. 0: 8 on PostgreSQL, 4 on SQLite.",
+    )
+    database_replica_url: str = Field(
+        "",
+        pattern=r"^(postgresql\+asyncpg://\S+)?$",
+        description="A read replica of that PostgreSQL, which answers reads, searches and exports while it is near "
+        "enough to the primary. Empty: none.",
+    )
+    database_replica_lag: float = Field(
+        1.0,
+        ge=0.05,
+        le=60,
+        description="How far the replica may be behind to be asked, in seconds: so old may be what another process has "
+        "written; what this process has written is always seen.",
     )
     base: str = Field(
         "https://vertebral-augmentation.example.org/fhir",
@@ -212,7 +234,6 @@ class Settings(Limits):
         description="Processes that check the lines of a larger file of `$import`; 0: the service itself, beside its "
         "requests.",
     )
-    max_imports: int = Field(4, gt=0, description="Imports under way at the same time; one more is answered 429.")
     validation: Annotated[tuple[str, ...], NoDecode] = Field(
         ("*=invariants",),
         description="How far a resource is validated before it is stored, by type, for instance "
@@ -295,6 +316,12 @@ class Settings(Limits):
         if value and not _BASE_URL.fullmatch(value):
             raise ValueError("wants an https URL without query, as the tokens have it in iss")
         return value
+
+    @model_validator(mode="after")
+    def _a_replica_is_of_a_postgresql(self) -> Settings:
+        if self.database_replica_url and self.database_url.startswith("sqlite"):
+            raise ValueError("database_replica_url is for PostgreSQL: a SQLite file has no replica")
+        return self
 
     @model_validator(mode="after")
     def _an_issuer_needs_access_control(self) -> Settings:
@@ -384,7 +411,15 @@ class Settings(Limits):
         imports = ImportSettings(
             self.import_rules, self.import_sources, self.import_workers, self.max_body_bytes, self.audits
         )
-        return JobSettings(self.export_files, self.base, self.export_file_bytes, limits, imports)
+        uploads = UploadSettings(self.base, self.source_text == "withhold", self.audits)
+        return JobSettings(self.export_files, self.base, self.export_file_bytes, limits, imports, uploads)
+
+    @property
+    def replica(self) -> ReplicaAt | None:
+        """Where to read beside the primary."""
+        if not self.database_replica_url:
+            return None
+        return ReplicaAt(self.database_replica_url, self.database_replica_lag)
 
     @property
     def own_address(self) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from api_client import JSON as CONTENT
 from api_client import Client, settings
 
@@ -19,10 +20,12 @@ from fhir_service.storage.repository import Repository
 ASYNC = {"accept": "application/fhir+json", "prefer": "respond-async"}
 JSON = "application/json"
 Manifest = dict[str, Any]
+on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+"""For what is the same on every database."""
 
 
 @asynccontextmanager
-async def bulk_client(repository: Repository, files: Path, **changes: Any) -> AsyncIterator[Client]:
+async def bulk_client(repository: Repository, files: Path | str, **changes: Any) -> AsyncIterator[Client]:
     """A client of an application that keeps its files there, and does its jobs until this is left."""
     app = create_app(
         settings(**{"export_files": str(files), "export_polls": 1e6, "run_jobs": True} | changes), repository

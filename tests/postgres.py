@@ -23,9 +23,11 @@ START_SECONDS = 60
 class PostgresServer:
     """One server with a data folder of its own; `stop` takes both away. Trusts every connection from loopback."""
 
-    def __init__(self, *, settings: Sequence[str] = ("fsync=off", "full_page_writes=off")) -> None:
+    def __init__(
+        self, *, settings: Sequence[str] = ("fsync=off", "full_page_writes=off"), within: Path | None = None
+    ) -> None:
         self._settings = settings
-        self._folder = Path(tempfile.mkdtemp(prefix="fhir-service-postgres-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="fhir-service-postgres-", dir=within))
         self._identity = _identity(self._folder)
         self._programs = _programs(self._folder, self._identity)
         self._process: subprocess.Popen[bytes] | None = None
@@ -33,12 +35,20 @@ class PostgresServer:
 
     def start(self) -> None:
         """Make the data folder and wait until the server answers. Raises RuntimeError with the server's own words."""
-        self._run("initdb", "-D", str(self._data), "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
+        self.run("initdb", "-D", str(self._data), "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
         for _ in range(5):
             self.port = _free_port()
             if self._answers():
                 return
         raise RuntimeError(f"PostgreSQL does not start: {self._log.read_text(errors='replace')[-2000:]}")
+
+    def follow(self, primary: PostgresServer) -> None:
+        """Start as a standby that repeats what another server does. Raises RuntimeError."""
+        address = f"host=127.0.0.1 port={primary.port} user={SUPERUSER}"
+        self._run("pg_basebackup", "-D", str(self._data), "-d", address, "-R", "-X", "stream", "-c", "fast")
+        self.port = _free_port()
+        if not self._answers():
+            raise RuntimeError(f"the standby does not start: {self._log.read_text(errors='replace')[-2000:]}")
 
     def url(self, database: str) -> str:
         return f"postgresql+asyncpg://{SUPERUSER}@127.0.0.1:{self.port}/{database}"
@@ -46,6 +56,10 @@ class PostgresServer:
     def dsn(self, database: str = "postgres") -> str:
         """The same address for asyncpg itself."""
         return f"postgresql://{SUPERUSER}@127.0.0.1:{self.port}/{database}"
+
+    @property
+    def lives(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     def kill(self) -> None:
         """End it as a power cut would: the server at once, and its backends with it."""
@@ -82,6 +96,11 @@ class PostgresServer:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     @property
+    def scratch(self) -> Path:
+        """A folder that its programs may write to."""
+        return self._folder
+
+    @property
     def _data(self) -> Path:
         return self._folder / "data"
 
@@ -107,7 +126,8 @@ class PostgresServer:
         self._process.wait()
         return False
 
-    def _run(self, program: str, *arguments: str) -> None:
+    def run(self, program: str, *arguments: str) -> None:
+        """One of the programs that come with it. Raises RuntimeError with its own words."""
         done = subprocess.run(
             [self._programs / program, *arguments], capture_output=True, cwd=self._folder, check=False, **self._identity
         )

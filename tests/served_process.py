@@ -14,7 +14,7 @@ from typing import Self
 import httpx
 
 ROOT = Path(__file__).resolve().parent.parent
-START_SECONDS = 60
+START_SECONDS = 180
 
 
 def free_port() -> int:
@@ -60,12 +60,20 @@ class ServedProcess:
 
     async def start(self) -> Self:
         """Start, and wait until it is ready."""
-        self.begin()
+        if not self.lives:
+            self.begin()
         async with httpx.AsyncClient(base_url=self.base) as client, asyncio.timeout(START_SECONDS):
             while not await self.is_ready(client):
                 assert self.lives, self.log[-2000:]
                 await asyncio.sleep(0.05)
         return self
+
+    @staticmethod
+    async def until_ready(client: httpx.AsyncClient, *, ready: bool = True) -> None:
+        """Wait until it says that it is, or is not."""
+        async with asyncio.timeout(START_SECONDS):
+            while await ServedProcess.is_ready(client) is not ready:  # noqa: ASYNC110  # it changes in another process
+                await asyncio.sleep(0.02)
 
     @staticmethod
     async def is_ready(client: httpx.AsyncClient) -> bool:
@@ -78,10 +86,16 @@ class ServedProcess:
     def lives(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    async def __aenter__(self) -> Self:
+        return await self.start()
+
+    async def __aexit__(self, *_: object) -> None:
+        self.kill()
+
     def kill(self) -> None:
         self.end(signal.SIGKILL)
 
     def end(self, sent: signal.Signals = signal.SIGTERM) -> None:
-        if self._process is not None:
+        if self.lives and self._process is not None:
             self._process.send_signal(sent)
             self._process.wait(timeout=30)

@@ -25,7 +25,8 @@ from fhir_service.api.head_limit import HeadLimit
 from fhir_service.api.observing.observers import NOBODY, Observers
 from fhir_service.api.openapi import openapi_of
 from fhir_service.api.pages import documentation, health, home
-from fhir_service.api.rate_limit import RateLimit
+from fhir_service.api.plain_read import PlainRead
+from fhir_service.api.rate_limit import RateLimit, Rates
 from fhir_service.api.request_id import RequestId
 from fhir_service.api.request_log import RequestLog
 from fhir_service.api.routes import INTERACTIONS
@@ -67,12 +68,15 @@ def create_app(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         if repository is not None:
             yield
-            await service.uploads.close()
             await service.end_jobs()
             await _close_accesses(service)
             return
         service.open_repository = await open_repository(
-            settings.database_url, base=settings.own_address, seconds=settings.max_query_seconds
+            settings.database_url,
+            base=settings.own_address,
+            seconds=settings.max_query_seconds,
+            connections=settings.database_connections,
+            replica=settings.replica,
         )
         try:
             service.fixed = await publish_definitions(service.repository, settings.base, settings.registry_contact)
@@ -83,7 +87,6 @@ def create_app(
                 yield
             await rest
         finally:
-            await service.uploads.close()
             await service.end_jobs()
             await _close_accesses(service)
             opened, service.open_repository = service.open_repository, None
@@ -108,8 +111,9 @@ def create_app(
     # The last one added is the first one met.
     app.add_middleware(FhirDispatcher, service=service, prefix=FHIR_PREFIX)
     app.add_middleware(AuthEndpoints, service=service, prefix=FHIR_PREFIX)
-    if any(settings.rates):
-        app.add_middleware(RateLimit, rates=settings.rates, prefix=FHIR_PREFIX)
+    rates = Rates(*settings.rates) if any(settings.rates) else None
+    if rates is not None:
+        app.add_middleware(RateLimit, rates=rates, prefix=FHIR_PREFIX)
     app.add_middleware(Identify, service=service, prefix=FHIR_PREFIX)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes, seconds=settings.max_body_seconds)
     app.add_middleware(AllowedHosts, names=settings.allowed_hosts)
@@ -121,6 +125,8 @@ def create_app(
     if settings.cors_origins:
         app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, **CORS)
     app.add_middleware(SecurityHeaders, data_prefix=FHIR_PREFIX)
+    if not settings.trusted_proxies:
+        app.add_middleware(PlainRead, service=service, settings=settings, rates=rates)
     app.add_middleware(RequestLog)
     observers.stand_around(app)
     app.add_middleware(RequestId)

@@ -49,6 +49,8 @@ def note(call: Call, seen: Seen, status: int) -> None:
     if book is None:
         return
     query = call.query if not call.form else urlencode([*call.parameters, *call.form])
+    if call.file:
+        query = ""  # what signs a link is good for whoever reads it
     book.note(
         AccessRecord(
             recorded=time_ns() // 1_000_000,

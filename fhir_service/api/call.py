@@ -39,7 +39,6 @@ from fhir_service.workflows.stored_conformance import ConformanceCache, StoredCo
 from fhir_service.workflows.stored_definitions import DefinitionCache, StoredDefinitions
 from fhir_service.workflows.stored_maps import MapCache
 from fhir_service.workflows.stored_terminology import StoredTerminology
-from fhir_service.workflows.uploads import Uploads
 from fhir_service.workflows.work_queue import WorkQueue
 from fhir_service.workflows.write_checks import WriteChecks
 
@@ -83,7 +82,6 @@ class Service:
             waiting=settings.max_waiting_submissions,
         )
         self.files = WorkQueue("files of submissions", settings.max_uploads, settings.max_submission_wait, waiting=0)
-        self.uploads = Uploads(self.files)
         self.polls = PollPace(settings.export_polls)
 
     @cached_property

@@ -57,15 +57,16 @@ class FhirDispatcher:
         accept = b",".join([value for name, value in scope["headers"] if name == b"accept"]).decode("latin-1")
         query = scope["query_string"].decode("latin-1")
         wanted = self._wanted_format(scope, accept, query)
+        base = base_of(self._service, scope, self._prefix)
         call = Call(
             service=self._service,
-            base=base_of(self._service, scope, self._prefix),
+            base=base,
             method=scope["method"],
             query=query,
             headers=scope["headers"],
             receive=receive,
             dispatch=self.answer_url,
-            access=access,
+            access=access.under(base),
             origin=origin_of(scope),
         )
         with remembered(call) as ending:

@@ -38,7 +38,17 @@ class NotAllowed(MethodNotSupported):
 
     def __init__(self, method: str, allowed: tuple[str, ...]) -> None:
         super().__init__(f"{method} is not possible here; {', '.join(allowed)} is")
-        self.allowed = allowed
+        self.headers: Headers = ((b"allow", ", ".join(allowed).encode()),)
+
+
+class NoSuchRange(FhirError):
+    """Nothing of the file lies there (416, RFC 9110 section 15.5.17)."""
+
+    status, code = 416, "invalid"
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"the file has {size} bytes", expression=("http.Range",))
+        self.headers: Headers = ((b"content-range", b"bytes */%d" % size),)
 
 
 class NoPatch(UnsupportedMediaType):
@@ -47,7 +57,7 @@ class NoPatch(UnsupportedMediaType):
     def __init__(self, content_type: str, accepted: tuple[str, ...]) -> None:
         sent = f"'{content_type[:80]}'" if content_type else "missing"
         super().__init__(f"Content-Type is {sent}; a patch is one of {', '.join(accepted)}, in UTF-8 and of R4")
-        self.accepted = accepted
+        self.headers: Headers = ((b"accept-patch", ", ".join(accepted).encode()),)
 
 
 def error_answer(error: FhirError) -> Answer:
@@ -72,10 +82,8 @@ _ALWAYS: Mapping[type[FhirError], Headers] = {
 
 
 def _headers(error: FhirError) -> Headers:
-    if isinstance(error, NotAllowed):
-        return ((b"allow", ", ".join(error.allowed).encode()),)
-    if isinstance(error, NoPatch):
-        return ((b"accept-patch", ", ".join(error.accepted).encode()),)
+    if isinstance(error, NotAllowed | NoPatch | NoSuchRange):
+        return error.headers
     if type(error) in _ALWAYS:
         return _ALWAYS[type(error)]
     if error.status in (408, 413):  # what is still under way is not read

@@ -15,21 +15,38 @@ from fhir_service.api.origin import CLIENT, client_of
 from fhir_service.api.sliding_window import SlidingWindow
 from fhir_service.fhir.errors import TooManyRequests
 
+_COUNTED = "fhir_service.counted"
+
+
+class Rates:
+    """How many requests a client with a token, and an address without one, may send: each a number and a time, such as
+    `600/minute`, or empty. Each process counts for itself."""
+
+    def __init__(self, with_token: str, without: str) -> None:
+        self._with_token = SlidingWindow(with_token) if with_token else None
+        self._without = SlidingWindow(without) if without else None
+
+    def count(self, scope: Scope) -> None:
+        """Count a request, once. Raises TooManyRequests."""
+        limit = self._with_token if scope.get(CLIENT) else self._without
+        if limit is None or _COUNTED in scope:
+            return
+        if seconds := limit.wait(client_of(scope), time.time()):
+            raise _refused(limit, max(1, math.ceil(seconds)))
+        scope[_COUNTED] = True
+
 
 class RateLimit:
-    """Raises TooManyRequests. A rate is a number and a time, such as `600/minute`, or empty: first that of a client
-    with a token, then that of an address. Each process counts for itself."""
+    """Raises TooManyRequests below `prefix`."""
 
-    def __init__(self, app: ASGIApp, rates: tuple[str, str], prefix: str) -> None:
+    def __init__(self, app: ASGIApp, rates: Rates, prefix: str) -> None:
         self._app = app
         self._prefix = prefix
-        self._limits = tuple(SlidingWindow(rate) if rate else None for rate in rates)
+        self._rates = rates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"].startswith(self._prefix):
-            limit = self._limits[0 if scope.get(CLIENT) else 1]
-            if limit is not None and (seconds := limit.wait(client_of(scope), time.time())):
-                raise _refused(limit, max(1, math.ceil(seconds)))
+            self._rates.count(scope)
         await self._app(scope, receive, send)
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from fhir_service.api.answer import Headers
+
 _EVERYWHERE = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -27,6 +29,12 @@ _OF_PAGES = (
     ),
 )
 _TLS_ONLY = (b"strict-transport-security", b"max-age=31536000")
+_OF_DATA_OVER_TLS = (*_OF_DATA, _TLS_ONLY)
+
+
+def headers_of_data(scheme: str) -> Headers:
+    """All that an answer below the FHIR base gets."""
+    return _OF_DATA_OVER_TLS if scheme == "https" else _OF_DATA
 
 
 class SecurityHeaders:

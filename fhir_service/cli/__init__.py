@@ -14,6 +14,7 @@ import typer
 from fhir_service import __version__
 from fhir_service.cli import (
     audit,
+    backup,
     clients,
     doctor,
     export,
@@ -64,6 +65,7 @@ app.command("structure-map")(structure_maps.structure_map)
 app.command()(research_events.project)
 app.command()(store.migrate)
 app.command()(doctor.doctor)
+app.command()(backup.backup)
 app.command()(store.reindex)
 app.command()(openapi.openapi)
 

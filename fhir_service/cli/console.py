@@ -16,7 +16,7 @@ from fhir_service.fhir.errors import FhirError, StoreUnavailable
 from fhir_service.settings import Settings, read_settings
 
 if TYPE_CHECKING:
-    from fhir_service.storage.repository import Repository
+    from fhir_service.storage.repository import ReplicaAt, Repository
 
 errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
 T = TypeVar("T")
@@ -28,12 +28,14 @@ def progress_bar() -> Progress:
     return Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal)
 
 
-def with_repository(settings: Settings, work: Callable[[Repository], Awaitable[T]]) -> T:
+def with_repository(
+    settings: Settings, work: Callable[[Repository], Awaitable[T]], *, replica: ReplicaAt | None = None
+) -> T:
     """What `work` gives with the store open; what is wrong with the store stops the command."""
     from fhir_service.storage.repository import NewerDatabase, UnusableDatabaseUrl, open_repository
 
     async def run() -> T:
-        repository = await open_repository(settings.database_url, base=settings.own_address)
+        repository = await open_repository(settings.database_url, base=settings.own_address, replica=replica)
         try:
             return await work(repository)
         finally:

@@ -44,4 +44,4 @@ def worker() -> None:
         await ended.wait()
         await runner.close()
 
-    with_repository(settings, work)
+    with_repository(settings, work, replica=settings.replica)

@@ -6,7 +6,7 @@ The letters are those of SMART's scopes (app launch 2.2.0): `c` create; `r` read
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 Letter = Literal["c", "r", "u", "d", "s"]
@@ -35,6 +35,12 @@ class Access:
     """Who it is; empty where nobody has to say."""
     context: str = ""
     """By what, and about whom, where one may come by several apps and for several patients."""
+    base: str | None = None
+    """The address by which the caller knows this server: what begins with it is a reference to a resource here."""
+
+    def under(self, base: str) -> Access:
+        """The same for a caller who knows this server by that address; it matters to search restrictions alone."""
+        return replace(self, base=base) if self.grants and any(grant.query for grant in self.grants) else self
 
     @property
     def owner(self) -> str:
@@ -43,7 +49,12 @@ class Access:
 
     def may(self, letter: Letter, resource_type: str) -> bool:
         """With some resources of the type at least."""
-        return self.grants is None or any(_covers(grant, letter, resource_type) for grant in self.grants)
+        if self.grants is None:
+            return True
+        for grant in self.grants:  # noqa: SIM110  # any() would take twice as long, and this is asked of every row
+            if _covers(grant, letter, resource_type):
+                return True
+        return False
 
     def restriction(self, letter: Letter, resource_type: str) -> tuple[str, ...]:
         """The queries of which a resource has to be found by one; none where all of the type are meant. Only for what
@@ -55,8 +66,9 @@ class Access:
 
 
 def _covers(grant: Grant, letter: str, resource_type: str) -> bool:
-    named = grant.type == resource_type or (grant.type == EVERY_TYPE and resource_type not in BY_NAME)
-    return named and letter in grant.letters
+    return letter in grant.letters and (
+        grant.type == resource_type or (grant.type == EVERY_TYPE and resource_type not in BY_NAME)
+    )
 
 
 OPEN = Access()

@@ -52,7 +52,7 @@ _NAMES_RESOURCES = frozenset(
     }
 )
 """Interactions of which each resource is named; of the others the patients are."""
-_ALWAYS_NAMED = frozenset({"Binary", "DocumentReference", "_export", "_upload"})
+_ALWAYS_NAMED = frozenset({"Binary", "DocumentReference", "_export", "_import", "_upload"})
 """What is named whatever way it was had: resources that hold the words of reports, so that it can be told who has read
 which; and jobs, by which what began them is found."""
 EVERYBODY = "*"

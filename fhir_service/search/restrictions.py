@@ -39,12 +39,12 @@ class UnusableRestriction(ValueError):
 
 
 @lru_cache(maxsize=4096)
-def restriction_of(resource_type: str, query: str) -> AnyCriterion:
-    """What a resource has to meet that `query` finds. Raises UnusableRestriction for what the type has not, for
-    modifiers, chains and whatever one resource alone cannot answer."""
+def restriction_of(resource_type: str, query: str, base: str | None = None) -> AnyCriterion:
+    """What a resource has to meet that `query` finds, on a server at `base`. Raises UnusableRestriction for what the
+    type has not, for modifiers, chains and whatever one resource alone cannot answer."""
     try:
         pairs = read_pairs(query)
-        found = parse_query(resource_type, pairs)
+        found = parse_query(resource_type, pairs, base=base)
     except FhirError as fault:
         raise UnusableRestriction(str(fault)) from None
     whole = AllOf(found.criteria)
@@ -83,7 +83,7 @@ def admits(access: Access, letter: Letter, key: tuple[str, str], text: bytes, la
         return True
     if not text:
         return False
-    values = index_values(parse(text))
+    values = index_values(parse(text), access.base)
     return all(meets(values, resource_id, last_updated, one) for one in criteria)
 
 
@@ -106,7 +106,7 @@ def _required(letter: Letter, resource_type: str, access: Access) -> tuple[AnyCr
     if not access.may(letter, resource_type):
         return (_NOTHING,)
     queries = access.restriction(letter, resource_type)
-    return (AnyOf(tuple(restriction_of(resource_type, query) for query in queries)),) if queries else ()
+    return (AnyOf(tuple(restriction_of(resource_type, query, access.base) for query in queries)),) if queries else ()
 
 
 def _confined(criterion: AnyCriterion, access: Access) -> AnyCriterion:

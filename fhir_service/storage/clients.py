@@ -10,6 +10,7 @@ from hashlib import sha256
 from fhir_service.fhir.errors import EditConflict, NotFound
 from fhir_service.storage.database import Database
 from fhir_service.storage.group_commit import Commit, Group
+from fhir_service.storage.jobs import GRACE_MILLISECONDS
 from fhir_service.storage.sessions import Row
 from fhir_service.storage.writer import Writer
 
@@ -18,6 +19,7 @@ _READ = f"SELECT {_COLUMNS} FROM client WHERE id = $1"
 _LIST = f"SELECT {_COLUMNS} FROM client ORDER BY id"
 _ADD = f"INSERT INTO client ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, NULL) ON CONFLICT (id) DO NOTHING RETURNING id"
 _REVOKE = "UPDATE client SET revoked = coalesce(revoked, $2) WHERE id = $1 RETURNING id"
+_END_JOBS = "UPDATE job SET state = 'cancelled', expires = $2 WHERE owner = $1 AND state <> 'cancelled'"
 _FORGET_EXPIRED = "DELETE FROM used_assertion WHERE expires < $1"
 _USE = (
     "INSERT INTO used_assertion (client_id, jti, expires) VALUES ($1, $2, $3) "
@@ -53,8 +55,16 @@ class Clients:
             raise EditConflict(f"there is a client {client.id} already, or was one; take another id")
 
     async def revoke(self, client_id: str) -> None:
-        """It gets no token any more, and those it has are refused. Raises NotFound."""
-        if not await self._writer.commit(Commit(work=lambda group: group.session.fetch(_REVOKE, client_id, _now()))):
+        """It gets no token any more, and those it has are refused; what it has begun ends, and its files are not to be
+        had any more. Raises NotFound."""
+
+        async def work(group: Group) -> Sequence[Row]:
+            revoked = await group.session.fetch(_REVOKE, client_id, _now())
+            if revoked:
+                await group.session.fetch(_END_JOBS, client_id, _now() + GRACE_MILLISECONDS)
+            return revoked
+
+        if not await self._writer.commit(Commit(work=work)):
             raise NotFound(f"there is no client {client_id[:80]}")
 
     async def all(self) -> list[Client]:

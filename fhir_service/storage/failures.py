@@ -33,7 +33,14 @@ _CANCELLED = "57014"
 _DISK_FULL = "53100"
 _LOST = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 """What the driver raises itself: no connection, one that broke in the middle of a statement, or none in time."""
+_BROKEN = (asyncpg.InterfaceError, asyncpg.InternalClientError, ConnectionError)
+_GONE = ("08", "57P")
+"""Of connections that are lost, and of a server that ends, has ended or begins."""
 _TOLD = (asyncpg.PostgresError, sqlite3.Error, DBAPIError, *_LOST)
+
+
+class ConnectionLost(StoreUnavailable):
+    """The connection to the database broke, or cannot be made now; what was asked can be asked again."""
 
 
 @contextmanager
@@ -47,7 +54,7 @@ def unavailable_told() -> Iterator[None]:
             raise TookTooLong("this takes too long to find out; ask for less, or narrow the search down") from error
         if is_unavailable(error):
             unavailable = _unavailable(error)
-            unavailable.add_note(str(_cause(error)).splitlines()[0] or type(error).__name__)  # for the shell alone
+            unavailable.add_note(str(_cause(error)).partition("\n")[0] or type(error).__name__)  # for the shell alone
             raise unavailable from error
         raise
 
@@ -57,7 +64,14 @@ def _unavailable(error: BaseException) -> StoreUnavailable:
     full = str(cause.sqlstate) == _DISK_FULL if isinstance(cause, asyncpg.PostgresError) else _has_no_room(cause)
     if full:
         return StoreFull("the disk of the database is full: nothing can be stored, what is there can be read")
-    return StoreUnavailable("the database cannot be used now; try again later")
+    kind = ConnectionLost if _is_lost(cause) else StoreUnavailable
+    return kind("the database cannot be used now; try again later")
+
+
+def _is_lost(cause: BaseException) -> bool:
+    if isinstance(cause, asyncpg.PostgresError):
+        return str(cause.sqlstate or "").startswith(_GONE)
+    return isinstance(cause, _BROKEN)
 
 
 def _has_no_room(cause: BaseException) -> bool:

@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
 from fhir_service.fhir.errors import NotFound, TooManyRequests
 from fhir_service.storage.database import Database
 from fhir_service.storage.group_commit import Commit, Group
+from fhir_service.storage.job_rows import Claim, Job, JobShard, LeaseLost, NewShard, job_of
 from fhir_service.storage.sessions import Row
 from fhir_service.storage.writer import Writer
 
-ATTEMPTS = 3
+__all__ = ["ATTEMPTS", "Claim", "Job", "JobShard", "Jobs", "LeaseLost", "NewShard"]
+ATTEMPTS = 5
 """After so many failures in a row a shard fails its job."""
 _RETRY_MILLISECONDS = 500
-_GRACE_MILLISECONDS = 30_000
+"""From the first failure to the next attempt; then 8, 27 and 64 times as long."""
+GRACE_MILLISECONDS = 30_000
 """Between the end of a cancelled job and the removal of what it made: its worker may still be at it."""
 _JOB = "id, kind, owner, request, state, place, moment, begun, expires, failure"
 _INSERT_JOB = f"INSERT INTO job ({_JOB}) VALUES ($1, $2, $3, $4, 'running', $5, $6, $7, 0, '')"
@@ -38,8 +40,10 @@ _FREE = (
     "SELECT s.job_id, s.number FROM job j CROSS JOIN job_shard s WHERE j.state = 'running' AND j.kind IN ({kinds}) "
     "AND s.job_id = j.id "
     "AND NOT s.done AND s.leased_until < $1 AND NOT EXISTS (SELECT 1 FROM job_shard e WHERE e.job_id = s.job_id "
-    "AND e.phase < s.phase AND NOT e.done) ORDER BY j.begun, s.job_id, s.phase, s.number LIMIT 1"
+    "AND e.phase < s.phase AND NOT e.done) ORDER BY (SELECT max(d.leased_until) FROM job_shard d "
+    "WHERE d.job_id = j.id), j.begun, s.job_id, s.phase, s.number LIMIT 1"
 )
+"""Jobs take turns: that comes first which was not worked on for longest, so that a large one holds up no small one."""
 _LEASE = "UPDATE job_shard SET worker = $3, leased_until = $4 WHERE job_id = $1 AND number = $2"
 _MINE = (
     "SELECT s.job_id FROM job_shard s CROSS JOIN job j WHERE s.job_id = $1 AND s.number = $2 AND s.worker = $3 "
@@ -52,63 +56,15 @@ _ADVANCE = (
 _LEFT = "SELECT count(*) FROM job_shard WHERE job_id = $1 AND NOT done"
 _END = "UPDATE job SET state = $2, expires = $3, failure = $4 WHERE id = $1 AND state = 'running'"
 _FAILED = (
-    "UPDATE job_shard SET attempts = attempts + 1, worker = '', leased_until = $3 WHERE job_id = $1 AND number = $2 "
-    "RETURNING attempts"
+    "UPDATE job_shard SET attempts = attempts + 1, worker = '', "
+    "leased_until = $3 + $4 * (attempts + 1) * (attempts + 1) * (attempts + 1) "
+    "WHERE job_id = $1 AND number = $2 RETURNING attempts"
 )
 _FIND = f"SELECT {_JOB} FROM job WHERE id = $1"
 _CANCEL = "UPDATE job SET state = 'cancelled', expires = $2 WHERE id = $1"
-_OLD = "SELECT id, kind FROM job WHERE expires > 0 AND expires < $1 ORDER BY expires LIMIT 100"
+_OLD = "SELECT id, kind FROM job WHERE expires > 0 AND expires < $1 AND kind IN ({kinds}) ORDER BY expires LIMIT 100"
 _FORGET = ("DELETE FROM job_shard WHERE job_id = $1", "DELETE FROM job WHERE id = $1")
 _RELEASE = "UPDATE job_shard SET worker = '', leased_until = 0 WHERE NOT done"
-
-
-class LeaseLost(Exception):
-    """Somebody else does this shard by now, or the job was ended: what is not in a checkpoint does not count."""
-
-
-@dataclass(frozen=True, slots=True)
-class NewShard:
-    """`work` is JSON text."""
-
-    work: str
-    phase: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class JobShard:
-    """One part of a job. `checkpoint` is JSON text, empty before the first."""
-
-    number: int
-    phase: int
-    work: str
-    checkpoint: str
-    done: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A job as it is stored; instants in milliseconds since 1970 UTC, `expires` 0 while it runs."""
-
-    id: str
-    kind: str
-    owner: str
-    request: str
-    state: str
-    place: int
-    moment: int
-    begun: int
-    expires: int
-    failure: str
-    shards: tuple[JobShard, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A shard that a worker holds, with its job and all shards of it."""
-
-    job: Job
-    shard: JobShard
-    worker: str
 
 
 class Jobs:
@@ -119,11 +75,19 @@ class Jobs:
         self._writer = writer
 
     async def begin(
-        self, kind: str, owner: str, request: str, shards: Sequence[NewShard], *, most: int, most_of_owner: int = 0
+        self,
+        kind: str,
+        owner: str,
+        request: str,
+        shards: Sequence[NewShard],
+        *,
+        most: int,
+        most_of_owner: int = 0,
+        job_id: str = "",
     ) -> Job:
         """Make a job durable. Raises TooManyRequests where `most` of that kind are under way, or `most_of_owner` of the
         owner's (0: any number), StoreUnavailable."""
-        job_id = str(uuid4())
+        job_id = job_id or str(uuid4())
 
         async def work(group: Group) -> Any:
             ((unfinished,),) = await group.session.fetch(_UNFINISHED, kind)
@@ -147,7 +111,7 @@ class Jobs:
         async with self._database.reading() as session:
             rows = await session.fetch(_FIND, job_id)
             shards = await session.fetch(f"{_SHARD} ORDER BY number", job_id) if rows else ()
-        job = _job(rows[0], shards) if rows else None
+        job = job_of(rows[0], shards) if rows else None
         gone = job is None or job.state == "cancelled" or 0 < job.expires < _now()
         if job is None or gone or owner not in (None, job.owner):
             raise NotFound(f"there is no job '{job_id[:80]}', or no longer")
@@ -155,7 +119,7 @@ class Jobs:
 
     async def claim(self, worker: str, seconds: float, kinds: Sequence[str]) -> Claim | None:
         """Take the next shard that nobody holds, of a job of one of those kinds; None where there is none."""
-        asked = _FREE.format(kinds=", ".join(f"${number}" for number in range(2, 2 + len(kinds))))
+        asked = _of_kinds(_FREE, kinds)
 
         async def work(group: Group) -> Any:
             now = _now()
@@ -176,7 +140,7 @@ class Jobs:
             shards = await session.fetch(f"{_SHARD} ORDER BY number", taken[0])
         if not rows:
             return None
-        job = _job(rows[0], shards)
+        job = job_of(rows[0], shards)
         return Claim(job, next(one for one in job.shards if one.number == taken[1]), worker)
 
     async def renew(self, claim: Claim, seconds: float) -> None:
@@ -217,7 +181,7 @@ class Jobs:
             if await _is_mine(group, claim):
                 now = _now()
                 key = claim.job.id, claim.shard.number
-                ((attempts,),) = await group.session.fetch(_FAILED, *key, now + _RETRY_MILLISECONDS)
+                ((attempts,),) = await group.session.fetch(_FAILED, *key, now, _RETRY_MILLISECONDS)
                 if attempts >= ATTEMPTS:
                     await group.session.fetch(_END, claim.job.id, "failed", now + kept, text)
 
@@ -228,14 +192,14 @@ class Jobs:
         await self.find(job_id, owner)
 
         async def work(group: Group) -> Any:
-            await group.session.fetch(_CANCEL, job_id, _now() + _GRACE_MILLISECONDS)
+            await group.session.fetch(_CANCEL, job_id, _now() + GRACE_MILLISECONDS)
 
         await self._writer.commit(Commit(work=work))
 
-    async def expired(self) -> list[tuple[str, str]]:
-        """Id and kind of some that are cancelled, or kept no longer."""
+    async def expired(self, kinds: Sequence[str]) -> list[tuple[str, str]]:
+        """Id and kind of some of those kinds that are cancelled, or kept no longer."""
         async with self._database.reading() as session:
-            return [(row[0], row[1]) for row in await session.fetch(_OLD, _now())]
+            return [(row[0], row[1]) for row in await session.fetch(_of_kinds(_OLD, kinds), _now(), *kinds)]
 
     async def forget(self, job_id: str) -> None:
         """Remove its rows."""
@@ -258,17 +222,17 @@ class Jobs:
             raise LeaseLost
 
 
+def _of_kinds(statement: str, kinds: Sequence[str]) -> str:
+    """With a parameter for each, behind the first."""
+    return statement.format(kinds=", ".join(f"${number}" for number in range(2, 2 + len(kinds))))
+
+
 async def _is_mine(group: Group, claim: Claim) -> bool:
     return bool(await group.session.fetch(_MINE, claim.job.id, claim.shard.number, claim.worker))
 
 
 def _shard_rows(job_id: str, first: int, shards: Sequence[NewShard]) -> list[Row]:
     return [(job_id, first + place, one.phase, one.work) for place, one in enumerate(shards)]
-
-
-def _job(row: Row, shards: Sequence[Row]) -> Job:
-    found = tuple(JobShard(number, phase, work, point, bool(done)) for number, phase, work, point, done in shards)
-    return replace(Job(*row), shards=found)
 
 
 def _now() -> int:

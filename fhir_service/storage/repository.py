@@ -18,6 +18,7 @@ from fhir_service.search.query import Query
 from fhir_service.storage import reindex, statements
 from fhir_service.storage.access_records import AccessRecords
 from fhir_service.storage.admission import admitted, admitted_versions
+from fhir_service.storage.asked_again import asked_again
 from fhir_service.storage.bulk_load import Incoming, check_load, load_batch
 from fhir_service.storage.changes import (
     Change,
@@ -58,6 +59,7 @@ from fhir_service.storage.jobs import Jobs
 from fhir_service.storage.load import OnGroup, StoreLoad, job_numbers
 from fhir_service.storage.migrate import NewerDatabase, bring_up_to_date
 from fhir_service.storage.preparation import Prepared, all_prepared, is_id, may_write, size_of
+from fhir_service.storage.replica import ReplicaAt
 from fhir_service.storage.report_books import loaded_sources, report_record, report_state
 from fhir_service.storage.rows import stored
 from fhir_service.storage.searching import number_of, page_of
@@ -79,6 +81,7 @@ __all__ = [
     "Page",
     "Placed",
     "Prepared",
+    "ReplicaAt",
     "ReportRecord",
     "ReportState",
     "Repository",
@@ -99,9 +102,17 @@ _PROOF_SECONDS = 10.0
 _log = logging.getLogger("fhir_service.storage")
 
 
-async def open_repository(database_url: str, *, base: str | None = None, seconds: float = SEARCH_SECONDS) -> Repository:
+async def open_repository(
+    database_url: str,
+    *,
+    base: str | None = None,
+    seconds: float = SEARCH_SECONDS,
+    connections: int = 0,
+    replica: ReplicaAt | None = None,
+) -> Repository:
     """Open a store, bring its schema up to date and index what an older release has stored. `base` is the address under
-    which an absolute reference means a resource of this store; a statement that reads may take some `seconds`.
+    which an absolute reference means a resource of this store; a statement that reads may take some `seconds`, on one
+    of so many `connections` of a kind (0: as many as suit the database).
 
     Raises UnusableDatabaseUrl, NewerDatabase, StoreUnavailable.
     """
@@ -113,7 +124,10 @@ async def open_repository(database_url: str, *, base: str | None = None, seconds
     except BaseException:
         await engine.dispose()
         raise
-    repository = Repository(Database(engine, seconds), base)
+    database = Database(engine, seconds, connections)
+    if replica is not None:
+        database.add_replica(open_engine(replica.url), replica.lag, seconds, connections)
+    repository = Repository(database, base)
     try:
         await repository.check_index()
     except BaseException:
@@ -168,9 +182,11 @@ class Repository:
         await self._database.close()
 
     async def health(self) -> None:
-        """Raises StoreUnavailable unless the database answers, and takes a write or has taken one lately."""
+        """Raises StoreUnavailable unless the database answers, takes a write or has taken one lately, and has room for
+        more: SQLite can still write where the disk is full, as far as its log was once long enough."""
         if not self._writer.running:
             raise StoreUnavailable("the store is closed")
+        self._database.require_room()
         try:
             async with asyncio.timeout(_HEALTH_SECONDS):
                 async with self._database.reading() as session:
@@ -193,11 +209,11 @@ class Repository:
         """The newest version, to do with it what the letters say; to read it, where none is named. Raises NotFound,
         Gone."""
         found = await self._fetch(access, statements.READ, resource_type, resource_id, letters=letters or ("r",))
-        if found.deleted:
-            raise Gone(
-                f"{resource_type}/{resource_id} was deleted; earlier versions can be read at _history/1 and so on"
-            )
-        return found
+        return _there(found)
+
+    async def without_text(self, resource_type: str, resource_id: str, access: Access) -> Stored:
+        """The newest version without its text, for a caller who may read all of the type. Raises NotFound, Gone."""
+        return _there(await self._fetch(access, statements.READ_WITHOUT_TEXT, resource_type, resource_id))
 
     async def vread(self, resource_type: str, resource_id: str, version: int, access: Access) -> Stored:
         """One version. Raises NotFound, and Gone where that version is the deletion."""
@@ -206,6 +222,7 @@ class Repository:
             raise Gone(f"version {version} of {resource_type}/{resource_id} is its deletion")
         return found
 
+    @asked_again
     async def search(self, query: Query, access: Access) -> Page:
         """The next matches in the order of the query, which ends with that of their first commits. Rows that others
         add or change meanwhile neither move nor repeat those that were there.
@@ -219,11 +236,13 @@ class Repository:
         self._note(page.included)
         return page
 
+    @asked_again
     async def count(self, query: Query, access: Access) -> int:
         """How many matches there are on all pages; about how many, where the query asks for an estimate."""
         async with self._database.searching() as session:
             return await number_of(session, self._database.dialect, query, access)
 
+    @asked_again
     async def everything(self, patient_id: str, access: Access) -> list[Placed]:
         """The patient, its compartment, what those refer to, and the Provenance of all of it, in the order of their
         keys but the patient first. Raises NotFound, Gone."""
@@ -267,6 +286,7 @@ class Repository:
         )
         return done
 
+    @asked_again
     async def history(
         self, query: HistoryQuery, access: Access, *, types: Collection[str] = (), key: Key | None = None
     ) -> HistoryPage:
@@ -283,6 +303,7 @@ class Repository:
         self._note(version.stored for version in page.versions)
         return page
 
+    @asked_again
     async def history_total(
         self, query: HistoryQuery, access: Access, *, types: Collection[str] = (), key: Key | None = None
     ) -> int:
@@ -299,27 +320,27 @@ class Repository:
 
     async def export_lines(self, extent: Extent, after: int, limit: int) -> Lines:
         """The next resources of an extent behind a key, as one text. What may be read is the caller's to say."""
-        async with self._database.snapshot() as session:
+        async with self._database.snapshot(extent.place) as session:
             return await lines_page(session, self._database.dialect, extent, after, limit)
 
     async def export_rows(self, extent: Extent, after: int, limit: int) -> Rows:
         """The same, each by itself."""
-        async with self._database.snapshot() as session:
+        async with self._database.snapshot(extent.place) as session:
             return await rows_page(session, self._database.dialect, extent, after, limit)
 
     async def export_deleted(self, extent: Extent, after: int, limit: int) -> list[Deleted]:
         """The next deletions of an extent behind a place."""
-        async with self._database.searching() as session:
+        async with self._database.searching(extent.place) as session:
             return await deleted_page(session, extent, after, limit)
 
     async def as_they_were(self, keys: Sequence[Key], place: int) -> dict[Key, Exported]:
         """The versions of some resources that were current at a place in the order of commits."""
-        async with self._database.searching() as session:
+        async with self._database.searching(place) as session:
             return await as_they_were(session, self._database.dialect, keys, place, self._base)
 
     async def provenance_then(self, targets: Sequence[Key], place: int, moment: int) -> list[Exported]:
         """Every Provenance that was about one of these resources at that place; others may be among them."""
-        async with self._database.searching() as session:
+        async with self._database.searching(place) as session:
             return await provenance_then(session, self._database.dialect, targets, (place, moment), self._base)
 
     async def erase(self, keys: Sequence[Key], access: Access) -> None:
@@ -414,11 +435,12 @@ class Repository:
         async with self._database.reading() as session:
             return await loaded_sources(session, after, limit)
 
+    @asked_again
     async def newest(self, keys: Sequence[Key], access: Access) -> dict[Key, Stored]:
         """The newest versions of those that there are or were, deletions too."""
         wanted = [key for key in keys if access.may("r", key[0]) and is_id(key[1])]
         dialect = self._database.dialect
-        async with self._database.reading() as session:
+        async with self._database.showing() as session:
             rows = await session.fetch(statements.READ_MANY.format(keys=dialect.keys), *dialect.key_values(wanted))
         found = [stored(row) for row in await admitted(rows, access, "r")]
         self._note(found)
@@ -431,6 +453,7 @@ class Repository:
             return ()
         return record.stored if ever else record.made
 
+    @asked_again
     async def _fetch(
         self,
         access: Access,
@@ -441,7 +464,7 @@ class Repository:
         letters: tuple[Letter, ...] = ("r",),
     ) -> Stored:
         if all(access.may(letter, kind) for letter in letters) and is_id(resource_id):
-            async with self._database.reading() as session:
+            async with self._database.showing() as session:
                 rows = await session.fetch(statement, kind, resource_id, *more)
                 for letter in letters if access.grants is not None else ():
                     rows = await self._visible(session, rows, access, letter)
@@ -468,6 +491,13 @@ class Repository:
         if size_of(changes) > _IN_THREAD:
             return await asyncio.to_thread(all_prepared, changes, self._base, access)
         return all_prepared(changes, self._base, access)
+
+
+def _there(found: Stored) -> Stored:
+    """Raises Gone."""
+    if found.deleted:
+        raise Gone(f"{found.type}/{found.id} was deleted; earlier versions can be read at _history/1 and so on")
+    return found
 
 
 def _tell(done: int, wanted: int) -> None:

@@ -1,6 +1,9 @@
 """The fixed statements, in the words both databases share."""
 
 READ = "SELECT type, id, version, last_updated, deleted, text FROM resource_current WHERE type = $1 AND id = $2"
+READ_WITHOUT_TEXT = (
+    "SELECT type, id, version, last_updated, deleted, '' FROM resource_current WHERE type = $1 AND id = $2"
+)
 READ_VERSION = (
     "SELECT type, id, version, last_updated, action = 'deleted', text FROM resource_version "
     "WHERE type = $1 AND id = $2 AND version = $3"

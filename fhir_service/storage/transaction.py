@@ -59,9 +59,10 @@ class Transaction:
         self._note(found)
         return found
 
-    async def read(self, resource_type: str, resource_id: str, *letters: Letter) -> Stored | None:
+    async def read(self, resource_type: str, resource_id: str, first: Letter, *more: Letter) -> Stored | None:
         """The newest version, to do with it what the letters say, which may be a deletion; None where the resource
         never was, or that may not be done with it."""
+        letters = (first, *more)
         if not all(self.access.may(letter, resource_type) for letter in letters):
             return None
         await self._flush()

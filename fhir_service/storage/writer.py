@@ -16,7 +16,7 @@ from typing import Any
 
 from fhir_service.fhir.errors import FhirError, StoreUnavailable
 from fhir_service.storage.database import Database
-from fhir_service.storage.failures import is_retryable
+from fhir_service.storage.failures import ConnectionLost, is_retryable
 from fhir_service.storage.group_commit import Commit, Group, commit_group
 from fhir_service.storage.load import OnGroup
 
@@ -24,7 +24,9 @@ MAX_WAITING = 20_000
 """Changes that may wait; beyond, callers are told to come back later."""
 GROUP_CHANGES = 1_000
 """Changes from which on a group takes no further commit."""
-ATTEMPTS = 3
+PAUSES = (0.1, 0.5, 1.5)
+"""Seconds before a group is tried again for which the database was gone, as while another server takes over. What
+failed for a reason that may pass is tried again at once, and as often."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,14 +145,17 @@ class Writer:
     async def _attempt(self, commits: list[Commit]) -> list[Any] | BaseException:
         """The group in a task of its own, so that whatever goes wrong there is an answer here and never our end."""
         error: BaseException | None = None
-        for _ in range(ATTEMPTS):
+        for pause in (*PAUSES, None):
             task = asyncio.create_task(commit_group(self._database, commits))
             await asyncio.wait({task})
             error = asyncio.CancelledError() if task.cancelled() else task.exception()
             if error is None:
                 return task.result()
-            if not is_retryable(error):
+            lost = isinstance(error, ConnectionLost)  # before the commit: nothing of it is there
+            if pause is None or not (lost or is_retryable(error)):
                 break
+            if lost:
+                await asyncio.sleep(pause)
         return error if isinstance(error, FhirError | Exception) else StoreUnavailable("the write was cut off")
 
 

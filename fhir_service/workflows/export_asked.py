@@ -19,7 +19,16 @@ from fhir_service.formats.subsets import unknown_elements
 from fhir_service.search.dates import date_range
 from fhir_service.search.in_memory import stands_alone
 from fhir_service.search.value_sets import Terminology
-from fhir_service.workflows.export_request import BESIDE, NDJSON, PARQUET, Guide, Level, says_how, type_filter
+from fhir_service.workflows.export_request import (
+    BESIDE,
+    NDJSON,
+    PARQUET,
+    ExportRequest,
+    Guide,
+    Level,
+    says_how,
+    type_filter,
+)
 
 FORMATS = {NDJSON: NDJSON, "application/ndjson": NDJSON, "ndjson": NDJSON, PARQUET: PARQUET}
 """What the files are, by the names that clients have for it."""
@@ -170,15 +179,6 @@ class Asked:
     def partial(self) -> bool:
         return bool(self.parameters.flag("allowPartialManifests"))
 
-    def restrictions(self, types: Collection[str]) -> dict[str, tuple[tuple[str, ...], ...]]:
-        """What the access of the client asks of resources of these types."""
-        found = {}
-        for kind in types:
-            groups = dict.fromkeys(self.access.restriction(letter, kind) for letter in _LETTERS)
-            if asked := tuple(group for group in groups if group):
-                found[kind] = asked
-        return found
-
     def _patient(self, item: Parameter) -> str:
         reference = item.value.get("reference") if isinstance(item.value, dict) else None
         found = _PATIENT.fullmatch(reference) if isinstance(reference, str) else None
@@ -197,7 +197,7 @@ class Asked:
         return sorted(mine.intersection({"Patient", *compartment("Patient"), *BESIDE} - {_OF_MANY}))
 
     def _may_have(self, kind: str) -> bool:
-        return all(self.access.may(letter, kind) for letter in _LETTERS)
+        return may_have(self.access, kind)
 
     def _forbid(self, kind: str) -> None:
         if not self.lenient:
@@ -246,3 +246,25 @@ class Asked:
 
     def _invalid(self, name: str, reason: str) -> InvalidParameter:
         return InvalidParameter(f"{name}: {reason}", expression=(self.parameters.place(name),))
+
+
+def may_have(access: Access, kind: str) -> bool:
+    return all(access.may(letter, kind) for letter in _LETTERS)
+
+
+def restrictions(access: Access, types: Collection[str]) -> dict[str, tuple[tuple[str, ...], ...]]:
+    """What an access asks of resources of these types: searches, of each group of which one has to be met."""
+    found = {}
+    for kind in types:
+        groups = dict.fromkeys(access.restriction(letter, kind) for letter in _LETTERS)
+        if asked := tuple(group for group in groups if group):
+            found[kind] = asked
+    return found
+
+
+def covers(access: Access, request: ExportRequest) -> bool:
+    """Whether all of an export may be had with an access: that it was begun with, or one that allows no less."""
+    if not all(may_have(access, kind) for kind in request.types):
+        return False
+    now = restrictions(access, request.types)
+    return all(request.restrictions.get(kind) == asked for kind, asked in now.items())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import msgspec
 
 from fhir_service.fhir.json_text import encode, members, parse
@@ -11,9 +9,7 @@ from fhir_service.storage.everything import references_in
 from fhir_service.storage.export_pages import Exported
 from fhir_service.storage.repository import Key, Repository
 from fhir_service.workflows.export_checkpoints import Shard
-from fhir_service.workflows.export_walks import Resources
-
-_LONGEST_ID = 64
+from fhir_service.workflows.export_walks import Resources, document_id
 
 
 class Binaries(Resources):
@@ -43,14 +39,11 @@ class Binaries(Resources):
 def document_reference(binary: bytes, resource_id: str, patient: str) -> bytes:
     """The same content, of the same bytes, under an id that tells where it is from."""
     parts = members(binary, frozenset())
-    name = f"binary-{resource_id}"
-    if len(name) > _LONGEST_ID:
-        name = hashlib.sha256(name.encode()).hexdigest()
     attachment = {part: msgspec.Raw(parts[part]) for part in ("contentType", "data") if part in parts}
     return encode(
         {
             "resourceType": "DocumentReference",
-            "id": name,
+            "id": document_id(resource_id),
             "meta": {"lastUpdated": parse(parts["meta"])["lastUpdated"]},
             "status": "current",
             "subject": {"reference": f"Patient/{patient}"},

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from fhir_service.fhir.errors import InvalidParameter
 from fhir_service.storage.repository import Repository
-from fhir_service.workflows.export_asked import Asked
+from fhir_service.workflows.export_asked import Asked, restrictions
 from fhir_service.workflows.export_cohort import cohort_members
 from fhir_service.workflows.export_request import ExportRequest
 
@@ -30,7 +30,7 @@ async def export_request(
         since=asked.instant("_since"),
         until=asked.instant("_until"),
         filters=asked.filters(types),
-        restrictions=asked.restrictions(types),
+        restrictions=restrictions(asked.access, types),
         elements=asked.elements(types),
         patients=members[0],
         cohort=members[1],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from itertools import chain, product
 
 from fhir_service.fhir.json_text import encode, parse
@@ -18,6 +19,7 @@ from fhir_service.workflows.export_checkpoints import Part, Shard, checkpoint_of
 from fhir_service.workflows.export_members import ANY, Members, members_of, references_to
 from fhir_service.workflows.export_request import ExportRequest, type_filter
 
+_LONGEST_ID = 64
 Criteria = tuple[AnyCriterion, ...]
 _PAGE_BYTES = 4 * 1024 * 1024
 _SMALLEST_PAGE, _FIRST_PAGE, _LARGEST_PAGE = 10, 500, 10_000
@@ -121,9 +123,8 @@ class Deletions:
         meant = {one.id for one in page if self._may_be_told(one)}
         if self._members is not None:
             meant &= await self._members.among_deleted({one.id: one.text for one in page})
-        entries = [
-            {"request": {"method": "DELETE", "url": f"{self._type}/{one.id}"}} for one in page if one.id in meant
-        ]
+        keys = [key for one in page if one.id in meant for key in keys_of(self._type, one.id)]
+        entries = [{"request": {"method": "DELETE", "url": key}} for key in keys]
         if not entries:
             return b"", 0
         return encode({"resourceType": "Bundle", "type": "transaction", "entry": entries}) + b"\n", 1
@@ -144,3 +145,14 @@ def _alternatives(request: ExportRequest, kind: str, terminology: Terminology | 
     groups = [[type_filter(kind, text, request.base, terminology).criteria for text in searches]] if searches else []
     groups += [[(restriction_of(kind, query),) for query in group] for group in request.restrictions.get(kind, ())]
     return tuple(tuple(chain.from_iterable(way)) for way in product(*groups)) if groups else ()
+
+
+def keys_of(kind: str, resource_id: str) -> list[str]:
+    """Under what a resource may be in the files: a Binary as itself, or of a patient as DocumentReference."""
+    own = f"{kind}/{resource_id}"
+    return [own, f"DocumentReference/{document_id(resource_id)}"] if kind == "Binary" else [own]
+
+
+def document_id(binary_id: str) -> str:
+    name = f"binary-{binary_id}"
+    return name if len(name) <= _LONGEST_ID else hashlib.sha256(name.encode()).hexdigest()

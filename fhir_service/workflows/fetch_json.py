@@ -22,8 +22,8 @@ _MOST_BYTES = 256 * 1024
 _UNSAID_AGE = 300.0
 _LONGEST_AGE = 86_400.0
 _MAX_AGE = re.compile(r"(?:^|[\s,])max-age\s*=\s*\"?(\d{1,9})")
-_TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
-"""IPv6 addresses that mean IPv4 ones."""
+_UNICAST = ipaddress.ip_network("2000::/3")
+"""All of IPv6 that is given out; what lies beside it means other things, IPv4 addresses among them (RFC 4291, 6052)."""
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -92,7 +92,7 @@ def is_public(address: Address) -> bool:
         inner = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
         if inner is not None:
             return is_public(inner)
-        if address in _TRANSLATED:
+        if address not in _UNICAST:
             return False
     return address.is_global and not address.is_multicast
 

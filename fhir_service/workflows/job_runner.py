@@ -29,10 +29,11 @@ _log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class JobLimits:
     """`lease` in seconds: so long after the death of a worker another goes on. `kept` in milliseconds: so long what a
-    job made can be fetched."""
+    job made can be fetched. `at_once` shards are done at the same time by one process."""
 
     lease: float = 15.0
     kept: int = 24 * 3_600_000
+    at_once: int = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class JobRunner:
         self._kinds = kinds
         self._limits = limits
         self._worker = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._lasting = False
         self._begun = asyncio.Event()
 
@@ -88,15 +89,20 @@ class JobRunner:
     def look(self) -> None:
         """There is something to do: see to it, and without `start` end when it is done."""
         self._begun.set()
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run(), name="fhir-service jobs")
+        self._tasks = [task for task in self._tasks if not task.done()]
+        for _ in range(self._limits.at_once - len(self._tasks)):
+            self._tasks.append(asyncio.create_task(self._run(), name="fhir-service jobs"))
+
+    async def finish(self) -> None:
+        """Work until there is nothing that can be done now."""
+        self.look()
+        await asyncio.gather(*self._tasks)
 
     async def close(self) -> None:
         """Stop where it is; what is not in a checkpoint is done again by whoever comes next."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _run(self) -> None:
         while True:
@@ -152,7 +158,10 @@ class JobRunner:
                 continue
 
     async def _clean(self) -> None:
-        for job_id, name in await self._jobs.expired():
-            if name in self._kinds:
+        for job_id, name in await self._jobs.expired(tuple(self._kinds)):
+            try:
                 await self._kinds[name].clean(job_id)
-                await self._jobs.forget(job_id)
+            except Exception:  # of an object store, say: it is tried again, and others are not held up
+                _log.exception("job %s: what it made cannot be removed", job_id)
+                continue
+            await self._jobs.forget(job_id)

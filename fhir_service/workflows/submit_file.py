@@ -7,7 +7,7 @@ A line is a Bundle (CREDSSubmission), a CaseReport in the JSON of the logical mo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import NamedTuple
@@ -93,10 +93,10 @@ def survey(content: bytes) -> tuple[int, list[Issue]]:
     return count, [Issue("warning", "structure", text, (), _UNREADABLE)]
 
 
-async def outcomes_of(file: FileOfSubmissions, queue: WorkQueue) -> AsyncIterator[bytes]:
-    """A CREDSOperationOutcome for each line, in their order. A line that is refused changes nothing, and holds up none
-    of the others."""
-    lines = lines_of(file.content)
+async def outcomes_of(file: FileOfSubmissions, queue: WorkQueue, after: int = 0) -> AsyncGenerator[bytes]:
+    """A CREDSOperationOutcome for each line behind the first `after`, in their order. A line that is refused changes
+    nothing, and holds up none of the others."""
+    lines = islice(lines_of(file.content), after, None)
     while some := list(islice(lines, _AT_ONCE)):
         async with queue.patient_turn():
             conformance = await file.conformance_of(*(line.text for line in some))

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from api_client import Client, issues, observation, patient
+from bulk_client import bulk_client, finished
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from submission_bundles import submission
@@ -321,13 +322,16 @@ async def test_exports_tell_whose_data_they_are_about_and_files_which_export_the
         await service_of(client).accesses.close()
 
 
-async def test_what_an_upload_does_behind_its_answer_is_told_when_it_is_done(connect: Connect) -> None:
-    async with connect(audit="on") as client:
+async def test_what_an_upload_does_behind_its_answer_is_told_when_it_is_done(
+    repository: Repository, tmp_path: Path
+) -> None:
+    async with bulk_client(repository, tmp_path, audit="on") as client:
         headers = {"content-type": "application/fhir+ndjson", "prefer": "respond-async"}
         answer = await client.post("/fhir/$registryUpload", content=json.dumps(submission()), headers=headers)
         upload = answer.headers["content-location"].rpartition("/")[2]
-        await service_of(client).uploads.find(upload).task
-        done, taken = await events(client, "subtype=registryUpload")
+        await finished(client, answer.headers["content-location"])
+        told = await events(client, "subtype=registryUpload")
+        taken, done = sorted(told, key=lambda one: shown(one) != [f"_upload/{upload}"])
         (found,) = (await client.get("/fhir/Bundle")).json()["entry"]
         assert shown(taken) == [f"_upload/{upload}"]
         assert done["entity"][0]["detail"] == taken["entity"][0]["detail"]  # one request

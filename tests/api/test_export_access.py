@@ -52,6 +52,9 @@ async def test_the_export_of_another_client_is_not_found(bulk: Client) -> None:
     for url in (address, manifest["output"][0]["url"]):
         assert (await bulk.get(url, headers=headers)).status_code == 404
     assert (await bulk.delete(address, headers=headers)).status_code == 404
+    less = await token(bulk, "reader", "system/Patient.rs")  # of the same client
+    for url in (address, manifest["output"][0]["url"]):
+        assert (await bulk.get(url, headers=less)).status_code == 403
     assert (await bulk.get(address)).status_code == 200
 
 

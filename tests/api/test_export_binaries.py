@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 from api_client import BASE, observation, patient
-from bulk_client import bulk_client, exported, lines_of, put
+from bulk_client import bulk_client, deleted_of, exported, lines_of, on_sqlite, put
 
 from fhir_service.settings import SERVED_TYPES
 from fhir_service.storage.repository import Repository
 
+pytestmark = on_sqlite
 PDF = {"resourceType": "Binary", "contentType": "application/pdf", "data": "JVBERi0xLjQ="}
 
 
@@ -27,6 +28,9 @@ async def test_binaries_of_patients_go_out_as_document_references(repository: Re
         )
         manifest = await exported(client, "$export")
         found = {f"{one['resourceType']}/{one['id']}": one for one in await lines_of(client, manifest)}
+        await client.delete("/fhir/Binary/own")
+        rest = await exported(client, f"$export?_since={manifest['transactionTime']}")
+        assert "DocumentReference/binary-own" in await deleted_of(client, rest)
     assert [key for key in found if key.startswith("Binary/")] == ["Binary/nobodys"]
     for name in ("own", "by-way"):
         made = found[f"DocumentReference/binary-{name}"]

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from api_client import Client, issues, observation, patient
-from bulk_client import ASYNC, bulk_client, deleted_of, exported, lines_of, put
+from bulk_client import ASYNC, bulk_client, deleted_of, exported, lines_of, on_sqlite, put
 
 from fhir_service.storage.repository import Repository
 from fhir_service.workflows import block_writing
 
+pytestmark = on_sqlite
 FILE_BYTES = 2000
 SOFTWARE = [{"who": {"reference": "Device/software"}}]
 ABOUT = {"resourceType": "Provenance", "recorded": "2026-01-01T00:00:00Z", "agent": SOFTWARE}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from api_client import BASE, Client, issues, observation, patient
-from bulk_client import ASYNC, bulk_client, exported, finished, keys_of, manifest_of, put
+from bulk_client import ASYNC, bulk_client, exported, finished, keys_of, manifest_of, on_sqlite, put
 from smart_client import JWKS, secured, token
 
 from fhir_service.storage.repository import Client as Registered
@@ -92,6 +92,7 @@ async def test_all_parameters_of_a_filter_are_about_one_resource(bulk: Client) -
     assert found == ["Patient/a", "Patient/b", "Patient/c"]
 
 
+@on_sqlite
 async def test_filters_narrow_the_members_that_are_listed(bulk: Client) -> None:
     await some_patients(bulk)
     listed = [{"entity": {"reference": f"Patient/{one}"}} for one in "bc"]
@@ -156,12 +157,13 @@ async def test_a_group_by_criteria_that_breaks_its_profile_is_refused(idle_clien
         assert place in [one for issue in issues(refused) for one in issue.get("expression", [])], refused.text
 
 
+@on_sqlite
 async def test_a_cohort_has_those_whom_the_client_may_find(repository: Repository, tmp_path: Path) -> None:
     scope = "system/Patient.rs?gender=female system/Observation.rs system/Group.cruds"
     least = "system/Patient.rs system/Group.r"
     for name, granted in (("writer", "system/*.cruds"), ("narrow", scope), ("blind", least)):
         await repository.clients.add(Registered(name, "", granted, jwks=json.dumps(JWKS)))
-    more = {"run_jobs": True, "export_files": str(tmp_path), "export_polls": 1e6}
+    more = {"run_jobs": True, "export_files": str(tmp_path), "export_polls": 1e6, "audit": "off"}
     async with secured(repository, **more) as client:
         client.headers.update(await token(client, "writer", "system/*.cruds"))
         await some_patients(client)

@@ -11,7 +11,18 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from api_client import BASE, Client, issues, observation, patient
-from bulk_client import ASYNC, bulk_client, deleted_of, exported, finished, keys_of, kicked_off, lines_of, put
+from bulk_client import (
+    ASYNC,
+    bulk_client,
+    deleted_of,
+    exported,
+    finished,
+    keys_of,
+    kicked_off,
+    lines_of,
+    on_sqlite,
+    put,
+)
 from smart_client import JWKS, secured, token
 
 from fhir_service.storage.jobs import ATTEMPTS
@@ -64,6 +75,7 @@ def unlinked(page: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
+@on_sqlite
 @pytest.mark.rule("BULK-ST-2", "BULK-ST-3")
 async def test_partial_manifests_are_linked_and_do_not_change(repository: Repository, tmp_path: Path) -> None:
     async with bulk_client(repository, tmp_path, run_jobs=False) as client:
@@ -94,6 +106,7 @@ async def test_partial_manifests_are_linked_and_do_not_change(repository: Reposi
         assert [len(await lines_of(client, page, "error")) for page in seen] == [1] * len(seen)
 
 
+@on_sqlite
 async def test_without_leave_for_it_nothing_is_told_before_the_end(repository: Repository, tmp_path: Path) -> None:
     async with bulk_client(repository, tmp_path, run_jobs=False) as client:
         await put(client, patient(id="p"))
@@ -103,6 +116,7 @@ async def test_without_leave_for_it_nothing_is_told_before_the_end(repository: R
         assert (answered.status_code, answered.content) == (202, b"")
 
 
+@on_sqlite
 @pytest.mark.rule("BULK-ST-5", "BULK-KO-2")
 async def test_a_failed_export_answers_an_outcome(repository: Repository, tmp_path: Path) -> None:
     async with bulk_client(repository, tmp_path, run_jobs=False) as client:
@@ -121,6 +135,7 @@ async def test_a_failed_export_answers_an_outcome(repository: Repository, tmp_pa
                 assert failed.headers["x-export-status"].startswith("500")
 
 
+@on_sqlite
 @pytest.mark.rule("BULK-FILE-3", "BULK-EXP-1")
 async def test_a_link_is_good_for_its_file_and_for_a_time_and_the_manifest_renews_it(
     bulk: Client, monkeypatch: pytest.MonkeyPatch
@@ -143,9 +158,16 @@ async def test_a_link_is_good_for_its_file_and_for_a_time_and_the_manifest_renew
     assert (await bulk.get((await bulk.get(address)).json()["output"][0]["url"])).status_code == 200
 
 
+@on_sqlite
 async def test_with_tokens_links_are_signed_where_the_settings_say_so(repository: Repository, tmp_path: Path) -> None:
     await repository.clients.add(Registered("reader", "", "system/*.rs system/*.cud", jwks=json.dumps(JWKS)))
-    more = {"run_jobs": True, "export_files": str(tmp_path), "export_polls": 1e6, "export_links": "signed"}
+    more = {
+        "run_jobs": True,
+        "export_files": str(tmp_path),
+        "export_polls": 1e6,
+        "export_links": "signed",
+        "audit": "off",
+    }
     async with secured(repository, **more) as client:
         mine = await token(client, "reader", "system/*.rs system/*.cud")
         created = await client.post("/fhir/Patient", json=patient(), headers=mine)
@@ -160,6 +182,7 @@ async def test_with_tokens_links_are_signed_where_the_settings_say_so(repository
         await client._transport.app.state.service.end_jobs()  # type: ignore[attr-defined]  # the ASGI transport's
 
 
+@on_sqlite
 async def test_the_ballot_of_the_next_release_where_the_settings_say_so(repository: Repository, tmp_path: Path) -> None:
     async with bulk_client(repository, tmp_path, export_guide="4.0.0-ballot") as client:
         await put(client, patient(id="p"), observation("p", id="o"))

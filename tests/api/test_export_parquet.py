@@ -11,11 +11,12 @@ import duckdb
 import pytest
 import pytest_asyncio
 from api_client import Client, observation, patient
-from bulk_client import bulk_client, deleted_of, exported, put
+from bulk_client import bulk_client, deleted_of, exported, on_sqlite, put
 from golden_cases import ROOT
 
 from fhir_service.storage.repository import Repository
 
+pytestmark = on_sqlite
 FORMAT = "_outputFormat=application/vnd.apache.parquet"
 
 

@@ -25,6 +25,7 @@ from smart_client import EC, JWKS, RSA, Signer, ask, form, public, secured, toke
 
 from fhir_service.api.auth.tokens import token_key
 from fhir_service.fhir.access import OPEN
+from fhir_service.fhir.errors import NotFound
 from fhir_service.storage.repository import Client as Registered
 from fhir_service.storage.repository import Create, Repository, open_repository
 
@@ -213,6 +214,16 @@ async def test_a_path_in_a_file_name_and_the_export_of_another_client_are_not_fo
             answer = await smart.request(method, status, headers=stranger)
         assert (answer.status_code, issues(answer)[0]["code"]) == (404, "not-found")
     assert (await smart.delete(status, headers=header)).status_code == 202
+
+
+async def test_what_a_client_has_begun_ends_when_it_is_revoked(smart: Client, store: Repository) -> None:
+    await store.clients.add(Registered("leaver", "", "system/*.rs", jwks=json.dumps(JWKS)))
+    header = await token(smart, "leaver", "system/*.rs")
+    job_id = (await smart.get("/fhir/$export", headers=header)).headers["content-location"].rpartition("/")[2]
+    assert (await store.jobs.find(job_id)).state == "running"
+    await store.clients.revoke("leaver")
+    with pytest.raises(NotFound):
+        await store.jobs.find(job_id)
 
 
 async def test_a_form_for_a_token_is_small(smart: Client) -> None:

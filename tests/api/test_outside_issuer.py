@@ -185,8 +185,13 @@ async def test_a_patients_token_is_for_the_compartment_alone(
     strange = await ehr.post("/fhir/Observation", json=observation("p2"), headers=header | JSON)
     assert strange.status_code == 403
     resource = (await ehr.post("/fhir/Observation", json=observation("p1"), headers=header | JSON)).json()
+    absolute = {**resource, "subject": {"reference": f"{BASE}/Patient/p1"}}
+    address = f"/fhir/Observation/{resource['id']}"
+    assert (await ehr.put(address, json=absolute, headers=header | JSON)).status_code == 200
+    assert (await ehr.get(address, headers=header)).json()["subject"] == absolute["subject"]
+    assert f"Observation/{resource['id']}" in await found(ehr, "Observation", header)
     moved = {**resource, "subject": {"reference": "Patient/p2"}}
-    assert (await ehr.put(f"/fhir/Observation/{resource['id']}", json=moved, headers=header | JSON)).status_code == 403
+    assert (await ehr.put(address, json=moved, headers=header | JSON)).status_code == 403
     assert (await ehr.delete("/fhir/Observation/o-p2", headers=header)).status_code == 404
     await store.erase([("Observation", resource["id"])], OPEN)
 

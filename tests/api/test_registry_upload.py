@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
 from api_client import Client
+from bulk_client import bulk_client
 from filled_forms import filled
 from golden_cases import CASES
 from submission_bundles import submission
 
 from fhir_service.fhir.json_text import encode, parse
 from fhir_service.reports.case_report import to_json
+from fhir_service.storage.repository import Repository
+from fhir_service.workflows import run_upload, submit_file
 from fhir_service.workflows.check_conformance import conformance
 
 UPLOAD = "/fhir/$registryUpload"
@@ -90,11 +95,25 @@ async def finished(client: Client, address: str) -> httpx.Response:
     return answered
 
 
+def kept(folder: Path, pattern: str) -> list[Path]:
+    return list(folder.rglob(pattern))
+
+
 async def stored(client: Client, resource_type: str = "Bundle") -> int:
     return int((await client.get(f"/fhir/{resource_type}?_summary=count")).json()["total"])
 
 
-async def test_a_file_is_taken_and_its_outcomes_are_asked_for_as_the_guide_has_it(client: Client) -> None:
+@pytest_asyncio.fixture
+async def background(repository: Repository, tmp_path: Path) -> AsyncIterator[Client]:
+    """A client of a service that does its jobs."""
+    async with bulk_client(repository, tmp_path) as client:
+        yield client
+
+
+async def test_a_file_is_taken_and_its_outcomes_are_asked_for_as_the_guide_has_it(
+    background: Client, tmp_path: Path
+) -> None:
+    client = background
     file = lines(submission("a"), wrong("b"), submission("c"))
     headers = {"prefer": "respond-async", "accept": NDJSON}
     taken = await client.post(UPLOAD, json=in_parameters(file), headers=headers)
@@ -105,8 +124,40 @@ async def test_a_file_is_taken_and_its_outcomes_are_asked_for_as_the_guide_has_i
     assert await stored(client) == 2
     manifest = (await client.get(address, headers={"accept": JSON})).json()
     assert outcomes(await client.get(manifest["output"][0]["url"], headers={"accept": NDJSON}))[1] == ("b", False)
+    assert not kept(tmp_path, "submissions.ndjson")
     assert (await client.delete(address)).status_code == 202
     assert (await client.get(address)).status_code == 404
+
+
+async def test_a_file_that_was_taken_survives_the_end_of_the_service(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_upload, "_TOGETHER", 1)
+    file = lines(submission("a"), wrong("b"), submission("c"), submission("d"))
+    submitted, refused = submit_file._outcome, 0
+
+    async def broken(*of: Any) -> bytes:
+        nonlocal refused
+        refused += 1
+        if refused == 3:
+            await asyncio.Event().wait()
+        return await submitted(*of)
+
+    async with bulk_client(repository, tmp_path) as client:
+        monkeypatch.setattr(submit_file, "_AT_ONCE", 1)
+        monkeypatch.setattr(submit_file, "_outcome", broken)
+        taken = await client.post(UPLOAD, content=file, headers={**LINES, "prefer": "respond-async"})
+        address = taken.headers["content-location"]
+        while (await client.get(address)).headers["x-progress"] != "2 of 4 submissions":  # noqa: ASYNC110  # asked for as a client does
+            await asyncio.sleep(0.005)  # over ASGI nothing else would come to its turn
+        assert [one for one, _ in outcomes(await client.get(f"{address}/_outcomes", headers=LINES))] == ["a", "b"]
+    monkeypatch.setattr(submit_file, "_outcome", submitted)
+    await repository.jobs.release()
+    async with bulk_client(repository, tmp_path) as client:
+        client._transport.app.state.service.see_to_jobs()  # type: ignore[attr-defined]  # httpx does not tell
+        told = outcomes(await finished(client, address))
+        assert told == [("a", True), ("b", False), ("c", True), ("d", True)]
+        assert await stored(client) == 3
 
 
 async def test_without_the_preference_the_outcomes_are_the_answer(client: Client) -> None:
@@ -143,7 +194,8 @@ async def test_only_validated_nothing_is_stored(idle_client: Client) -> None:
     assert await stored(idle_client) == 0
 
 
-async def test_a_file_with_lines_that_are_no_json_is_taken_and_told_so(client: Client) -> None:
+async def test_a_file_with_lines_that_are_no_json_is_taken_and_told_so(background: Client) -> None:
+    client = background
     headers = {**LINES, "prefer": "respond-async", "accept": "application/fhir+json"}
     taken = await client.post(UPLOAD, content=lines(b"x", submission("a"), b"7"), headers=headers)
     assert taken.status_code == 202
@@ -185,17 +237,20 @@ async def test_an_unknown_upload_is_not_found(idle_client: Client) -> None:
 
 
 async def test_more_files_than_the_settings_allow_are_sent_away_with_the_time_to_come_back(
-    connect: Callable[..., Client],
+    connect: Callable[..., Client], tmp_path: Path
 ) -> None:
     many = lines(*(submission(f"s-{number}") for number in range(80)))
-    headers = {**LINES, "prefer": "respond-async"}
-    async with connect(max_uploads=1) as client:
-        taken = await client.post(UPLOAD, content=many, headers=headers)
-        refused = await client.post(UPLOAD, content=many, headers=LINES)
+    async with connect(max_uploads=1, export_files=str(tmp_path)) as client:
+        answers = await asyncio.gather(*(client.post(UPLOAD, content=many, headers=LINES) for _ in range(2)))
+        done, refused = sorted(answers, key=lambda one: one.status_code)
+        assert len(outcomes(done)) == 80
         assert refused.status_code == 503
         assert int(refused.headers["retry-after"]) > 0
-        assert len(outcomes(await finished(client, taken.headers["content-location"]))) == 80
-        assert (await client.post(UPLOAD, content=lines(submission("z")), headers=LINES)).status_code == 200
+        headers = {**LINES, "prefer": "respond-async"}
+        taken, refused = [await client.post(UPLOAD, content=many, headers=headers) for _ in range(2)]
+        assert (taken.status_code, refused.status_code) == (202, 429)
+        assert int(refused.headers["retry-after"]) > 0
+        assert len(kept(tmp_path, "*.ndjson")) == 1
 
 
 async def test_more_submissions_at_once_than_the_settings_allow_are_sent_away(connect: Callable[..., Client]) -> None:

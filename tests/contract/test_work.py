@@ -50,7 +50,7 @@ async def test_a_work_finds_what_it_wrote_itself(repository: Repository) -> None
         (made,) = await transaction.write([Create("Patient", named("a"))])
         found.append(len(await transaction.find(known_as("a"), 2)))
         await transaction.write([Delete("Patient", made.id)])
-        read = await transaction.read("Patient", made.id)
+        read = await transaction.read("Patient", made.id, "r")
         return [*map(str, found), str(len(await transaction.find(known_as("a"), 2))), str(read and read.deleted)]
 
     assert await repository.transact(work, OPEN) == ["0", "1", "0", "True"]
@@ -126,7 +126,7 @@ async def test_a_work_may_read_and_write_what_its_caller_may(repository: Reposit
     nobody = Access(())
 
     async def look(transaction: Transaction) -> int:
-        assert await transaction.read("Patient", "a") is None
+        assert await transaction.read("Patient", "a", "u") is None
         return len(await transaction.find(known_as("a"), 2))
 
     with pytest.raises(Forbidden, match="searching Patient"):

@@ -31,19 +31,13 @@ async def own_postgresql() -> AsyncIterator[PostgresServer]:
     await asyncio.to_thread(server.stop)
 
 
-async def until(client: httpx.AsyncClient, *, ready: bool) -> None:
-    async with asyncio.timeout(60):
-        while await ServedProcess.is_ready(client) is not ready:  # noqa: ASYNC110  # it changes in another process
-            await asyncio.sleep(0.02)
-
-
 async def kill_once(number: int, postgresql: PostgresServer, client: httpx.AsyncClient, chance: random.Random) -> None:
     """Every third time one backend alone, which makes the server throw out all others and recover."""
     if number % 3 == 0:
         os.kill(chance.choice(postgresql.backends()), signal.SIGKILL)
         return
     await asyncio.to_thread(postgresql.kill)
-    await until(client, ready=False)
+    await ServedProcess.until_ready(client, ready=False)
     await asyncio.to_thread(postgresql.restart)
 
 
@@ -53,20 +47,20 @@ async def test_twenty_killed_databases_lose_nothing_and_the_service_goes_on(
 ) -> None:
     chance = random.Random(11)
     url = own_postgresql.url("postgres")
-    server = await ServedProcess(tmp_path, url, FHIR_SERVICE_AUDIT="on").start()
-    before, first = await newest_place(url), server.pid
     async with (
+        ServedProcess(tmp_path, url, FHIR_SERVICE_AUDIT="on") as server,
         httpx.AsyncClient(base_url=server.base) as client,
-        writing(server, "w", chance, asyncio.Event()) as ledger,
     ):
-        for number in range(KILLS):
-            await ledger.reaches(ledger.acknowledged + chance.randrange(20, 200))
-            await kill_once(number, own_postgresql, client, chance)
-            async with asyncio.timeout(60):
-                await ledger.reaches(ledger.acknowledged + 20)
-            await until(client, ready=True)
-    assert (server.lives, server.pid) == (True, first)
-    server.end()
+        before, first = await newest_place(url), server.pid
+        async with writing(server, "w", chance, asyncio.Event()) as ledger:
+            for number in range(KILLS):
+                await ledger.reaches(ledger.acknowledged + chance.randrange(20, 200))
+                await kill_once(number, own_postgresql, client, chance)
+                async with asyncio.timeout(240):
+                    await ledger.reaches(ledger.acknowledged + 20)
+                await ServedProcess.until_ready(client, ready=True)
+        assert (server.lives, server.pid) == (True, first)
+        server.end()
     assert ledger.faults(await stored_after(url, before)) == []
     assert await problems(url) == []
     assert await audit_faults(url) == []

@@ -19,6 +19,7 @@ RECHECK_SECONDS = 1.0
 RELOOK_SECONDS = 300.0
 """So long a token of an outside issuer is believed to be signed by a key that the issuer still has."""
 _MOST_KEPT = 10_000
+_MOST_CHARACTERS = 16 * 1024 * 1024
 _LONGEST = 16 * 1024
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -62,6 +63,8 @@ class TokenGate:
         self._fixed = fixed
         self._outside = outside
         self._known: dict[str, _Known] = {}
+        self._size = 0
+        """Characters of those that were kept since there were none."""
         self._active: dict[str, float] = {}
         """Clients that were registered when somebody last looked, at that moment of the monotonic clock."""
 
@@ -72,9 +75,7 @@ class TokenGate:
             self._known.pop(text, None)
             outside = self._outside
             known = await self._of(outside, text) if outside is not None and outside.are_of(text) else self._own(text)
-            if len(self._known) >= _MOST_KEPT:
-                self._known.clear()
-            self._known[text] = known
+            self._keep(text, known)
         if known.registered:
             await self.refuse_revoked(known.access.client_id)
         return known.access
@@ -87,6 +88,13 @@ class TokenGate:
             self._active.pop(client_id, None)
             raise _refused("the token is not good: its client was revoked")
         self._active[client_id] = time.monotonic()
+
+    def _keep(self, text: str, known: _Known) -> None:
+        self._size += len(text)
+        if len(self._known) >= _MOST_KEPT or self._size > _MOST_CHARACTERS:
+            self._known.clear()
+            self._size = len(text)
+        self._known[text] = known
 
     def _own(self, text: str) -> _Known:
         token = self._tokens.read(text)

@@ -27,14 +27,19 @@ class Identify:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"].startswith(self._prefix):
             try:
-                access = scope[_ACCESS] = await self._service.gate.access(scope["headers"])
+                await identified(scope, self._service)
             except FhirError as error:
                 if any(name == b"authorization" for name, _ in scope["headers"]):
                     _log.warning("request %s: a token was refused: %s", request_id(scope), error)
                 scope[_ACCESS] = error
-            else:
-                scope[CLIENT] = access.client_id
         await self._app(scope, receive, send)
+
+
+async def identified(scope: Scope, service: Service) -> Access:
+    """What whoever sent the request may do, noted in it. Raises what is wrong with the token."""
+    access = scope[_ACCESS] = await service.gate.access(scope["headers"])
+    scope[CLIENT] = access.client_id
+    return access
 
 
 def access_in(scope: Scope) -> Access:

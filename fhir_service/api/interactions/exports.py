@@ -19,6 +19,7 @@ from fhir_service.api.auth.needs import TOKEN, TOKEN_OR_LINK
 from fhir_service.api.call import Call
 from fhir_service.api.content_encodings import chosen_coding
 from fhir_service.api.content_negotiation import NDJSON
+from fhir_service.api.error_responses import NoSuchRange
 from fhir_service.api.interaction import Interaction
 from fhir_service.fhir.access import NOBODY
 from fhir_service.fhir.errors import FhirError, Forbidden, InvalidParameter, Issue, NotFound
@@ -26,6 +27,7 @@ from fhir_service.fhir.json_text import encode
 from fhir_service.fhir.outcomes import outcome_bytes
 from fhir_service.storage.changes import moment
 from fhir_service.storage.jobs import Job
+from fhir_service.workflows.export_asked import covers
 from fhir_service.workflows.export_links import is_good, signed
 from fhir_service.workflows.export_manifest import PAGE, Link, file_of, manifest, pages_of, progress, status_url
 from fhir_service.workflows.export_request import KIND, PARQUET, read_request
@@ -38,12 +40,6 @@ _GZIP_LEVEL = 1
 
 class ExportFailed(FhirError):
     """A fault of ours ended it (500)."""
-
-
-class NoSuchRange(FhirError):
-    """Nothing of the file lies there (416)."""
-
-    status, code = 416, "invalid"
 
 
 async def export_status(call: Call) -> Answer:
@@ -106,9 +102,12 @@ async def export_file(call: Call) -> Answer | StreamedAnswer:
 
 
 async def _job(call: Call) -> Job:
+    """The caller's own. Raises NotFound, and Forbidden where the token allows less than that which began it."""
     job = await call.repository.jobs.find(call.id, call.access.owner)
     if job.kind != KIND:
         raise NotFound(f"there is no export '{call.id}'")
+    if not covers(call.access, read_request(job.request)):
+        raise Forbidden("the scope of the token allows less than is in this export")
     return job
 
 
@@ -119,7 +118,7 @@ async def _job_of_file(call: Call) -> Job:
     secret = read_request(job.request).secret if job.kind == KIND else ""
     if secret and is_good(f"{job.id}/{call.file}", secret, given, time.time()):
         return job
-    if call.access == NOBODY or (secret and not call.access.client_id):
+    if call.access == NOBODY or (secret and not call.access.owner):
         raise Forbidden("this link is not good, or no longer; the manifest has new ones")
     return await _job(call)
 
@@ -186,7 +185,7 @@ def _range(header: str, size: int) -> tuple[int, int] | None:
 
 
 def _beyond(size: int) -> tuple[int, int]:
-    raise NoSuchRange(f"the file has {size} bytes", expression=("http.Range",))
+    raise NoSuchRange(size)
 
 
 STATUS = Interaction(

@@ -43,7 +43,7 @@ async def import_status(call: Call) -> Answer:
 
 async def drop_import(call: Call) -> Answer:
     """End it, and forget what was told of it; what is stored stays. Raises NotFound."""
-    await call.repository.jobs.cancel((await _job(call)).id, call.access.client_id)
+    await call.repository.jobs.cancel((await _job(call)).id, call.access.owner)
     text = "the import is ended; what it has stored stays"
     return Answer(202, outcome_bytes([Issue("information", "informational", text)]))
 
@@ -62,7 +62,7 @@ async def import_errors(call: Call) -> StreamedAnswer:
 
 
 async def _job(call: Call) -> Job:
-    job = await call.repository.jobs.find(call.id, call.access.client_id)
+    job = await call.repository.jobs.find(call.id, call.access.owner)
     if job.kind != KIND:
         raise NotFound(f"there is no import '{call.id}'")
     return job

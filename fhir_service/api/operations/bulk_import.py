@@ -50,15 +50,19 @@ async def begin_import(call: Call) -> Answer:
         call.base,
         source,
         inputs,
-        bool(call.access.client_id),
+        bool(call.access.owner),
         call.origin.request,
         call.origin.client,
         call.origin.address,
     )
     job = await call.repository.jobs.begin(
-        KIND, call.access.client_id, request.text(), shards_of(request), most=call.settings.max_imports
+        KIND, call.access.owner, request.text(), shards_of(request), most=call.settings.max_imports
     )
+    if call.seen is not None:
+        call.seen.resources["_import", job.id] = 0
     call.service.see_to_jobs()
+    if call.seen is not None:
+        call.seen.resources["_import", job.id] = 0
     address = f"{call.base}/_import/{job.id}"
     text = f"the import of {len(inputs)} files is begun; what becomes of it is told at {address}"
     headers = ((b"content-location", address.encode()), (b"preference-applied", b"respond-async"))

@@ -13,7 +13,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from dataclasses import replace
 
 from fhir_service.api.answer import Answer, StreamedAnswer
-from fhir_service.api.audit import note
 from fhir_service.api.auth.needs import Needs
 from fhir_service.api.call import Call
 from fhir_service.api.content_negotiation import FHIR_JSON, NDJSON, is_ndjson
@@ -28,9 +27,9 @@ from fhir_service.fhir.errors import (
 )
 from fhir_service.fhir.outcomes import outcome_bytes
 from fhir_service.fhir.parameters import Parameters, query_parameters
-from fhir_service.storage.repository import Seen
 from fhir_service.validation.json_text import read_json
 from fhir_service.workflows.accept_parameters import accept_parameters
+from fhir_service.workflows.run_upload import UploadRequest, begin_upload
 from fhir_service.workflows.submit_file import MOST_LINES, FileOfSubmissions, outcomes_of, survey
 
 DEFINITION = "http://hl7.org/fhir/us/registry-protocols/OperationDefinition/RegistryUpload"
@@ -41,7 +40,7 @@ INPUTS = (Input("input", "Resource", f"A Binary of {NDJSON}: a submission a line
 async def registry_upload(call: Call) -> Answer | StreamedAnswer:
     """202 with Content-Location where the client prefers not to wait, else 200 with an outcome a line.
 
-    Raises MalformedContent, InvalidParameter, TooLarge, UnsupportedMediaType, TookTooLong.
+    Raises MalformedContent, InvalidParameter, TooLarge, UnsupportedMediaType, TookTooLong, TooManyRequests.
     """
     content, inputs = await _file(call)
     lines, told = await asyncio.to_thread(survey, content)
@@ -49,41 +48,39 @@ async def registry_upload(call: Call) -> Answer | StreamedAnswer:
         raise MalformedContent("the file has no line; send a submission a line")
     if lines > MOST_LINES:
         raise TooLarge(f"the file has more than {MOST_LINES:,} lines; send several smaller ones")
-    # What is done after the answer is remembered by itself, when it is done.
-    later = Seen() if call.preferences.asynchronous and call.seen is not None else None
     file = FileOfSubmissions(
         content,
-        call.repository if later is None else call.repository.noting(later),
+        call.repository,
         call.conformance_of,
         call.settings.base,
         call.access,
         validate_only=bool(inputs.flag("validate-only")),
         withhold=call.settings.source_text == "withhold",
     )
-    outcomes = outcomes_of(file, call.service.submissions)
     if call.preferences.asynchronous:
-        return await _taken(call, outcomes if later is None else _remembered(call, outcomes, later), lines, told)
-    return StreamedAnswer(_lines(call, outcomes), NDJSON)
+        return await _taken(call, file, lines, told)
+    return StreamedAnswer(_lines(call, outcomes_of(file, call.service.submissions)), NDJSON)
 
 
-async def _taken(call: Call, outcomes: AsyncIterator[bytes], lines: int, told: Iterable[Issue]) -> Answer:
-    upload = await call.service.uploads.begin(outcomes, lines, call.access.owner)
+async def _taken(call: Call, file: FileOfSubmissions, lines: int, told: Iterable[Issue]) -> Answer:
+    request = UploadRequest(
+        call.base,
+        lines,
+        len(file.content),
+        replace(call.access, fixed=frozenset()),
+        file.validate_only,
+        call.origin.request,
+        call.origin.address,
+    )
+    most = call.settings.max_uploads
+    job = await begin_upload(call.repository, call.service.export_files, request, file.content, most=most)
+    call.service.see_to_jobs()
     if call.seen is not None:
-        call.seen.resources["_upload", upload.id] = 0
-    address = f"{call.base}/_upload/{upload.id}"
+        call.seen.resources["_upload", job.id] = 0
+    address = f"{call.base}/_upload/{job.id}"
     text = f"{lines} submissions are taken; what became of each will be told at {address}"
     headers = ((b"content-location", address.encode()), (b"preference-applied", b"respond-async"))
     return Answer(202, outcome_bytes([Issue("information", "informational", text), *told]), headers)
-
-
-async def _remembered(call: Call, outcomes: AsyncIterator[bytes], seen: Seen) -> AsyncGenerator[bytes]:
-    status = 500
-    try:
-        async for outcome in outcomes:
-            yield outcome
-        status = 200
-    finally:
-        note(call, seen, status)
 
 
 async def _lines(call: Call, outcomes: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
@@ -150,7 +147,7 @@ REGISTRY_UPLOAD = Interaction(
     inputs=INPUTS,
     headers=("Prefer",),
     answers=(200, 202),
-    errors=(413, 415, 503),
+    errors=(413, 415, 429, 503),
     ndjson=True,
     needs=Needs(("c", "u"), ("Bundle",)),
 )

@@ -7,7 +7,7 @@ import httpx
 from fhir_service.workflows.bulk_client.answers import Said, read_whole
 from fhir_service.workflows.bulk_client.errors import BrokenAnswer
 from fhir_service.workflows.bulk_client.origins import shown
-from fhir_service.workflows.bulk_client.pace import Pace
+from fhir_service.workflows.bulk_client.pace import Pace, Patience
 
 BUSY = frozenset({429, 503})
 PASSING = BUSY | {408, 425, 502, 504}
@@ -24,8 +24,8 @@ async def ask(
 ) -> Said:
     """What is answered in the end. With `once` a request that the server may have carried out is not sent again. Raises
     BrokenAnswer where the server is not reached."""
-    for attempt in range(pace.tries):
-        last = attempt + 1 == pace.tries
+    patience = Patience(pace)
+    while True:
         try:
             answer = await http.send(request, stream=True)
             try:
@@ -33,11 +33,13 @@ async def ask(
             finally:
                 await answer.aclose()
         except httpx.TransportError as fault:
-            if last or (once and not isinstance(fault, _NEVER_SENT)):
+            wait = patience.wait() if not once or isinstance(fault, _NEVER_SENT) else None
+            if wait is None:
                 raise BrokenAnswer(f"{shown(request.url)} does not answer ({type(fault).__name__})") from fault
-            await pace.sleep(pace.wait(None, attempt))
-            continue
-        if last or said.status not in (BUSY if once else PASSING):
-            return said
-        await pace.sleep(pace.wait(said.headers.get("retry-after"), attempt))
-    raise AssertionError("tries are more than none")
+        else:
+            if said.status not in (BUSY if once else PASSING):
+                return said
+            wait = patience.wait(said.headers.get("retry-after"), busy=said.status in BUSY)
+            if wait is None:
+                return said
+        await pace.sleep(wait)

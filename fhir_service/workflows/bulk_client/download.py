@@ -16,12 +16,13 @@ from typing import BinaryIO
 import httpx
 
 from fhir_service.workflows.bulk_client.answers import read_whole, refusal
-from fhir_service.workflows.bulk_client.asking import PASSING
+from fhir_service.workflows.bulk_client.asking import BUSY, PASSING
 from fhir_service.workflows.bulk_client.conversation import Conversation
 from fhir_service.workflows.bulk_client.errors import BadFile, BrokenAnswer, CutOff
 from fhir_service.workflows.bulk_client.ledger import Ledger
 from fhir_service.workflows.bulk_client.lines import Lines, Unpacked
 from fhir_service.workflows.bulk_client.manifest import ListedFile
+from fhir_service.workflows.bulk_client.pace import Patience
 
 _PIECE = 1024 * 1024
 _RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(?:\d{1,18}|\*)")
@@ -41,7 +42,7 @@ class Download:
         """Raises BrokenAnswer, NotTrusted, Refused, OSError."""
         part = self.ledger.path_of(f"{file.name}.part")
         part.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        attempt, before = 0, -1
+        patience, before = Patience(self.server.pace), 0
         while True:
             try:
                 count = await self._attempt(file, part)
@@ -51,11 +52,12 @@ class Download:
                 raise BadFile(f"{file.name}: {fault}") from None
             except (CutOff, httpx.TransportError) as fault:
                 size = part.stat().st_size if part.exists() else 0
-                attempt = 0 if size > before else attempt + 1
-                before = max(before, size)
-                if attempt + 1 >= self.server.pace.tries:
-                    raise BrokenAnswer(f"{file.name}: {fault or type(fault).__name__}") from fault
-                await self.server.pace.sleep(self.server.pace.wait(_said(fault), attempt))
+                if size > before:
+                    patience, before = Patience(self.server.pace), size
+                wait = patience.wait(fault.said, busy=True) if isinstance(fault, Busy) else patience.wait()
+                if wait is None:
+                    raise BrokenAnswer(f"{file.name}: {str(fault) or type(fault).__name__}") from fault
+                await self.server.pace.sleep(wait)
         size = part.stat().st_size
         os.replace(part, self.ledger.path_of(file.name))
         self.ledger.fetched(file.name, count, size)
@@ -108,8 +110,10 @@ class Download:
     async def _refuse(self, file: ListedFile, answer: httpx.Response) -> None:
         said = await read_whole(answer)
         fault = refusal(f"the question for {file.name}", said)
-        if answer.status_code in PASSING or answer.status_code == httpx.codes.INTERNAL_SERVER_ERROR:
+        if answer.status_code in BUSY:
             raise Busy(str(fault), answer.headers.get("retry-after"))
+        if answer.status_code in PASSING or answer.status_code == httpx.codes.INTERNAL_SERVER_ERROR:
+            raise CutOff(str(fault))
         raise fault
 
 
@@ -123,10 +127,6 @@ class Busy(CutOff):
 
 def _forget(part: Path) -> None:
     part.unlink(missing_ok=True)
-
-
-def _said(fault: Exception) -> str | None:
-    return fault.said if isinstance(fault, Busy) else None
 
 
 def _checked(part: Path, lines: Lines) -> int:

@@ -14,12 +14,13 @@ from email.utils import parsedate_to_datetime
 class Pace:
     """Seconds, but `tries`: so many failures in a row end it. Where the server says how long to wait, that counts, from
     `shortest` up to `longest_said`; else the wait doubles from `shortest` up to `longest`. `in_all` is the longest wait
-    for one export."""
+    for one export, `busy` that for one answer of a server that says that it has no time."""
 
     shortest: float = 1.0
     longest: float = 60.0
     longest_said: float = 3600.0
     in_all: float = 24 * 3600.0
+    busy: float = 900.0
     tries: int = 6
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     clock: Callable[[], float] = time.monotonic
@@ -30,6 +31,27 @@ class Pace:
         if told is not None:
             return min(max(told, self.shortest), self.longest_said)
         return min(self.shortest * 2.0 ** min(attempt, 30), self.longest)
+
+
+@dataclass(slots=True)
+class Patience:
+    """What is left of it with one request."""
+
+    pace: Pace
+    _asked: int = 0
+    _failures: int = 0
+    _waited: float = 0.0
+
+    def wait(self, said: str | None = None, *, busy: bool = False) -> float | None:
+        """Seconds until the next try; None where there is none: after so many failures in a row, or so long a wait for
+        a server that is `busy`."""
+        wait = self.pace.wait(said, self._asked)
+        self._asked += 1
+        if busy:
+            self._waited += wait
+            return wait if self._waited <= self.pace.busy else None
+        self._failures += 1
+        return wait if self._failures < self.pace.tries else None
 
 
 def _seconds(said: str | None) -> float | None:

@@ -86,7 +86,7 @@ async def test_the_writer_goes_on_after_a_fault(repository: Repository, monkeypa
 async def test_a_fault_in_the_middle_of_a_transaction_leaves_nothing(
     repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "ATTEMPTS", 1)
+    monkeypatch.setattr(writer, "PAUSES", ())
     monkeypatch.setattr("fhir_service.storage.statements.INSERT_CURRENT", "INSERT INTO nowhere VALUES ($1)")
     with pytest.raises(Exception, match="nowhere"):
         await repository.commit([Create("Patient", patient(), "a")], OPEN)

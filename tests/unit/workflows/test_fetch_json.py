@@ -65,6 +65,7 @@ def test_a_url_of_a_host_that_is_allowed_may_be_asked() -> None:
             "224.0.0.1",
         ),
         *("::1", "fe80::1", "fc00::1", "::ffff:10.0.0.1", "2002:0a00:0001::", "64:ff9b::a00:1", "ff02::1", "::"),
+        *("::127.0.0.1", "::ffff:0:10.0.0.1", "64:ff9b:1::a00:1", "fec0::1"),
     ],
 )
 def test_an_address_that_is_not_of_the_internet_is_not_public(address: str) -> None:
