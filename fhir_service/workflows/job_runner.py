@@ -98,6 +98,11 @@ class JobRunner:
         elif self._busy:
             self._call_help()
 
+    async def finish(self) -> None:
+        """Work until there is nothing that can be done now."""
+        self.look()
+        await asyncio.gather(*self._tasks)
+
     async def close(self) -> None:
         """Stop where it is; what is not in a checkpoint is done again by whoever comes next."""
         tasks = [*self._helpers] if self._task is None else [self._task, *self._helpers]
@@ -192,9 +197,7 @@ class JobRunner:
                 continue
 
     async def _clean(self) -> None:
-        for job_id, name in await self._jobs.expired():
-            if name not in self._kinds:
-                continue
+        for job_id, name in await self._jobs.expired(tuple(self._kinds)):
             try:
                 await self._kinds[name].clean(job_id)
             except Exception:  # of an object store, say: it is tried again, and others are not held up
