@@ -14,7 +14,7 @@ from typing import Self
 import httpx
 
 ROOT = Path(__file__).resolve().parent.parent
-START_SECONDS = 60
+START_SECONDS = 180
 
 
 def free_port() -> int:
@@ -60,7 +60,8 @@ class ServedProcess:
 
     async def start(self) -> Self:
         """Start, and wait until it is ready."""
-        self.begin()
+        if not self.lives:
+            self.begin()
         async with httpx.AsyncClient(base_url=self.base) as client, asyncio.timeout(START_SECONDS):
             while not await self.is_ready(client):
                 assert self.lives, self.log[-2000:]

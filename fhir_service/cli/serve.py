@@ -23,6 +23,7 @@ _SWITCH_SECONDS = 0.001
 """So long a thread that wants the interpreter waits while the event loop has it; Python's own 5 ms are the time of many
 requests."""
 
+_OWN_FILES = 500
 _ACCESS = {
     "open": "WARNING: access is open. Every program on this machine may read and change everything.",
     "smart": "Access is by tokens (SMART Backend Services); `fhir-service clients` registers who may have them.",
@@ -97,6 +98,7 @@ def _serve(settings: Settings, listener: socket.socket, number: int = 0) -> None
         observers = observers_of(_with_own_meter(settings, number))
     except (ValueError, NoTraces) as error:
         stop(str(error))
+    _open_enough_files(settings.max_connections)
     served = create_app(settings, observers=observers)
     gc.collect()
     gc.freeze()  # what was read so far stays for good; to look through it again and again holds up every request
@@ -114,6 +116,20 @@ def _serve(settings: Settings, listener: socket.socket, number: int = 0) -> None
     )
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def _open_enough_files(connections: int) -> None:
+    """Let the process have so many connections, and the files of its own besides, as far as the system allows. Many
+    systems begin with 1024, whatever they allow."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _OWN_FILES
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _with_own_meter(settings: Settings, number: int) -> Settings:

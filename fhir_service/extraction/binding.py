@@ -33,6 +33,10 @@ _PREMODIFIER = compiled(
 _BREAK = compiled(
     r"[;.]|,\s(?:and|but|which|while)\s(?:she|he|the\spatient|we|it|they)\b|\bbut\b|\bwhereas\b|\bwhile\b"
 )
+_TIMED_BY = compiled(
+    r"\b(?:was|were|had|has|is|are)\b.*\b(?:of|after|following|since|before|from)\s(?:the\s|her\s|his\s|index\s)*$"
+)
+"""An operation that only tells when: "T7 to T9 were taken off within hours of the vertebroplasty"."""
 _COORDINATED = compiled(
     r"\s*(?:\(\w+\))?\s*,?\s*(?:and|or|with|plus|\+|/|,|as\swell\sas|&|or\sin)?\s*(?:(?!at\b|of\b|from\b|on\b|in\b|to\b|followed\b|then\b|after\b|following\b|post\b|since\b|was\b|were\b|underwent\b|the\b|through\b|via\b|by\b)[\w-]+\s){0,4}(?:of\s(?!the\slevel)(?:[\w-]+\s){0,3})?$",
     re.IGNORECASE,
@@ -131,7 +135,11 @@ def _head_of(text: str, group: LevelGroup, heads: Sequence[Hit]) -> tuple[int | 
         return following, False
     if previous is not None:
         return previous, True
-    apart = following is None or _BREAK.search(text[group.end : heads[following].start])
+    apart = (
+        following is None
+        or _BREAK.search(text[group.end : heads[following].start])
+        or _TIMED_BY.search(text, group.end, heads[following].start)
+    )
     return (None if apart else following), False
 
 

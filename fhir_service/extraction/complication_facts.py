@@ -9,10 +9,12 @@ import msgspec
 
 from fhir_service.extraction.binding import bind
 from fhir_service.extraction.course import Course
+from fhir_service.extraction.document import Sentence
 from fhir_service.extraction.harm_causes import by_something_else, end_with_cause, stated_cause
 from fhir_service.extraction.harm_onsets import LASTING, Onsets
 from fhir_service.extraction.harm_sides import side_of
-from fhir_service.extraction.harms import Harm, find_harms
+from fhir_service.extraction.harms import NOWHERE, Harm, find_harms
+from fhir_service.extraction.level_references import disc_beside, goes_on_at
 from fhir_service.extraction.levels import level_facts
 from fhir_service.extraction.narrative import general
 from fhir_service.extraction.patterns import compiled
@@ -91,10 +93,14 @@ class FactBuilder:
         return (revisions[-1].id,) if new and revisions else index
 
     def _levels(self, group: Sequence[Harm]) -> tuple[Level, ...]:
+        code = group[0].code
         located = next((harm for harm in group if harm.levels), None)
+        if code == "cement-leakage-intradiscal" and (beside := self._disc_beside(group)):
+            return beside
         if located is not None:
             return level_facts(located.sentence, located.levels, "complications.level")
-        code = group[0].code
+        if (told_on := goes_on_at(self._following(group[0]), "complications.level-told-on")) and code not in NOWHERE:
+            return told_on
         if code == "infection":
             return self._infected()
         if code in _OF_TREATED_VERTEBRA and len(self.treated) == 1 and (code != "radiculopathy" or self._by_fragment()):
@@ -103,6 +109,23 @@ class FactBuilder:
                 for level in self.index[0].level
             )
         return ()
+
+    def _disc_beside(self, group: Sequence[Harm]) -> tuple[Level, ...]:
+        """ "The disc above": beside the vertebra named with it, else beside the one that was treated."""
+        for harm in group:
+            named = harm.codes or self.treated
+            if len(named) == 1:
+                both = disc_beside(
+                    harm.sentence, harm.start, harm.end, next(iter(named)), "complications.level-of-disc"
+                )
+                if both:
+                    return both
+        return ()
+
+    def _following(self, harm: Harm) -> Sentence | None:
+        place = self.course.place(harm.sentence, 0)
+        case = self.course.patient.case
+        return case[place[0] + 1] if place is not None and place[0] + 1 < len(case) else None
 
     def _by_fragment(self) -> bool:
         sentences = (*self.course.patient.case, *self.course.patient.together)

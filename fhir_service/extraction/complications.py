@@ -28,7 +28,7 @@ _TREATED = compiled(
 )
 _BEGUN = compiled(r"\b(?:begun|started|given|initiated|administered|prescribed)\b", re.IGNORECASE)
 _HISTORY = compiled(
-    r"\b(?:history\sof|previous|prior|once\shad|past|known|underlying|pre-?existing|pre-?operative(?:ly)?|before)\b[^.;,]{0,40}$",
+    r"\b(?:history\sof|previous|prior|once\shad|past|known|underlying|pre-?existing|pre-?operative(?:ly)?|(?<!hours\s)(?<!days\s)(?<!weeks\s)(?<!months\s)(?<!years\s)before)\b[^.;,]{0,40}$",
     re.IGNORECASE,
 )
 _ELSEWHERE = compiled(r"\b(?:pulmonary|miliary|lung)\s$", re.IGNORECASE)

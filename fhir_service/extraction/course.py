@@ -14,7 +14,7 @@ from fhir_service.extraction.lexicon import lexicon
 from fhir_service.extraction.narrative import general
 from fhir_service.extraction.patient_text import PatientText
 from fhir_service.extraction.patterns import compiled
-from fhir_service.extraction.quiet_times import is_of_action, is_quiet
+from fhir_service.extraction.quiet_times import is_of_action, is_of_leaving, is_quiet
 from fhir_service.extraction.timeline import DAYS, Anchor, TimeMention, find_times
 from fhir_service.reports.case_report import Polarity, Relation
 
@@ -194,7 +194,7 @@ def _advance(now: Clock | None, times: Sequence[TimeMention], sentence: Sentence
             now = _added(now, time, sentence)
         else:
             now = Clock(time, sentence, time.low, time.high, time.value, sentence)
-        now = replace(now, quiet=is_quiet(sentence, time))
+        now = replace(now, quiet=is_quiet(sentence, time) or is_of_leaving(sentence.text, time))
         told.append(now)
     return told
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from fhir_service.extraction.lexicon import Hit
+from fhir_service.extraction.lexicon import Hit, lexicon
 from fhir_service.extraction.patterns import compiled
 
 _CEMENT = compiled(r"\b(?:cement|poly-?methyl-?\s?meth?acrylate|polymethylmetacrylate|PMMA)\b", re.IGNORECASE)
@@ -22,8 +22,8 @@ _SAID_WITH_NOT = ("neurological-deficit", "death", "other", "finding")
 
 
 def is_no_harm(text: str, hit: Hit) -> bool:
-    """Whether it is a leak of something else, or a pressure that fell to a normal one."""
-    return _of_another_fluid(text, hit) or _still_normal(text, hit)
+    """Whether it is a leak of something else, a fall to a normal pressure, an infection of another organ."""
+    return _of_another_fluid(text, hit) or _still_normal(text, hit) or _infected_elsewhere(text, hit)
 
 
 def _of_another_fluid(text: str, hit: Hit) -> bool:
@@ -31,6 +31,16 @@ def _of_another_fluid(text: str, hit: Hit) -> bool:
     if hit.code != "leak" or _CEMENT.search(text, hit.start, hit.end):
         return False
     return _FLUID.search(text, max(0, hit.start - 40), hit.start) is not None
+
+
+def _infected_elsewhere(text: str, hit: Hit) -> bool:
+    """ "Urinary tract infection", "sepsis from the port": no infection of what was operated on."""
+    if hit.code != "infection":
+        return False
+    return any(
+        (0 <= hit.start - other.end <= 1) or (0 <= other.start - hit.end <= 1)
+        for other in lexicon("infected-elsewhere").find_all(text)
+    )
 
 
 def _still_normal(text: str, hit: Hit) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fhir_service.extraction.course import Clock, Course
 from fhir_service.extraction.harms import Harm
 from fhir_service.extraction.patterns import compiled
-from fhir_service.extraction.quiet_times import clause_of, is_of_action, is_quiet
+from fhir_service.extraction.quiet_times import clause_of, is_of_action, is_of_leaving, is_quiet
 from fhir_service.extraction.timeline import Anchor, TimeMention, find_times
 from fhir_service.reports.case_report import Polarity, ProcedureFact, Relation, RelativeTime
 
@@ -137,7 +137,8 @@ class Onsets:
     def _counts(self, time: TimeMention, harm: Harm) -> bool:
         if time.relation is Relation.BEFORE or time.anchor in (Anchor.TREATMENT, Anchor.PRESENT):
             return False
-        if is_of_action(harm.sentence.text, time) or self._was_well(harm, time):
+        text = harm.sentence.text
+        if is_of_action(text, time) or is_of_leaving(text, time) or self._was_well(harm, time):
             return False
         if time.anchor is Anchor.PROCEDURE:
             return True

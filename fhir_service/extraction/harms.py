@@ -34,11 +34,12 @@ _NEW_WORD = compiled(
 )
 _ROUTE = compiled(r"\b(?:through|via|along)\s(?:the\s)?(?:\w+\s)?$", re.IGNORECASE)
 _SCREW = compiled(r"\bscrews?\b|\brods?\b|\bhardware\b|\bimplants?\b|\bmetallic\b|\bcage\b", re.IGNORECASE)
+_VESSEL = compiled(r"\s(?:left\s|right\s|segmental\s|lumbar\s|intercostal\s)*(?:arter|vein|vessel)", re.IGNORECASE)
 _AFTER_DEATH = compiled(r"autopsy|post-?\s?mortem", re.IGNORECASE)
 _SAME_LEVEL = compiled(
     r"[^.;]{0,25}?\b(?:at|over|along|on)\s(?:the\s|this\s|that\s|these\s)?(?:very\s)?same\s(?:levels?|segments?|heights?)\b"
 )
-_NOWHERE = ("hypotension", "allergic-reaction", "death")
+NOWHERE = ("hypotension", "allergic-reaction", "death")
 """Harms of the whole body: a level in their sentence is that of something else."""
 _COMMA = 40
 _BEHIND = 40
@@ -101,7 +102,7 @@ def find_harms(sentence: Sentence) -> list[Harm]:
                 hit.code,
                 hit.start,
                 hit.end,
-                _levels(hit, bound),
+                _levels(text, hit, bound),
                 _said(sentence, hit),
                 new=bool(hit.term["new"]) or _NEW_WORD.search(text[max(0, hit.start - 45) : hit.start]) is not None,
             )
@@ -110,11 +111,11 @@ def find_harms(sentence: Sentence) -> list[Harm]:
     return [_at_same_level(harm, found) for harm in found]
 
 
-def _levels(hit: Hit, bound: Bound) -> tuple[LevelMention, ...]:
+def _levels(text: str, hit: Hit, bound: Bound) -> tuple[LevelMention, ...]:
     """The levels a harm is at. A deficit is at one that is named with it or behind it, not at that of the operation."""
-    if hit.code in _NOWHERE:
+    if hit.code in NOWHERE:
         return ()
-    levels = bound.of(hit.start, hit.end)
+    levels = tuple(level for level in bound.of(hit.start, hit.end) if not _VESSEL.match(text, level.end))
     if hit.code != "neurological-deficit":
         return levels
     return tuple(level for level in levels if hit.start - level.end <= 1)

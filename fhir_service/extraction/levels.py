@@ -27,7 +27,10 @@ _NOT_LEVEL = (
     r"(?!\d|[.,]\d|\s?%|[ -]?weighted|[ -]?(?:and|or|/)[ -]?T[12][ -]+weighted|[ -]?(?:WI\b|signal|sequence|image|"
     r"hyper|hypo|relax|FLAIR|phase|-score))"
 )
-_JOIN = r"\s?(?:-|/|\bto\b|\bthrough\b|\bthru\b|~)\s?"
+_JOIN = (
+    r"\s?(?:-|/|(?:\b(?:down|up|and\sreaching|and\sreached)\s)?\bto\b|\bthrough\b|\bthru\b|"
+    r"\bas\sfar\s(?:down\s|up\s)?as\b|~)\s?"
+)
 _WRITTEN = compiled(
     rf"(?<![\w.])(?<![Vv]itamin )(?P<a>{_NAMED}){_NOT_LEVEL}"
     rf"(?:(?P<join>{_JOIN})(?P<b>{_NAMED}|\d{{1,2}})(?![\d%]|[.,]\d)(?!{_JOIN}\d))?"

@@ -28,9 +28,9 @@ def numbered_times(text: str) -> list[TimeMention]:
 def _numbered(match: re.Match[str]) -> TimeMention:
     group = match.groupdict()
     unit = group["unit"] or group["unit2"] or group["unit3"] or group["unit4"] or group["unit5"] or "day"
-    which = group["nth"] or group["nth2"] or group["nth3"]
+    which = group["nth"] or group["nth2"] or group["nth3"] or group["nth_pod"]
     if which is None:
-        value = number_of(group["n"] or group["n2"] or group["pod"] or "")
+        value = number_of(group["n"] or group["n2"] or group["pod"] or group["d_plus"] or "")
     elif which.lower() in ("same", "next", "following"):
         value = Decimal(0 if which.lower() == "same" else 1)
     else:

@@ -22,6 +22,10 @@ _SOME_GAIN = compiled(
 
 _SILENT = ("cement-leakage", "pulmonary-cement", "cardiac-cement", "arterial-cement")
 """Harms that a patient may never feel."""
+_DENIAL = compiled(r"(?:no|without|nothing|neither|free)\b", re.IGNORECASE)
+_AT_DISCHARGE = compiled(
+    r"\b(?:at|on|upon)\s(?:the\stime\sof\s)?(?:her\s|his\s)?(?:hospital\s)?discharge\b", re.IGNORECASE
+)
 _LATE = 14
 """Days after which an examination says how it ended."""
 _TELLING = frozenset({"recovered", "residue", "remaining", "unchanged"})
@@ -84,10 +88,19 @@ def _said(sentence: Sentence, hit: Hit) -> bool:
         sentence.text[hit.start : hit.end]
     ):
         return True
-    if hit.term["late"] and not any(_is_late(time) for time in find_times(sentence.text)):
+    if hit.term["late"] and not _told_late(sentence.text):
         return False
     meant = context.read(sentence, hit.start, hit.end)
+    if meant.negated and _DENIAL.match(sentence.text, hit.start):  # "without aids and without deficit"
+        return not meant.family and not meant.others
     return meant.polarity is Polarity.AFFIRMED and not meant.family and not meant.others
+
+
+def _told_late(text: str) -> bool:
+    """Whether it tells of the last visit, of discharge, or of a time long after."""
+    if any(_is_late(time) for time in find_times(text)) or _AT_DISCHARGE.search(text) is not None:
+        return True
+    return any(hit.code == "last" for hit in lexicon("timepoints").find(text))
 
 
 def _is_late(time: TimeMention) -> bool:

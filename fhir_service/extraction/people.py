@@ -35,7 +35,8 @@ _OLD = compiled(rf"\b(?P<n>{_N})[\s-]?{_UNIT}\.?[\s-]?(?:old|o\b|of\sage)", re.I
 _SLASHED = compiled(r"\b(?P<n>\d{1,3})\s?y(?:/o|o)?\b|\b(?P<n2>\d{1,3})\s?yo\b", re.IGNORECASE)
 _AGED = compiled(
     rf"\b(?:aged|age(?:d|\s(?:of|was|is))?|at\s(?:the\s)?age(?:\sof)?)[\s:]+(?P<n>{_N})\b(?:\s?{_UNIT}\b)?|"
-    r"\b(?:who|she|he|patient|[A-Z]\.\s?[A-Z]\.),?\s(?:is|was)\s(?P<n2>\d{2,3})(?=,|\.|\s(?:and|when|at)\s|\syears\b(?!\s(?:after|before|later)))",
+    r"\b(?P<whose>(?:who|she|he|patient|wom[ae]n|man|lady|gentleman|widow(?:er)?|[A-Z]\.\s?[A-Z]\.),?\s(?:is|was)\s)"
+    r"(?P<n2>\d{2,3})(?=,|\.|;|\s(?:and|when|at)\s|\syears\b(?!\s(?:after|before|later)))",
     re.IGNORECASE,
 )
 _OF_YEARS = compiled(
@@ -43,8 +44,8 @@ _OF_YEARS = compiled(
     re.IGNORECASE,
 )
 _BARE = compiled(
-    r"(?:(?<=,\s)|(?<=\sof\s))(?P<n>\d{2,3})"
-    r"(?=,|\)|;|\.?$|\.\s|\s\(|\s(?:who|with|was|had|has|is|and|came|presented|in|developed|underwent|received|suffer\w+|treated|admitted)\b)"
+    r"(?:(?<=,\s)|(?<=\sof\s)|(?<=\s\())(?P<n>\d{2,3})"
+    r"(?=,|\)|;|\.?$|\.\s|\s\(|\s(?:on|under|taking|whose|known|from|without|living|sent|referred|brought|who|with|was|had|has|is|and|came|presented|in|developed|underwent|received|suffer\w+|treated|admitted)\b)"
 )
 _DECADE = compiled(
     rf"\bin\s(?:his|her|their)\s(?:early\s|mid[\s-]?|late\s)?(?P<n>[2-9]0)'?s\b|\bin\s(?:his|her)\s(?:early\s|mid[\s-]?|late\s)?(?P<word>{'|'.join(_DECADES)})\b",
@@ -65,7 +66,7 @@ _OF_MANY = compiled(
 _SAID_OF = compiled(
     r"(?:\.?\s(?:[A-Z]\w{0,12}\.?(?=,)|[A-Z]\.\s?-?[A-Z]\.?))?[\s,(]*(?:(?:concerned|in\squestion|herself|himself|described|presented|reported\shere)\b[\s,(]*)?(?:of\s)?"
 )
-_INITIALS = compiled(r"[A-Z]\.\s?[A-Z]\.\s")
+_WHO_IS = compiled(r"(?:[A-Z]\.\s?[A-Z]\.|She|He|The\s[a-z]+)\s(?:is|was)\s")
 _REACH = 45
 
 
@@ -226,7 +227,7 @@ def _stands_alone(text: str, age: Person) -> bool:
     return (
         compiled(r"\b(?:the|an?|this|our|i am|i'm|was|in|,)\s*$", re.IGNORECASE).search(text, 0, age.start) is not None
         or text[age.start : age.start + 2].lower() == "ag"
-        or _INITIALS.match(text, age.start) is not None
+        or _WHO_IS.match(text, age.start) is not None
         or text[age.start : age.start + 3].lower() == "in "
     )
 

@@ -10,6 +10,7 @@ import msgspec
 from fhir_service.extraction.binding import bind
 from fhir_service.extraction.course import NOWHERE, Course, Place, follow
 from fhir_service.extraction.index_procedure import Index, find_index, index_facts
+from fhir_service.extraction.level_references import last_named, there
 from fhir_service.extraction.levels import LevelMention, level_facts
 from fhir_service.extraction.narrative import general, of_others
 from fhir_service.extraction.operation_times import operation_time
@@ -88,6 +89,8 @@ def _other_facts(
         fact = _fact(mention, role)
         if mention.augments and role == "revision" and not fact.level:
             fact = msgspec.structs.replace(fact, level=_reason_levels(patient, mention))
+        elif role == "revision" and not fact.level:
+            fact = msgspec.structs.replace(fact, level=_levels_there(patient, mention))
         known = next((i for i, other in enumerate(facts) if _same_operation(other, fact, mention)), None)
         if known is not None:
             facts[known] = _merged(facts[known], fact)
@@ -130,6 +133,15 @@ def _reason_levels(patient: PatientText, mention: Mention) -> tuple[Level, ...]:
         if found:
             return level_facts(sentence, found, "procedures.revision-level-of-fracture")
     return ()
+
+
+def _levels_there(patient: PatientText, mention: Mention) -> tuple[Level, ...]:
+    """ "Foraminotomy at that level": the levels named last."""
+    number = mention.place[0]
+    if number >= len(patient.case) or not there(mention.sentence.text, mention.hit.end):
+        return ()
+    named = last_named(patient.case[:number], mention.sentence, mention.hit.start)
+    return level_facts(*named, "procedures.revision-level-there") if named is not None else ()
 
 
 def _fact(mention: Mention, role: str) -> ProcedureFact:

@@ -65,3 +65,11 @@ def is_of_action(text: str, time: TimeMention) -> bool:
         )
         for hit in lexicon("quiet-times").find_all(text)
     )
+
+
+def is_of_leaving(text: str, time: TimeMention) -> bool:
+    """ "Discharged on day 2": the time is that at which the patient left."""
+    return any(
+        hit.code == "leaving" and hit.end <= time.start and not text[hit.end : time.start].strip()
+        for hit in lexicon("quiet-times").find_all(text)
+    )

@@ -20,7 +20,11 @@ UNIT = (
     r"(?P<unit>seconds?|minutes?|mins?|hours?|hrs?|(?<![a-z])h|days?|weeks?|wks?|fortnights?|months?|mos?|years?|yrs?)\b"
     r"(?P<and_half>\sand\sa\shalf\b)?"
 )
-_BEFORE_UNIT = r"(?=[\s-]?(?:full\s|whole\s|long\s)?(?:second|min|hour|hr|h\b|day|week|wk|month|mo\b|mos\b|year|yr))"
+_QUALIFIED = (
+    r"(?:(?:full|whole|long|good|quiet|further|more|calendar|postoperative|(?:pain|symptom|complaint|trouble|event)[\s-]free|"
+    r"asymptomatic|uneventful|comfortable)\s)?"
+)
+_BEFORE_UNIT = rf"(?=[\s-]?{_QUALIFIED}(?:second|min|hour|hr|h\b|day|week|wk|month|mo\b|mos\b|year|yr))"
 AMOUNT = (
     rf"(?:(?P<value>{NUMBER})(?P<half>\sand\sa\shalf)?{_BEFORE_UNIT}|"
     rf"(?P<low>{NUMBER})\s?(?:-|to|or|and)\s?(?P<high>{NUMBER})|"
@@ -28,7 +32,7 @@ AMOUNT = (
     r"(?P<one>an?|another|one(?:\sand\sa\shalf)?)|"
     r"(?P<vague>several|a\sfew|few|some|many|a\scouple\sof|couple\sof|a\snumber\sof))"
 )
-DURATION = rf"{ABOUT}{AMOUNT}[\s-]?(?:full\s|whole\s|long\s)?{UNIT}"
+DURATION = rf"{ABOUT}{AMOUNT}[\s-]?{_QUALIFIED}{UNIT}"
 POSTOPERATIVE = r"post[- ]?(?:operative|op(?![a-z])|procedur(?:e|al)|interventional)"
 _DAY = "day|night|morning|evening|week|month"
 _COUNT = r"(?:\d{1,3}(?![.,/]?\d)|" + WORD_NUMBER + ")"
@@ -50,12 +54,13 @@ def patterns() -> SimpleNamespace:
         treatment=compiled(words.pattern("treatment")),
         duration=_compiled(rf"\b{DURATION}"),
         later=_compiled(
-            rf"\b{DURATION}(?:\s\([^()]{{2,20}}\))?\s?(?:(?:later\s|out\s)?(?P<after>after|following|post|since|from)\s{event}|"
+            rf"\b{DURATION}(?:\s\([^()]{{2,20}}\)|\sto\sthe\s(?:day|hour))?\s?(?:(?:later\s|out\s)?"
+            rf"(?P<after>after|following|post|since|from|between)\s{event}|"
             rf"(?P<before>before|prior\sto)\s{_renamed(event, 'b_')}|"
             r"(?P<later>later|afterwards?|thereafter|subsequently|hence|on\b,?|out\b|down\sthe\s(?:line|road|track))|"
             r"(?P<past>ago|earlier|previously|before|prior)|"
             rf"(?P<post>{POSTOPERATIVE}(?:ly)?|"
-            r"post[- ]?(?:surgery|vertebroplasty|kyphoplasty|op(?:\b|eration)|PKP|PVP|BKP|"
+            r"post[- ]?(?:surgery|vertebroplasty|kyphoplasty|op(?:\b|eration)|PKP|PVP|BKP|VP\b|KP\b|BK\b|"
             r"intervention|injection|augmentation))|"
             r"(?P<plain>after\b))"
         ),
@@ -73,6 +78,7 @@ def patterns() -> SimpleNamespace:
         ),
         numbered=_compiled(
             rf"\b(?:(?:on\s)?(?:the\s)?(?P<nth>{ORDINAL})\s(?:{POSTOPERATIVE}|hospital)\s(?P<unit>{_DAY})|"
+            rf"(?:on\s)?(?:the\s)?(?P<nth_pod>{ORDINAL})\sPOD\b|\bD\s?\+\s?(?P<d_plus>\d{{1,3}})\b|"
             rf"(?:on\s)?(?:{POSTOPERATIVE}|post[- ]?op)\s"
             rf"(?:(?P<unit2>{_DAY})s?\s(?:\(POD\)\s)?(?:#\s?)?(?P<n>{NUMBER})|"
             rf"(?P<n2>{NUMBER})[\s-](?P<unit3>{_DAY})s?)|"
@@ -118,6 +124,8 @@ def patterns() -> SimpleNamespace:
             r"(?:immediate(?:ly)?|directly)\s?post[- ]?(?:op\b|(?:operative|procedural|interventional)(?:ly)?|"
             r"procedure|injection|intervention|surgery|vertebroplasty|kyphoplasty)|"
             r"intra[- ]?operative(?:ly)?|intra[- ]?procedural(?:ly)?|per[- ]?operatively|"
+            r"(?:(?:with)?in\s|a\sfew\s|some\s|only\s)*seconds\s(?:after|of|following)\s"
+            rf"{_renamed(event, 's_')}|within\sseconds|"
             r"immediately|at\sonce|instantaneously)"
         ),
         **_around_durations(),
@@ -136,13 +144,19 @@ def _around_durations() -> dict[str, Pattern]:
             r"final|last|latest|usual)\s)$"
         ),
         "passed_before": _compiled(
-            rf"\bafter\s(?:an?\s|the\s)?(?:[\w-]+\s){{0,3}}{words.pattern('interval')}\sof\s(?:the\s)?$"
+            rf"\b(?:after|with)\s(?:an?\s|the\s)?(?:[\w-]+\s){{0,3}}{words.pattern('interval')}\sof\s(?:the\s)?$|"
+            rf"\b(?:{words.pattern('interval')}|time)\s(?:from|between|since|after)\s(?:the\s)?{words.pattern('augmentation')}"
+            r"[^.;,]{0,60}?\s(?:and|to|until|till)\s[^.;,]{2,60}?\s(?:was|were|of|is|amounted\sto|came\sto|being)\s$"
         ),
         "passed_behind": _compiled(
             r"\s(?:had\s|has\s|have\s)?(?:passed|elapsed|gone\sby|went\sby)\b|"
             rf"[\s-](?:[\w-]+\s){{0,3}}{words.pattern('interval')}\b"
         ),
         "well_before": _compiled(rf"\b{words.pattern('well')}\b[^.;]{{0,40}}\bfor\s(?:the\s(?:first|next)\s)?$"),
+        "it_took": _compiled(
+            r"\b(?:took|lasted|needed|not\suntil|it\swas|were|was)\s(?:only\s|another\s|some\s|about\s)?$"
+        ),
+        "until_behind": _compiled(r"\s(?:before|until|till)\b"),
         "then_behind": _compiled(
             r"\s?[,;:]?\s?(?:but\s|and\s)?(?:then|until|when|before|after\swhich|at\swhich|thereafter)\b"
         ),

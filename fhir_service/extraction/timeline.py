@@ -9,6 +9,7 @@ from decimal import Decimal
 from fhir_service.extraction.numbered_times import numbered_times
 from fhir_service.extraction.numbers import number_of
 from fhir_service.extraction.patterns import compiled
+from fhir_service.extraction.short_times import short_forms
 from fhir_service.extraction.time_patterns import anchor_of, patterns
 from fhir_service.extraction.times import DAYS, UNITS, Anchor, Duration, TimeMention
 from fhir_service.extraction.visit_times import visit_times
@@ -19,7 +20,7 @@ __all__ = ["DAYS", "Anchor", "Duration", "TimeMention", "find_durations", "find_
 
 _TIME_WORD = compiled(
     r"second|min|hour|hr|\bh\b|day|week|wk|month|mo\b|mos\b|year|yr|after|dur|immediate|intra|once|throughout|course|time|end|"
-    r"while|whilst|needle|cannula|trocar|stop|halt|interrupt|abort|abandon|discontinu|broke|before|until|wak|morning|evening|night|POD|emerg|table|recovery|PACU|cement|inject|fill|final|complet",
+    r"while|whilst|/|D\+|prone|sooner|hardly|scarcely|barely|before|when|theatre|needle|cannula|trocar|stop|halt|interrupt|abort|abandon|discontinu|broke|before|until|wak|morning|evening|night|POD|emerg|table|recovery|PACU|cement|inject|fill|final|complet",
     re.IGNORECASE,
 )
 
@@ -48,11 +49,12 @@ def _times(text: str) -> tuple[TimeMention, ...]:
     if not _TIME_WORD.is_possible(text):
         return ()
     found = [
+        *visit_times(text, find_durations(text)),
         *_counted(text),
         *numbered_times(text),
         *_at_once(text),
         *_passing(text),
-        *visit_times(text, find_durations(text)),
+        *short_forms(text),
     ]
     found.sort(key=lambda mention: (mention.start, -mention.end))
     kept: list[TimeMention] = []
@@ -111,8 +113,8 @@ def _at_once(text: str) -> list[TimeMention]:
         groups = match.groupdict()
         words = match[0].lower()
         prefix = "d_" if groups["during"] else ""
-        anchor = Anchor.PROCEDURE if groups["injecting"] else anchor_of(groups, prefix)
-        if words in ("immediately", "at once"):
+        anchor = Anchor.PROCEDURE if groups["injecting"] else anchor_of(groups, "s_" if "seconds" in words else prefix)
+        if words in ("immediately", "at once", "within seconds"):
             anchor = Anchor.PREVIOUS
         vague = words.startswith(("shortly", "soon"))
         with_it = groups["during"] or groups["injecting"] or groups["place"] or words.startswith(("intra", "per"))

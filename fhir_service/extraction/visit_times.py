@@ -9,7 +9,7 @@ from fhir_service.extraction.time_patterns import patterns
 from fhir_service.extraction.times import Anchor, Duration, TimeMention
 from fhir_service.reports.case_report import Relation
 
-_REACH = 60
+_REACH = 110
 """Characters before an amount of time in which such words are looked for."""
 
 
@@ -26,6 +26,9 @@ def _time(text: str, duration: Duration) -> TimeMention | None:
     if before or (behind and kinds.at_visit.search(text, first, duration.start)):
         return _after(duration, duration.start, behind.end() if behind else duration.end, Anchor.SURGERY)
     passed = kinds.passed_behind.match(text, duration.end)
+    until = kinds.until_behind.match(text, duration.end)
+    if until and kinds.it_took.search(text, first, duration.start):
+        return _after(duration, duration.start, until.end())
     interval = kinds.passed_before.search(text, first, duration.start)
     if interval or passed:
         return _after(

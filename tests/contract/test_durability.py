@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pytest
 from stored_resources import patient
 
 from fhir_service.fhir.access import OPEN
-from fhir_service.fhir.errors import Gone, StoreUnavailable
+from fhir_service.fhir.errors import Gone, StoreFull, StoreUnavailable
+from fhir_service.storage.checks.whole_store import disagreements
+from fhir_service.storage.engines import PRAGMAS
 from fhir_service.storage.repository import Create, Delete, Repository, Update, open_repository
 
 
@@ -57,3 +61,55 @@ async def test_a_lost_connection_fails_its_callers_and_the_next_ones_are_served(
         except StoreUnavailable:
             continue
     assert "b" in results
+
+
+async def test_a_clock_that_is_set_back_turns_no_version_older_than_one_before_it(
+    repository: Repository, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time_ns()
+    seen = []
+    for hours in (0, -1, -24, 1):
+        monkeypatch.setattr("fhir_service.storage.group_commit.time_ns", lambda at=hours: now + at * 3_600_000_000_000)
+        update = Update("Patient", "a", patient(multipleBirthInteger=abs(hours)))
+        seen += await repository.commit([update, Create("Patient", patient())], OPEN)
+    of_one = [one.last_updated for one in seen if one.id == "a"]
+    assert of_one[0] == of_one[1] == of_one[2] < of_one[3]
+    assert [one.last_updated for one in seen] == sorted(one.last_updated for one in seen)
+    monkeypatch.undo()
+    assert [one async for one in disagreements(database_url)] == []
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+async def test_a_file_that_was_taken_away_is_missed_and_is_not_made_anew(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fhir_service.storage.sqlite_session._SECONDS_BETWEEN_LOOKS", 0)
+    await repository.commit([Create("Patient", patient(), "a")], OPEN)
+    files = ("store.db", "store.db-wal", "store.db-shm")
+    for name in files:
+        os.rename(tmp_path / name, tmp_path / f"{name}.away")
+    with pytest.raises(StoreUnavailable):
+        await repository.commit([Create("Patient", patient(), "b")], OPEN)
+    with pytest.raises(StoreUnavailable):
+        await repository.read("Patient", "a", OPEN)
+    assert not {*files} & {*os.listdir(tmp_path)}
+    for name in files:
+        os.rename(tmp_path / f"{name}.away", tmp_path / name)
+    assert (await repository.read("Patient", "a", OPEN)).version == 1
+    await repository.commit([Create("Patient", patient(), "b")], OPEN)
+    await repository.health()
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+async def test_a_disk_without_room_is_told_as_full(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = (*PRAGMAS, "max_page_count=1")  # SQLite takes the size that the file has
+    monkeypatch.setattr("fhir_service.storage.sessions.PRAGMAS", pages)
+    large = patient(text={"status": "generated", "div": "x" * 2_000_000})
+    with pytest.raises(StoreFull):
+        await repository.commit([Create("Patient", large, "large")], OPEN)
+    monkeypatch.undo()
+    await repository.commit([Create("Patient", large, "large")], OPEN)
+    await repository.health()
+    monkeypatch.setattr("fhir_service.storage.database.LEAST_ROOM", 2**62)
+    with pytest.raises(StoreFull):
+        await repository.health()

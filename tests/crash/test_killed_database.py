@@ -47,20 +47,20 @@ async def test_twenty_killed_databases_lose_nothing_and_the_service_goes_on(
 ) -> None:
     chance = random.Random(11)
     url = own_postgresql.url("postgres")
-    server = await ServedProcess(tmp_path, url, FHIR_SERVICE_AUDIT="on").start()
-    before, first = await newest_place(url), server.pid
     async with (
+        ServedProcess(tmp_path, url, FHIR_SERVICE_AUDIT="on") as server,
         httpx.AsyncClient(base_url=server.base) as client,
-        writing(server, "w", chance, asyncio.Event()) as ledger,
     ):
-        for number in range(KILLS):
-            await ledger.reaches(ledger.acknowledged + chance.randrange(20, 200))
-            await kill_once(number, own_postgresql, client, chance)
-            async with asyncio.timeout(60):
-                await ledger.reaches(ledger.acknowledged + 20)
-            await ServedProcess.until_ready(client, ready=True)
-    assert (server.lives, server.pid) == (True, first)
-    server.end()
+        before, first = await newest_place(url), server.pid
+        async with writing(server, "w", chance, asyncio.Event()) as ledger:
+            for number in range(KILLS):
+                await ledger.reaches(ledger.acknowledged + chance.randrange(20, 200))
+                await kill_once(number, own_postgresql, client, chance)
+                async with asyncio.timeout(60):
+                    await ledger.reaches(ledger.acknowledged + 20)
+                await ServedProcess.until_ready(client, ready=True)
+        assert (server.lives, server.pid) == (True, first)
+        server.end()
     assert ledger.faults(await stored_after(url, before)) == []
     assert await problems(url) == []
     assert await audit_faults(url) == []

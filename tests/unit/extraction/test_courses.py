@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reading import complication, complications, only, onset
+from reading import codes, complication, complications, only, onset, revisions
 
-FILES = ("courses", "thought_of", "quiet_times")
+FILES = ("courses", "thought_of", "quiet_times", "families")
 CASES = [
     case
     for name in FILES
@@ -31,6 +31,10 @@ def test_a_course_is_read_as_it_is_told(case: dict[str, Any]) -> None:
     if "outcome" in case:
         ends = {harm.outcome.code for harm in found.complication if harm.outcome}
         assert ends == ({case["outcome"]} if case["outcome"] else set())
+    if "revision" in case:
+        assert revisions(found) == case["revision"]
+    for code, levels in case.get("levels", {}).items():
+        assert codes(complication(found, code).level) == levels
     if "follow_up" in case:
         lengths = [(str(f.value), f.unit or "") for f in found.observation if f.kind.code == "follow-up-duration"]
         assert [stated(length) for length in lengths] == ([case["follow_up"]] if case["follow_up"] else [])
