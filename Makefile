@@ -98,6 +98,10 @@ bench: install-dev ## Measure: every bench/*.py, its figures in bench/results/ a
 bench-full: install-dev ## The same at full size (a million resources and so on), which takes an hour or so
 	@$(BIN)/python bench/run.py --full
 
+.PHONY: performance
+performance: install-dev ## Write docs/performance.md and its plots from the figures in bench/results/
+	@$(BIN)/python scripts/write_performance.py
+
 .PHONY: rules
 rules: install-dev ## Write the lists of rules in docs/conformance anew
 	@$(BIN)/python scripts/write_rest_rules.py

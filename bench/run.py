@@ -54,6 +54,24 @@ BARS = {
     },
     "growth": {"times as long": 2.0},
     "soak": {"errors": 1, "p99 beside p50": 10, "p50 of the last tenth beside the first": 2, "MB grown": 40},
+    "against_fhirstarter": {
+        "postgresql, read, times": Least(10),
+        "sqlite, read, times": Least(15),
+        "sqlite, search, 50 of 50, times": Least(80),
+        "postgresql, search, 50 of 50, times": Least(80),
+        "sqlite, create, times": Least(6),
+        "postgresql, create, times": Least(6),
+        "times fhirstarter's creates": Least(8),
+    },
+    "against_fhir_router": {
+        "sqlite, read, times": Least(3),
+        "postgresql, read, times": Least(3),
+        "sqlite, search, 50 of 1000, times": Least(50),
+        "postgresql, search, 50 of 1000, times": Least(50),
+        "sqlite, create, times": Least(1),
+        "postgresql, create, times": Least(1),
+    },
+    "start": {"s to ready": 2, "MB idle": 150},
     "beside_fhircraft": {"share of fhircraft": 0.01},
 }
 """By benchmark and last name of a figure, or all of its names: what is enough. That of index_values guards

@@ -34,6 +34,7 @@ class Server:
     base: str
     process: int
     authorization: str = ""
+    seconds_to_ready: float = 0.0
 
     def get(self, path: str, **headers: str) -> bytes:
         return http_load.request("GET", f"{self.base}/{path}", **self._headers(headers))
@@ -76,8 +77,9 @@ def ours(name: str, database_url: str, **settings: str) -> Iterator[Server]:
         }
         origin = f"http://127.0.0.1:{environment['FHIR_SERVICE_PORT']}"
         token = Tokens(token_key(str(key_file)), f"{origin}/fhir", _TOKEN_SECONDS).issue("bench", _SCOPES)
+        begun = time.perf_counter()
         with running([sys.executable, "-m", "fhir_service.cli", "serve"], origin, "/readyz", environment) as process:
-            yield Server(name, f"{origin}/fhir", process, f"Bearer {token}")
+            yield Server(name, f"{origin}/fhir", process, f"Bearer {token}", time.perf_counter() - begun)
 
 
 @contextmanager

@@ -34,14 +34,15 @@ def patient(number: int, family: str = _FAMILY) -> bytes:
         {
             "resourceType": "Patient",
             "text": {"status": "generated", "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{told}</div>'},
-            "identifier": [{"system": "urn:registry", "value": f"P-{number}"}],
+            "identifier": [{"system": "https://clinic.example.org/patients", "value": f"P-{number}"}],
             "active": True,
             "name": [{"use": "official", "family": family, "given": ["Anna", "Maria"]}],
             "telecom": [{"system": "phone", "value": f"+49 30 {number:07}", "use": "home"}],
             "gender": ("female", "male")[number % 2],
             "birthDate": f"{1920 + number % 80}-04-01",
             "address": [{"use": "home", "line": ["Straße 1"], "city": "Berlin", "postalCode": "10115"}],
-        }
+        },
+        ensure_ascii=False,
     ).encode()
 
 
@@ -98,7 +99,7 @@ def transaction(number: int) -> bytes:
     request = {"method": "POST", "url": "Patient"}
     patients = (json.loads(patient(number * IN_TRANSACTION + each, "Bündler")) for each in range(IN_TRANSACTION))
     entries = [{"resource": resource, "request": request} for resource in patients]
-    return json.dumps({"resourceType": "Bundle", "type": "transaction", "entry": entries}).encode()
+    return json.dumps({"resourceType": "Bundle", "type": "transaction", "entry": entries}, ensure_ascii=False).encode()
 
 
 def _figures(

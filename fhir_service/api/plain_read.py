@@ -110,7 +110,7 @@ class PlainRead:
             if status == 200:
                 stored = await repository.read(kind, resource_id, access)
                 text = stored.text
-        except FhirError:
+        except Exception:  # refusals and faults alike: the long way comes upon them too, and tells of them
             return None
         if book is not None and kind not in NO_PATIENT_DATA:
             book.note(_record(scope, stored, status))

@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
@@ -13,6 +14,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+_POOLER = "pooler"
 DRIVERS = ("sqlite+aiosqlite", "postgresql+asyncpg")
 PRAGMAS = (
     "busy_timeout=20000",  # first: whatever follows may have to wait for another process
@@ -23,7 +25,9 @@ PRAGMAS = (
     "temp_store=MEMORY",
     "journal_size_limit=67108864",
 )
-_SERVER_SETTINGS = {
+POOLED = "pooled"
+"""Execution option of an engine whose connections may be to another server after each transaction."""
+SERVER_SETTINGS = {
     "application_name": "fhir-service",
     "timezone": "UTC",
     "jit": "off",
@@ -46,9 +50,16 @@ def open_engine(database_url: str) -> AsyncEngine:
         engine = create_async_engine(url, poolclass=NullPool, connect_args={"isolation_level": None})
         event.listen(engine.sync_engine, "connect", _set_pragmas)
         return engine
-    return create_async_engine(
-        url, poolclass=NullPool, connect_args={"server_settings": _SERVER_SETTINGS, "timeout": 10}
-    )
+    pooler = url.query.get(_POOLER)
+    url = url.difference_update_query([_POOLER])
+    if pooler is None:
+        settings = {"server_settings": SERVER_SETTINGS, "timeout": 10}
+        return create_async_engine(url, poolclass=NullPool, connect_args=settings)
+    unnamed: dict[str, Any] = {"timeout": 10, "statement_cache_size": 0, "prepared_statement_cache_size": 0}
+    unnamed["prepared_statement_name_func"] = lambda: (
+        f"fhir-service-{uuid4()}"
+    )  # for migrations, by SQLAlchemy's adapter
+    return create_async_engine(url, poolclass=NullPool, connect_args=unnamed, execution_options={POOLED: True})
 
 
 def checked_url(database_url: str) -> URL:
@@ -61,6 +72,8 @@ def checked_url(database_url: str) -> URL:
         raise UnusableDatabaseUrl("the database URL begins with sqlite+aiosqlite:/// or postgresql+asyncpg://")
     if url.drivername == DRIVERS[0] and url.database in (None, "", ":memory:"):
         raise UnusableDatabaseUrl("the database URL names no file: sqlite+aiosqlite:///folder/file.db")
+    if url.query.get(_POOLER) not in (None, "transaction"):
+        raise UnusableDatabaseUrl(f"the database URL says ?{_POOLER}=transaction, or nothing of a pooler")
     return url
 
 

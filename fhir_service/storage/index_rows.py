@@ -15,6 +15,8 @@ from fhir_service.search.terms import hash_of, interval_scope, parameter_of
 
 NO_LOW, NO_HIGH = 2**63 - 1, -(2**63)
 """Where a resource without a date of its own stands in time: last in both directions."""
+YEAR = 366 * 86_400_000
+"""Milliseconds: few dates are longer, and on SQLite those have an index of their own."""
 HEAD = 64
 """Characters of a text that are in the index: four bytes each still fit into an entry of a PostgreSQL B-tree."""
 IN_TIME = frozenset({"category", "code", "combo-code", "event", "type"})

@@ -62,7 +62,7 @@ _FAILED = (
 )
 _FIND = f"SELECT {_JOB} FROM job WHERE id = $1"
 _CANCEL = "UPDATE job SET state = 'cancelled', expires = $2 WHERE id = $1"
-_OLD = "SELECT id, kind FROM job WHERE expires > 0 AND expires < $1 ORDER BY expires LIMIT 100"
+_OLD = "SELECT id, kind FROM job WHERE expires > 0 AND expires < $1 AND kind IN ({kinds}) ORDER BY expires LIMIT 100"
 _FORGET = ("DELETE FROM job_shard WHERE job_id = $1", "DELETE FROM job WHERE id = $1")
 _RELEASE = "UPDATE job_shard SET worker = '', leased_until = 0 WHERE NOT done"
 
@@ -119,7 +119,7 @@ class Jobs:
 
     async def claim(self, worker: str, seconds: float, kinds: Sequence[str]) -> Claim | None:
         """Take the next shard that nobody holds, of a job of one of those kinds; None where there is none."""
-        asked = _FREE.format(kinds=", ".join(f"${number}" for number in range(2, 2 + len(kinds))))
+        asked = _of_kinds(_FREE, kinds)
 
         async def work(group: Group) -> Any:
             now = _now()
@@ -196,10 +196,10 @@ class Jobs:
 
         await self._writer.commit(Commit(work=work))
 
-    async def expired(self) -> list[tuple[str, str]]:
-        """Id and kind of some that are cancelled, or kept no longer."""
+    async def expired(self, kinds: Sequence[str]) -> list[tuple[str, str]]:
+        """Id and kind of some of those kinds that are cancelled, or kept no longer."""
         async with self._database.reading() as session:
-            return [(row[0], row[1]) for row in await session.fetch(_OLD, _now())]
+            return [(row[0], row[1]) for row in await session.fetch(_of_kinds(_OLD, kinds), _now(), *kinds)]
 
     async def forget(self, job_id: str) -> None:
         """Remove its rows."""
@@ -220,6 +220,11 @@ class Jobs:
     async def _held(self, work: Any) -> None:
         if not await self._writer.commit(Commit(work=work)):
             raise LeaseLost
+
+
+def _of_kinds(statement: str, kinds: Sequence[str]) -> str:
+    """With a parameter for each, behind the first."""
+    return statement.format(kinds=", ".join(f"${number}" for number in range(2, 2 + len(kinds))))
 
 
 async def _is_mine(group: Group, claim: Claim) -> bool:

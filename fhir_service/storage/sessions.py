@@ -6,23 +6,19 @@ object of SQLAlchemy's costs more than most of the statements here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from io import BytesIO
+from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
-import asyncpg  # type: ignore[import-untyped]  # asyncpg ships no types
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from fhir_service.storage.engines import PRAGMAS
+from fhir_service.storage.engines import POOLED, PRAGMAS, SERVER_SETTINGS
 from fhir_service.storage.failures import unavailable_told
+from fhir_service.storage.pooled_session import PooledSession
+from fhir_service.storage.postgresql_session import Asyncpg, PostgresqlSession
 from fhir_service.storage.rows_and_steps import Row, Step
 from fhir_service.storage.sqlite_session import SqliteSession
 
 __all__ = ["Row", "Session", "Step", "connect"]
-
-_NO_NULL = r"\N"
-"""Nothing that is copied is null; an empty text, which would be, is quoted."""
 
 
 class Session(Protocol):
@@ -45,60 +41,6 @@ class Session(Protocol):
     @property
     def usable(self) -> bool:
         """Whether the connection still stands."""
-
-
-class _Asyncpg(Protocol):
-    """What is used of asyncpg's Connection, which has no types of its own."""
-
-    def is_closed(self) -> bool: ...
-    def terminate(self) -> None: ...
-    async def fetch(self, statement: str, *values: Any) -> Sequence[Row]: ...
-    async def executemany(self, statement: str, rows: Sequence[Row]) -> None: ...
-    async def copy_to_table(self, table: str, **options: Any) -> str: ...
-
-
-class PostgresqlSession:
-    """A connection over the network."""
-
-    def __init__(self, connection: AsyncConnection, driver: _Asyncpg) -> None:
-        self._connection = connection
-        self._driver = driver
-
-    @property
-    def usable(self) -> bool:
-        return not self._driver.is_closed()
-
-    async def fetch(self, statement: str, *values: Any) -> Sequence[Row]:
-        with unavailable_told(), self._ended_if_broken():
-            return await self._driver.fetch(statement, *values)
-
-    async def run_all(self, steps: Sequence[Step]) -> None:
-        with unavailable_told(), self._ended_if_broken():
-            for statement, rows in steps:
-                await self._driver.executemany(statement, rows)
-
-    async def copy_in(self, table: str, columns: Sequence[str], lines: bytes, *, delimiter: str, quote: str) -> None:
-        form: dict[str, Any] = {"format": "csv", "delimiter": delimiter, "quote": quote, "null": _NO_NULL}
-        with unavailable_told():
-            await self._driver.copy_to_table(table, source=BytesIO(lines), columns=columns, **form)
-
-    @contextmanager
-    def _ended_if_broken(self) -> Iterator[None]:
-        """A connection whose driver has lost count of what was asked and answered is of no use to anybody."""
-        try:
-            yield
-        except asyncpg.InternalClientError:
-            self._driver.terminate()
-            raise
-
-    async def limit(self, seconds: float) -> None:
-        await self.fetch(f"SET statement_timeout = {round(seconds * 1000)}")
-
-    async def close(self) -> None:
-        if self.usable:
-            await self._connection.close()
-        elif not self._connection.closed:
-            await self._connection.invalidate()
 
 
 async def connect(engine: AsyncEngine, *setup: str, seconds: float | None = None) -> Session:
@@ -126,4 +68,6 @@ async def _open(engine: AsyncEngine) -> Session:
     with unavailable_told():
         connection = await engine.connect()
         driver = (await connection.get_raw_connection()).driver_connection
-    return PostgresqlSession(connection, cast(_Asyncpg, driver))
+    if engine.get_execution_options().get(POOLED):
+        return PooledSession(connection, cast(Asyncpg, driver), SERVER_SETTINGS)
+    return PostgresqlSession(connection, cast(Asyncpg, driver))

@@ -18,9 +18,8 @@ from fhir_service.search.criteria import (
 )
 from fhir_service.search.terms import hash_of
 from fhir_service.storage.criteria_sql import Conditions, Subject, flattened, searchable
-from fhir_service.storage.index_rows import storable
+from fhir_service.storage.index_rows import YEAR, storable
 from fhir_service.storage.sql_text import Values, all_of
-from fhir_service.storage.tables import YEAR
 
 _NONE = "SELECT 0 AS resource_key WHERE FALSE"
 _FEW = 50

@@ -13,8 +13,8 @@ from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 from sqlmodel import Field, SQLModel
 
-YEAR = 366 * 86_400_000
-"""Milliseconds: few dates are longer, and on SQLite those have an index of their own."""
+from fhir_service.storage.index_rows import YEAR
+
 ON_DATABASE = "database"
 """In `info` of a table or index: the one database it exists on."""
 

@@ -99,14 +99,19 @@ async def _complete(here: Here, making: Path, ledger: Ledger, watcher: Watcher) 
         raise Lost("the store does not know the export any more; the same command begins it again", 404) from None
     exports = exports_of(here.repository, replace(here.settings, files=str(making)))
     runner = JobRunner(here.repository.jobs, {job.kind: exports}, here.settings.limits)
-    runner.start()
+    work = asyncio.create_task(runner.finish())
     try:
         while job.state == "running":
-            await asyncio.sleep(_LOOK_SECONDS)
+            if work.done():  # what a killed process held is free after its lease
+                work.result()
+                await asyncio.sleep(_LOOK_SECONDS)
+                work = asyncio.create_task(runner.finish())
+            await asyncio.wait({work}, timeout=_LOOK_SECONDS)
             job = await here.repository.jobs.find(job.id)
             watcher.waits(progress(job), sum(one.done for one in job.shards), len(job.shards))
     finally:
         await runner.close()
+        await asyncio.gather(work, return_exceptions=True)
     if job.state != "complete":
         await _forget(here, ledger, making)
         ledger.give_up(job.failure)

@@ -93,6 +93,11 @@ class JobRunner:
         for _ in range(self._limits.at_once - len(self._tasks)):
             self._tasks.append(asyncio.create_task(self._run(), name="fhir-service jobs"))
 
+    async def finish(self) -> None:
+        """Work until there is nothing that can be done now."""
+        self.look()
+        await asyncio.gather(*self._tasks)
+
     async def close(self) -> None:
         """Stop where it is; what is not in a checkpoint is done again by whoever comes next."""
         for task in self._tasks:
@@ -153,9 +158,7 @@ class JobRunner:
                 continue
 
     async def _clean(self) -> None:
-        for job_id, name in await self._jobs.expired():
-            if name not in self._kinds:
-                continue
+        for job_id, name in await self._jobs.expired(tuple(self._kinds)):
             try:
                 await self._kinds[name].clean(job_id)
             except Exception:  # of an object store, say: it is tried again, and others are not held up

@@ -14,6 +14,8 @@ from fhir_service.workflows.rewrite_links import with_links
 
 _HISTORY = "/_history/"
 _URNS = ("urn:uuid:", "urn:oid:")
+_WORDS = (b"urn:", b"?", b"\\u")
+"""One of them is in the text of whatever has a link that may not stay; an escape may stand for a letter of another."""
 _CLOSED = "Bundle"
 """The links in a Bundle that is itself an entry lead to its own entries (R4 bundle.html#references)."""
 
@@ -38,7 +40,7 @@ class Linker:
         if entry.type == _CLOSED:
             return entry
         root = self._root(entry)
-        if not root and not any(word in entry.text for word in (b"urn:", b"?", b"\\", *self._root_words())):
+        if not root and not any(word in entry.text for word in (*_WORDS, b"\\/", *self._root_words())):
             return entry  # most resources hold nothing that could be such a link
         resource = self.value(entry.resource, root)
         return replace(entry, text=encode(resource), resource=resource) if resource != entry.resource else entry
@@ -94,7 +96,7 @@ def refuse_dead_ends(plan: BundlePlan, types: Collection[str], *, searches: bool
 
 def references_of(entry: PlannedEntry) -> list[str]:
     """References that may not stay as they are: to a `urn:`, or by a search."""
-    if entry.type == _CLOSED or not any(word in entry.text for word in (b"urn:", b"?", b"\\")):
+    if entry.type == _CLOSED or not any(word in entry.text for word in _WORDS):
         return []
     found = references_in(entry.resource)
     return [reference for reference in found if reference.startswith(_URNS) or is_conditional(reference)]

@@ -317,14 +317,16 @@ async def test_who_asks_too_often_is_told_when_to_ask_again(repository: Reposito
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 @pytest.mark.rule("BULK-KO-7")
-async def test_a_thousand_kick_offs_at_once_are_bounded_and_the_server_stays(
-    repository: Repository, tmp_path: Path
+async def test_a_thousand_kick_offs_at_once_are_bounded_and_logged_and_the_server_stays(
+    repository: Repository, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO", "fhir_service.requests")
     async with bulk_client(repository, tmp_path, max_exports=5, run_jobs=False) as client:
         answers = await asyncio.gather(*(client.get("/fhir/$export", headers=ASYNC) for _ in range(1000)))
         assert (await client.get("/fhir/metadata")).status_code == 200
     statuses = [answered.status_code for answered in answers]
     assert (statuses.count(202), statuses.count(429)) == (5, 995)
+    assert sum(getattr(record, "fields", {}).get("status") == 429 for record in caplog.records) == 995
     assert all(int(answered.headers["retry-after"]) > 0 for answered in answers if answered.status_code == 429)
 
 

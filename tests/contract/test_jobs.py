@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
@@ -86,8 +86,8 @@ async def test_that_the_store_does_not_answer_is_no_failure_of_a_job(repository:
     assert (await repository.jobs.find(job.id)).state == "running"
 
 
-def _always(job_id: str) -> Callable[[], Awaitable[list[tuple[str, str]]]]:
-    async def expired() -> list[tuple[str, str]]:
+def _always(job_id: str) -> Callable[[Sequence[str]], Awaitable[list[tuple[str, str]]]]:
+    async def expired(kinds: Sequence[str]) -> list[tuple[str, str]]:
         return [(job_id, "some")]
 
     return expired

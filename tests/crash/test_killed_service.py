@@ -57,7 +57,7 @@ async def test_a_service_recovers_by_itself_and_loses_nothing_it_acknowledged_wh
     async with ServedProcess(tmp_path, database_url, FHIR_SERVICE_AUDIT="on") as server:
         await refused_and_served_again(server, database_url)
         before = await newest_place(database_url)
-        ledger = await killed_while_writing(server, "r", 120, random.Random(1))
+        ledger = await killed_while_writing(server, "r", 80, random.Random(1))
     assert ledger.faults(await stored_after(database_url, before)) == []
     assert await problems(database_url) == []
 

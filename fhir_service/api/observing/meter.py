@@ -1,19 +1,13 @@
-"""What is measured of a running service, for Prometheus. No label names a patient, a client or an address.
-
-Several processes of one service (PROMETHEUS_MULTIPROC_DIR) write to files of that folder; the one that is asked adds
-them up.
-"""
+"""What is measured of a running service, for Prometheus. No label names a patient, a client or an address."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram, Info, start_http_server
-from prometheus_client.multiprocess import MultiProcessCollector
 
 from fhir_service import __version__
 from fhir_service.fhir.errors import StoreUnavailable
@@ -25,7 +19,6 @@ _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0
 _CHANGES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000)
 _BETWEEN_LOOKS = 5.0
 """Seconds between two looks at what is not counted when it happens."""
-SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 
 class Meter:
@@ -57,31 +50,26 @@ class Meter:
             "fhir_service_changes_waiting",
             "Changes that wait to be written",
             registry=registry,
-            multiprocess_mode="livesum",
         )
         self._connections = Gauge(
             "fhir_service_connections",
             "Database connections by what they are for; state: lent, kept, most",
             ("purpose", "state"),
             registry=registry,
-            multiprocess_mode="livesum",
         )
         self._jobs = Gauge(
             "fhir_service_jobs",
             "Jobs of the store, such as exports",
             ("kind", "state"),
             registry=registry,
-            multiprocess_mode="mostrecent",
         )
         self._shards = Gauge(
             "fhir_service_job_shards",
             "Parts of the jobs that run",
             ("kind", "state"),
             registry=registry,
-            multiprocess_mode="mostrecent",
         )
-        if SHARED_FOLDER not in os.environ:
-            Info("fhir_service", "Which release runs", registry=registry).info({"version": __version__})
+        Info("fhir_service", "Which release runs", registry=registry).info({"version": __version__})
 
     def request(self, interaction: str, kind: str, status: int, seconds: float) -> None:
         """A request was answered; `kind` is the type of resource, or empty."""
@@ -113,9 +101,5 @@ class Meter:
 
     def serve(self, host: str, port: int) -> int:
         """Answer Prometheus from a thread of its own; returns the port. Raises OSError, OverflowError."""
-        registry = self._registry
-        if SHARED_FOLDER in os.environ:
-            registry = CollectorRegistry()
-            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # prometheus_client leaves it untyped
-        server, _ = start_http_server(port, host, registry)
+        server, _ = start_http_server(port, host, self._registry)
         return server.server_port

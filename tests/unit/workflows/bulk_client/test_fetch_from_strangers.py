@@ -225,6 +225,40 @@ async def test_a_file_that_is_not_what_the_manifest_says_is_refused(
     assert not (tmp_path / "Patient.000.ndjson").exists()
 
 
+async def test_gzip_without_a_length_that_breaks_off_is_noticed(stub: Stub, tmp_path: Path, time: Time) -> None:
+    """Its lines may be whole and nobody said how many there are: it is its own end that is missing."""
+    packed = gzip.compress(LINES)
+    stub.routes["GET /fhir/status"] = reply(manifest(stub, {"type": "Patient", "url": f"{stub.origin}/file"}))
+    coding = {"Content-Encoding": "gzip"}
+    broken = Reply(body=packed[:-4], headers=coding, length=False)
+    stub.routes["GET /file"] = [broken, Reply(416), Reply(body=packed, headers=coding, length=False)]
+    await fetched(stub, tmp_path, time)
+    assert len(stub.sent("/file")) == 3
+    assert (tmp_path / "Patient.000.ndjson").read_bytes() == LINES
+
+
+async def test_a_file_that_was_whole_when_the_process_ended_is_not_fetched_again(
+    stub: Stub, tmp_path: Path, time: Time
+) -> None:
+    stub.routes["GET /file"] = Reply(403)
+    await refused(stub, tmp_path, time)
+    (tmp_path / "Patient.000.ndjson.part").write_bytes(LINES)
+    stub.routes["GET /file"] = Reply(416, headers={"Content-Range": f"bytes */{len(LINES)}"})
+    assert (await fetched(stub, tmp_path, time)).counts["Patient"] == 50
+
+
+async def test_a_file_that_a_lost_machine_left_with_holes_is_fetched_again(
+    stub: Stub, tmp_path: Path, time: Time
+) -> None:
+    stub.routes["GET /file"] = Reply(403)
+    await refused(stub, tmp_path, time)
+    (tmp_path / "Patient.000.ndjson.part").write_bytes(LINES[:HALF] + b"\x00" * 100 + b"\n")
+    stub.routes["GET /file"] = Reply(body=LINES)
+    await fetched(stub, tmp_path, time)
+    assert "range" not in stub.sent("/file")[-1].headers
+    assert (tmp_path / "Patient.000.ndjson").read_bytes() == LINES
+
+
 async def test_links_that_have_run_out_are_asked_for_again(stub: Stub, tmp_path: Path, time: Time) -> None:
     def listed(signature: str) -> Reply:
         items = [{"type": "Patient", "url": f"{stub.origin}/{name}?s={signature}"} for name in "abcde"]
@@ -495,3 +529,14 @@ async def test_an_unfinished_export_is_gone_on_with_or_given_up_but_not_mixed_wi
     stub.routes["GET /second"] = Reply(body=b'{"resourceType":"Device"}')
     assert (await fetched(stub, tmp_path, time)).counts == {"Patient": 50, "Device": 1}
     assert (len(stub.sent("/file")), len(stub.sent("/fhir/$export"))) == (1, 1)
+
+
+async def test_a_file_that_somebody_has_cut_since_is_fetched_again(stub: Stub, tmp_path: Path, time: Time) -> None:
+    items = [{"type": kind, "url": f"{stub.origin}/{kind}"} for kind in ("Patient", "Device")]
+    stub.routes["GET /fhir/status"] = reply(manifest(stub, *items))
+    stub.routes |= {"GET /Patient": Reply(body=LINES), "GET /Device": Reply(403)}
+    await refused(stub, tmp_path, time)
+    (tmp_path / "Patient.000.ndjson").write_bytes(LINES[:HALF])
+    stub.routes["GET /Device"] = Reply()
+    await fetched(stub, tmp_path, time)
+    assert (tmp_path / "Patient.000.ndjson").read_bytes() == LINES
