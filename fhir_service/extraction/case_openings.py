@@ -57,23 +57,18 @@ def sentence_number(sentence: Sentence, patients: Sequence[PatientText]) -> int 
     match = _NUMBERED.match(_LABEL.sub("", text)) or _TAGGED.match(text)
     if match:
         return _number(match)
-    named = meant_by_initials(text, patients)
-    if named is not None:
-        return patients[named].label or named + 1
     ages = [next((person.age for _, person in patient.people), None) for patient in patients]
-    by_age = meant_by_age(text, ages)
-    if by_age is not None:
-        return by_age + 1
-    if of_others(text):
-        return None
-    match = _ORDINAL_CASE.match(text)
-    if match is not None:
-        return len(patients) + 1 if match["other"] else ordinal_of(match["n"] or match["n2"])
-    return _in_order(text, patients)
+    for named in (meant_by_initials(text, patients), meant_by_age(text, ages)):
+        if named is not None:
+            return patients[named].label or named + 1
+    return None if of_others(text) else _in_order(text, patients)
 
 
 def _in_order(text: str, patients: Sequence[PatientText]) -> int | None:
     """An order without a noun is a patient's where a person stands in the sentence, or the text says it passes on."""
+    match = _ORDINAL_CASE.match(text)
+    if match is not None:
+        return _of_ordinal(match, len(patients))
     match = _PASSING_ON.match(text)
     if match is not None:
         return ordinal_of(match["n"]) if ordinal_of(match["n"]) <= len(patients) + 1 else None
@@ -83,6 +78,13 @@ def _in_order(text: str, patients: Sequence[PatientText]) -> int | None:
     if _LAST_CASE.match(text) is not None and patients:
         return len(patients) + 1 if find_people(text) else len(patients)
     return None
+
+
+def _of_ordinal(match: re.Match[str], told: int) -> int | None:
+    """ "The second patient"; "the other", where one is told of already: which of two it is depends on who was last."""
+    if not match["other"]:
+        return ordinal_of(match["n"] or match["n2"])
+    return None if told > 1 and match["other"].lower() == "the other" else told + 1
 
 
 def _number(match: re.Match[str]) -> int:

@@ -30,8 +30,6 @@ class PatientText:
     label: int | None = None
     """The number a heading or a sentence gives the case."""
     initials: str | None = None
-    apart: bool = False
-    """Introduced together with others, and told apart from them by words ("the man", "the elder")."""
 
     _stated: tuple[set[object], set[str]] = field(default_factory=lambda: (set(), set()), repr=False)
     _counted: tuple[int, int] = field(default=(0, 0), repr=False)

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from fhir_service.extraction import patient_columns, patient_rows
-from fhir_service.extraction.case_openings import heading_number, sentence_number
 from fhir_service.extraction.document import Document, Section, Sentence
 from fhir_service.extraction.echoes import add_echoes
-from fhir_service.extraction.group_passages import of_groups
-from fhir_service.extraction.initials import initials_of
-from fhir_service.extraction.narrative import (
-    collective,
-    of_others,
-    tells_of_patient,
-)
+from fhir_service.extraction.narrated import narrated
 from fhir_service.extraction.patient_columns import Column, as_rows
 from fhir_service.extraction.patient_grid import GridPatient, grid_patients, grid_patients_of_others
 from fhir_service.extraction.patient_rows import Row
 from fhir_service.extraction.patient_text import PatientText, somebody_else
 from fhir_service.extraction.patterns import compiled
-from fhir_service.extraction.people import Person, find_people
-from fhir_service.extraction.people_together import find_together
-from fhir_service.extraction.told_apart import Apart
+from fhir_service.extraction.people import find_people
+from fhir_service.extraction.subject import AUGMENTED
 
 _FIRST_PERSON = compiled(
     r"\b(?:I|i)\s(?:have\s|just\s|recently\s|also\s)*(?:had|have|underwent|got|received)\b|\bmy\s(?:(?!(?:own|unit|hospital|practice|clinic|department|patients?|colleagues?|experience|series|mother|father|wife|husband|sister|brother|aunt|uncle)\b)\w+\s){0,2}(?:surgery|kyphoplasty|vertebroplasty|back|spine|pain)",
@@ -33,21 +24,20 @@ _OF_KIN = compiled(
     r"(?:[Mm]y|[Hh]er|[Hh]is|[Oo]ur)\s(?:\w+\s)?(?:sister|brother|mother|father|aunt|uncle|cousin|daughter|son|husband|wife|friend|"
     r"neighbou?r|grand(?:mother|father)|mum|mom|dad)s?\b"
 )
-_AUGMENTED = compiled(r"plasty\b|plasties\b|\b(?:PKP|PVP|BKP|VP|KP)\b|\bcement", re.IGNORECASE)
 _ELSEWHERE = (Section.BACKGROUND, Section.DISCUSSION, Section.CONCLUSION, Section.OTHER)
 """Where a case is told when no heading says that it is one."""
 
 
 def find_patients(document: Document) -> list[PatientText]:
     """The patients in order: those of the case section, else of the abstract, then comments, then literature tables."""
-    told = _narrated(document, Section.CASE)
-    summary = _narrated(document, Section.ABSTRACT)
+    told = narrated(document, Section.CASE)
+    summary = narrated(document, Section.ABSTRACT)
     unnamed = not told or (
         len(told) == 1 and not told[0].people and summary and not any(s.heading for s in summary[0].case[:1])
     )
     if unnamed and summary and document.of(Section.CASE):  # told under labels, the person before the first of them
-        summary = _narrated(document, Section.ABSTRACT, Section.CASE)
-    patients = told or summary or _narrated(document, *_ELSEWHERE)
+        summary = narrated(document, Section.ABSTRACT, Section.CASE)
+    patients = told or summary or narrated(document, *_ELSEWHERE)
     if told and summary:
         _add_summary(told, summary)
     patients, tabled = _with_grid(patients, grid_patients(document))
@@ -58,127 +48,19 @@ def find_patients(document: Document) -> list[PatientText]:
     patients += _speakers(document)
     if not patients and not tabled and not rows:
         rows = as_rows(document, columns)
-    narrated = len(patients)
+    before = len(patients)
     for row in rows:
         known = next((patient for patient in patients if patient.row is None and row.own and _same(row, patient)), None)
         if known is not None:
             known.row = row
-        elif not row.own or not (narrated or tabled):
+        elif not row.own or not (before or tabled):
             patients.append(PatientText(0, row=row))
-    patients[narrated:narrated] = tabled
-    patients += _published(listed, told=bool(narrated or tabled))
+    patients[before:before] = tabled
+    patients += _published(listed, told=bool(before or tabled))
     add_echoes(document, patients)
     for number, patient in enumerate(patients, 1):
         patient.number = number
     return patients
-
-
-def _narrated(document: Document, *sections: Section) -> list[PatientText]:
-    """Split the sentences of some sections among the persons they introduce one after the other."""
-    sentences = document.of(*sections)
-    groups = of_groups(sentences)
-    patients: list[PatientText] = []
-    pending: list[Sentence] = []
-    shared_paragraph = -1
-    current: PatientText | None = None
-    apart: Apart | None = None
-    heading = ""
-    for sentence in sentences:
-        if id(sentence) in groups:
-            continue
-        number = heading_number(sentence) if sentence.heading != heading else None
-        number = sentence_number(sentence, patients) if number is None else number
-        heading = sentence.heading
-        if number is not None:
-            current = _numbered(patients, number)
-        if not patients and (people := find_together(sentence.text)):
-            apart = Apart.of(sentence.text, people)
-            patients = _together(document.text, sentence, apart)
-            continue
-        if apart is not None and number is None and _told_apart(apart, sentence, patients):
-            continue
-        for person in _introduced(sentence, again=current is not None):
-            if current is None or (number is None and somebody_else(person, current)):
-                current = _known(person, patients) or _new(patients)
-            current.people.append((sentence, person))
-            current.initials = current.initials or initials_of(sentence.text, person)
-        if current is None:
-            pending.append(sentence)
-        elif _for_everyone(sentence, patients) or sentence.paragraph == shared_paragraph:
-            shared_paragraph = sentence.paragraph
-        else:
-            current.case.append(sentence)
-    if not patients:
-        patients = _nobody_named(pending)
-    if len(patients) == 1:
-        patients[0].case[:0] = pending
-    return patients
-
-
-def _together(text: str, sentence: Sentence, apart: Apart) -> list[PatientText]:
-    """The patients of a sentence that introduces them together; of an augmentation in it each has a part."""
-    own = apart.introduced(text, sentence) if _AUGMENTED.search(sentence.text) else None
-    shared = [sentence] if all(place is None for place, _ in apart.parts(sentence)) else []
-    return [
-        PatientText(
-            place + 1, case=[own[place]] if own else [], people=[(sentence, person)], together=shared, apart=True
-        )
-        for place, person in enumerate(apart.people)
-    ]
-
-
-def _told_apart(apart: Apart, sentence: Sentence, patients: Sequence[PatientText]) -> bool:
-    """Whether the words of a sentence say which of the patients told of together it means; then it is theirs."""
-    if any(person.stated_age for person in find_people(sentence.text)) or not all(p.apart for p in patients):
-        return False
-    parts = apart.parts(sentence)
-    if any(place is None for place, _ in parts):
-        return False
-    for place, part in parts:
-        if place is not None:
-            patients[place].case.append(part)
-    return True
-
-
-def _introduced(sentence: Sentence, *, again: bool) -> list[Person]:
-    """The persons a sentence introduces as patients of the report; with `again`, somebody is told of already."""
-    if of_others(sentence.text):
-        return []
-    together = collective(sentence.text)
-    found = [person for person in find_people(sentence.text) if not (together and person.age is None)]
-    return [person for place, person in enumerate(found) if not (person.by_the_way and (again or place))]
-
-
-def _nobody_named(told: Sequence[Sentence]) -> list[PatientText]:
-    """One patient where sentences tell of an augmentation and of somebody who is never introduced."""
-    tells = any(tells_of_patient(s.text) for s in told) and any(_AUGMENTED.search(s.text) for s in told)
-    return [PatientText(1)] if tells else []
-
-
-def _numbered(patients: list[PatientText], number: int) -> PatientText:
-    known = next((patient for patient in patients if patient.label == number), None)
-    if known is None and 1 <= number <= len(patients) and patients[number - 1].label is None:
-        known = patients[number - 1]
-    if known is None:
-        known = _new(patients)
-    known.label = number
-    return known
-
-
-def _new(patients: list[PatientText]) -> PatientText:
-    patients.append(PatientText(len(patients) + 1))
-    return patients[-1]
-
-
-def _known(person: Person, patients: Sequence[PatientText]) -> PatientText | None:
-    if person.stated_age is None:
-        return None
-    return next((patient for patient in patients if patient.people and not somebody_else(person, patient)), None)
-
-
-def _for_everyone(sentence: Sentence, patients: Sequence[PatientText]) -> bool:
-    """A paragraph that takes the patients together is about none of them from there on."""
-    return len(patients) > 1 and collective(sentence.text)
 
 
 def _add_summary(told: list[PatientText], summary: list[PatientText]) -> None:
@@ -245,7 +127,7 @@ def _speakers(document: Document) -> list[PatientText]:
         units.setdefault(sentence.heading, []).append(sentence)
     speakers = []
     for sentences in units.values():
-        if any(_FIRST_PERSON.search(s.text) and _AUGMENTED.search(s.text) for s in sentences):
+        if any(_FIRST_PERSON.search(s.text) and AUGMENTED.search(s.text) for s in sentences):
             own = [sentence for sentence in sentences if not _OF_KIN.match(sentence.text)]
             patient = PatientText(0, case=own, speaks=True)
             patient.people = [(s, p) for s in own for p in find_people(s.text) if p.stated_age]

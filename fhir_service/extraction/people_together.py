@@ -32,7 +32,11 @@ _IN_BRACKETS = compiled(
     r"\bthe\s(?P<one>[a-z]+)\s?\(\s?(?P<a>\d{2})(?:\syears)?\).{5,120}?\bthe\s(?P<two>[a-z]+)\s?\(\s?(?P<b>\d{2})(?:\syears)?\)",
     re.IGNORECASE,
 )
-_BETWEEN = compiled(r"[\s),]*\s?(?:and|&)\s(?:an?\s|another\s)?(?:[\w-]+\s){0,3}", re.IGNORECASE)
+_ONE_NOUN = compiled(
+    r"\ban?\s(?P<a>\d{2})[\s-]years?[\s-]old\s(?:and|&)\san?\s(?P<b>\d{2})[\s-]years?[\s-]old\s(?P<who>[a-z]+)",
+    re.IGNORECASE,
+)
+_BETWEEN = compiled(r"(?:\s?\([^()]{1,60}\))?[\s),]*\s?(?:and|&)\s(?:an?\s|another\s)?(?:[\w-]+\s){0,3}", re.IGNORECASE)
 _BY_AGE = compiled(
     r"^(?:In\s|For\s)?[Tt]he\s(?:(?P<elder>elder|older)|(?P<younger>younger))\b(?!\s(?:adult|population|group|patients))"
 )
@@ -43,7 +47,7 @@ def find_together(text: str) -> tuple[Person, ...]:
     """The persons, each with an age of its own and the sex of all or of its own; none of other authors."""
     if of_others(text):
         return ()
-    found = _many(text) or _pair(text) or _in_brackets(text) or _joined(text)
+    found = _many(text) or _one_noun(text) or _pair(text) or _in_brackets(text) or _joined(text)
     ages = [person.age for person in found]
     return tuple(found) if len(found) > 1 and len(set(ages)) == len(ages) else ()
 
@@ -65,6 +69,18 @@ def _many(text: str) -> list[Person]:
     return [
         Person(*at, sex=_sex(match["who"]), sex_at=match.span("who") if sexed else None, age=age, age_at=at)
         for at, age in _ages(match)
+    ]
+
+
+def _one_noun(text: str) -> list[Person]:
+    """ "A 58-year-old and an 81-year-old woman"."""
+    match = _ONE_NOUN.search(text)
+    sex = _sex(match["who"]) if match is not None else None
+    if match is None or sex is None:
+        return []
+    return [
+        Person(*match.span(name), sex=sex, sex_at=match.span("who"), age=Decimal(match[name]), age_at=match.span(name))
+        for name in ("a", "b")
     ]
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from fhir_service.extraction.document import Document
 from fhir_service.extraction.lexicon import lexicon
+from fhir_service.extraction.patterns import compiled
+
+AUGMENTED = compiled(r"plasty\b|plasties\b|\b(?:PKP|PVP|BKP|VP|KP)\b|\bcement", re.IGNORECASE)
+"""A word of augmentation in one sentence."""
 
 
 def tells_of_augmentation(document: Document) -> bool:

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
+import msgspec
+
 from fhir_service.extraction.document import Sentence, joined
-from fhir_service.extraction.levels import find_groups
+from fhir_service.extraction.levels import find_groups, find_levels
 from fhir_service.extraction.lexicon import lexicon
 from fhir_service.extraction.patterns import compiled
 from fhir_service.extraction.people import Person
@@ -27,9 +29,15 @@ _KIN = compiled(
     re.IGNORECASE,
 )
 _ORDERED = compiled(
-    r"\b(?:the|our)\s(?:(?P<n0>first|former)|(?P<n1>second|latter)|(?P<n2>third)|(?P<n3>fourth)|(?P<elder>elder|older)|(?P<younger>younger))\b"
-    r"(?!\s(?:and|day|week|month|year|procedure|operation|stage|level|visit|adult|population|group|lumbar|thoracic|vertebra|postop))",
+    r"\b(?:the|our)\s(?:(?P<n0>first|former)|(?P<n1>second|latter)|(?P<n2>third)|(?P<n3>fourth)|(?P<elder>elder|older)|(?P<younger>younger))"
+    r"(?:\s(?:patient|case|man|woman|lady|gentleman|one|of\s(?:them|these|the\stwo)))?"
+    r"(?=[,;.:]|$|\s(?:had|has|was|is|did|does|could|can|developed|received|underwent|died|recovered|needed|required|remained|remains|"
+    r"became|suffered|showed|presented|came|returned|complained|got|went|lost|felt|walked|walks|made|experienced|noticed|broke|"
+    r"fractured|at|and|an?|with)\b)",
     re.IGNORECASE,
+)
+_BY_LEVEL = compiled(
+    r"\bthe\s(?P<level>(?:Th|[TDLC])-?\d{1,2})(?:\s(?:vertebroplasty|kyphoplasty))?\s(?:patient|case|man|woman|lady|gentleman)\b"
 )
 _JOINT = compiled(r";\s|,\s(?:and|while|whereas|but)\s|\s(?:while|whereas)\s|,\s|\sand\s")
 _RESPECTIVELY = compiled(r"\brespectively\b", re.IGNORECASE)
@@ -44,10 +52,18 @@ class Apart:
     people: tuple[Person, ...]
     nouns: tuple[str, ...]
     """What each was called where they were introduced."""
+    levels: tuple[frozenset[str], ...] = ()
+    """The vertebrae named where each was introduced."""
 
     @classmethod
     def of(cls, text: str, people: Sequence[Person]) -> Apart:
         return cls(tuple(people), tuple(text[slice(*p.sex_at)].lower() if p.sex_at else "" for p in people))
+
+    @classmethod
+    def known(cls, told: Sequence[tuple[str, Person, frozenset[str]]]) -> Apart:
+        """Of patients introduced one after the other: the sentence, the person, and the vertebrae told of each."""
+        nouns = (text[slice(*p.sex_at)].lower() if p.sex_at else "" for text, p, _ in told)
+        return cls(tuple(p for _, p, _ in told), tuple(nouns), tuple(levels for *_, levels in told))
 
     def parts(self, sentence: Sentence) -> list[tuple[int | None, Sentence]]:
         """The parts of a sentence, each with the place of the patient it names; None where it names nobody alone."""
@@ -81,6 +97,11 @@ class Apart:
             place = self._called(match["noun"].lower())
             if place is not None:
                 yield match.start(), place
+        for match in _BY_LEVEL.finditer(text):
+            codes = frozenset(code for level in find_levels(match["level"]) for code in level.codes)
+            there = [place for place, levels in enumerate(self.levels) if codes & levels]
+            if len(there) == 1:
+                yield match.start(), there[0]
         for match in _ORDERED.finditer(text):
             place = self._ordered(match)
             if place is not None and place < len(self.people):
@@ -108,6 +129,10 @@ class Apart:
         """The introducing sentence for each of them, behind the words that name them: of lists that are theirs
         "respectively" each has its own item, of clauses its own."""
         count = len(self.people)
+        starts = [*(person.start for person in self.people), len(sentence.text)]
+        own = [_part(sentence, one, other) for one, other in pairwise(starts)]
+        if starts == sorted(starts) and all(_augmentations(part.text) for part in own):
+            return own
         parts = [part for place, part in self.parts(sentence) if place is not None]
         both = _RESPECTIVELY.search(sentence.text)
         if (
@@ -139,7 +164,9 @@ def _with_augmentation(text: str, sentence: Sentence, part: Sentence) -> Sentenc
 
 def _part(sentence: Sentence, start: int, end: int) -> Sentence:
     text = sentence.text[start:end]
-    return replace(sentence, first=sentence.first + start, last=sentence.first + start + len(text), text=Words(text))
+    return msgspec.structs.replace(
+        sentence, first=sentence.first + start, last=sentence.first + start + len(text), text=Words(text)
+    )
 
 
 def _lists(text: str) -> Iterator[list[tuple[int, int]]]:
@@ -180,7 +207,7 @@ def _with_items(
 
 def _whole(text: str, sentence: Sentence, parts: Sequence[Sentence]) -> Sentence:
     whole = joined(text, [part for part in parts if part.text.strip()], sentence.section)
-    return replace(
+    return msgspec.structs.replace(
         whole,
         index=sentence.index,
         paragraph=sentence.paragraph,
