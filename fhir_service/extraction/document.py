@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, wraps
 from typing import TypeVar
+
+import msgspec
 
 from fhir_service.extraction.layout import Block, Section, read_blocks
 from fhir_service.extraction.normalising import Normalised, normalise
@@ -21,11 +23,10 @@ _CELL_BREAK = re.compile(r"\t+|(?:(?<!\s)\s++)?(?:\||</?[Tt][DdHh]\b[^<>]*>)\s*|
 __all__ = ["Cell", "Document", "Passage", "Section", "Sentence", "Table"]
 
 
-@dataclass(frozen=True, eq=False)
-class Passage:
+class Passage(msgspec.Struct, frozen=True, eq=False, dict=True):
     """A stretch of normalised text and where it stands in the stored text (`start` to `end`, raw offsets)."""
 
-    source: Normalised = field(repr=False)
+    source: Normalised
     first: int
     last: int
     text: str
@@ -45,8 +46,7 @@ class Passage:
         return SourceSpan.between(self.source.raw_start(self.first + start), self.source.raw_end(self.first + end))
 
 
-@dataclass(frozen=True, eq=False)
-class Sentence(Passage):
+class Sentence(Passage, frozen=True, eq=False, dict=True):
     """One sentence. `heading` is the nearest heading above it as printed, `paragraph` counts paragraphs of the report,
     `in_abstract` is true for every part of an abstract, labelled or not."""
 
@@ -73,8 +73,7 @@ def read_once(read: Callable[[Sentence], T]) -> Callable[[Sentence], T]:
     return reading
 
 
-@dataclass(frozen=True, eq=False)
-class Cell(Passage):
+class Cell(Passage, frozen=True, eq=False, dict=True):
     """One printed line of a table, or a tab- or bar-separated part of one. `row` is the line, `group` counts the
     stretches between blank lines."""
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re._constants as op  # type: ignore[import-not-found] # the parts of an expression as its parser names them
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from fhir_service.extraction.required_words import DIGIT, LETTER, SYMBOL, Anchor, are_digits, is_edge, is_no_letter
 
@@ -20,8 +19,7 @@ class _UnknownError(Exception):
     """A match may begin in the middle of a word, or with a blank, or be empty."""
 
 
-@dataclass(frozen=True)
-class _Begun:
+class _Begun(NamedTuple):
     """The letters of a match so far. `edge`: what comes next begins a word, if it is a letter or digit."""
 
     letters: str = ""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from fhir_service.extraction.headings import INLINE_LABEL, heading_section
 from fhir_service.extraction.side_by_side import in_reading_order
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(msgspec.Struct, frozen=True, gc=False):
     """A printed line: raw offsets without the blanks around it. `boxed` marks the first line of a text box."""
 
     start: int

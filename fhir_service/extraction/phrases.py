@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from itertools import groupby
+from typing import NamedTuple
 
 _TOKEN = re.compile(r"<(?P<name>[\w-]+)>|(?P<gap> ?\.\. ?)|(?P<mark>[\[\]()|*# ])|(?P<text>[^<\[\]()|*# .]+|\.)")
 _GAP = r"(?:[ -][^\s.,;:()]+){0,4}?[ -]"
@@ -31,16 +32,14 @@ class PhraseError(ValueError):
     """A phrase does not keep to the notation."""
 
 
-@dataclass(frozen=True)
-class Class:
+class Class(NamedTuple):
     """A named list of phrases: its expression, and how its phrases begin."""
 
     source: str
     beginnings: frozenset[str] | None
 
 
-@dataclass(frozen=True)
-class _Node:
+class _Node(NamedTuple):
     kind: str
     """`text`, `gap`, `class`, `either` (with or without `optional`), or one of the simple marks."""
     value: str = ""
@@ -48,24 +47,28 @@ class _Node:
     branches: tuple[tuple[_Node, ...], ...] = ()
 
 
-@dataclass(frozen=True)
-class Phrase:
-    """A phrase as read: its expression source, and what it may begin with (None: any sign)."""
+class Phrase(NamedTuple):
+    """A phrase as read: the expression of its words, whether in exactly this case, and what it may begin with (None:
+    any sign)."""
 
-    source: str
+    body: str
+    exact: bool
     beginnings: frozenset[str] | None
+
+    @property
+    def source(self) -> str:
+        """The expression of the whole phrase."""
+        return _apart(self.body, exact=self.exact)
 
 
 def read_phrase(phrase: str, classes: Mapping[str, Class]) -> Phrase:
     """Raises PhraseError."""
     if PLAIN_WORDS.fullmatch(phrase):
-        source = phrase.replace(" ", _SIMPLE[" "])
-        return Phrase(f"(?<!\\w)(?i:{source})(?!\\w)", frozenset({_key(_Start(plain(phrase)[:KEY_LENGTH]))}))
+        beginning = _key(_Start(plain(phrase)[:KEY_LENGTH]))
+        return Phrase(phrase.replace(" ", _SIMPLE[" "]), exact=False, beginnings=frozenset({beginning}))
     exact = phrase.startswith("=")
     nodes = _parse(phrase[1:] if exact else phrase)
-    body = _source(nodes, classes)
-    source = f"(?<!\\w)(?:{body})(?!\\w)" if exact else f"(?<!\\w)(?i:{body})(?!\\w)"
-    return Phrase(source, _beginnings(nodes, classes))
+    return Phrase(_source(nodes, classes), exact, _beginnings(nodes, classes))
 
 
 def read_class(phrases: Iterable[str], classes: Mapping[str, Class]) -> Class:
@@ -74,7 +77,12 @@ def read_class(phrases: Iterable[str], classes: Mapping[str, Class]) -> Class:
     known: frozenset[str] | None = frozenset()
     for phrase in read:
         known = None if known is None or phrase.beginnings is None else known | phrase.beginnings
-    return Class("(?:" + "|".join(phrase.source for phrase in read) + ")", known)
+    alike = [(exact, "|".join(p.body for p in some)) for exact, some in groupby(read, key=lambda phrase: phrase.exact)]
+    return Class("(?:" + "|".join(_apart(bodies, exact=exact) for exact, bodies in alike) + ")", known)
+
+
+def _apart(body: str, *, exact: bool) -> str:
+    return f"(?<!\\w)(?:{body})(?!\\w)" if exact else f"(?<!\\w)(?i:{body})(?!\\w)"
 
 
 # reading -------------------------------------------------------------------------------------------------------------
@@ -146,8 +154,7 @@ def _node_source(node: _Node, classes: Mapping[str, Class]) -> str:
 # beginnings ----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Start:
+class _Start(NamedTuple):
     """What a phrase may begin with; `closed` where nothing can be added."""
 
     letters: str

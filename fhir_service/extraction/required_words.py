@@ -12,7 +12,7 @@ import re._constants as op  # type: ignore[import-not-found] # the parts of an e
 import re._parser as sre  # type: ignore[import-not-found] # of the standard library, which has no public one
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 LETTER = re.compile(r"[^\W\d_]")
 SYMBOL = re.compile(r"[^\w\s]")
@@ -23,8 +23,7 @@ _MOST = 120
 _GROUPS = 4
 
 
-@dataclass(frozen=True)
-class Anchor:
+class Anchor(NamedTuple):
     """Letters of one word, in lower case; where they must begin it (`opens`) or end it (`closes`). Or one symbol."""
 
     letters: str

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
+
+import msgspec
 
 from fhir_service.extraction.document import Sentence, joined
 from fhir_service.extraction.levels import find_groups, find_levels
@@ -162,7 +164,9 @@ def _with_augmentation(text: str, sentence: Sentence, part: Sentence) -> Sentenc
 
 def _part(sentence: Sentence, start: int, end: int) -> Sentence:
     text = sentence.text[start:end]
-    return replace(sentence, first=sentence.first + start, last=sentence.first + start + len(text), text=Words(text))
+    return msgspec.structs.replace(
+        sentence, first=sentence.first + start, last=sentence.first + start + len(text), text=Words(text)
+    )
 
 
 def _lists(text: str) -> Iterator[list[tuple[int, int]]]:
@@ -203,7 +207,7 @@ def _with_items(
 
 def _whole(text: str, sentence: Sentence, parts: Sequence[Sentence]) -> Sentence:
     whole = joined(text, [part for part in parts if part.text.strip()], sentence.section)
-    return replace(
+    return msgspec.structs.replace(
         whole,
         index=sentence.index,
         paragraph=sentence.paragraph,

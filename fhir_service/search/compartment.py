@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from functools import cache
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache, lru_cache
 
 from fhir_service.definitions.compartments import compartment, compartment_types
 from fhir_service.search.criteria import AnyCriterion, AnyOf, HasTerm, IdCriterion
 from fhir_service.search.parameters import indexed_parameters, patient_parameter
-from fhir_service.search.terms import hash_of, link_scope, reference_term
+from fhir_service.search.terms import HashOfBeginning, hash_of, link_scope, reference_term
 
 _OF_MANY = frozenset({"Group"})
 """Members of a patient's compartment that everything about one patient leaves out: a Group, as a list of its members,
@@ -28,10 +28,17 @@ def compartment_criterion(compartment_type: str, resource_id: str, resource_type
     return member if terms else None
 
 
-def compartment_hashes(patient_id: str, resource_types: Iterable[str]) -> list[int]:
+def compartment_hashes(patient_id: str, resource_types: Sequence[str]) -> list[int]:
     """The hashes that tell a resource of these types to be about a patient."""
+    end = patient_id.encode()
+    return [beginning.with_end(end) for beginning in _of_a_patient(tuple(resource_types))]
+
+
+@lru_cache(256)
+def _of_a_patient(resource_types: tuple[str, ...]) -> tuple[HashOfBeginning, ...]:
+    """Those of all patients up to their id: there are more than a hundred."""
     wanted = (kind for kind in resource_types if kind not in _OF_MANY)
-    return [hash_of(term) for kind in wanted for _, term in _member_terms("Patient", patient_id, kind)]
+    return tuple(HashOfBeginning(term) for kind in wanted for _, term in _member_terms("Patient", "", kind))
 
 
 @cache

@@ -33,6 +33,21 @@ def hash_of(term: str) -> int:
     return int.from_bytes(blake2b(term.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big", signed=True)
 
 
+class HashOfBeginning:
+    """The hash of all terms that begin alike, as far as it can be known."""
+
+    __slots__ = ("_begun",)
+
+    def __init__(self, beginning: str) -> None:
+        self._begun = blake2b(beginning.encode(), digest_size=8)
+
+    def with_end(self, end: bytes) -> int:
+        """What `hash_of` gives for the whole."""
+        whole = self._begun.copy()
+        whole.update(end)
+        return int.from_bytes(whole.digest(), "big", signed=True)
+
+
 def hashes_of(values: Indexed) -> tuple[int, ...]:
     """The hashes under which a resource is indexed, ascending."""
     return tuple(sorted({hash_of(term) for term in values.terms}))

@@ -37,7 +37,7 @@ _SECONDS_BETWEEN_LOOKS = 1.0
 """Between two looks whether the file of a connection is still there."""
 _PARAMETER = re.compile(r"\$(\d+)")
 _BEGIN = "BEGIN IMMEDIATE"
-_SLOW = ("COMMIT", "ROLLBACK", "PRAGMA", "VACUUM")
+_SLOW = ("COMMIT", "PRAGMA", "VACUUM")
 _READS = ("SELECT", "WITH")
 """Only what reads may be broken off: in a transaction a write that is broken off takes all of it back."""
 _PATIENT, _IMPATIENT = "PRAGMA busy_timeout=20000", "PRAGMA busy_timeout=0"

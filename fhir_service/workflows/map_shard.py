@@ -5,6 +5,7 @@ It takes bytes and gives bytes, so a machine that has none of the files can do i
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import logging
 from collections.abc import Sequence
@@ -65,7 +66,16 @@ class MappedShard(msgspec.Struct, frozen=True):
 
 def map_shard(files: Sequence[ReportFile], run: MapRun) -> MappedShard:
     """Map each; one that fails costs none of the others. The same files and run give the same bytes anywhere."""
-    return MappedShard(tuple(_mapped(file, run) for file in files), release())
+    shard = MappedShard(tuple(_mapped(file, run) for file in files), release())
+    _keep_what_was_read()
+    return shard
+
+
+@cache
+def _keep_what_was_read() -> None:
+    """Maps and vocabularies stay for good, and are not looked through for garbage at every report."""
+    gc.collect()
+    gc.freeze()
 
 
 @cache
