@@ -15,21 +15,83 @@ import sqlite3
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import http_load
 import httpx
 from databases import NAMES, database_url
-from load import loaded, write
+from resources import observation, patient
 from served import Server, ours
+
+from fhir_service.fhir.json_text import instant
+from fhir_service.storage.repository import open_repository
+from fhir_service.storage.tables import ResourceCurrent, ResourceVersion
 
 SOME, MANY = 100_000, 1_000_000
 PAIRS = 3
 READERS = 4
+BATCH = 10_000
+NOW = 1_790_000_000_000
 SECONDS = 8.0
 TYPES = "Observation,Patient"
 QUERY = "SELECT text FROM resource_current WHERE type IN ('Observation', 'Patient') AND NOT deleted"
+
+
+def filled(name: str, url: str, rows: int) -> int:
+    """Write the rows of resources as a load would, without those of the index, which an export of everything does not
+    ask; returns the bytes of the resources."""
+    versions = [column.name for column in ResourceVersion.__table__.columns]
+    current = [column.name for column in ResourceCurrent.__table__.columns]
+    if name == "sqlite":
+        connection = sqlite3.connect(url.partition("///")[2])
+        size = 0
+        for some in _batches(rows):
+            size += sum(len(row["text"]) for row in some)
+            for table, columns in (("resource_version", versions), ("resource_current", current)):
+                places = ", ".join("?" * len(columns))
+                values = [[row[column] for column in columns] for row in some]
+                connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})", values)
+        connection.execute("UPDATE commit_clock SET place = ?, last_updated = ?", (rows, NOW))
+        connection.commit()
+        connection.close()
+        return size
+    return asyncio.run(_copied_in(url.replace("+asyncpg", ""), rows, versions, current))
+
+
+async def _copied_in(url: str, rows: int, versions: list[str], current: list[str]) -> int:
+    connection = await asyncpg.connect(url)
+    size = 0
+    try:
+        for some in _batches(rows):
+            size += sum(len(row["text"]) for row in some)
+            for row in some:
+                row["hashes"] = []
+            for table, columns in (("resource_version", versions), ("resource_current", current)):
+                records = [[row[column] for column in columns] for row in some]
+                await connection.copy_records_to_table(table, records=records, columns=columns)
+        await connection.execute("UPDATE commit_clock SET place = $1, last_updated = $2", rows, NOW)
+        await connection.execute("ANALYZE")
+    finally:
+        await connection.close()
+    return size
+
+
+def _batches(rows: int) -> Iterator[list[dict[str, Any]]]:
+    for start in range(1, rows + 1, BATCH):
+        yield [_row(number) for number in range(start, min(start + BATCH, rows + 1))]
+
+
+def _row(number: int) -> dict[str, Any]:
+    kind, text = ("Patient", patient(number)) if number % 21 == 0 else ("Observation", observation(number))
+    head = b'{"resourceType":"%s","id":"o%d","meta":{"versionId":"1","lastUpdated":"%s"},'
+    stored = head % (kind.encode(), number, instant(NOW).encode()) + text[text.index(b",") + 1 :].lstrip()
+    owner = f"p{number // 20}"
+    row = {"type": kind, "id": f"o{number}", "version": 1, "partition_key": owner, "place": number, "action": "created"}
+    row |= {"last_updated": NOW, "text": stored.decode(), "resource_key": number, "deleted": False}
+    return row | {"sort_low": 0, "sort_high": 0, "sort_values": "{}", "hashes": b""}
 
 
 def exported(server: Server, rows: int) -> float:
@@ -76,6 +138,10 @@ async def _drop(_: bytes) -> None:
     """COPY to nowhere."""
 
 
+async def _made(url: str) -> None:
+    await (await open_repository(url)).close()
+
+
 def reads(server: Server, rows: int) -> http_load.Load:
     """Reads by id, one after the other, from a few clients."""
     numbers = range(1, rows, max(1, rows // 1000))
@@ -109,11 +175,8 @@ def memory(process: int, name: str) -> float:
 
 def measured(name: str, rows: int, pairs: int) -> dict[str, float]:
     with database_url(name) as url, tempfile.TemporaryDirectory(prefix="fhir-service-bench-") as folder:
-        file = Path(folder) / "resources.ndjson"
-        write(file, rows)
-        size = file.stat().st_size
-        asyncio.run(loaded(url, file, rows))
-        file.unlink()
+        asyncio.run(_made(url))
+        size = filled(name, url, rows)
         with ours("ours", url, export_files=f"{folder}/exports", export_polls="1e6") as server:
             idle = reads(server, rows)
             before = memory(server.process, "VmRSS")

@@ -223,14 +223,16 @@ class Repository:
         return found
 
     @asked_again
-    async def search(self, query: Query, access: Access) -> Page:
+    async def search(self, query: Query, access: Access, place: int | None = None) -> Page:
         """The next matches in the order of the query, which ends with that of their first commits. Rows that others
-        add or change meanwhile neither move nor repeat those that were there.
+        add or change meanwhile neither move nor repeat those that were there. With a `place` in the order of commits
+        nothing is missing that was committed before it.
 
         Raises InvalidParameter for a search too deep to be run, TookTooLong for one that takes too long.
         """
         one_statement = len(query.searches) < 2 and not query.includes
-        async with self._database.searching() if one_statement else self._database.snapshot() as session:
+        loan = self._database.searching if one_statement else self._database.snapshot
+        async with loan(place) as session:
             page = await page_of(session, self._database.dialect, query, access)
         self._note(page.matches)
         self._note(page.included)

@@ -68,28 +68,29 @@ def _members(group: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 async def cohort_members(
-    repository: Repository, request: ExportRequest, wanted: tuple[str, ...] | None = None
+    repository: Repository, request: ExportRequest, wanted: tuple[str, ...] | None = None, place: int | None = None
 ) -> tuple[str, ...]:
-    """Ids of the patients whom all filters of a request find now; of `wanted` only, or of those that it lists."""
+    """Ids of the patients whom all filters of a request find now; of `wanted` only, or of those that it lists. With a
+    `place` nothing is missing that was committed before it."""
     criteria = tuple(cohort_criteria(search, request.base) for search in request.cohort)
     listed = request.patients if wanted is None else wanted
     if listed is None:
-        return tuple(sorted([one async for one in _found(repository, request, criteria)]))
+        return tuple(sorted([one async for one in _found(repository, request, criteria, place)]))
     found: list[str] = []
     for start in range(0, len(listed), _PAGE):
         some = IdCriterion(listed[start : start + _PAGE])
-        found += [one async for one in _found(repository, request, (some, *criteria))]
+        found += [one async for one in _found(repository, request, (some, *criteria), place)]
     return tuple(sorted(found))
 
 
 async def _found(
-    repository: Repository, request: ExportRequest, criteria: tuple[AnyCriterion, ...]
+    repository: Repository, request: ExportRequest, criteria: tuple[AnyCriterion, ...], place: int | None
 ) -> AsyncIterator[str]:
     """As far as the client may find them."""
     access = Access(request.grants)
     query = Query((TypeSearch("Patient", criteria),), count=_PAGE)
     while True:
-        page = await repository.search(query, access)
+        page = await repository.search(query, access, place)
         for stored in page.matches:
             yield stored.id
         if page.next is None:

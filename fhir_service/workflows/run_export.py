@@ -84,7 +84,7 @@ class ExportJobs:
         job = work.claim.job
         point = Checkpoint(files=await told(self._files, job.id, request.left_out))
         if request.cohort:
-            point.patients = await cohort_members(self._repository, request)
+            point.patients = await cohort_members(self._repository, request, place=job.place)
         shards = planned(request, job.place, await self._repository.types_stored())
         await work.advance(point.text(), done=True, more=shards)
 

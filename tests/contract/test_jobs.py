@@ -31,8 +31,8 @@ class Kind:
     async def run(self, work: Work) -> None:
         if self._faults:
             raise self._faults.pop()
-        self.done.append(work.claim.job.id)
         await work.advance("", done=True)
+        self.done.append(work.claim.job.id)
 
     async def clean(self, job_id: str) -> None:
         if self._uncleaned:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -67,13 +67,14 @@ async def test_a_hundred_killed_services_lose_nothing_and_start_again(database_u
     chance = random.Random(7)
     server = ServedProcess(tmp_path, database_url, FHIR_SERVICE_AUDIT="on")
     before, ledger = 0, Ledger()
-    for number in range(ROUNDS + 1):
-        await server.start()
-        assert ledger.faults(await stored_after(database_url, before)) == [], number
-        if number % 10 == 0 or number == ROUNDS:
-            assert await problems(database_url) == []
-        if number < ROUNDS:
-            before = await newest_place(database_url)
-            ledger = await killed_while_writing(server, f"r{number}", chance.randrange(1, 400), chance)
+    with ExitStack() as at_the_end:
+        at_the_end.callback(server.kill)
+        for number in range(ROUNDS + 1):
+            await server.start()
+            assert ledger.faults(await stored_after(database_url, before)) == [], number
+            if number % 10 == 0 or number == ROUNDS:
+                assert await problems(database_url) == []
+            if number < ROUNDS:
+                before = await newest_place(database_url)
+                ledger = await killed_while_writing(server, f"r{number}", chance.randrange(1, 400), chance)
     assert await audit_faults(database_url) == []
-    server.end()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from object_store import bucket
 from served_process import ServedProcess
 from sqlalchemy import text
 from stored_resources import patient
@@ -17,6 +18,7 @@ from fhir_service.storage.engines import open_engine
 from fhir_service.storage.jobs import Job
 from fhir_service.storage.repository import Create, Repository
 from fhir_service.workflows.do_jobs import JobSettings, runner_of
+from fhir_service.workflows.export_files import ExportFiles
 from fhir_service.workflows.export_manifest import files_of
 from fhir_service.workflows.export_plan import first_shards
 from fhir_service.workflows.export_request import KIND, ExportRequest
@@ -48,27 +50,41 @@ async def holder(database_url: str, job_id: str) -> int:
     return int(worker.split(":")[1])
 
 
-def begin_all(database_url: str, folder: Path, *, shared: bool) -> list[ServedProcess]:
+def begin_all(database_url: str, folder: Path, place: str, *, shared: bool) -> list[ServedProcess]:
     """Two workers; on a database of one process that process."""
+    settings = SETTINGS | {"FHIR_SERVICE_EXPORT_FILES": place}
     if not shared:
-        return [ServedProcess(folder, database_url, **SETTINGS).begin()]
-    return [ServedProcess(folder, database_url, "worker", **SETTINGS).begin() for _ in range(2)]
+        return [ServedProcess(folder, database_url, **settings).begin()]
+    return [ServedProcess(folder, database_url, "worker", **settings).begin() for _ in range(2)]
 
 
-async def one_death(repository: Repository, database_url: str, folder: Path, *, restart: bool = True) -> None:
-    """Where the database is one process's, it is restarted, or else this process goes on."""
+async def lines_of(place: str, job: Job) -> list[list[bytes]]:
+    """Of each file."""
+    files = ExportFiles(place)
+    return [
+        b"".join([piece async for piece in files.read(f"{job.id}/{file.name}", 0, file.bytes)]).splitlines()
+        for file in files_of(job)
+    ]
+
+
+async def one_death(
+    repository: Repository, database_url: str, folder: Path, place: str = "", *, restart: bool = True
+) -> None:
+    """Where the database is one process's, it is restarted, or else this process goes on. `place` is where files are
+    kept, in the folder if nothing is said."""
+    place = place or str(folder / "exports")
     done = await repository.commit([Create("Patient", patient()) for _ in range(RESOURCES)], OPEN)
     names = {one.id for one in done}
     request = ExportRequest("system", "http://localhost/fhir/$export", "http://localhost/fhir", ("Patient",))
     job = await repository.jobs.begin(KIND, "", request.text(), first_shards(), most=100)
-    processes = begin_all(database_url, folder, shared=repository.shared)
-    runner = runner_of(repository, JobSettings(str(folder / "exports"), limits=JobLimits(lease=1.0)))
+    processes = begin_all(database_url, folder, place, shared=repository.shared)
+    runner = runner_of(repository, JobSettings(place, limits=JobLimits(lease=1.0)))
     try:
         await job_when(repository, job.id, half_done)
         pid = await holder(database_url, job.id)
         next(one for one in processes if one.pid == pid).kill()
         if not repository.shared and restart:
-            processes += begin_all(database_url, folder, shared=False)
+            processes += begin_all(database_url, folder, place, shared=False)
         elif not repository.shared:
             await start_jobs(repository, runner)
         job = await job_when(repository, job.id, lambda one: one.state != "running")
@@ -78,7 +94,7 @@ async def one_death(repository: Repository, database_url: str, folder: Path, *, 
             process.kill()
     assert job.state == "complete"
     made = files_of(job)
-    lines = [(folder / "exports" / job.id / file.name).read_bytes().splitlines() for file in made]
+    lines = await lines_of(place, job)
     assert [len(one) for one in lines] == [file.count for file in made]
     found = [json.loads(line)["id"] for one in lines for line in one]
     assert len(found) == len(set(found)) == sum(file.count for file in made)
@@ -89,6 +105,14 @@ async def test_a_killed_worker_loses_no_line_and_repeats_none(
     repository: Repository, database_url: str, tmp_path: Path
 ) -> None:
     await one_death(repository, database_url, tmp_path, restart=False)
+
+
+@pytest.mark.long
+async def test_killed_workers_that_share_an_object_store_do_neither(
+    repository: Repository, database_url: str, tmp_path: Path
+) -> None:
+    with bucket() as place:
+        await one_death(repository, database_url, tmp_path, place)
 
 
 @pytest.mark.long

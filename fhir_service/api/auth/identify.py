@@ -31,13 +31,19 @@ class Identify:
             except FhirError as error:
                 if any(name == b"authorization" for name, _ in scope["headers"]):
                     _log.warning("request %s: a token was refused: %s", request_id(scope), error)
-                scope[_ACCESS] = error
         await self._app(scope, receive, send)
 
 
 async def identified(scope: Scope, service: Service) -> Access:
-    """What whoever sent the request may do, noted in it. Raises what is wrong with the token."""
-    access = scope[_ACCESS] = await service.gate.access(scope["headers"])
+    """What whoever sent the request may do, noted in it, and found out once. Raises what is wrong with the token."""
+    found = scope.get(_ACCESS)
+    if found is None:
+        try:
+            found = await service.gate.access(scope["headers"])
+        except FhirError as error:
+            found = error
+        scope[_ACCESS] = found
+    access = access_in(scope)
     scope[CLIENT] = access.client_id
     return access
 
