@@ -101,7 +101,10 @@ class JobRunner:
     async def finish(self) -> None:
         """Work until there is nothing that can be done now."""
         self.look()
-        await asyncio.gather(*self._tasks)
+        if self._task is not None:
+            await self._task
+        while self._helpers:
+            await asyncio.gather(*self._helpers)
 
     async def close(self) -> None:
         """Stop where it is; what is not in a checkpoint is done again by whoever comes next."""
