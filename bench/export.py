@@ -94,19 +94,21 @@ def _row(number: int) -> dict[str, Any]:
     return row | {"sort_low": 0, "sort_high": 0, "sort_values": "{}", "hashes": b""}
 
 
-def exported(server: Server, rows: int) -> float:
-    """Seconds to the manifest."""
+def exported(server: Server, rows: int) -> tuple[float, float]:
+    """Seconds to the manifest, and the most memory that was seen meanwhile."""
+    most = 0.0
     headers = {"authorization": server.authorization, "prefer": "respond-async"}
     with httpx.Client(headers=headers, timeout=60) as client:
         start = time.perf_counter()
         begun = client.get(f"{server.base}/$export", params={"_type": TYPES}).raise_for_status()
         while (answer := client.get(begun.headers["content-location"])).status_code == 202:
+            most = max(most, memory(server.process))
             time.sleep(0.02)
         seconds = time.perf_counter() - start
         manifest = answer.raise_for_status().json()
         assert sum(item["count"] for item in manifest["output"]) == rows, manifest
         client.delete(begun.headers["content-location"]).raise_for_status()
-    return seconds
+    return seconds, most
 
 
 def raw(name: str, url: str) -> float:
@@ -166,9 +168,9 @@ def reads_meanwhile(server: Server, rows: int) -> http_load.Load:
         exporting.join()
 
 
-def memory(process: int, name: str) -> float:
-    """`VmRSS` now or `VmHWM` at most, in MB."""
-    found = re.search(rf"{name}:\s+(\d+) kB", Path(f"/proc/{process}/status").read_text())
+def memory(process: int) -> float:
+    """Its own, in MB: pages of the database file that SQLite maps are the system's cache."""
+    found = re.search(r"RssAnon:\s+(\d+) kB", Path(f"/proc/{process}/status").read_text())
     assert found is not None
     return int(found[1]) / 1024
 
@@ -179,11 +181,11 @@ def measured(name: str, rows: int, pairs: int) -> dict[str, float]:
         size = filled(name, url, rows)
         with ours("ours", url, export_files=f"{folder}/exports", export_polls="1e6") as server:
             idle = reads(server, rows)
-            before = memory(server.process, "VmRSS")
-            found = [(exported(server, rows), raw(name, url)) for _ in range(pairs)]
-            grown = memory(server.process, "VmHWM") - before
+            before = memory(server.process)
+            found = [(*exported(server, rows), raw(name, url)) for _ in range(pairs)]
             busy = reads_meanwhile(server, rows)
-    export, bare = (min(column) for column in zip(*found, strict=True))
+    export, bare = (min(one[place] for one in found) for place in (0, 2))
+    grown = max(most for _, most, _ in found) - before
     return {
         "resources a second": round(rows / export),
         "MB a second": round(size / export / 1e6),
