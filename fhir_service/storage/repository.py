@@ -40,18 +40,7 @@ from fhir_service.storage.clients import Client, Clients
 from fhir_service.storage.database import SEARCH_SECONDS, Database
 from fhir_service.storage.engines import UnusableDatabaseUrl, open_engine, try_opening
 from fhir_service.storage.everything import everything
-from fhir_service.storage.export_pages import (
-    Deleted,
-    Exported,
-    Extent,
-    Lines,
-    Rows,
-    as_they_were,
-    deleted_page,
-    lines_page,
-    provenance_then,
-    rows_page,
-)
+from fhir_service.storage.exports import Exports
 from fhir_service.storage.failures import unavailable_told
 from fhir_service.storage.group_commit import Commit, ReportEntry
 from fhir_service.storage.history import history_page, history_total
@@ -60,7 +49,7 @@ from fhir_service.storage.load import OnGroup, StoreLoad, job_numbers
 from fhir_service.storage.migrate import NewerDatabase, bring_up_to_date
 from fhir_service.storage.preparation import Prepared, all_prepared, is_id, may_write, size_of
 from fhir_service.storage.replica import ReplicaAt
-from fhir_service.storage.report_books import loaded_sources, report_record, report_state
+from fhir_service.storage.report_books import ReportBooks
 from fhir_service.storage.rows import stored
 from fhir_service.storage.searching import number_of, page_of
 from fhir_service.storage.sessions import Row, Session
@@ -147,6 +136,7 @@ class Repository:
         self.jobs = Jobs(database, self._writer)
         self.clients = Clients(database, self._writer)
         self.accesses = AccessRecords(database, self._writer)
+        self.reports = ReportBooks(database)
         self._seen: Seen | None = None
 
     @property
@@ -162,6 +152,11 @@ class Repository:
         other = self._copy()
         other._base = base
         return other
+
+    @property
+    def exports(self) -> Exports:
+        """Its resources as they were when an export began."""
+        return Exports(self._database, self._base)
 
     def noting(self, seen: Seen | None) -> Repository:
         """The same store, noting in `seen` what it gives and writes."""
@@ -327,31 +322,6 @@ class Repository:
         async with self._database.reading() as session:
             return [row[0] for row in await session.fetch(statements.TYPES)]
 
-    async def export_lines(self, extent: Extent, after: int, limit: int) -> Lines:
-        """The next resources of an extent behind a key, as one text. What may be read is the caller's to say."""
-        async with self._database.snapshot(extent.place) as session:
-            return await lines_page(session, self._database.dialect, extent, after, limit)
-
-    async def export_rows(self, extent: Extent, after: int, limit: int) -> Rows:
-        """The same, each by itself."""
-        async with self._database.snapshot(extent.place) as session:
-            return await rows_page(session, self._database.dialect, extent, after, limit)
-
-    async def export_deleted(self, extent: Extent, after: int, limit: int) -> list[Deleted]:
-        """The next deletions of an extent behind a place."""
-        async with self._database.searching(extent.place) as session:
-            return await deleted_page(session, extent, after, limit)
-
-    async def as_they_were(self, keys: Sequence[Key], place: int) -> dict[Key, Exported]:
-        """The versions of some resources that were current at a place in the order of commits."""
-        async with self._database.searching(place) as session:
-            return await as_they_were(session, self._database.dialect, keys, place, self._base)
-
-    async def provenance_then(self, targets: Sequence[Key], place: int, moment: int) -> list[Exported]:
-        """Every Provenance that was about one of these resources at that place; others may be among them."""
-        async with self._database.searching(place) as session:
-            return await provenance_then(session, self._database.dialect, targets, (place, moment), self._base)
-
     async def erase(self, keys: Sequence[Key], access: Access) -> None:
         """Remove every version of these resources for good. Raises Forbidden, StoreUnavailable."""
         may_write({("d", kind) for kind, _ in keys}, access)
@@ -419,30 +389,10 @@ class Repository:
 
         Raises Forbidden, StoreUnavailable.
         """
-        keys = await self.resources_of(source_key, ever=True)
+        keys = await self.reports.resources_of(source_key, ever=True)
         may_write({("d", kind) for kind, _ in keys}, access)
         await self._writer.commit(Commit(report=ReportEntry(source_key, forget=True), erase=keys))
         return keys
-
-    async def sources_of(self, fingerprint: str) -> tuple[str, ...]:
-        """The sources under which a report with that text is loaded now."""
-        async with self._database.reading() as session:
-            return tuple(row[0] for row in await session.fetch(statements.SOURCES_OF, fingerprint))
-
-    async def loaded_report(self, source_key: str) -> ReportRecord | None:
-        """What is remembered of a report; None where it never was loaded, or was forgotten."""
-        async with self._database.reading() as session:
-            return await report_record(session, source_key)
-
-    async def report_state(self, source_key: str) -> ReportState | None:
-        """A report that is loaded now, to be mapped anew; None where it is not."""
-        async with self._database.reading() as session:
-            return await report_state(session, source_key)
-
-    async def loaded_sources(self, after: str = "", *, limit: int = 200) -> list[str]:
-        """The next sources of loaded reports behind `after`; none on the last page."""
-        async with self._database.reading() as session:
-            return await loaded_sources(session, after, limit)
 
     @asked_again
     async def newest(self, keys: Sequence[Key], access: Access) -> dict[Key, Stored]:
@@ -454,13 +404,6 @@ class Repository:
         found = [stored(row) for row in await admitted(rows, access, "r")]
         self._note(found)
         return {(one.type, one.id): one for one in found}
-
-    async def resources_of(self, source_key: str, *, ever: bool = False) -> tuple[Key, ...]:
-        """What the report makes now; with `ever` also what it made before and of which versions are stored."""
-        record = await self.loaded_report(source_key)
-        if record is None:
-            return ()
-        return record.stored if ever else record.made
 
     @asked_again
     async def _fetch(

@@ -25,7 +25,7 @@ class Binaries(Resources):
         rows = await self._rows()
         contexts = {one.id: _context(one.text, self._base) for one in rows}
         keys = sorted({key for key in contexts.values() if key is not None and key[0] != "Patient"})
-        then = await self._repository.as_they_were(keys, self._place) if keys else {}
+        then = await self._repository.exports.as_they_were(keys, self._place) if keys else {}
         meant = []
         for one in rows:
             patient = _patient_of(contexts[one.id], then)

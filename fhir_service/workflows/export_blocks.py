@@ -93,7 +93,7 @@ class BlockPlacing:
         """By Provenance the ids that its targets referred to."""
         targets = {line: targets_of(line, self._base) for line in lines}
         keys = sorted({key for held in targets.values() for key in held if key[0] != self._by})
-        then = await self._repository.as_they_were(keys, self._place) if keys else {}
+        then = await self._repository.exports.as_they_were(keys, self._place) if keys else {}
         meant = {key: set(self._pattern.findall(one.text)) for key, one in then.items()}
         return {line: {each for key in held for each in meant.get(key, ())} for line, held in targets.items()}
 

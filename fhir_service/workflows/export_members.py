@@ -91,7 +91,7 @@ class Members:
         """Those whose targets are meant, as they were."""
         targets = {one.id: targets_of(one.text, self._base) for one in found}
         keys = sorted({key for held in targets.values() for key in held if key[0] in self._explained})
-        then = await self._repository.as_they_were(keys, self._place) if keys else {}
+        then = await self._repository.exports.as_they_were(keys, self._place) if keys else {}
         meant = {key for key, one in then.items() if self._everyone or self._is_about(key[0], one)}
         if not self._latest:
             return frozenset(one for one, held in targets.items() if not meant.isdisjoint(held))
@@ -100,7 +100,7 @@ class Members:
 
     async def _newest(self, targets: set[Key]) -> dict[Key, frozenset[str]]:
         """By target the ids of the Provenance that was recorded last; several where they say the same instant."""
-        found = await self._repository.provenance_then(sorted(targets), self._place, self._moment)
+        found = await self._repository.exports.provenance_then(sorted(targets), self._place, self._moment)
         last: dict[Key, tuple[int, set[str]]] = {}
         for one in found:
             recorded = _recorded(one.text)

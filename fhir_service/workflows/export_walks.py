@@ -56,13 +56,13 @@ class Resources:
     async def next(self) -> tuple[bytes, int]:
         """The lines of the next page and how many they are."""
         if self._members is None and self._subset is None:
-            page = await self._repository.export_lines(self._extent, self.point.after, self._limit)
+            page = await self._repository.exports.lines(self._extent, self.point.after, self._limit)
             self._went(page.through, page.last, len(page.text), page.number)
             return self._with_addresses(page.text), page.number
         return await self._written(await self._rows())
 
     async def _rows(self) -> list[Exported]:
-        rows = await self._repository.export_rows(self._extent, self.point.after, self._limit)
+        rows = await self._repository.exports.rows(self._extent, self.point.after, self._limit)
         self._went(rows.through, rows.last, sum(len(one.text) for one in rows.found), len(rows.found))
         return rows.found if self._members is None else await self._members.among(rows.found)
 
@@ -115,7 +115,7 @@ class Deletions:
         )
 
     async def next(self) -> tuple[bytes, int]:
-        page = await self._repository.export_deleted(self._extent, self.point.after, _DELETED_IN_BUNDLE)
+        page = await self._repository.exports.deleted(self._extent, self.point.after, _DELETED_IN_BUNDLE)
         self.at_end = len(page) < _DELETED_IN_BUNDLE
         if not page:
             return b"", 0

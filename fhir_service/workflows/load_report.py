@@ -72,7 +72,7 @@ async def _replaced(
     access: Access,
 ) -> LoadedReport:
     await _refuse_other_source(repository, report)
-    state = await repository.report_state(report.source_key)
+    state = await repository.reports.state(report.source_key)
     before = state.made if state else {}
     changes: list[Change] = [
         Update(*key, encode(resource), if_changed=True, volatile=VOLATILE.get(key[0], _NOTHING))
@@ -124,7 +124,7 @@ async def _refuse_other_source(repository: Repository, report: Report) -> None:
         raise UnprocessableContent(
             f"'{DEFINITIONS}' is the name of the service's own definitions; name the source otherwise"
         )
-    others = [key for key in await repository.sources_of(report.sha256) if key != report.source_key]
+    others = [key for key in await repository.reports.sources_of(report.sha256) if key != report.source_key]
     if others:
         text = f"the same text is loaded as '{others[0]}'; unload that first"
         raise UnprocessableContent(text, issues=[Issue("error", "duplicate", text, (), SAME_TEXT)])

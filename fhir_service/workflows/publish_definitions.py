@@ -87,7 +87,7 @@ def _structure_maps(artifacts: Catalogue) -> Iterator[tuple[Key, bytes]]:
 
 
 async def _published(repository: Repository, resources: Mapping[Key, bytes]) -> frozenset[Key]:
-    record = await repository.loaded_report(SOURCE)
+    record = await repository.reports.record(SOURCE)
     before = record.made if record else ()
     fingerprint = _fingerprint(resources)
     if record is not None and record.fingerprint == fingerprint and len(before) == len(resources):

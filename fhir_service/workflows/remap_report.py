@@ -77,7 +77,7 @@ async def remap_report(repository: Repository, source_key: str, remapping: Remap
 
     Raises NotFound for a source that is not loaded, UnprocessableContent where it cannot be mapped anew, MappingError.
     """
-    if await repository.report_state(source_key) is None:
+    if await repository.reports.state(source_key) is None:
         raise NotFound(f"no report with the source '{source_key}' is loaded")
     for _ in range(ATTEMPTS - 1):
         try:
@@ -88,7 +88,7 @@ async def remap_report(repository: Repository, source_key: str, remapping: Remap
 
 
 async def _remapped(repository: Repository, source_key: str, remapping: Remapping) -> RemappedReport | None:
-    state = await repository.report_state(source_key)
+    state = await repository.reports.state(source_key)
     if state is None:
         return None
     provenances = [key for key in state.made if key[0] == "Provenance"]

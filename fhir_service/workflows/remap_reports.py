@@ -41,7 +41,7 @@ async def _sources(repository: Repository, named: Sequence[str]) -> AsyncIterato
     for source_key in named:
         yield source_key
     after = ""
-    while not named and (page := await repository.loaded_sources(after)):
+    while not named and (page := await repository.reports.sources(after)):
         for source_key in page:
             if source_key != DEFINITIONS:
                 yield source_key

@@ -121,7 +121,7 @@ class ImportJobs:
 
     async def _read(self, work: Work, request: ImportRequest, asked: ImportInput, point: ImportPoint) -> None:
         """From where the point is to the end. Raises NotFetched, OSError, and LeaseLost."""
-        access = Access(fixed=frozenset(await self._repository.resources_of(DEFINITIONS)))
+        access = Access(fixed=frozenset(await self._repository.reports.resources_of(DEFINITIONS)))
         rules, repository = self._settings.rules.under(request.base), self._repository.under(request.base)
         look = partial(look_at_all, rules=rules, make=repository.make_block, only=asked.type)
         texts = self._texts(asked, point.line)

@@ -135,7 +135,7 @@ class UploadJobs:
     async def run(self, work: Work) -> None:
         job = work.claim.job
         request, point = request_of(job), point_of(job)
-        access = replace(request.access, fixed=frozenset(await self._repository.resources_of(DEFINITIONS)))
+        access = replace(request.access, fixed=frozenset(await self._repository.reports.resources_of(DEFINITIONS)))
         seen = Seen()
         name = f"{job.id}/{_CONTENT}"
         file = FileOfSubmissions(

@@ -44,7 +44,7 @@ async def submit_report(
         return Submitted(checked, checked.issues)
     report, mapped = checked.report, checked.mapped
     resources = stored_form(mapped.bundle)
-    before = await repository.resources_of(report.source_key)
+    before = await repository.reports.resources_of(report.source_key)
     issues = [*checked.issues, *await _same_text(repository, report, checked.root)]
     issues += await same_patient_issues(
         repository, mapped.reading.case_report, report.source_key, resources, access, own=before, root=checked.root
@@ -76,7 +76,7 @@ async def _stored(
 
 
 async def _same_text(repository: Repository, report: Report, root: str) -> list[Issue]:
-    others = [key for key in await repository.sources_of(report.sha256) if key != report.source_key]
+    others = [key for key in await repository.reports.sources_of(report.sha256) if key != report.source_key]
     text = f"the same text was submitted as '{', '.join(others)}': submit it under that source, or have it taken out"
     return [Issue("error", "duplicate", text, (root,), SAME_TEXT)] if others else []
 

@@ -14,7 +14,7 @@ async def unload_report(repository: Repository, source_key: str, *, erase: bool)
     `erase` removes every version, and the memory that the report was ever loaded. Raises NotFound for a source that
     was never loaded, and EditConflict where it is loaded at the same moment.
     """
-    made = await repository.resources_of(source_key, ever=erase)
+    made = await repository.reports.resources_of(source_key, ever=erase)
     if not made or source_key == DEFINITIONS:
         raise NotFound(f"no report with the source '{source_key}' is loaded")
     if erase:

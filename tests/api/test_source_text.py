@@ -170,6 +170,6 @@ async def test_what_was_withheld_is_mapped_anew_from_its_file_only(connect: Conn
     body, content_type, _, query = SENT["a text"]
     async with connect(source_text="withhold") as client:
         await client.post(SUBMIT + query, content=body, headers={"content-type": content_type})
-    (key,) = await repository.loaded_sources()
+    (key,) = await repository.reports.sources()
     with pytest.raises(UnprocessableContent, match="load its file once more"):
         await remap_report(repository, key, remapping())

@@ -45,7 +45,7 @@ async def exported(repository: Repository, place: int, moment: int) -> str:
     """The hash of all that an export gives, as it was at a place."""
     whole = hashlib.sha256()
     for kind in ("Observation", "Patient"):
-        lines = await repository.export_lines(Extent(kind, place, moment, last=place), 0, 1_000_000)
+        lines = await repository.exports.lines(Extent(kind, place, moment, last=place), 0, 1_000_000)
         whole.update(b"\n".join(sorted(lines.text.splitlines())))
     return whole.hexdigest()
 

@@ -64,7 +64,7 @@ async def only(repository: Repository, how: Remapping) -> RemappedReport:
 
 
 async def versions(repository: Repository) -> dict[Key, int]:
-    state = await repository.report_state("10.1000/1")
+    state = await repository.reports.state("10.1000/1")
     assert state is not None
     return {key: one.version for key, one in (await repository.newest(list(state.made), OPEN)).items()}
 
@@ -196,7 +196,7 @@ async def test_what_a_client_has_changed_is_not_deleted_either(
 
 async def test_a_load_that_replaces_the_work_of_a_client_names_it(repository: Repository, older: MapLibrary) -> None:
     assert (await loaded(repository, FIRST, older)).by_hand == ()
-    (patient,) = [key for key in await repository.resources_of("10.1000/1") if key[0] == "Patient"]
+    (patient,) = [key for key in await repository.reports.resources_of("10.1000/1") if key[0] == "Patient"]
     stored = parse((await repository.read(*patient, OPEN)).text)
     await repository.commit([Update(*patient, encode(stored | {"gender": "other"}))], OPEN)
     again = await loaded(repository, FIRST)
@@ -248,7 +248,7 @@ async def test_beside_loads_of_the_same_report_it_comes_out_as_one_of_them_made_
     )
     age = await the_age(repository)
     maps = older if age["status"] == "registered" else OWN
-    state = await repository.report_state("10.1000/1")
+    state = await repository.reports.state("10.1000/1")
     assert state is not None
     for stored in (await repository.newest(list(state.made), OPEN)).values():
         if stored.type != "Provenance":
@@ -269,7 +269,7 @@ async def test_facts_read_by_an_earlier_release_are_mapped_as_they_are_or_read_a
 
 async def test_without_what_was_read_it_says_what_to_do(repository: Repository, older: MapLibrary) -> None:
     await loaded(repository, FIRST, older)
-    state = await repository.report_state("10.1000/1")
+    state = await repository.reports.state("10.1000/1")
     assert state is not None
     await repository.commit_report("10.1000/1", state.fingerprint, list(state.made), [], OPEN)
     (found,) = await every(repository, remapping())

@@ -108,7 +108,7 @@ async def test_an_export_is_of_the_replica_only_when_it_has_come_to_its_place(
     await repository.commit([Create("Patient", patient(), "just-before")], OPEN)
     job = await repository.jobs.begin("of-a-test", "", "{}", [], most=9)
     extent = Extent("Patient", job.place, job.moment, last=2**62)
-    found = await repository.export_lines(extent, 0, 1000)
+    found = await repository.exports.lines(extent, 0, 1000)
     assert b'"just-before"' in found.text
     replica = repository._database._replica
     assert replica is not None
@@ -116,7 +116,7 @@ async def test_an_export_is_of_the_replica_only_when_it_has_come_to_its_place(
     await tell(standby, "SELECT pg_wal_replay_resume()")
     await until_near(repository)
     assert replica.has_come_to(job.place)
-    assert (await repository.export_lines(extent, 0, 1000)).text == found.text
+    assert (await repository.exports.lines(extent, 0, 1000)).text == found.text
 
 
 async def test_a_replica_that_is_gone_is_replaced_by_the_primary(

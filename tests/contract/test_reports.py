@@ -20,39 +20,39 @@ async def load(repository: Repository) -> None:
 
 
 async def test_a_report_is_remembered_with_what_it_made(repository: Repository) -> None:
-    assert await repository.loaded_report(SOURCE) is None
-    assert await repository.resources_of(SOURCE) == ()
+    assert await repository.reports.record(SOURCE) is None
+    assert await repository.reports.resources_of(SOURCE) == ()
     await load(repository)
-    assert await repository.loaded_report(SOURCE) == ReportRecord(SOURCE, "first", (O1, O2, P1), (O1, O2, P1))
-    assert await repository.resources_of(SOURCE) == (O1, O2, P1)
-    assert await repository.resources_of("another") == ()
+    assert await repository.reports.record(SOURCE) == ReportRecord(SOURCE, "first", (O1, O2, P1), (O1, O2, P1))
+    assert await repository.reports.resources_of(SOURCE) == (O1, O2, P1)
+    assert await repository.reports.resources_of("another") == ()
 
 
 async def test_what_a_report_makes_no_longer_is_still_known_as_stored(repository: Repository) -> None:
     await load(repository)
     await repository.commit_report(SOURCE, "second", [P1, O1], [Delete(*O2)], OPEN)
-    assert await repository.loaded_report(SOURCE) == ReportRecord(SOURCE, "second", (O1, P1), (O1, O2, P1))
-    assert await repository.resources_of(SOURCE, ever=True) == (O1, O2, P1)
+    assert await repository.reports.record(SOURCE) == ReportRecord(SOURCE, "second", (O1, P1), (O1, O2, P1))
+    assert await repository.reports.resources_of(SOURCE, ever=True) == (O1, O2, P1)
 
 
 async def test_a_report_taken_out_has_no_fingerprint_and_makes_nothing(repository: Repository) -> None:
     await load(repository)
     await repository.commit_report(SOURCE, None, [], [Delete(*P1), Delete(*O1), Delete(*O2)], OPEN)
-    assert await repository.loaded_report(SOURCE) == ReportRecord(SOURCE, None, (), (O1, O2, P1))
+    assert await repository.reports.record(SOURCE) == ReportRecord(SOURCE, None, (), (O1, O2, P1))
 
 
 async def test_the_books_are_written_with_the_changes_or_not_at_all(repository: Repository) -> None:
     with pytest.raises(PreconditionFailed):
         await repository.commit_report(SOURCE, "x", [P1], [Update(*P1, patient(), if_match=4)], OPEN)
-    assert await repository.loaded_report(SOURCE) is None
+    assert await repository.reports.record(SOURCE) is None
 
 
 async def test_a_report_can_be_noted_and_forgotten_without_changes(repository: Repository) -> None:
     await repository.commit_report(SOURCE, "text", [P1], [], OPEN)
-    assert await repository.resources_of(SOURCE) == (P1,)
+    assert await repository.reports.resources_of(SOURCE) == (P1,)
     await repository.erase_report(SOURCE, OPEN)
-    assert await repository.loaded_report(SOURCE) is None
-    assert await repository.resources_of(SOURCE, ever=True) == ()
+    assert await repository.reports.record(SOURCE) is None
+    assert await repository.reports.resources_of(SOURCE, ever=True) == ()
 
 
 async def test_erasing_leaves_no_version_and_nothing_to_find(repository: Repository) -> None:

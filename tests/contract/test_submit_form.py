@@ -52,4 +52,4 @@ async def test_a_form_that_does_not_fit_stores_nothing(repository: Repository) -
     with pytest.raises(UnprocessableContent) as refusal:
         await submitted(repository, broken)
     assert "case.procedure.id" in refusal.value.issues[0].text
-    assert await repository.loaded_report(str(CASE.report.source.key)) is None
+    assert await repository.reports.record(str(CASE.report.source.key)) is None
