@@ -45,7 +45,7 @@ class PostgresServer:
     def follow(self, primary: PostgresServer) -> None:
         """Start as a standby that repeats what another server does. Raises RuntimeError."""
         address = f"host=127.0.0.1 port={primary.port} user={SUPERUSER}"
-        self._run("pg_basebackup", "-D", str(self._data), "-d", address, "-R", "-X", "stream", "-c", "fast")
+        self.run("pg_basebackup", "-D", str(self._data), "-d", address, "-R", "-X", "stream", "-c", "fast")
         self.port = _free_port()
         if not self._answers():
             raise RuntimeError(f"the standby does not start: {self._log.read_text(errors='replace')[-2000:]}")
