@@ -16,16 +16,12 @@ from pathlib import Path
 
 import http_load
 from databases import NAMES, database_url
-from load import write
+from load import loaded, write
 from resources import OF_A_PATIENT, code
 from search_growth import settle
 from served import Server, ours
 
-from fhir_service.fhir.access import OPEN
-from fhir_service.settings import Settings
 from fhir_service.storage.repository import open_repository
-from fhir_service.workflows.import_files import import_texts
-from fhir_service.workflows.resource_files import texts_of
 
 SIZES = (1_000, 10_000, 100_000)
 FULL = (*SIZES, 1_000_000)
@@ -63,11 +59,10 @@ KINDS: dict[str, Callable[[int], str]] = {
 }
 
 
-async def fill(url: str, file: Path) -> None:
+async def fill(url: str, file: Path, count: int) -> None:
+    await loaded(url, file, count)
     repository = await open_repository(url)
     try:
-        texts = texts_of([str(file)], max_bytes=2**24)
-        await import_texts(repository, texts, Settings.model_construct().import_rules, OPEN, done=lambda _: None)
         await settle(repository)
     finally:
         await repository.close()
@@ -92,8 +87,8 @@ def measured(name: str, sizes: tuple[int, ...], seconds: float) -> dict[str, dic
         for size in sizes:
             file = Path(folder) / "resources.ndjson"
             write(file, size, before)
+            asyncio.run(fill(url, file, size - before))
             before = size
-            asyncio.run(fill(url, file))
             with ours(name, url) as server:
                 for kind, wait in median_waits(server, size, seconds).items():
                     found[kind][f"ms at {size}"] = wait

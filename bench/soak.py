@@ -124,13 +124,15 @@ def measured(name: str, seconds: float) -> dict[str, float]:
         before = http_load.resident_megabytes(server.process)
         waits = run(server, requests, seconds, SHARE * capacity)
         grown = http_load.resident_megabytes(server.process) - before
-    first, last = waits.of(0, seconds / 10), waits.of(seconds * 0.9, seconds)
+    through = max(waits.due)  # less than `seconds` where it could not keep up
+    first, last = waits.of(0, through / 10), waits.of(through * 0.9, through)
     median, late = statistics.median(waits.taken), statistics.quantiles(waits.taken, n=100)[98]
     for error in waits.errors[:3]:
         print(error)
     return {
         "a second at most": round(capacity),
         "a second": round(len(waits.taken) / seconds),
+        "s behind at the end": round(seconds - through, 1),
         "errors": len(waits.errors),
         "p50 ms": round(median * 1e3, 2),
         "p99 ms": round(late * 1e3, 2),
