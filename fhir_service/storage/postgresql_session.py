@@ -43,6 +43,9 @@ class PostgresqlSession:
         with unavailable_told(), self._ended_if_broken():
             return await self._driver.fetch(statement, *values)
 
+    async def fetch_much(self, statement: str, *values: Any) -> Sequence[Row]:
+        return await self.fetch(statement, *values)
+
     async def run_all(self, steps: Sequence[Step]) -> None:
         with unavailable_told(), self._ended_if_broken():
             for statement, rows in steps:
