@@ -85,6 +85,10 @@ class Database:
         """The same for searches that all see one state of the store."""
         return self._readers.snapshot() if self._replica is None else self._either(Readers.snapshot, place)
 
+    def snapshot_by_key(self) -> Loan:
+        """A connection for statements by key that all see one state of the store."""
+        return self._readers.snapshot_by_key() if self._replica is None else self._either(Readers.snapshot_by_key)
+
     @asynccontextmanager
     async def _either(self, loan: Callable[[Readers], Loan], place: int | None = None) -> AsyncIterator[Session]:
         """From the replica if it will do, else from the primary."""

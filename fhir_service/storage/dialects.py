@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -36,7 +36,7 @@ class Search(Protocol):
     ) -> tuple[Sequence[Row], Order]: ...
     async def count(self, session: Session, search: TypeSearch, access: Access) -> int: ...
     async def estimate(self, session: Session, search: TypeSearch, access: Access) -> int: ...
-    async def holders(self, session: Session, hashes: Sequence[int]) -> Sequence[Row]: ...
+    async def about_patient(self, session: Session, patient_id: str, scopes: Mapping[int, str]) -> Sequence[Row]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +114,8 @@ POSTGRESQL = Dialect(
     postings=False,
     readers=8,
     joined_lines="string_agg(text, chr(10))",
+    # By key one plan is as good as another, and to make it takes longer than to run it.
+    for_reads=("SET plan_cache_mode = force_generic_plan",),
     # A plan made once for all hashes cannot know that one is rare and another is in every row.
     for_searches=("SET plan_cache_mode = force_custom_plan",),
     for_finding=("SET LOCAL plan_cache_mode = force_custom_plan",),

@@ -47,6 +47,10 @@ class Readers:
         """A connection for searches that all see one state of the store."""
         return self._searches.snapshot(self._snapshot)
 
+    def snapshot_by_key(self) -> Loan:
+        """A connection for statements by key that all see one state of the store."""
+        return self._reads.snapshot(self._snapshot)
+
     async def close(self) -> None:
         await self._reads.close()
         await self._searches.close()

@@ -243,7 +243,7 @@ class Repository:
         keys but the patient first. Raises NotFound, Gone."""
         found: list[Placed] = []
         if access.may("r", "Patient") and is_id(patient_id):
-            async with self._database.snapshot() as session:
+            async with self._database.snapshot_by_key() as session:
                 found = await everything(session, self._database.dialect, patient_id, access)
         found = found or [Placed(0, await self.read("Patient", patient_id, access))]
         self._note(one.stored for one in found)
@@ -298,7 +298,7 @@ class Repository:
         wanted = sorted(kind for kind in types if access.may("s", kind))
         if key is not None and not (access.may("r", key[0]) and is_id(key[1])):
             raise NotFound(f"there is no {'/'.join(key)[:80]}")
-        async with self._database.searching() as session:
+        async with self._database.searching() if key is None else self._database.showing() as session:
             if key is not None and not await self._visible(session, await session.fetch(statements.READ, *key), access):
                 raise NotFound(f"there is no {'/'.join(key)[:80]}, and never was")
             page = await history_page(session, self._database.dialect, query, wanted, key=key, access=access)
