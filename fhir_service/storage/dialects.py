@@ -60,7 +60,7 @@ class Dialect:
     joined_lines: str
     """The column `text` of all rows, one a line, as bytes; none where there is no row."""
     joined_by: str = ""
-    """In which groups: PostgreSQL takes twice as long to gather so much in one piece that its memory is new each time."""
+    """In which groups: PostgreSQL takes twice as long for pieces so large that their memory is new each time."""
     for_reads: tuple[str, ...] = ()
     for_searches: tuple[str, ...] = ()
     for_finding: tuple[str, ...] = ()
