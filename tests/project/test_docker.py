@@ -8,7 +8,7 @@ import pytest
 import yaml
 from typer.main import get_command
 
-from fhir_service.cli import app
+from fhir_service.cli.commands import command_line
 from fhir_service.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +34,7 @@ def test_every_setting_it_passes_exists(name: str) -> None:
 
 @pytest.mark.parametrize("name", OURS)
 def test_every_command_and_option_it_runs_exists(name: str) -> None:
-    commands = get_command(app).commands  # type: ignore[attr-defined]  # a Typer app with commands is a click Group
+    commands = get_command(command_line()).commands  # type: ignore[attr-defined]  # a Typer app with commands is a click Group
     command, *arguments = SERVICES[name]["command"]
     assert command in commands
     known = {option for parameter in commands[command].params for option in parameter.opts}
