@@ -17,7 +17,7 @@ from fhir_service.api.request_id import request_id
 ROUTE = "fhir_service.route"
 """In the scope: what the dispatcher made of the address, such as `read Patient/{id}`."""
 _log = logging.getLogger("fhir_service.requests")
-_BESIDE = frozenset({"/", "/docs", "/openapi.json", "/healthz", "/readyz"})
+_BESIDE = frozenset({"/", "/docs", "/openapi.json", "/healthz", "/readyz", "/readyz/writes"})
 """Addresses beside the FHIR base, which name nobody."""
 
 

@@ -111,7 +111,7 @@ class AccessRecords:
 
 
 async def _is_there(session: Session, place: int, record: AccessRecord) -> bool:
-    """Whether that place has this record. All that were to be written with it are there then: it was one transaction."""
+    """Whether that place has this record; then all that were to be written with it are there, in one transaction."""
     rows = await session.fetch(f"SELECT {_COLUMNS} FROM audit_event WHERE place = $1", place) if place else ()
     return bool(rows) and tuple(rows[0])[1:9] == _row(place, record, [])[1:9]
 
