@@ -59,6 +59,8 @@ class Dialect:
     readers: int
     joined_lines: str
     """The column `text` of all rows, one a line."""
+    text_size: str
+    """About the bytes of the text of a row, found out without reading it where that is possible."""
     for_reads: tuple[str, ...] = ()
     for_searches: tuple[str, ...] = ()
     for_finding: tuple[str, ...] = ()
@@ -96,6 +98,7 @@ SQLITE = Dialect(
     postings=True,
     readers=4,
     joined_lines="group_concat(text, char(10))",
+    text_size="length(c.text)",
     for_reads=("PRAGMA query_only=ON",),
     for_searches=("PRAGMA query_only=ON",),
 )
@@ -114,6 +117,7 @@ POSTGRESQL = Dialect(
     postings=False,
     readers=8,
     joined_lines="string_agg(text, chr(10))",
+    text_size="pg_column_size(c.text)",
     # By key one plan is as good as another, and to make it takes longer than to run it.
     for_reads=("SET plan_cache_mode = force_generic_plan",),
     # A plan made once for all hashes cannot know that one is rare and another is in every row.
