@@ -73,6 +73,9 @@ class SqliteSession:
         with unavailable_told():
             if (rows := self.at_once(statement, values)) is not None:
                 return rows
+        return await self.fetch_much(statement, *values)
+
+    async def fetch_much(self, statement: str, *values: Any) -> Sequence[Row]:
         return await self._later(self._fetch, statement, values, self._seconds)
 
     async def run_all(self, steps: Sequence[Step]) -> None:
