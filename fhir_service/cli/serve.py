@@ -90,10 +90,10 @@ def _serve(settings: Settings, listener: socket.socket, number: int = 0) -> None
     """One event loop, until it is told to stop. Of several processes each has a number."""
     import uvicorn
 
-    from fhir_service.api.app import create_app
-    from fhir_service.api.connections import limited_by
+    from fhir_service.api.app import create_app, short_way_of
     from fhir_service.api.observing.observers import observers_of
     from fhir_service.api.observing.tracing import NoTraces
+    from fhir_service.api.short_connections import connection_of
 
     try:
         observers = observers_of(_with_own_meter(settings, number))
@@ -107,7 +107,7 @@ def _serve(settings: Settings, listener: socket.socket, number: int = 0) -> None
     # The log of requests and the word of a proxy are ours: uvicorn writes whole addresses, and believes any local peer.
     config = uvicorn.Config(
         served,
-        http=limited_by(settings),
+        http=connection_of(settings, short_way_of(served)),
         ws="none",
         log_config=None,
         access_log=False,

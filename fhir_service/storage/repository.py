@@ -46,6 +46,7 @@ from fhir_service.storage.group_commit import Commit, ReportEntry
 from fhir_service.storage.history import history_page, history_total
 from fhir_service.storage.jobs import Jobs
 from fhir_service.storage.load import OnGroup, StoreLoad, job_numbers
+from fhir_service.storage.looks import Looks, there
 from fhir_service.storage.migrate import NewerDatabase, bring_up_to_date
 from fhir_service.storage.preparation import Prepared, all_prepared, is_id, may_write, size_of
 from fhir_service.storage.replica import ReplicaAt
@@ -137,6 +138,7 @@ class Repository:
         self.clients = Clients(database, self._writer)
         self.accesses = AccessRecords(database, self._writer)
         self.reports = ReportBooks(database)
+        self.looks = Looks(database)
         self._seen: Seen | None = None
 
     @property
@@ -210,11 +212,7 @@ class Repository:
         """The newest version, to do with it what the letters say; to read it, where none is named. Raises NotFound,
         Gone."""
         found = await self._fetch(access, statements.READ, resource_type, resource_id, letters=letters or ("r",))
-        return _there(found)
-
-    async def without_text(self, resource_type: str, resource_id: str, access: Access) -> Stored:
-        """The newest version without its text, for a caller who may read all of the type. Raises NotFound, Gone."""
-        return _there(await self._fetch(access, statements.READ_WITHOUT_TEXT, resource_type, resource_id))
+        return there(found)
 
     async def vread(self, resource_type: str, resource_id: str, version: int, access: Access) -> Stored:
         """One version. Raises NotFound, and Gone where that version is the deletion."""
@@ -449,13 +447,6 @@ class Repository:
         if size_of(changes) > _IN_THREAD:
             return await asyncio.to_thread(all_prepared, changes, self._base, access)
         return all_prepared(changes, self._base, access)
-
-
-def _there(found: Stored) -> Stored:
-    """Raises Gone."""
-    if found.deleted:
-        raise Gone(f"{found.type}/{found.id} was deleted; earlier versions can be read at _history/1 and so on")
-    return found
 
 
 def _tell(done: int, wanted: int) -> None:

@@ -18,8 +18,8 @@ from api_client import Client, issues, observation, patient, settings
 from smart_client import JWKS, secured, token
 from socket_server import serving
 
-from fhir_service.api.app import create_app
-from fhir_service.api.connections import limited_by
+from fhir_service.api.app import create_app, short_way_of
+from fhir_service.api.short_connections import connection_of
 from fhir_service.limits import Limits
 from fhir_service.storage.repository import Client as Registered
 from fhir_service.storage.repository import Repository, open_repository
@@ -160,7 +160,8 @@ async def served(lasting_database: Callable[[str], str]) -> AsyncIterator[Served
     store = await open_repository(lasting_database("sqlite"))
     few = {"max_connections": 5, "max_head_seconds": 0.2, "max_body_seconds": 0.3, "max_stall_seconds": 0.3}
     chosen = settings(**few)
-    async with serving(create_app(chosen, store), http=limited_by(chosen), ws="none") as port:
+    app = create_app(chosen, store)
+    async with serving(app, http=connection_of(chosen, short_way_of(app)), ws="none") as port:
         yield Served(port)
     await store.close()
 
