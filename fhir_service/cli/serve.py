@@ -23,8 +23,8 @@ _SWITCH_SECONDS = 0.001
 """So long a thread that wants the interpreter waits while the event loop has it; Python's own 5 ms are the time of many
 requests."""
 _GARBAGE = 20_000, 20, 20
-"""Requests leave hardly any circles behind. With Python's own 700 objects the collector takes 3 % of the time, and looks
-through all that was kept since the start every few seconds, for 15 to 30 ms in which nobody is answered."""
+"""Requests leave hardly any circles behind. With Python's own 700 objects the collector takes 3 % of the time, and
+looks through all that was kept since the start every few seconds, for 15 to 30 ms in which nobody is answered."""
 _OWN_FILES = 500
 _ACCESS = {
     "open": "WARNING: access is open. Every program on this machine may read and change everything.",
