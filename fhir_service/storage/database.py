@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -16,7 +17,7 @@ from fhir_service.storage.failures import ConnectionLost
 from fhir_service.storage.load import PoolUse
 from fhir_service.storage.readers import Loan, Readers
 from fhir_service.storage.replica import Replica
-from fhir_service.storage.sessions import Session, connect
+from fhir_service.storage.sessions import Row, Session, connect
 from fhir_service.storage.sqlite_checkpoints import Checkpoints
 
 LEAST_ROOM = 16 * 1024 * 1024
@@ -71,6 +72,11 @@ class Database:
     def showing(self) -> Loan:
         """A connection for statements by key, for what a client wants to see."""
         return self._readers.reading() if self._replica is None else self._either(Readers.reading)
+
+    def at_once(self, statement: str, values: Sequence[Any]) -> Sequence[Row] | None:
+        """The rows of a statement by key, for what a client wants to see; None where somebody would have to wait for
+        them. Raises what the driver does."""
+        return self._readers.at_once(statement, values) if self._replica is None else None
 
     def searching(self, place: int | None = None) -> Loan:
         """A connection whose plans fit the values of each search. With a `place` in the order of commits everything up

@@ -95,14 +95,14 @@ class Deleted(NamedTuple):
 async def lines_page(session: Session, dialect: Dialect, extent: Extent, after: int, limit: int) -> Lines:
     """The next resources behind a key, joined by the database itself. Wants a snapshot."""
     words, values = _page(dialect, extent, after, limit, "c.text AS text")
-    joined = f"SELECT count(*), max(resource_key), {dialect.joined_lines} FROM ({words}) page"
-    ((count, through, text),) = await session.fetch(joined, *values.taken)
+    joined = f"SELECT count(*), max(resource_key), {dialect.joined_lines} FROM ({words}) page {dialect.joined_by}"
+    rows = await session.fetch_much(joined, *values.taken)
+    count = sum(row[0] for row in rows)
     last = count < limit
-    through = extent.last if last else through
+    through = extent.last if last else max(row[1] for row in rows)
     changed = await _changed(session, dialect, extent, after, through)
-    blocks = [(text or "").encode()] if count else []
-    blocks += [one.text for one in changed]
-    return Lines(b"".join([block + b"\n" for block in blocks]), count + len(changed), through, last)
+    blocks = [row[2] for row in rows if row[0]] + [one.text for one in changed]
+    return Lines(b"\n".join([*blocks, b""]) if blocks else b"", count + len(changed), through, last)
 
 
 async def rows_page(session: Session, dialect: Dialect, extent: Extent, after: int, limit: int) -> Rows:

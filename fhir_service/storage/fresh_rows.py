@@ -15,7 +15,7 @@ from fhir_service.storage.plan import NewVersion, Plan
 from fhir_service.storage.sessions import Session
 
 MANY = 200
-"""Fresh resources from which on this is the faster way."""
+"""Fresh resources from which on a block is the faster way to write them."""
 DIGITS = 3
 BLOCK = 10**DIGITS
 """Most resources of a block that is made before its keys are known: they begin at a multiple of this."""
@@ -47,6 +47,9 @@ class Loader(Protocol):
         """Write versions, current resources and all that they are found by; `base` is added to the places (0, or a
         multiple of BLOCK where the block has DIGITS). Raises StoreUnavailable."""
 
+    async def add(self, session: Session, fresh: Sequence[FreshRow], last_updated: int) -> None:
+        """The same for less than MANY, whose places are known. Raises StoreUnavailable."""
+
 
 def can_be_in_block(text: bytes) -> bool:
     """Whether no text of it may hold the control characters that blocks are written with."""
@@ -60,13 +63,13 @@ def fresh_row(key: tuple[str, str], splice: Splice, partition_key: str, place: i
 
 
 def take_fresh(plan: Plan) -> list[FreshRow]:
-    """Take out of a plan what it writes of resources that were not there, where it is worth while."""
+    """Take out of a plan what it writes of resources that were not there."""
     keys = {
         key
         for key, state in plan.states.items()
         if state.version == 1 and key not in plan.before and can_be_in_block(state.text or b"")
     }
-    if len(keys) < MANY:
+    if not keys:
         return []
     moment = instant(plan.last_updated)
     fresh = [_taken(new, moment) for new in plan.versions if new.key in keys]

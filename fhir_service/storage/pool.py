@@ -4,14 +4,15 @@ nothing behind, and who opens a transaction ends it."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from fhir_service.fhir.errors import StoreUnavailable
 from fhir_service.storage.load import PoolUse
-from fhir_service.storage.sessions import Session, connect
+from fhir_service.storage.sessions import Row, Session, connect
 
 WAIT_SECONDS = 10.0
 
@@ -36,6 +37,13 @@ class Pool:
     def session(self) -> Loan:
         """Lend a connection. Raises StoreUnavailable where none comes free in time or none can be made."""
         return Loan(self)
+
+    def at_once(self, statement: str, values: Sequence[Any]) -> Sequence[Row] | None:
+        """What the connection used last says without waiting; None where none is free, or it has to. Raises what the
+        driver does."""
+        if not self._free or not self._free[-1].usable:
+            return None
+        return self._free[-1].at_once(statement, values)
 
     async def take(self) -> Session:
         await self._take_place()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from fhir_service.storage.dialects import Dialect
 from fhir_service.storage.load import PoolUse
 from fhir_service.storage.pool import Pool
-from fhir_service.storage.sessions import Session
+from fhir_service.storage.sessions import Row, Session
 
 Loan = AbstractAsyncContextManager[Session]
 
@@ -32,6 +34,10 @@ class Readers:
     def reading(self) -> Loan:
         """A connection for statements by key."""
         return self._reads.session()
+
+    def at_once(self, statement: str, values: Sequence[Any]) -> Sequence[Row] | None:
+        """The rows of a statement by key, where a connection is free and has them without waiting."""
+        return self._reads.at_once(statement, values)
 
     def searching(self) -> Loan:
         """A connection whose plans fit the values of each search."""

@@ -4,6 +4,14 @@ READ = "SELECT type, id, version, last_updated, deleted, text FROM resource_curr
 READ_WITHOUT_TEXT = (
     "SELECT type, id, version, last_updated, deleted, '' FROM resource_current WHERE type = $1 AND id = $2"
 )
+LOOK_AT_MANY = (
+    "SELECT c.type, c.id, c.version, c.last_updated, c.deleted, CASE WHEN {size} < {large} THEN c.text END FROM {keys} "
+    "CROSS JOIN resource_current c WHERE c.type = k.type AND c.id = k.id"
+)
+LOOK_AT_MANY_WITHOUT_TEXT = (
+    "SELECT c.type, c.id, c.version, c.last_updated, c.deleted, '' FROM {keys} "
+    "CROSS JOIN resource_current c WHERE c.type = k.type AND c.id = k.id"
+)
 READ_VERSION = (
     "SELECT type, id, version, last_updated, action = 'deleted', text FROM resource_version "
     "WHERE type = $1 AND id = $2 AND version = $3"
