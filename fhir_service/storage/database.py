@@ -18,6 +18,7 @@ from fhir_service.storage.load import PoolUse
 from fhir_service.storage.readers import Loan, Readers
 from fhir_service.storage.replica import Replica
 from fhir_service.storage.sessions import Row, Session, connect
+from fhir_service.storage.sqlite_checkpoints import Checkpoints
 
 LEAST_ROOM = 16 * 1024 * 1024
 """Bytes free on the disk of a SQLite file, below which it counts as full."""
@@ -48,6 +49,7 @@ class Database:
         self._replica: Replica | None = None
         self._replica_engine: AsyncEngine | None = None
         self._look_out: asyncio.Task[None] | None = None
+        self._checkpoints = Checkpoints(engine) if engine.dialect.name == "sqlite" else None
 
     def add_replica(
         self, engine: AsyncEngine, lag: float, seconds: float = SEARCH_SECONDS, connections: int = 0
@@ -118,6 +120,8 @@ class Database:
             self._writer = await connect(self.engine)
         session, self._writer = self._writer, None
         try:
+            if self._checkpoints is not None:
+                await self._checkpoints.between_transactions(session)
             await session.fetch(self.dialect.begin)
             yield session
             await _commit(session)
@@ -143,6 +147,8 @@ class Database:
             await self._replica.readers.close()
             await self._replica_engine.dispose()
         await self._readers.close()
+        if self._checkpoints is not None:
+            await self._checkpoints.close()
         if self._writer is not None:
             await self._writer.close()
             self._writer = None
