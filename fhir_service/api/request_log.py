@@ -16,7 +16,7 @@ from fhir_service.api.origin import Origin, origin_of
 ROUTE = "fhir_service.route"
 """In the scope: what the dispatcher made of the address, such as `read Patient/{id}`."""
 _log = logging.getLogger("fhir_service.requests")
-_BESIDE = frozenset({"/", "/docs", "/openapi.json", "/healthz", "/readyz"})
+_BESIDE = frozenset({"/", "/docs", "/openapi.json", "/healthz", "/readyz", "/readyz/writes"})
 """Addresses beside the FHIR base, which name nobody."""
 
 

@@ -32,7 +32,8 @@ class GatheredReads:
 
     def __init__(self, database: Database, many: str, one: str, made: Callable[[Key, Row | None], Stored]) -> None:
         self._database = database
-        self._many = many.format(keys=database.dialect.keys, large=LARGE)
+        dialect = database.dialect
+        self._many = many.format(keys=dialect.keys, size=dialect.text_size, large=LARGE)
         self._one = one
         self._made = made
         self._waiting: Waiting = {}

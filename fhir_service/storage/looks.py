@@ -39,7 +39,7 @@ class Looks:
         return None if rows is None else found(key, rows[0] if rows else None)
 
     def soon(self, key: Key, *, text: bool = True) -> asyncio.Future[Stored]:
-        """The same on PostgreSQL, together with others."""
+        """The same, together with others, where it cannot be had at once."""
         return (self._whole if text else self._headers).read(key)
 
 

@@ -179,18 +179,24 @@ class Repository:
         await self._database.close()
 
     async def health(self) -> None:
-        """Raises StoreUnavailable unless the database answers, takes a write or has taken one lately, and has room for
-        more: SQLite can still write where the disk is full, as far as its log was once long enough."""
+        """Raises StoreUnavailable unless the database answers."""
         if not self._writer.running:
             raise StoreUnavailable("the store is closed")
+        try:
+            async with asyncio.timeout(_HEALTH_SECONDS), self._database.reading() as session:
+                await session.fetch("SELECT place FROM commit_clock WHERE id = 1")
+        except TimeoutError:
+            raise StoreUnavailable(f"the database has not answered in {_HEALTH_SECONDS:g} s") from None
+
+    async def require_writes(self, seconds: float = _HEALTH_SECONDS) -> None:
+        """Raises StoreUnavailable unless the database takes a write in that time or has taken one lately, and has room
+        for more: SQLite can still write where the disk is full, as far as its log was once long enough."""
         self._database.require_room()
         try:
-            async with asyncio.timeout(_HEALTH_SECONDS):
-                async with self._database.reading() as session:
-                    await session.fetch("SELECT place FROM commit_clock WHERE id = 1")
+            async with asyncio.timeout(seconds):
                 await self._writer.prove(_PROOF_SECONDS)
         except TimeoutError:
-            raise StoreUnavailable(f"the database has not answered in {_HEALTH_SECONDS:.0f} s") from None
+            raise StoreUnavailable(f"the database has taken no write in {seconds:g} s") from None
 
     async def how_busy(self) -> StoreLoad:
         """How busy it is. Raises StoreUnavailable."""

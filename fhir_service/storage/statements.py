@@ -4,9 +4,8 @@ READ = "SELECT type, id, version, last_updated, deleted, text FROM resource_curr
 READ_WITHOUT_TEXT = (
     "SELECT type, id, version, last_updated, deleted, '' FROM resource_current WHERE type = $1 AND id = $2"
 )
-LOOK_AT_MANY = (  # of PostgreSQL
-    "SELECT c.type, c.id, c.version, c.last_updated, c.deleted, "
-    "CASE WHEN pg_column_size(c.text) < {large} THEN c.text END FROM {keys} "
+LOOK_AT_MANY = (
+    "SELECT c.type, c.id, c.version, c.last_updated, c.deleted, CASE WHEN {size} < {large} THEN c.text END FROM {keys} "
     "CROSS JOIN resource_current c WHERE c.type = k.type AND c.id = k.id"
 )
 LOOK_AT_MANY_WITHOUT_TEXT = (

@@ -20,6 +20,7 @@ from fhir_service.api.call import Service
 from fhir_service.api.short_connections import connection_of
 from fhir_service.api.short_way import ShortWay
 from fhir_service.api.visit import Peer
+from fhir_service.storage.looks import Looks
 from fhir_service.storage.repository import Client as Registered
 from fhir_service.storage.repository import Repository, open_repository
 
@@ -188,6 +189,19 @@ def written(answer: httpx.Response) -> tuple[int, dict[str, str], bytes]:
     for own in _OWN:
         body = own.sub(b"", body)
     return status, headers, body
+
+
+async def test_what_is_not_to_be_had_at_once_is_read_together(server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    large = PATIENT | {"id": "large", "name": [{"family": "".join(f"{number:x}" for number in range(40_000))}]}
+    await server.client.put("/fhir/Patient/large", json=large)
+    monkeypatch.setattr(Looks, "at_once", lambda *_, **__: None)
+    paths = ("Patient/p1", "Patient/none", "Patient/gone", "Patient/large")
+    headers: list[dict[str, str]] = [{}, {"if-none-match": 'W/"1"'}, {"if-none-match": 'W/"7"'}]
+    asked = [(f"/fhir/{path}", sent) for sent in headers for path in paths * 2]
+    short = await asyncio.gather(*(server.client.get(path, headers=sent) for path, sent in asked))
+    assert [answer.status_code for answer in short[:4]] == [200, 404, 410, 200]
+    for (path, sent), answer in zip(asked, short, strict=True):
+        assert told(answer) == told(await server.client.get(path, headers=sent | LONG_WAY))
 
 
 async def test_requests_sent_before_the_answers_are_answered_in_their_order(server: Served) -> None:
