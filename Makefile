@@ -21,6 +21,7 @@ help: ## This list
 	@echo "Installing the locked dependencies ..."
 	@$(PIP) install --require-hashes -r requirements/runtime.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q fhir_service
 	@touch $@
 
 .venv/.dev: requirements/dev.txt .venv/.runtime

@@ -73,7 +73,7 @@ async def _copied_in(url: str, rows: int, versions: list[str], current: list[str
                 records = [[row[column] for column in columns] for row in some]
                 await connection.copy_records_to_table(table, records=records, columns=columns)
         await connection.execute("UPDATE commit_clock SET place = $1, last_updated = $2", rows, NOW)
-        await connection.execute("ANALYZE")
+        await connection.execute("VACUUM ANALYZE")  # as the database does by itself some time after a load
     finally:
         await connection.close()
     return size

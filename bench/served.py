@@ -120,8 +120,9 @@ def free_port() -> int:
 
 
 def clean_environment() -> dict[str, str]:
-    """Without settings of ours."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("FHIR_SERVICE_")}
+    """Without settings of ours, and with modules that are compiled once, as those of an installed service are."""
+    unwanted = ("FHIR_SERVICE_", "PYTHONDONTWRITEBYTECODE")
+    return {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
 
 
 async def _register(database_url: str) -> None:

@@ -34,6 +34,9 @@ class Limits(BaseSettings):
     )
     max_bundle_entries: int = Field(10_000, gt=0, description="Most entries of a transaction or batch.")
     max_page_size: int = Field(1000, gt=0, le=1000, description="Most matches on a page; a larger `_count` means this.")
+    max_page_bytes: int = Field(
+        64 * 1024 * 1024, gt=0, description="Most bytes of the resources on a page; more are on the next one."
+    )
     max_included: int = Field(
         1000, gt=0, le=1000, description="Most resources that one page of matches brings along by `_include`."
     )

@@ -24,6 +24,8 @@ from fhir_service.storage.tables import ON_DATABASE
 # The same examples every time: a search for new ones belongs to a run of its own (HYPOTHESIS_PROFILE=default).
 settings.register_profile("repeatable", derandomize=True, database=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+# Processes that tests start find our modules compiled: to do that takes each of them half a second of the processor.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 _TEMPLATE = "migrated"
 _numbers = itertools.count(1)
 _emptied: list[str] = []

@@ -46,14 +46,45 @@ async def _execute(database_url: str, *statements: str) -> None:
     await engine.dispose()
 
 
+class BreakingDisk:
+    """A file system in a file, which the kernel turns read-only under whoever writes, as it does when a disk fails."""
+
+    def __init__(self, folder: Path, mebibytes: int) -> None:
+        self.folder = folder
+        self._image = folder.with_suffix(".img")
+        with self._image.open("wb") as image:
+            image.truncate(mebibytes * 1024**2)
+        _run("mkfs.ext4", "-q", "-F", self._image)
+        folder.mkdir()
+        self.mount()
+
+    def mount(self) -> None:
+        """Raises CalledProcessError where that may not be had."""
+        _run("mount", "-o", "loop", self._image, self.folder)
+
+    def break_down(self) -> None:
+        _run("mount", "-o", "remount,abort", self.folder)
+
+    def repair(self) -> None:
+        """Nobody may have a file of it open."""
+        self.unmount()
+        subprocess.run(["e2fsck", "-p", self._image], check=False, capture_output=True)  # 1: it has mended something
+        self.mount()
+
+    def unmount(self) -> None:
+        _run("umount", self.folder)
+
+
+def _run(*command: str | Path) -> None:
+    subprocess.run(command, check=True, capture_output=True)
+
+
 @contextmanager
 def small_disk(folder: Path, mebibytes: int) -> Iterator[Path]:
     """A file system of that size at a new folder; wants root. Raises CalledProcessError where that may not be had."""
     folder.mkdir()
-    subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "none", folder], check=True, capture_output=True
-    )
+    _run("mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "none", folder)
     try:
         yield folder
     finally:
-        subprocess.run(["umount", "-l", folder], check=True)
+        _run("umount", "-l", folder)

@@ -69,16 +69,16 @@ class ServedProcess:
         return self
 
     @staticmethod
-    async def until_ready(client: httpx.AsyncClient, *, ready: bool = True) -> None:
+    async def until_ready(client: httpx.AsyncClient, *, ready: bool = True, path: str = "/readyz/writes") -> None:
         """Wait until it says that it is, or is not."""
         async with asyncio.timeout(START_SECONDS):
-            while await ServedProcess.is_ready(client) is not ready:  # noqa: ASYNC110  # it changes in another process
+            while await ServedProcess.is_ready(client, path) is not ready:  # noqa: ASYNC110  # it changes in another process
                 await asyncio.sleep(0.02)
 
     @staticmethod
-    async def is_ready(client: httpx.AsyncClient) -> bool:
+    async def is_ready(client: httpx.AsyncClient, path: str = "/readyz/writes") -> bool:
         try:
-            return (await client.get("/readyz")).status_code == 200
+            return (await client.get(path)).status_code == 200
         except httpx.TransportError:
             return False
 

@@ -88,7 +88,9 @@ def _call(call: dict[str, object], files: list[int]) -> None:
 
 
 def _warm_up() -> None:
-    """Read what nearly every call would: the vocabularies and expressions of reports, the maps, the rules."""
+    """Read what nearly every call would: the commands, the vocabularies and expressions of reports, the maps, the
+    rules."""
+    command_line()
     base = Settings().base
     mapped = map_report(
         Report(text=KYPHOPLASTY, source=Source(name="warm")), recorded="2026-01-31T12:00:00Z", base=base
@@ -100,6 +102,7 @@ if __name__ == "__main__":
     from sample_reports import KYPHOPLASTY
 
     from fhir_service.cli import main
+    from fhir_service.cli.commands import command_line
     from fhir_service.reports.report import Report, Source
     from fhir_service.settings import Settings
     from fhir_service.workflows.check_conformance import Conformance, all_issues

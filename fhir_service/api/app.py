@@ -25,12 +25,12 @@ from fhir_service.api.head_limit import HeadLimit
 from fhir_service.api.observing.observers import NOBODY, Observers
 from fhir_service.api.openapi import openapi_of
 from fhir_service.api.pages import documentation, health, home
-from fhir_service.api.plain_read import PlainRead
 from fhir_service.api.rate_limit import RateLimit, Rates
 from fhir_service.api.request_id import RequestId
 from fhir_service.api.request_log import RequestLog
 from fhir_service.api.routes import INTERACTIONS
 from fhir_service.api.security_headers import SecurityHeaders
+from fhir_service.api.short_way import ShortWay
 from fhir_service.api.trusted_proxies import TrustedProxies
 from fhir_service.api.warm_up import load_the_rest
 from fhir_service.settings import FHIR_PREFIX, Settings
@@ -125,12 +125,18 @@ def create_app(
     if settings.cors_origins:
         app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, **CORS)
     app.add_middleware(SecurityHeaders, data_prefix=FHIR_PREFIX)
-    if not settings.trusted_proxies:
-        app.add_middleware(PlainRead, service=service, settings=settings, rates=rates)
     app.add_middleware(RequestLog)
     observers.stand_around(app)
     app.add_middleware(RequestId)
+    if not settings.trusted_proxies and observers.traces is None:
+        app.state.short_way = ShortWay(service, settings, rates, observers.meter)
     return app
+
+
+def short_way_of(app: FastAPI) -> ShortWay | None:
+    """What a server of the application may ask before it."""
+    found: ShortWay | None = getattr(app.state, "short_way", None)
+    return found
 
 
 async def _close_accesses(service: Service) -> None:

@@ -24,7 +24,7 @@ _RETRY_AFTER = {HTTPStatus.SERVICE_UNAVAILABLE: b"retry-after: 2\r\n"}
 
 
 class LimitedConnection(HttpToolsProtocol):
-    """One connection to a client; `limits` are those of the process (`limited_by`)."""
+    """One connection to a client; `limits` are those of the process (`short_connections.py`)."""
 
     limits: Limits
 
@@ -75,9 +75,7 @@ class LimitedConnection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        if self._waiting is not None:
-            self._waiting.cancel()
-            self._waiting = None
+        self.no_head_is_awaited()
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -100,6 +98,23 @@ class LimitedConnection(HttpToolsProtocol):
         if self._stalled is not None:
             self._stalled.cancel()
             self._stalled = None
+
+    @property
+    def is_between_requests(self) -> bool:
+        """Whether nothing of a request is there, and every answer has gone out."""
+        answering: Any = self.cycle
+        return (
+            self._in_head
+            and not self._head_bytes
+            and not self._refused
+            and not self.pipeline
+            and (answering is None or answering.response_complete)
+        )
+
+    def no_head_is_awaited(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
 
     def _wait_for_head(self) -> None:
         self._waiting = self.loop.call_later(self.limits.max_head_seconds, self._head_is_late)
@@ -142,8 +157,3 @@ class LimitedConnection(HttpToolsProtocol):
         if self._waiting is not None:
             self._waiting.cancel()
         self._waiting = self.loop.call_later(_LINGER_SECONDS, self.transport.close)
-
-
-def limited_by(limits: Limits) -> type[LimitedConnection]:
-    """The kind of connection that keeps these limits."""
-    return type("LimitedConnection", (LimitedConnection,), {"limits": limits})

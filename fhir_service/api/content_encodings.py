@@ -64,7 +64,7 @@ class Compression:
                 return
             if start is not None:
                 if message["type"] == "http.response.body" and not message.get("more_body"):
-                    message = await _compressed(start, message, coding)
+                    message = await compressed(start, message, coding)
                 begun, start = start, None
                 await send(begun)
             await send(message)
@@ -77,7 +77,7 @@ def _coding_for(scope: Scope) -> str:
     return chosen_coding(b",".join(accepted).decode("latin-1")) if accepted else ""
 
 
-async def _compressed(start: Message, message: Message, coding: str) -> Message:
+async def compressed(start: Message, message: Message, coding: str) -> Message:
     """The one body message of an answer, compressed where that is worth it; `start` gets the headers for it."""
     if 0 < len(message.get("body", b"")) < MINIMUM_BYTES:
         return message
@@ -88,15 +88,15 @@ async def _compressed(start: Message, message: Message, coding: str) -> Message:
         return message
     if not body and not is_head:
         return message
-    compressed = await in_thread_if_large(len(body), lambda: _COMPRESS[coding](body)) if body else b""
+    packed = await in_thread_if_large(len(body), lambda: _COMPRESS[coding](body)) if body else b""
     changed = [(b"content-encoding", coding.encode())]
     if body:  # how long the answer to HEAD would be is not found out
-        changed.append((b"content-length", b"%d" % len(compressed)))
+        changed.append((b"content-length", b"%d" % len(packed)))
     if b"vary" not in headers:
         changed.append((b"vary", b"Accept-Encoding"))
     kept = [(name, value) for name, value in start["headers"] if bytes(name).lower() != b"content-length"]
     start["headers"] = kept + changed
-    return {**message, "body": compressed}
+    return {**message, "body": packed}
 
 
 @lru_cache(256)

@@ -105,6 +105,11 @@ class FhirDispatcher:
         answer = await interaction.handle(call)
         return await in_part(answer, asked_subset(call.parameters + call.form) if call.form else subset)
 
+    def code_of(self, method: str, path: str) -> str:
+        """The code of the interaction that `path` and a method name. Raises UnknownType, NotFound,
+        MethodNotSupported."""
+        return self._find(method, _segments(path[len(self._prefix) :])).code
+
     async def answer_url(self, call: Call, url: str) -> ASGIApp:
         """The same for a URL relative to the base, query included: an entry of a Bundle."""
         path, _, call.query = url.partition("?")

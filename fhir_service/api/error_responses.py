@@ -118,16 +118,16 @@ class ErrorBoundary:
         except FhirError as error:
             answer = in_wanted_format(error_answer(error), scope)
         except Exception:  # the last resort: a fault of ours is logged whole and told as a number
-            answer = in_wanted_format(_crash(scope), scope)
+            answer = in_wanted_format(crash_answer(request_id(scope), scope["method"]), scope)
         else:
             return
         if not started:
             await answer(scope, receive, send)
 
 
-def _crash(scope: Scope) -> Answer:
-    number = request_id(scope)
-    _log.exception("a fault of ours", extra={"fields": {"request": number, "method": scope["method"]}})
+def crash_answer(number: str, method: str) -> Answer:
+    """What is answered to the request of that id where the exception that is handled was none that we know of."""
+    _log.exception("a fault of ours", extra={"fields": {"request": number, "method": method}})
     text = f"The server failed. The log has the reason under request {number}."
     return Answer(500, outcome_bytes([Issue("fatal", "exception", text)]))
 

@@ -14,10 +14,10 @@ CLIENT = "fhir_service.client"
 """In the scope: the id of the client, once its token was verified."""
 
 
-def client_of(scope: Scope) -> str:
+def counted_as(client: str, address: str) -> str:
     """What requests are counted by: a client's id, or an address; of IPv6 the network, of which one machine may have
     all addresses."""
-    return f"client {scope[CLIENT]}" if scope.get(CLIENT) else f"address {_network_of(address_of(scope))}"
+    return f"client {client}" if client else f"address {_network_of(address)}"
 
 
 @lru_cache(4096)

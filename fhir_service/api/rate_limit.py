@@ -11,7 +11,7 @@ import time
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from fhir_service.api.origin import CLIENT, client_of
+from fhir_service.api.origin import CLIENT, address_of, counted_as
 from fhir_service.api.sliding_window import SlidingWindow
 from fhir_service.fhir.errors import TooManyRequests
 
@@ -28,12 +28,15 @@ class Rates:
 
     def count(self, scope: Scope) -> None:
         """Count a request, once. Raises TooManyRequests."""
-        limit = self._with_token if scope.get(CLIENT) else self._without
-        if limit is None or _COUNTED in scope:
-            return
-        if seconds := limit.wait(client_of(scope), time.time()):
+        if _COUNTED not in scope:
+            self.count_one(scope.get(CLIENT, ""), address_of(scope))
+            scope[_COUNTED] = True
+
+    def count_one(self, client: str, address: str) -> None:
+        """The same for a request of that client, empty where it showed no token. One that is refused does not count."""
+        limit = self._with_token if client else self._without
+        if limit is not None and (seconds := limit.wait(counted_as(client, address), time.time())):
             raise _refused(limit, max(1, math.ceil(seconds)))
-        scope[_COUNTED] = True
 
 
 class RateLimit:

@@ -19,6 +19,15 @@ def request_id(scope: Scope) -> str:
     return str(scope.get(_KEY, "unknown"))
 
 
+def decent_id(sent: bytes) -> bytes:
+    """What a client sent as the id of its request; empty where that is none."""
+    return sent if _DECENT.fullmatch(sent) else b""
+
+
+def new_id() -> bytes:
+    return os.urandom(16).hex().encode()
+
+
 class RequestId:
     """Gives each request its id and puts it on the answer."""
 
@@ -30,7 +39,7 @@ class RequestId:
             await self._app(scope, receive, send)
             return
         sent = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-        number = sent if _DECENT.fullmatch(sent) else os.urandom(16).hex().encode()
+        number = decent_id(sent) or new_id()
         scope[_KEY] = number.decode()
 
         async def numbered_send(message: Message) -> None:

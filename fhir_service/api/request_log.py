@@ -11,13 +11,12 @@ from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fhir_service.api.origin import CLIENT, address_of
-from fhir_service.api.request_id import request_id
+from fhir_service.api.origin import Origin, origin_of
 
 ROUTE = "fhir_service.route"
 """In the scope: what the dispatcher made of the address, such as `read Patient/{id}`."""
 _log = logging.getLogger("fhir_service.requests")
-_BESIDE = frozenset({"/", "/docs", "/openapi.json", "/healthz", "/readyz"})
+_BESIDE = frozenset({"/", "/docs", "/openapi.json", "/healthz", "/readyz", "/readyz/writes"})
 """Addresses beside the FHIR base, which name nobody."""
 
 
@@ -28,7 +27,7 @@ class RequestLog:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not _log.isEnabledFor(logging.INFO):
+        if scope["type"] != "http" or not is_logged():
             await self._app(scope, receive, send)
             return
         begun = perf_counter()
@@ -44,20 +43,27 @@ class RequestLog:
         try:
             await self._app(scope, receive, counted_send)
         finally:
-            _log.info("request", extra={"fields": _told(scope, status, sent, perf_counter() - begun)})
+            path = scope["path"]
+            route = scope.get(ROUTE) or (path if path in _BESIDE else "unknown")
+            seconds = perf_counter() - begun
+            log_request(scope["method"], route, origin_of(scope), status=status, sent=sent, seconds=seconds)
 
 
-def _told(scope: Scope, status: int, sent: int, seconds: float) -> dict[str, object]:
-    path = scope["path"]
+def is_logged() -> bool:
+    return _log.isEnabledFor(logging.INFO)
+
+
+def log_request(method: str, route: str, origin: Origin, *, status: int, sent: int, seconds: float) -> None:
+    """The line of one request; `sent` are the bytes of the body of its answer."""
     told: dict[str, object] = {
-        "request": request_id(scope),
-        "method": scope["method"],
-        "route": scope.get(ROUTE) or (path if path in _BESIDE else "unknown"),
+        "request": origin.request,
+        "method": method,
+        "route": route,
         "status": status,
         "ms": round(seconds * 1000, 1),
         "bytes": sent,
-        "address": address_of(scope),
+        "address": origin.address,
     }
-    if scope.get(CLIENT):
-        told["client"] = scope[CLIENT]
-    return told
+    if origin.client:
+        told["client"] = origin.client
+    _log.info("request", extra={"fields": told})

@@ -14,10 +14,12 @@ from fhir_service.storage.repository import Stored
 
 def version_headers(version: int, last_updated: datetime) -> Headers:
     """ETag and Last-Modified."""
-    return (
-        (b"etag", etag(version).encode()),
-        (b"last-modified", _http_date(int(last_updated.timestamp()))),
-    )
+    return headers_of_version(version, int(last_updated.timestamp()))
+
+
+def headers_of_version(version: int, seconds: int) -> Headers:
+    """The same for a version that was written at that second since 1970."""
+    return ((b"etag", etag(version).encode()), (b"last-modified", _http_date(seconds)))
 
 
 @lru_cache(1024)

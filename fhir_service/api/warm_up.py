@@ -1,19 +1,15 @@
-"""What the first requests need and the start does not: loaded in a thread once requests are answered, half a second
-of work that the start would take longer. A request that comes before it is through loads its part itself."""
+"""What requests soon need and the start does not: loaded in a thread once requests are answered. A request that comes
+before it is through loads its part itself.
+
+What few ask for stays out, since each process would hold it: fhirpathpy and the models of fhir.resources are a dozen
+megabytes, and cost the first who wants them a tenth of a second.
+"""
 
 from __future__ import annotations
 
 from importlib import import_module
 
-from fhir_service.fhir.models import model
-
-_MODULES = ("fhir_service.extraction.read_report", "fhir_service.fhir.fhirpath_fallback")
-_MODELS = ("CapabilityStatement", "TerminologyCapabilities")
-
 
 def load_the_rest() -> None:
-    """The reading engine, fhirpathpy, and the models of what `/metadata` answers."""
-    for name in _MODELS:
-        model(name)
-    for name in _MODULES:
-        import_module(name)
+    """The reading engine."""
+    import_module("fhir_service.extraction.read_report")

@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from fhir_service.fhir.errors import FhirError, StoreUnavailable
-from fhir_service.settings import Settings, read_settings
 
 if TYPE_CHECKING:
+    from fhir_service.settings import Settings
     from fhir_service.storage.repository import ReplicaAt, Repository
 
 errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
@@ -62,6 +62,8 @@ def instant_or_stop(value: str) -> str:
 
 def settings_or_stop() -> Settings:
     """The settings of the environment."""
+    from fhir_service.settings import read_settings
+
     try:
         return read_settings()
     except ValueError as error:

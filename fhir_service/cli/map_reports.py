@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fhir_service.cli.console import errors, instant_or_stop, progress_bar, settings_or_stop, stop
+from fhir_service.cli.ctrl_c import CtrlC
 from fhir_service.cli.report_arguments import read_form
 from fhir_service.reports.decoding import UnreadableReportError
 from fhir_service.reports.source import InvalidSourceError, named_source
@@ -121,21 +122,24 @@ def _map_folder(
         stop(str(error))
     folders = Folders(reports if reports.is_dir() else reports.parent, out, files)
     run = MapRun(recorded or now(), settings.base, settings.review_below, settings.reader)
-    done, stopped = FolderRun(), False
+    done, pressed = FolderRun(), CtrlC()
     try:
-        with _workers(workers, scheduler) as at_work, progress_bar() as progress:
+        with pressed, _workers(workers, scheduler) as at_work, progress_bar() as progress:
             task = progress.add_task("Mapping reports", total=len(files))
+
+            def tell() -> None:
+                progress.advance(task)
+                pressed.heed()
+
             map_folder(
                 folders,
                 run,
                 at_work,
                 done,
                 max_bytes=settings.max_report_bytes,
-                tell=lambda: progress.advance(task),
+                tell=tell,
                 go_on=recorded is None,
             )
-    except KeyboardInterrupt:
-        stopped = True
     except BlockingIOError:
         stop(f"another run is writing to {out}")
     except OSError as error:
@@ -143,7 +147,7 @@ def _map_folder(
     except (NoCluster, OtherRelease) as error:
         stop(str(error))
     _print_run(done, out)
-    if stopped:
+    if pressed:
         errors.print("Stopped before the end; the same command goes on from here.")
         raise typer.Exit(130)
     raise typer.Exit(1 if done.failed else 0)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fhir_service.cli.console import errors, settings_or_stop, stop
+from fhir_service.cli.ctrl_c import CtrlC
 from fhir_service.fhir.errors import FhirError
 
 if TYPE_CHECKING:
@@ -73,16 +74,14 @@ def validate(
         stop(f"{error.filename}: it cannot be read ({error.strerror})")
     except FhirError as error:
         stop(str(error))
-    found, tally, stopped = list(named_files(files)), Tally(), False
+    found, tally = list(named_files(files)), Tally()
     results = judge_all(texts_of(found, max_bytes=settings.max_body_bytes), question, workers)
-    try:
-        with contextlib.closing(results), progress_of(errors, total_size(found)) as progress:
-            show(results, tally, as_json=form is FindingsForm.JSON, level=level, quiet=quiet, progress=progress)
-    except KeyboardInterrupt:
-        stopped = True
+    with CtrlC() as pressed, contextlib.closing(results), progress_of(errors, total_size(found)) as progress:
+        told = pressed.between(results)
+        show(told, tally, as_json=form is FindingsForm.JSON, level=level, quiet=quiet, progress=progress)
     for line in tally.lines():
         errors.print(line)
-    if stopped:
+    if pressed:
         errors.print("Stopped before the end; this is what was found until then.")
         raise typer.Exit(130)
     raise typer.Exit(tally.exit_code(fail_on))

@@ -6,7 +6,7 @@ A *holder* names something with children: a type (`Patient`, `HumanName`) or an 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 
 import msgspec
@@ -118,11 +118,23 @@ def resource_types() -> frozenset[str]:
 
 def is_a(type_name: str, ancestor: str) -> bool:
     """Whether `type_name` is `ancestor` or derived from it (Age is a Quantity, Patient a DomainResource)."""
-    while type_name != ancestor:
-        if type_name not in types():
-            return False
-        type_name = types()[type_name].base
-    return True
+    return ancestor in lineage(type_name)
+
+
+def lineage(type_name: str) -> frozenset[str]:
+    """The type and all that it derives from."""
+    return _lineages().get(type_name, frozenset((type_name,)))
+
+
+@cache
+def _lineages() -> Mapping[str, frozenset[str]]:
+    return {name: frozenset(_bases(name)) for name in types()}
+
+
+def _bases(type_name: str) -> Iterator[str]:
+    while type_name:
+        yield type_name
+        type_name = types()[type_name].base if type_name in types() else ""
 
 
 @cache

@@ -14,7 +14,7 @@ import msgspec
 
 from fhir_service.definitions.catalogue import DEFAULT_BASE, Kind, catalogue
 from fhir_service.definitions.data_files import read_data
-from fhir_service.definitions.elements import is_a
+from fhir_service.definitions.elements import is_a, lineage
 
 _ROOT = re.compile(r"\(*([A-Z][A-Za-z]*)\b")
 
@@ -65,8 +65,9 @@ def parameters_of(resource_type: str, canonical_base: str = DEFAULT_BASE) -> Map
     """The parameters of one resource type by code, those of Resource and DomainResource included, each with the part of
     its expression that concerns this type. Where two have one code, ours wins over HL7's."""
     found: dict[str, SearchParameter] = {}
+    types = lineage(resource_type)
     for parameter in all_parameters(canonical_base).values():
-        if any(is_a(resource_type, base) for base in parameter.base):
+        if not types.isdisjoint(parameter.base):
             parts = expression_for(resource_type, parameter.expression)
             found[parameter.code] = msgspec.structs.replace(parameter, expression=parts)
     return MappingProxyType(found)

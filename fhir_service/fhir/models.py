@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from fhir.resources.R4B import get_fhir_model_class
-
 FHIR_VERSION = "4.0.1"
 
 
@@ -23,4 +21,6 @@ def built(resource: dict[str, Any]) -> bytes:
 
 def model(resource_type: str) -> Any:
     """The model of a type, which is loaded when it is first asked for: a tenth of a second for the largest."""
+    from fhir.resources.R4B import get_fhir_model_class  # noqa: PLC0415  # no start needs it, only `/metadata`
+
     return get_fhir_model_class(resource_type)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
 
 from fhir_service.definitions.compartments import compartment, compartment_types
 from fhir_service.search.criteria import AnyCriterion, AnyOf, HasTerm, IdCriterion
 from fhir_service.search.parameters import indexed_parameters, patient_parameter
-from fhir_service.search.terms import HashOfBeginning, hash_of, link_scope, reference_term
+from fhir_service.search.terms import HashOfBeginning, link_scope, reference_term
 
 _OF_MANY = frozenset({"Group"})
 """Members of a patient's compartment that everything about one patient leaves out: a Group, as a list of its members,
@@ -47,11 +47,6 @@ def patient_scopes(resource_type: str) -> frozenset[str]:
     known = indexed_parameters(resource_type)
     codes = () if resource_type in _OF_MANY else compartment("Patient").get(resource_type, ())
     return frozenset(link_scope(resource_type, known[code].indexed_as) for code in codes if code in known)
-
-
-def provenance_hashes(targets: Iterable[tuple[str, str]]) -> list[int]:
-    """The hashes that tell a Provenance to be about one of these resources."""
-    return [hash_of(reference_term("Provenance", "target", f"{kind}/{resource_id}")) for kind, resource_id in targets]
 
 
 def _member_terms(compartment_type: str, resource_id: str, resource_type: str) -> Iterator[tuple[str, str]]:

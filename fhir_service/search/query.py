@@ -59,6 +59,8 @@ class IncludeExtent(NamedTuple):
 
 
 _USUAL = IncludeExtent()
+MOST_BYTES = 64 * 1024 * 1024
+"""Of the resources on one page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class Query:
     elements: tuple[str, ...] = ()
     bare_ids: tuple[BareId, ...] = ()
     extent: IncludeExtent = _USUAL
+    most_bytes: int = MOST_BYTES
 
     @property
     def sort(self) -> tuple[SortKey, ...]:

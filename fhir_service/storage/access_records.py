@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from fhir_service.search.dates import Range
 from fhir_service.storage.changes import Key
 from fhir_service.storage.database import Database
 from fhir_service.storage.group_commit import Commit, Group
+from fhir_service.storage.sessions import Session
 from fhir_service.storage.writer import Writer
 
 _COLUMNS = (
@@ -35,6 +37,13 @@ _NOBODY = "~"
 """What the partition key of a resource of no patient begins with."""
 
 
+@dataclass(slots=True)
+class Attempt:
+    """To write some records: the `place` of the first of them, which they were given at the last try."""
+
+    place: int = 0
+
+
 class AccessRecords:
     """Those of one store."""
 
@@ -42,16 +51,22 @@ class AccessRecords:
         self._database = database
         self._writer = writer
 
-    async def add(self, records: Sequence[AccessRecord]) -> None:
-        """Durable when this returns; whose data it was is looked up. Raises StoreUnavailable."""
+    async def add(self, records: Sequence[AccessRecord], attempt: Attempt | None = None) -> None:
+        """Durable when this returns; whose data it was is looked up. Raises StoreUnavailable. Who gives the same
+        records again gives the `attempt` too: where the last one came to its end and nobody saw it, nothing is written.
+        """
         whose = await self._whose(set().union(*(record.resources for record in records)))
         patients = [
             sorted({*record.patients, *(whose[key] for key in record.resources if key in whose)}) for record in records
         ]
         entities = [_entities(record, of) for record, of in zip(records, patients, strict=True)]
 
+        last = attempt or Attempt()
+
         async def write(group: Group) -> None:
-            first = group.plan.next_place
+            if records and await _is_there(group.session, last.place, records[0]):
+                return
+            first = last.place = group.plan.next_place
             await group.reserve(len(records))
             group.plan.next_place += len(records)
             rows = [_row(first + number, record, patients[number]) for number, record in enumerate(records)]
@@ -93,6 +108,12 @@ class AccessRecords:
         async with self._database.reading() as session:
             rows = await session.fetch(_WHOSE.format(keys=dialect.keys), *dialect.key_values(sorted(keys)))
         return {(kind, resource_id): key for kind, resource_id, key in rows if not key.startswith(_NOBODY)}
+
+
+async def _is_there(session: Session, place: int, record: AccessRecord) -> bool:
+    """Whether that place has this record; then all that were to be written with it are there, in one transaction."""
+    rows = await session.fetch(f"SELECT {_COLUMNS} FROM audit_event WHERE place = $1", place) if place else ()
+    return bool(rows) and tuple(rows[0])[1:9] == _row(place, record, [])[1:9]
 
 
 async def _remove(group: Group, before: int) -> int:

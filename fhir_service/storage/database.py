@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -16,7 +17,8 @@ from fhir_service.storage.failures import ConnectionLost
 from fhir_service.storage.load import PoolUse
 from fhir_service.storage.readers import Loan, Readers
 from fhir_service.storage.replica import Replica
-from fhir_service.storage.sessions import Session, connect
+from fhir_service.storage.sessions import Row, Session, connect
+from fhir_service.storage.sqlite_checkpoints import Checkpoints
 
 LEAST_ROOM = 16 * 1024 * 1024
 """Bytes free on the disk of a SQLite file, below which it counts as full."""
@@ -43,9 +45,11 @@ class Database:
         self.dialect = dialect_of(engine.dialect.name)
         self._readers = Readers(engine, self.dialect, connections or self.dialect.readers, seconds)
         self._writer: Session | None = None
+        self._closed = False
         self._replica: Replica | None = None
         self._replica_engine: AsyncEngine | None = None
         self._look_out: asyncio.Task[None] | None = None
+        self._checkpoints = Checkpoints(engine) if engine.dialect.name == "sqlite" else None
 
     def add_replica(
         self, engine: AsyncEngine, lag: float, seconds: float = SEARCH_SECONDS, connections: int = 0
@@ -70,6 +74,11 @@ class Database:
         """A connection for statements by key, for what a client wants to see."""
         return self._readers.reading() if self._replica is None else self._either(Readers.reading)
 
+    def at_once(self, statement: str, values: Sequence[Any]) -> Sequence[Row] | None:
+        """The rows of a statement by key, for what a client wants to see; None where somebody would have to wait for
+        them. Raises what the driver does."""
+        return self._readers.at_once(statement, values) if self._replica is None else None
+
     def searching(self, place: int | None = None) -> Loan:
         """A connection whose plans fit the values of each search. With a `place` in the order of commits everything up
         to there is seen, and what came later may be missing."""
@@ -78,6 +87,10 @@ class Database:
     def snapshot(self, place: int | None = None) -> Loan:
         """The same for searches that all see one state of the store."""
         return self._readers.snapshot() if self._replica is None else self._either(Readers.snapshot, place)
+
+    def snapshot_by_key(self) -> Loan:
+        """A connection for statements by key that all see one state of the store."""
+        return self._readers.snapshot_by_key() if self._replica is None else self._either(Readers.snapshot_by_key)
 
     @asynccontextmanager
     async def _either(self, loan: Callable[[Readers], Loan], place: int | None = None) -> AsyncIterator[Session]:
@@ -101,10 +114,14 @@ class Database:
         Only the writer task comes here. A connection on which a transaction failed is thrown away, since what state it
         is in is the least sure thing about it. Raises CommitUncertain.
         """
+        if self._closed:
+            raise StoreUnavailable("the database is closed")
         if self._writer is None or not self._writer.usable:
             self._writer = await connect(self.engine)
         session, self._writer = self._writer, None
         try:
+            if self._checkpoints is not None:
+                await self._checkpoints.between_transactions(session)
             await session.fetch(self.dialect.begin)
             yield session
             await _commit(session)
@@ -123,12 +140,15 @@ class Database:
                     raise StoreFull("the disk of the database is full")
 
     async def close(self) -> None:
+        self._closed = True
         if self._look_out is not None:
             self._look_out.cancel()
         if self._replica is not None and self._replica_engine is not None:
             await self._replica.readers.close()
             await self._replica_engine.dispose()
         await self._readers.close()
+        if self._checkpoints is not None:
+            await self._checkpoints.close()
         if self._writer is not None:
             await self._writer.close()
             self._writer = None

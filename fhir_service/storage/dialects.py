@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -36,7 +36,7 @@ class Search(Protocol):
     ) -> tuple[Sequence[Row], Order]: ...
     async def count(self, session: Session, search: TypeSearch, access: Access) -> int: ...
     async def estimate(self, session: Session, search: TypeSearch, access: Access) -> int: ...
-    async def holders(self, session: Session, hashes: Sequence[int]) -> Sequence[Row]: ...
+    async def about_patient(self, session: Session, patient_id: str, scopes: Mapping[int, str]) -> Sequence[Row]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,11 @@ class Dialect:
     postings: bool
     readers: int
     joined_lines: str
-    """The column `text` of all rows, one a line."""
+    """The column `text` of all rows, one a line, as bytes; none where there is no row."""
+    text_size: str
+    """About the bytes of the text of a row, found out without reading it where that is possible."""
+    joined_by: str = ""
+    """In which groups: PostgreSQL takes twice as long for pieces so large that their memory is new each time."""
     for_reads: tuple[str, ...] = ()
     for_searches: tuple[str, ...] = ()
     for_finding: tuple[str, ...] = ()
@@ -95,7 +99,8 @@ SQLITE = Dialect(
     whose=("resource_key",),
     postings=True,
     readers=4,
-    joined_lines="group_concat(text, char(10))",
+    joined_lines="CAST(group_concat(text, char(10)) AS BLOB)",
+    text_size="length(c.text)",
     for_reads=("PRAGMA query_only=ON",),
     for_searches=("PRAGMA query_only=ON",),
 )
@@ -113,7 +118,11 @@ POSTGRESQL = Dialect(
     whose=("resource_key", "partition_key"),
     postings=False,
     readers=8,
-    joined_lines="string_agg(text, chr(10))",
+    joined_lines="convert_to(string_agg(text, chr(10)), 'UTF8')",
+    joined_by="GROUP BY resource_key / 64",
+    text_size="pg_column_size(c.text)",
+    # By key one plan is as good as another, and to make it takes longer than to run it.
+    for_reads=("SET plan_cache_mode = force_generic_plan",),
     # A plan made once for all hashes cannot know that one is rare and another is in every row.
     for_searches=("SET plan_cache_mode = force_custom_plan",),
     for_finding=("SET LOCAL plan_cache_mode = force_custom_plan",),

@@ -8,11 +8,13 @@ from functools import lru_cache
 
 from fhir_service.definitions.elements import resource_types
 from fhir_service.fhir.access import Access, Grant
-from fhir_service.search.compartment import compartment_hashes, provenance_hashes
+from fhir_service.search.compartment import patient_scopes
+from fhir_service.search.terms import hash_of
 from fhir_service.storage import statements
 from fhir_service.storage.admission import admitted
 from fhir_service.storage.changes import Key, Placed
 from fhir_service.storage.dialects import Dialect
+from fhir_service.storage.provenance import provenance_of
 from fhir_service.storage.rows import stored
 from fhir_service.storage.sessions import Row, Session
 
@@ -25,25 +27,27 @@ async def everything(session: Session, dialect: Dialect, patient_id: str, access
     """The patient first, then the rest in the order of their keys; each resource once. Empty without such a patient,
     or without one that the caller may read; the rest is what the caller may find."""
     found: dict[Key, Placed] = {}
-    _add(found, await admitted(await _read(session, dialect, [("Patient", patient_id)]), access, "r"))
+    _add(found, await admitted(await session.fetch(statements.PATIENT_PLACED, patient_id), access, "r"))
     if not found:
         return []
     (patient,) = found.values()
-    held = await dialect.search.holders(session, compartment_hashes(patient_id, _searched(access.grants)))
-    _add(found, await admitted(held, access, "s"))
+    about = await dialect.search.about_patient(session, patient_id, _scopes(access.grants))
+    _add(found, await admitted(about, access, "s"))
     await _follow(session, dialect, found, patient_id, access)
     if access.may("s", "Provenance"):
-        held = await dialect.search.holders(session, provenance_hashes(found))
-        _add(found, await admitted(held, access, "s"))
+        about = await provenance_of(session, dialect, list(found))
+        _add(found, await admitted(about, access, "s"))
     await _follow(session, dialect, found, patient_id, access)
     return sorted(found.values(), key=lambda placed: (placed is not patient, placed.key))
 
 
 @lru_cache(256)
-def _searched(grants: tuple[Grant, ...] | None) -> tuple[str, ...]:
-    """The types that may be searched by who has these grants: a look at every type of R4."""
+def _scopes(grants: tuple[Grant, ...] | None) -> dict[int, str]:
+    """The scopes under which resources are about a patient that may be searched by who has these grants, each with
+    their type: a look at every type of R4."""
     access = Access(grants)
-    return tuple(kind for kind in sorted(resource_types()) if access.may("s", kind))
+    kinds = (kind for kind in sorted(resource_types()) if access.may("s", kind))
+    return {hash_of(scope): kind for kind in kinds for scope in sorted(patient_scopes(kind))}
 
 
 async def _follow(

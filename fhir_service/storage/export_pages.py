@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from fhir_service.fhir.access import OPEN
 from fhir_service.fhir.json_text import parse
-from fhir_service.search.compartment import provenance_hashes
 from fhir_service.search.criteria import AnyCriterion
 from fhir_service.search.in_memory import meets
 from fhir_service.search.index_values import index_values, partition_key
@@ -20,6 +19,7 @@ from fhir_service.search.terms import hashes_of
 from fhir_service.storage.changes import Key
 from fhir_service.storage.criteria_sql import Conditions, Subject
 from fhir_service.storage.dialects import Dialect
+from fhir_service.storage.provenance import provenance_of
 from fhir_service.storage.sessions import Row, Session
 from fhir_service.storage.sql_text import Values, all_of, any_of
 
@@ -95,14 +95,14 @@ class Deleted(NamedTuple):
 async def lines_page(session: Session, dialect: Dialect, extent: Extent, after: int, limit: int) -> Lines:
     """The next resources behind a key, joined by the database itself. Wants a snapshot."""
     words, values = _page(dialect, extent, after, limit, "c.text AS text")
-    joined = f"SELECT count(*), max(resource_key), {dialect.joined_lines} FROM ({words}) page"
-    ((count, through, text),) = await session.fetch(joined, *values.taken)
+    joined = f"SELECT count(*), max(resource_key), {dialect.joined_lines} FROM ({words}) page {dialect.joined_by}"
+    rows = await session.fetch_much(joined, *values.taken)
+    count = sum(row[0] for row in rows)
     last = count < limit
-    through = extent.last if last else through
+    through = extent.last if last else max(row[1] for row in rows)
     changed = await _changed(session, dialect, extent, after, through)
-    blocks = [(text or "").encode()] if count else []
-    blocks += [one.text for one in changed]
-    return Lines(b"".join([block + b"\n" for block in blocks]), count + len(changed), through, last)
+    blocks = [row[2] for row in rows if row[0]] + [one.text for one in changed]
+    return Lines(b"\n".join([*blocks, b""]) if blocks else b"", count + len(changed), through, last)
 
 
 async def rows_page(session: Session, dialect: Dialect, extent: Extent, after: int, limit: int) -> Rows:
@@ -139,9 +139,9 @@ async def provenance_then(
     """Every Provenance that was about one of these resources at a place, given with its instant; others that were
     changed since may be among them."""
     place, moment = then
-    held = await dialect.search.holders(session, provenance_hashes(targets))
+    now = await provenance_of(session, dialect, targets)
     changed = await session.fetch(_CHANGED, "Provenance", moment, place, -1, place)
-    keys = sorted({(row[0], row[1]) for row in (*held, *changed) if row[0] == "Provenance"})
+    keys = sorted({(row[0], row[1]) for row in (*now, *changed) if row[0] == "Provenance"})
     return list((await as_they_were(session, dialect, keys, place, base)).values()) if keys else []
 
 

@@ -15,7 +15,7 @@ from fhir_service.storage.plan import NewVersion, Plan
 from fhir_service.storage.sessions import Session
 
 MANY = 200
-"""Fresh resources from which on this is the faster way."""
+"""Fresh resources from which on a block is the faster way to write them."""
 DIGITS = 4
 BLOCK = 10**DIGITS
 """Most resources of a block that is made before its keys are known: they begin at a multiple of this."""
@@ -41,11 +41,15 @@ class Loader(Protocol):
     """The fast way into one database."""
 
     def block(self, fresh: Iterable[FreshRow], digits: int) -> Block:
-        """Make the rows ready; the places of `fresh` ascend, and are written with so many digits, to stand behind where the block begins."""
+        """Make the rows ready; the places of `fresh` ascend, and are written with so many digits, to stand behind where
+        the block begins."""
 
     async def load(self, session: Session, block: Block, base: int, last_updated: int) -> None:
         """Write versions, current resources and all that they are found by; `base` is added to the places (0, or a
         multiple of BLOCK where the block has DIGITS). Raises StoreUnavailable."""
+
+    async def add(self, session: Session, fresh: Sequence[FreshRow], last_updated: int) -> None:
+        """The same for less than MANY, whose places are known. Raises StoreUnavailable."""
 
 
 def can_be_in_block(text: bytes) -> bool:
@@ -60,13 +64,13 @@ def fresh_row(key: tuple[str, str], splice: Splice, partition_key: str, place: i
 
 
 def take_fresh(plan: Plan) -> list[FreshRow]:
-    """Take out of a plan what it writes of resources that were not there, where it is worth while."""
+    """Take out of a plan what it writes of resources that were not there."""
     keys = {
         key
         for key, state in plan.states.items()
         if state.version == 1 and key not in plan.before and can_be_in_block(state.text or b"")
     }
-    if len(keys) < MANY:
+    if not keys:
         return []
     moment = instant(plan.last_updated)
     fresh = [_taken(new, moment) for new in plan.versions if new.key in keys]

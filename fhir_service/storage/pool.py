@@ -4,14 +4,15 @@ nothing behind, and who opens a transaction ends it."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from fhir_service.fhir.errors import StoreUnavailable
 from fhir_service.storage.load import PoolUse
-from fhir_service.storage.sessions import Session, connect
+from fhir_service.storage.sessions import Row, Session, connect
 
 WAIT_SECONDS = 10.0
 
@@ -28,6 +29,7 @@ class Pool:
         self._lent = 0
         self._places = asyncio.Semaphore(size)
         self._free: list[Session] = []
+        self._closed = False
 
     @property
     def use(self) -> PoolUse:
@@ -37,7 +39,16 @@ class Pool:
         """Lend a connection. Raises StoreUnavailable where none comes free in time or none can be made."""
         return Loan(self)
 
+    def at_once(self, statement: str, values: Sequence[Any]) -> Sequence[Row] | None:
+        """What the connection used last says without waiting; None where none is free, or it has to. Raises what the
+        driver does."""
+        if not self._free or not self._free[-1].usable:
+            return None
+        return self._free[-1].at_once(statement, values)
+
     async def take(self) -> Session:
+        if self._closed:  # whoever comes late would make a connection that nobody closes
+            raise StoreUnavailable("the database is closed")
         await self._take_place()
         try:
             session = await self._kept() or await connect(self._engine, *self._setup, seconds=self._seconds)
@@ -86,6 +97,7 @@ class Pool:
                 await asyncio.shield(_end(session))
 
     async def close(self) -> None:
+        self._closed = True
         while self._free:
             await self._free.pop().close()
 

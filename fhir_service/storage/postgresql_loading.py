@@ -11,7 +11,10 @@ from collections.abc import Callable, Iterable
 from fhir_service.fhir.json_text import instant
 from fhir_service.storage.fresh_rows import Block, FreshRow
 from fhir_service.storage.index_rows import VALUE_TABLES, IndexRows, Value
+from fhir_service.storage.postgresql_adding import add
 from fhir_service.storage.sessions import Session
+
+__all__ = ["add", "block", "load"]
 
 _COLUMNS = {
     "resource_version": ("type", "id", "version", "partition_key", "place", "last_updated", "action", "text"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from fhir_service.fhir.access import Access
@@ -18,6 +18,12 @@ from fhir_service.storage.sorting import Order, order_of
 from fhir_service.storage.sql_text import Values, all_of
 
 _COLUMNS = "c.type, c.id, c.version, c.last_updated, c.deleted, c.text, c.resource_key"
+_LINKED = (
+    f"SELECT {_COLUMNS}, c.partition_key FROM (SELECT DISTINCT s.type, l.resource_key, l.partition_key "
+    "FROM link l JOIN unnest($2::bigint[], $3::text[]) AS s(scope, type) ON s.scope = l.scope "
+    "WHERE l.target_type = 'Patient' AND l.target_id = $1) l JOIN resource_current c ON c.type = l.type "
+    "AND c.resource_key = l.resource_key AND c.partition_key = l.partition_key WHERE NOT c.deleted"
+)
 _COUNTED = 10_000
 """Up to so many matches are counted where an estimate would do."""
 
@@ -61,10 +67,9 @@ async def estimate(session: Session, search: TypeSearch, access: Access) -> int:
     return max(found, int(json.loads(plan[0][0])[0]["Plan"]["Plan Rows"]))
 
 
-async def holders(session: Session, hashes: Sequence[int]) -> Sequence[Row]:
-    """All rows of any type that have one of these hashes, in order of their keys."""
-    where = "FROM resource_current c WHERE NOT c.deleted AND c.hashes && $1::bigint[] ORDER BY c.resource_key"
-    return await session.fetch(" ".join(("SELECT", _COLUMNS, where)), list(hashes))
+async def about_patient(session: Session, patient_id: str, scopes: Mapping[int, str]) -> Sequence[Row]:
+    """What is linked to a patient under one of these scopes, each with the type it is of."""
+    return await session.fetch(_LINKED, patient_id, list(scopes), list(scopes.values()))
 
 
 def sort_value(key: SortKey, row: str, values: Values) -> str:

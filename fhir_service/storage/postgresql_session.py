@@ -43,6 +43,12 @@ class PostgresqlSession:
         with unavailable_told(), self._ended_if_broken():
             return await self._driver.fetch(statement, *values)
 
+    async def fetch_much(self, statement: str, *values: Any) -> Sequence[Row]:
+        return await self.fetch(statement, *values)
+
+    def at_once(self, statement: str, values: Sequence[Any]) -> Sequence[Row] | None:  # noqa: ARG002  # a Session is given them; a network is always waited for
+        return None
+
     async def run_all(self, steps: Sequence[Step]) -> None:
         with unavailable_told(), self._ended_if_broken():
             for statement, rows in steps:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from fhir_service.storage.dialects import Dialect
 from fhir_service.storage.load import PoolUse
 from fhir_service.storage.pool import Pool
-from fhir_service.storage.sessions import Session
+from fhir_service.storage.sessions import Row, Session
 
 Loan = AbstractAsyncContextManager[Session]
 
@@ -33,6 +35,10 @@ class Readers:
         """A connection for statements by key."""
         return self._reads.session()
 
+    def at_once(self, statement: str, values: Sequence[Any]) -> Sequence[Row] | None:
+        """The rows of a statement by key, where a connection is free and has them without waiting."""
+        return self._reads.at_once(statement, values)
+
     def searching(self) -> Loan:
         """A connection whose plans fit the values of each search."""
         return self._searches.session()
@@ -40,6 +46,10 @@ class Readers:
     def snapshot(self) -> Loan:
         """A connection for searches that all see one state of the store."""
         return self._searches.snapshot(self._snapshot)
+
+    def snapshot_by_key(self) -> Loan:
+        """A connection for statements by key that all see one state of the store."""
+        return self._reads.snapshot(self._snapshot)
 
     async def close(self) -> None:
         await self._reads.close()

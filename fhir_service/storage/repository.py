@@ -46,6 +46,7 @@ from fhir_service.storage.group_commit import Commit, ReportEntry
 from fhir_service.storage.history import history_page, history_total
 from fhir_service.storage.jobs import Jobs
 from fhir_service.storage.load import OnGroup, StoreLoad, job_numbers
+from fhir_service.storage.looks import Looks, there
 from fhir_service.storage.migrate import NewerDatabase, bring_up_to_date
 from fhir_service.storage.preparation import Prepared, all_prepared, is_id, may_write, size_of
 from fhir_service.storage.replica import ReplicaAt
@@ -137,6 +138,7 @@ class Repository:
         self.clients = Clients(database, self._writer)
         self.accesses = AccessRecords(database, self._writer)
         self.reports = ReportBooks(database)
+        self.looks = Looks(database)
         self._seen: Seen | None = None
 
     @property
@@ -177,18 +179,24 @@ class Repository:
         await self._database.close()
 
     async def health(self) -> None:
-        """Raises StoreUnavailable unless the database answers, takes a write or has taken one lately, and has room for
-        more: SQLite can still write where the disk is full, as far as its log was once long enough."""
+        """Raises StoreUnavailable unless the database answers."""
         if not self._writer.running:
             raise StoreUnavailable("the store is closed")
+        try:
+            async with asyncio.timeout(_HEALTH_SECONDS), self._database.reading() as session:
+                await session.fetch("SELECT place FROM commit_clock WHERE id = 1")
+        except TimeoutError:
+            raise StoreUnavailable(f"the database has not answered in {_HEALTH_SECONDS:g} s") from None
+
+    async def require_writes(self, seconds: float = _HEALTH_SECONDS) -> None:
+        """Raises StoreUnavailable unless the database takes a write in that time or has taken one lately, and has room
+        for more: SQLite can still write where the disk is full, as far as its log was once long enough."""
         self._database.require_room()
         try:
-            async with asyncio.timeout(_HEALTH_SECONDS):
-                async with self._database.reading() as session:
-                    await session.fetch("SELECT place FROM commit_clock WHERE id = 1")
+            async with asyncio.timeout(seconds):
                 await self._writer.prove(_PROOF_SECONDS)
         except TimeoutError:
-            raise StoreUnavailable(f"the database has not answered in {_HEALTH_SECONDS:.0f} s") from None
+            raise StoreUnavailable(f"the database has taken no write in {seconds:g} s") from None
 
     async def how_busy(self) -> StoreLoad:
         """How busy it is. Raises StoreUnavailable."""
@@ -204,11 +212,7 @@ class Repository:
         """The newest version, to do with it what the letters say; to read it, where none is named. Raises NotFound,
         Gone."""
         found = await self._fetch(access, statements.READ, resource_type, resource_id, letters=letters or ("r",))
-        return _there(found)
-
-    async def without_text(self, resource_type: str, resource_id: str, access: Access) -> Stored:
-        """The newest version without its text, for a caller who may read all of the type. Raises NotFound, Gone."""
-        return _there(await self._fetch(access, statements.READ_WITHOUT_TEXT, resource_type, resource_id))
+        return there(found)
 
     async def vread(self, resource_type: str, resource_id: str, version: int, access: Access) -> Stored:
         """One version. Raises NotFound, and Gone where that version is the deletion."""
@@ -245,7 +249,7 @@ class Repository:
         keys but the patient first. Raises NotFound, Gone."""
         found: list[Placed] = []
         if access.may("r", "Patient") and is_id(patient_id):
-            async with self._database.snapshot() as session:
+            async with self._database.snapshot_by_key() as session:
                 found = await everything(session, self._database.dialect, patient_id, access)
         found = found or [Placed(0, await self.read("Patient", patient_id, access))]
         self._note(one.stored for one in found)
@@ -300,7 +304,7 @@ class Repository:
         wanted = sorted(kind for kind in types if access.may("s", kind))
         if key is not None and not (access.may("r", key[0]) and is_id(key[1])):
             raise NotFound(f"there is no {'/'.join(key)[:80]}")
-        async with self._database.searching() as session:
+        async with self._database.searching() if key is None else self._database.showing() as session:
             if key is not None and not await self._visible(session, await session.fetch(statements.READ, *key), access):
                 raise NotFound(f"there is no {'/'.join(key)[:80]}, and never was")
             page = await history_page(session, self._database.dialect, query, wanted, key=key, access=access)
@@ -443,13 +447,6 @@ class Repository:
         if size_of(changes) > _IN_THREAD:
             return await asyncio.to_thread(all_prepared, changes, self._base, access)
         return all_prepared(changes, self._base, access)
-
-
-def _there(found: Stored) -> Stored:
-    """Raises Gone."""
-    if found.deleted:
-        raise Gone(f"{found.type}/{found.id} was deleted; earlier versions can be read at _history/1 and so on")
-    return found
 
 
 def _tell(done: int, wanted: int) -> None:

@@ -27,6 +27,12 @@ class Session(Protocol):
     async def fetch(self, statement: str, *values: Any) -> Sequence[Row]:
         """Run one statement and return its rows. Raises StoreUnavailable."""
 
+    async def fetch_much(self, statement: str, *values: Any) -> Sequence[Row]:
+        """The same for what is known to take long; it holds up nobody. Raises StoreUnavailable."""
+
+    def at_once(self, statement: str, values: Sequence[Any]) -> Sequence[Row] | None:
+        """The rows of a statement, None where somebody would have to wait for them. Raises what the driver does."""
+
     async def run_all(self, steps: Sequence[Step]) -> None:
         """Run each statement for each of its rows of values. Raises StoreUnavailable."""
 

@@ -6,7 +6,7 @@ where all are common it goes along the order that is wanted, and ends when the p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fhir_service.fhir.access import Access
@@ -24,10 +24,12 @@ from fhir_service.storage.sql_text import Values, all_of
 from fhir_service.storage.sqlite_sources import WORDS, is_cheap, source
 
 _COLUMNS = "c.type, c.id, c.version, c.last_updated, c.deleted, c.text, c.resource_key"
+_LINKED = (
+    f"SELECT {_COLUMNS}, c.partition_key, l.scope FROM link l CROSS JOIN resource_current c "
+    "WHERE l.target_type = 'Patient' AND l.target_id = $1 AND c.resource_key = l.resource_key AND NOT c.deleted"
+)
 _ENOUGH = 2000
 """From so many rows on a criterion counts as common, and nobody counts on."""
-_BATCH = 500
-"""Hashes in one statement; SQLite limits the parameters of one."""
 _COUNTED = 12
 """Criteria that are weighed against each other; a search with more begins with one of these all the same."""
 
@@ -101,18 +103,10 @@ async def estimate(session: Session, search: TypeSearch, access: Access) -> int:
     return await count(session, search, access)
 
 
-async def holders(session: Session, hashes: Sequence[int]) -> Sequence[Row]:
-    """All rows of any type that have one of these hashes, in order of their keys."""
-    found: dict[int, Row] = {}
-    for start in range(0, len(hashes), _BATCH):
-        values = Values()
-        wanted = values.many(hashes[start : start + _BATCH])
-        words = (
-            *("SELECT", _COLUMNS, "FROM resource_current c WHERE c.resource_key IN"),
-            *("(SELECT resource_key FROM posting WHERE hash IN (", wanted, "))"),
-        )
-        found.update((row[6], row) for row in await session.fetch(" ".join(words), *values.taken))
-    return [found[key] for key in sorted(found)]
+async def about_patient(session: Session, patient_id: str, scopes: Mapping[int, str]) -> Sequence[Row]:
+    """What is linked to a patient under one of these scopes, each with the type it is of."""
+    found = {row[6]: row for row in await session.fetch(_LINKED, patient_id) if row[-1] in scopes}
+    return list(found.values())
 
 
 def sort_value(key: SortKey, row: str, values: Values) -> str:

@@ -71,8 +71,11 @@ class SqliteSession:
 
     async def fetch(self, statement: str, *values: Any) -> Sequence[Row]:
         with unavailable_told():
-            if (rows := self._at_once(statement, values)) is not None:
+            if (rows := self.at_once(statement, values)) is not None:
                 return rows
+        return await self.fetch_much(statement, *values)
+
+    async def fetch_much(self, statement: str, *values: Any) -> Sequence[Row]:
         return await self._later(self._fetch, statement, values, self._seconds)
 
     async def run_all(self, steps: Sequence[Step]) -> None:
@@ -106,7 +109,7 @@ class SqliteSession:
         """Whether something is left in the thread: who asked for it went away and did not wait for its end."""
         return self._in_thread is not None and not self._in_thread.done()
 
-    def _at_once(self, statement: str, values: Sequence[Any]) -> Sequence[Row] | None:
+    def at_once(self, statement: str, values: Sequence[Any]) -> Sequence[Row] | None:
         """The rows of a statement, None where it is not done at once. Raises sqlite3.Error."""
         if self._is_busy or statement.startswith(_SLOW):
             return None

@@ -4,6 +4,14 @@ READ = "SELECT type, id, version, last_updated, deleted, text FROM resource_curr
 READ_WITHOUT_TEXT = (
     "SELECT type, id, version, last_updated, deleted, '' FROM resource_current WHERE type = $1 AND id = $2"
 )
+LOOK_AT_MANY = (
+    "SELECT c.type, c.id, c.version, c.last_updated, c.deleted, CASE WHEN {size} < {large} THEN c.text END FROM {keys} "
+    "CROSS JOIN resource_current c WHERE c.type = k.type AND c.id = k.id"
+)
+LOOK_AT_MANY_WITHOUT_TEXT = (
+    "SELECT c.type, c.id, c.version, c.last_updated, c.deleted, '' FROM {keys} "
+    "CROSS JOIN resource_current c WHERE c.type = k.type AND c.id = k.id"
+)
 READ_VERSION = (
     "SELECT type, id, version, last_updated, action = 'deleted', text FROM resource_version "
     "WHERE type = $1 AND id = $2 AND version = $3"
@@ -22,6 +30,12 @@ POINTING_AT = (
     "AND l.scope IN ({scopes})) l CROSS JOIN resource_current c WHERE {same} AND c.type = {type} AND NOT c.deleted "
     "ORDER BY c.resource_key LIMIT {limit}"
 )
+PROVENANCE_OF = (
+    "SELECT c.type, c.id, c.version, c.last_updated, c.deleted, c.text, c.resource_key, c.partition_key FROM "
+    "(SELECT DISTINCT {whose} FROM {keys} CROSS JOIN link l WHERE l.target_type = k.type AND l.target_id = k.id "
+    "AND l.scope = {scope}) l CROSS JOIN resource_current c WHERE {same} AND c.type = 'Provenance' AND NOT c.deleted "
+    "ORDER BY c.resource_key"
+)
 TYPES = (
     "WITH RECURSIVE present(type) AS (SELECT min(type) FROM resource_current UNION ALL "
     "SELECT (SELECT min(c.type) FROM resource_current c WHERE c.type > present.type) FROM present "
@@ -33,6 +47,11 @@ READ_PLACED = (
     "SELECT c.type, c.id, c.version, c.last_updated, c.deleted, c.text, c.resource_key, c.partition_key FROM {keys} "
     "CROSS JOIN resource_current c WHERE c.type = k.type AND c.id = k.id"
 )
+PATIENT_PLACED = (
+    "SELECT c.type, c.id, c.version, c.last_updated, c.deleted, c.text, c.resource_key, c.partition_key "
+    "FROM resource_current c WHERE c.type = 'Patient' AND c.id = $1 AND c.partition_key = $1"
+)
+"""A patient lies in the partition of its own name."""
 
 TICK = (
     "UPDATE commit_clock SET place = place + $1, "

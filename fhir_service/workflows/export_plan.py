@@ -15,7 +15,10 @@ from fhir_service.workflows.export_blocks import CONTEXT, OTHERS, OWN, SLOTS
 from fhir_service.workflows.export_checkpoints import MadeFile, Task
 from fhir_service.workflows.export_request import BESIDE, PARQUET, ExportRequest
 
-_KEYS_IN_SHARD = 250_000
+_SHARDS_OF_TYPE = 9
+"""Three for each that one process does at once: when the last are done, not much of the time nothing is done beside."""
+_FEWEST_KEYS = 20_000
+"""In a shard, which costs a few milliseconds itself."""
 _LAST_WALK = 2 + len(BESIDE)
 _ARRANGED, _BLOCKS, _TOLD = range(_LAST_WALK + 1, _LAST_WALK + 4)
 
@@ -29,11 +32,12 @@ def planned(request: ExportRequest, place: int, stored: Iterable[str]) -> list[N
     """Ranges of keys by type, where there are resources of the types `stored` up to a place; and what follows."""
     kinds = [kind for kind in stored if kind in request.types]
     late = {} if request.level == "system" else {kind: 2 + at for at, kind in enumerate(BESIDE)}
+    step = max(_FEWEST_KEYS, -(-place // _SHARDS_OF_TYPE))
     shards = [
-        _shard(Task(task, kind, low, min(low + _KEYS_IN_SHARD, place)), late.get(kind, 1))
+        _shard(Task(task, kind, low, min(low + step, place)), late.get(kind, 1))
         for kind in kinds
         for task in _walks(request, kind)
-        for low in range(0, place, _KEYS_IN_SHARD)
+        for low in range(0, place, step)
     ]
     if request.since is not None:
         shards += [_shard(Task("deleted", kind), _LAST_WALK) for kind in kinds]

@@ -63,9 +63,13 @@ class JobKind(Protocol):
 
 
 async def start_jobs(repository: Repository, runner: JobRunner) -> None:
-    """Go on with what an earlier process left. On a database that only one process uses its leases mean nothing."""
+    """Go on with what an earlier process left. On a database that only one process uses its leases mean nothing; where
+    it takes no writes now they run out, and what is stored can be read meanwhile."""
     if not repository.shared:
-        await repository.jobs.release()
+        try:
+            await repository.jobs.release()
+        except StoreUnavailable:
+            _log.warning("the store takes no writes: jobs of an earlier process wait until their leases run out")
     runner.start()
 
 

@@ -14,7 +14,7 @@ import time
 from fhir_service.fhir.audit_events import AccessRecord
 from fhir_service.fhir.errors import FhirError, InvalidParameter, StoreUnavailable
 from fhir_service.fhir.json_text import instant
-from fhir_service.storage.access_records import AccessRecords
+from fhir_service.storage.access_records import AccessRecords, Attempt
 
 GROUP_SECONDS = 1.0
 """How long accesses wait for others."""
@@ -56,6 +56,9 @@ class AccessBook:
     def __init__(self, records: AccessRecords) -> None:
         self._records = records
         self._waiting: list[AccessRecord] = []
+        self._group: list[AccessRecord] = []
+        """Those of `_waiting` that are written, the same until it is known that they are."""
+        self._attempt = Attempt()
         self._timer: asyncio.TimerHandle | None = None
         self._one_at_a_time = asyncio.Lock()
         self._writing: asyncio.Task[None] | None = None
@@ -74,9 +77,11 @@ class AccessBook:
     async def flush(self) -> None:
         """Write all that waits. Raises StoreUnavailable."""
         async with self._one_at_a_time:
-            while group := self._waiting[:_GROUP]:
-                await self._records.add(group)
-                del self._waiting[: len(group)]
+            while self._waiting:
+                self._group = self._group or self._waiting[:_GROUP]
+                await self._records.add(self._group, self._attempt)
+                del self._waiting[: len(self._group)]
+                self._group, self._attempt = [], Attempt()
 
     async def close(self) -> None:
         """Write what waits, for the last time; what cannot be written is told in the log."""

@@ -55,6 +55,7 @@ def importing(repository: Repository, tmp_path: Path, **changes: Any) -> Any:
         "import_hosts": ("127.0.0.1", "nowhere.invalid"),
         "import_folder": str(tmp_path / "in"),
         "import_workers": 0,
+        "import_file_bytes": 60_000,
         "max_body_bytes": 20_000,
     }
     return bulk_client(repository, tmp_path / "jobs", **given | changes)
@@ -115,7 +116,6 @@ async def test_what_was_written_is_an_audit_event(repository: Repository, tmp_pa
     async with importing(repository, tmp_path, audit="on") as client:
         await imported(client, ("Patient", "file:p.ndjson"))
         found = (await client.get("/fhir/AuditEvent?patient=b")).json()
-        await client._transport.app.state.service.accesses.close()  # type: ignore[attr-defined]  # httpx does not tell
     (event,) = [entry["resource"] for entry in found["entry"]]
     assert event["action"] == "E"
     assert {entity["what"]["reference"] for entity in event["entity"] if "what" in entity} >= {"Patient/a", "Patient/b"}
@@ -197,10 +197,12 @@ async def test_a_file_that_cannot_be_had_is_told_and_the_others_are_imported(
     whole = gzip.compress(lines(*(patient(id=f"p{n}", language=f"l{n * 7919}") for n in range(500))))
     server.pages["/cut.ndjson.gz"] = whole[: len(whole) // 2]
     server.pages["/huge.ndjson"] = lines(patient(id="small"), patient(language="x" * 30_000), patient(id="last"))
+    server.pages["/long.ndjson"] = lines(*(patient(id=f"l{n}") for n in range(2000)))
     (tmp_path / "in" / "p.ndjson").write_bytes(patient(id="a"))
     inputs = [
         ("Patient", f"{url}/cut.ndjson.gz"),
         ("Patient", f"{url}/huge.ndjson"),
+        ("Patient", f"{url}/long.ndjson"),
         ("Patient", "https://127.0.0.1/p.ndjson"),
         ("Patient", "https://nowhere.invalid/p.ndjson"),
         ("Patient", "file:p.ndjson"),
@@ -208,11 +210,13 @@ async def test_a_file_that_cannot_be_had_is_told_and_the_others_are_imported(
     manifest = await imported(client, *inputs)
     counts = {one["inputUrl"]: one["count"] for one in manifest["output"]}
     assert counts.pop(inputs[0][1]) > 100
+    assert counts.pop(inputs[2][1]) < 2000
     assert list(counts.values()) == [2, 0, 0, 1]
     reasons = {one["inputUrl"]: (await told(client, one))[0][2] for one in manifest["error"]}
-    assert [reasons[one].partition(" (")[0].partition(";")[0] for _, one in inputs[:4]] == [
+    assert [reasons[one].partition(" (")[0].partition(";")[0] for _, one in inputs[:5]] == [
         "the gzip data is damaged or cut off",
         "it is larger than 20,000 bytes",
+        "the file is larger than 60,000 bytes",
         "127.0.0.1 has a private address, and is not among FHIR_SERVICE_IMPORT_PRIVATE_HOSTS",
         "nowhere.invalid has no address",
     ]

@@ -18,11 +18,12 @@ from api_client import Client, issues, observation, patient, settings
 from smart_client import JWKS, secured, token
 from socket_server import serving
 
-from fhir_service.api.app import create_app
-from fhir_service.api.connections import limited_by
+from fhir_service.api.app import create_app, short_way_of
+from fhir_service.api.short_connections import connection_of
+from fhir_service.fhir.access import OPEN
 from fhir_service.limits import Limits
 from fhir_service.storage.repository import Client as Registered
-from fhir_service.storage.repository import Repository, open_repository
+from fhir_service.storage.repository import Repository, Update, open_repository
 
 ROOT = Path(__file__).parents[2]
 Connect = Callable[..., Client]
@@ -90,6 +91,32 @@ async def test_a_page_brings_along_no_more_and_from_no_farther_than_the_settings
     assert await brought() == (["o2", "o1", "o0"], False)
     assert await brought(max_include_rounds=2) == (["o2", "o1"], False)
     assert await brought(max_included=1) == (["o2"], True)
+    async with connect() as client:
+        sizes = [len((await client.get(f"/fhir/Observation/o{number}")).content) for number in (3, 2)]
+    assert await brought(max_page_bytes=sum(sizes)) == (["o2"], True)
+
+
+async def test_a_page_has_no_more_bytes_than_the_settings_allow_and_the_rest_follows(
+    connect: Connect, repository: Repository
+) -> None:
+    names = [f"p{number:03}" for number in range(130)]
+    await repository.commit([Update("Patient", name, json.dumps(patient(id=name)).encode()) for name in names], OPEN)
+
+    async def pages(url: str, most: int) -> list[list[str]]:
+        found = []
+        async with connect(max_page_bytes=most) as client:
+            while url:
+                bundle = (await client.get(url)).json()
+                found.append([entry["resource"]["id"] for entry in bundle["entry"]])
+                url = next((link["url"] for link in bundle["link"] if link["relation"] == "next"), "")
+        return found
+
+    (size,) = {len(one.text) for one in (await repository.newest([("Patient", name) for name in names], OPEN)).values()}
+    wanted = "/fhir/Patient?_count=1000&_sort=_id"
+    assert await pages(wanted, 130 * size) == [names]
+    assert await pages(wanted, 120 * size) == [names[:120], names[120:]]
+    assert await pages(wanted, 50 * size + 1) == [names[:50], names[50:100], names[100:]]
+    assert await pages("/fhir/Patient?_id=p000,p001&_sort=_id", 1) == [["p000"], ["p001"]]
 
 
 async def test_a_statement_that_takes_longer_than_the_settings_allow_is_ended(database_url: str) -> None:
@@ -160,7 +187,8 @@ async def served(lasting_database: Callable[[str], str]) -> AsyncIterator[Served
     store = await open_repository(lasting_database("sqlite"))
     few = {"max_connections": 5, "max_head_seconds": 0.2, "max_body_seconds": 0.3, "max_stall_seconds": 0.3}
     chosen = settings(**few)
-    async with serving(create_app(chosen, store), http=limited_by(chosen), ws="none") as port:
+    app = create_app(chosen, store)
+    async with serving(app, http=connection_of(chosen, short_way_of(app)), ws="none") as port:
         yield Served(port)
     await store.close()
 

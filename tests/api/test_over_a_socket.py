@@ -13,8 +13,8 @@ import pytest_asyncio
 from api_client import JSON, issues, patient, settings
 from socket_server import serving
 
-from fhir_service.api.app import create_app
-from fhir_service.api.connections import limited_by
+from fhir_service.api.app import create_app, short_way_of
+from fhir_service.api.short_connections import connection_of
 
 LIMIT = 16 * 1024 * 1024
 
@@ -23,7 +23,8 @@ LIMIT = 16 * 1024 * 1024
 async def port(database_url: str) -> AsyncIterator[int]:
     """As `serve` does it."""
     chosen = settings(database_url=database_url)
-    async with serving(create_app(chosen), http=limited_by(chosen), ws="none") as port:
+    app = create_app(chosen)
+    async with serving(app, http=connection_of(chosen, short_way_of(app)), ws="none") as port:
         yield port
 
 

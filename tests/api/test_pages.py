@@ -9,7 +9,8 @@ from api_client import Client
 
 async def test_health_and_readiness_are_told(idle_client: Client) -> None:
     assert (await idle_client.get("/healthz")).json() == {"status": "ok"}
-    assert (await idle_client.get("/readyz")).json() == {"status": "ready"}
+    for path in ("/readyz", "/readyz/writes"):
+        assert (await idle_client.get(path)).json() == {"status": "ready"}
 
 
 async def test_the_front_page_leads_to_what_is_there(idle_client: Client) -> None:

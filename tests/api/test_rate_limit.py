@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from api_client import Client, issues, settings
 
-from fhir_service.api.origin import client_of
+from fhir_service.api.origin import counted_as
 
 Connect = Callable[..., Client]
 
@@ -54,4 +54,4 @@ def test_by_default_clients_are_counted_where_access_is_controlled() -> None:
 )
 def test_of_ipv6_a_network_is_one_client(one: str, other: str, same: bool) -> None:
     """Who has one address of it has all of them."""
-    assert (client_of({"client": (one, 1)}) == client_of({"client": (other, 1)})) is same
+    assert (counted_as("", one) == counted_as("", other)) is same

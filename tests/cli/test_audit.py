@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from fhir_service.cli import app
+from fhir_service.cli.commands import command_line
 from fhir_service.fhir.audit_events import AccessRecord
 from fhir_service.storage.repository import open_repository
 
@@ -31,5 +31,5 @@ def test_what_is_older_than_a_day_that_is_named_is_removed(tmp_path: Path, monke
         ("yesterday", 2, "wants a day"),
         ("2999-01-01", 2, "last day stays"),
     ):
-        done = CliRunner().invoke(app, ["audit", "prune", "--before", before])
+        done = CliRunner().invoke(command_line(), ["audit", "prune", "--before", before])
         assert (done.exit_code, told in done.output) == (code, True), done.output

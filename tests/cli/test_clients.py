@@ -8,7 +8,7 @@ import pytest
 from smart_client import EC, JWKS
 from typer.testing import CliRunner
 
-from fhir_service.cli import app
+from fhir_service.cli.commands import command_line
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def clients(tmp_path, monkeypatch):
     keys.write_text(json.dumps(JWKS))
 
     def run(*arguments: str):
-        return CliRunner().invoke(app, ["clients", *[one.replace("KEYS", str(keys)) for one in arguments]])
+        return CliRunner().invoke(command_line(), ["clients", *[one.replace("KEYS", str(keys)) for one in arguments]])
 
     return run
 

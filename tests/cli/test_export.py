@@ -12,7 +12,7 @@ from command import COMMAND
 from stub_server import Reply, reply, stub_server
 from typer.testing import CliRunner
 
-from fhir_service.cli import app
+from fhir_service.cli.commands import command_line
 
 LINES = b"".join(json.dumps({"resourceType": "Patient", "id": f"p{number}"}).encode() + b"\n" for number in range(50))
 
@@ -38,8 +38,8 @@ async def test_a_killed_export_goes_on_where_it_was(tmp_path: Path, environment:
             await asyncio.sleep(0.02)
         killed.send_signal(signal.SIGKILL)
         await killed.wait()
-        done = await asyncio.to_thread(CliRunner().invoke, app, arguments)
-        again = await asyncio.to_thread(CliRunner().invoke, app, arguments)
+        done = await asyncio.to_thread(CliRunner().invoke, command_line(), arguments)
+        again = await asyncio.to_thread(CliRunner().invoke, command_line(), arguments)
     assert done.exit_code == 0, done.output
     assert "100 resources as of 2026-01-01T00:00:00Z" in done.stderr
     assert [(folder / f"Patient.00{number}.ndjson").read_bytes() == LINES for number in (0, 1)] == [True, True]
@@ -62,7 +62,7 @@ def test_the_store_of_the_settings_is_exported(tmp_path: Path, monkeypatch: pyte
     folder = str(tmp_path / "all")
 
     def run(*arguments: str) -> tuple[int, str]:
-        done = CliRunner().invoke(app, ["export", folder, *arguments])
+        done = CliRunner().invoke(command_line(), ["export", folder, *arguments])
         return done.exit_code, done.stderr
 
     assert run("--since", "last") == (2, f"{folder} has no complete export yet; begin with one without --since\n")
@@ -89,6 +89,6 @@ def test_what_cannot_be_meant_is_refused(tmp_path: Path, arguments: tuple[str, .
     key = tmp_path / "key"
     key.write_text("no key")
     told = [str(key) if one == "KEY" else one for one in arguments]
-    done = CliRunner().invoke(app, ["export", str(tmp_path / "out"), *told])
+    done = CliRunner().invoke(command_line(), ["export", str(tmp_path / "out"), *told])
     assert done.exit_code == 2
     assert reason in done.stderr

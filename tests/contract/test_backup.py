@@ -14,7 +14,7 @@ from stored_resources import observation, patient
 from stored_writes import problems
 from typer.testing import CliRunner
 
-from fhir_service.cli import app
+from fhir_service.cli.commands import command_line
 from fhir_service.fhir.access import OPEN
 from fhir_service.storage.backup import NoBackup, back_up
 from fhir_service.storage.engines import open_engine
@@ -96,10 +96,10 @@ def test_the_command_writes_a_new_file_or_says_why_not(
 ) -> None:
     monkeypatch.setenv("FHIR_SERVICE_DATABASE_URL", database_url)
     file = tmp_path / "backup.db"
-    assert CliRunner().invoke(app, ["backup", str(file)]).exit_code == 0
+    assert CliRunner().invoke(command_line(), ["backup", str(file)]).exit_code == 0
     saved = file.read_bytes()
-    assert CliRunner().invoke(app, ["backup", str(file)]).exit_code == 2
-    assert CliRunner().invoke(app, ["backup", str(tmp_path / "none" / "backup.db")]).exit_code == 2
+    assert CliRunner().invoke(command_line(), ["backup", str(file)]).exit_code == 2
+    assert CliRunner().invoke(command_line(), ["backup", str(tmp_path / "none" / "backup.db")]).exit_code == 2
     assert file.read_bytes() == saved
     with pytest.raises(NoBackup, match="pg_dump"):
         back_up("postgresql+asyncpg://localhost/x", file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from fhir_service.storage import group_commit
 from fhir_service.storage.bulk_load import MadeReady, made_ready
 from fhir_service.storage.fresh_rows import MANY, can_be_in_block
 from fhir_service.storage.preparation import content_of
-from fhir_service.storage.repository import Delete, Repository, Update
+from fhir_service.storage.repository import Delete, Repository, Transaction, Update
 
 NOW = 1_800_000_000_123
 ODD = (
@@ -76,24 +77,36 @@ async def loaded(repository: Repository, texts: list[bytes]) -> list[str]:
 
 
 @pytest.mark.parametrize("odd", [True, False], ids=["some that are in no block", "plain ones"])
-async def test_the_rows_are_those_of_single_writes(
+async def test_the_rows_are_the_same_whatever_way_they_take(
     repository: Repository, monkeypatch: pytest.MonkeyPatch, odd: bool
 ) -> None:
     monkeypatch.setattr(group_commit, "time_ns", lambda: NOW * 1_000_000)
     texts = [one for one in resources() if odd or can_be_in_block(one)]
     await begin_anew(repository)
-    for update in updates(texts):
-        await repository.commit([update], OPEN)
-    singly = await all_rows(repository)
-    assert all(singly.values())
-    await begin_anew(repository)
-    await repository.commit(updates(texts), OPEN)
-    assert await all_rows(repository) == singly
+    await repository.transact(lambda transaction: seen_in_between(transaction, updates(texts)), OPEN)
+    compared = await all_rows(repository)
+    assert all(compared.values())
+    for size in (1, MANY - 1, len(texts)):
+        await begin_anew(repository)
+        for part in batched(updates(texts), size):
+            await repository.commit(part, OPEN)
+        assert await all_rows(repository) == compared
     await begin_anew(repository)
     made = ready(repository, texts)
     assert (made.block is None) is odd
     assert {one.action for one in await repository.load(made, OPEN)} == {"created"}
-    assert await all_rows(repository) == singly
+    assert await all_rows(repository) == compared
+
+
+async def seen_in_between(transaction: Transaction, changes: list[Update]) -> None:
+    """Write what a search has to see at once: row by row, each held against what is there."""
+    await transaction.write(changes)
+    await transaction.find(parse_query("Basic", [("_id", "b1")]), 1)
+
+
+def batched(changes: list[Update], size: int) -> Iterator[list[Update]]:
+    for start in range(0, len(changes), size):
+        yield changes[start : start + size]
 
 
 async def test_the_same_again_changes_nothing_and_what_differs_is_a_new_version(repository: Repository) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from stored_resources import observation, patient
 from typer.testing import CliRunner
 
-from fhir_service.cli import app
+from fhir_service.cli.commands import command_line
 from fhir_service.fhir.access import OPEN
 from fhir_service.storage.checks.database_points import points_of
 from fhir_service.storage.checks.point import Point
@@ -88,17 +88,18 @@ def test_the_command_looks_through_the_store_and_its_exit_code_tells(
     monkeypatch.setenv("FHIR_SERVICE_EXPORT_FILES", str(tmp_path / "exports"))
     with contextlib.closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as connection:
         connection.execute("DELETE FROM link")
-    done = CliRunner().invoke(app, ["doctor", "--deep"])
+    done = CliRunner().invoke(command_line(), ["doctor", "--deep"])
     assert done.exit_code == 1
     assert {line.split()[1] for line in done.output.splitlines() if line.startswith("BAD")} == {"index"}
     assert "Observation/o1: link: " in done.output
+    assert "looking through resources: 2" in done.output
     assert "fhir-service reindex" in done.output
     monkeypatch.setenv("FHIR_SERVICE_EXPORT_FILES", "/proc/nothing")
     monkeypatch.setenv("FHIR_SERVICE_ACCESS", "smart")
     monkeypatch.setenv("FHIR_SERVICE_TOKEN_KEY_FILE", str(tmp_path / "none.pem"))
-    done = CliRunner().invoke(app, ["doctor"])
+    done = CliRunner().invoke(command_line(), ["doctor"])
     assert done.exit_code == 1
     assert {line.split()[1] for line in done.output.splitlines() if line.startswith("BAD")} == {"keys", "export"}
     monkeypatch.setenv("FHIR_SERVICE_PRT", "80")
-    done = CliRunner().invoke(app, ["doctor"])
+    done = CliRunner().invoke(command_line(), ["doctor"])
     assert (done.exit_code, "FHIR_SERVICE_PORT" in done.output) == (1, True)

@@ -1,4 +1,4 @@
-"""The disk runs full, the file or the server goes away: the right answer, nothing lost, and all goes on by itself."""
+"""The disk runs full or breaks, the file or the server goes away: the right answer, nothing lost, and it goes on."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from subprocess import CalledProcessError
 
 import httpx
 import pytest
 import pytest_asyncio
-from failing_store import small_disk
+from failing_store import BreakingDisk, small_disk
 from postgres import PostgresServer
 from served_process import ServedProcess
 from stored_writes import newest_place, problems, stored_after, writing
@@ -40,6 +41,17 @@ def disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("to mount a file system wants root")
     with small_disk(tmp_path / "disk", MEBIBYTES) as folder:
         yield folder
+
+
+@pytest.fixture
+def breaking_disk(tmp_path: Path) -> Iterator[BreakingDisk]:
+    """A disk that can break."""
+    try:
+        disk = BreakingDisk(tmp_path / "disk", MEBIBYTES)
+    except (OSError, CalledProcessError) as error:
+        pytest.skip(f"to mount a file system in a file wants root, mkfs.ext4 and a loop device: {error}")
+    yield disk
+    disk.unmount()
 
 
 @pytest_asyncio.fixture
@@ -108,6 +120,33 @@ async def test_sqlite_on_a_full_disk_refuses_writes_with_507_serves_reads_and_go
         rest.unlink()
         ballast.unlink()
         await goes_on(server, client, url, before, made)
+
+
+async def test_sqlite_on_a_disk_that_turns_read_only_serves_reads_also_after_a_restart_and_writes_when_it_is_mended(
+    breaking_disk: BreakingDisk, tmp_path: Path
+) -> None:
+    url = f"sqlite+aiosqlite:///{breaking_disk.folder}/store.db"
+    server = ServedProcess(tmp_path, url)
+    try:
+        await server.start()
+        before = await newest_place(url)
+        async with client_of(server) as client:
+            made = [(await client.post("/fhir/Patient", json=LARGE)).json()["id"]]
+            breaking_disk.break_down()
+            for _ in range(2):
+                answer = await client.post("/fhir/Patient", json=PATIENT)
+                assert (answer.status_code, answer.json()["resourceType"]) == (503, "OperationOutcome")
+                assert (await client.get(f"/fhir/Patient/{made[0]}")).json()["birthDate"] == "1950"
+                assert (await client.get("/readyz")).json()["writes"] == "refused"
+                assert (await client.get("/readyz/writes")).status_code == 503
+                server.kill()
+                await server.begin().until_ready(client, path="/readyz")
+            server.kill()
+            breaking_disk.repair()
+            await server.start()
+            await goes_on(server, client, url, before, made)
+    finally:
+        server.kill()
 
 
 async def test_postgresql_on_a_full_disk_refuses_writes_and_the_service_goes_on_when_there_is_room(

@@ -43,10 +43,11 @@ async def refused_and_served_again(server: ServedProcess, database_url: str) -> 
             assert (answer.status_code, answer.json()["resourceType"]) == (503, "OperationOutcome")
             assert "retry-after" in answer.headers
             assert (await client.get(f"/fhir/Patient/{made['id']}")).json() == made
-            assert (await client.get("/readyz")).status_code == 503
-        async with asyncio.timeout(30):
-            while (await client.get("/readyz")).status_code != 200:
-                pass
+            assert (await client.get("/readyz/writes")).status_code == 503
+            told = await client.get("/readyz")
+            assert (told.status_code, told.json()["writes"]) == (200, "refused")
+        await server.until_ready(client)
+        assert (await client.get("/readyz")).json() == {"status": "ready"}
         assert (await client.post("/fhir/Patient", json=PATIENT)).status_code == 201
         assert (await client.get("/fhir/Patient?_summary=count")).json()["total"] == stored + 1
 

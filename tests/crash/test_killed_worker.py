@@ -42,10 +42,11 @@ def half_done(job: Job) -> bool:
 
 
 async def holder(database_url: str, job_id: str) -> int:
-    """The process that has the lease."""
+    """A process that has the lease of a shard."""
     engine = open_engine(database_url)
     async with engine.connect() as connection:
-        worker = (await connection.execute(text(HOLDER), {"job": job_id})).scalar_one()
+        while (worker := (await connection.execute(text(HOLDER), {"job": job_id})).scalars().first()) is None:  # noqa: ASYNC110  # another process takes the next
+            await asyncio.sleep(0.005)
     await engine.dispose()
     return int(worker.split(":")[1])
 

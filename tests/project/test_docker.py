@@ -8,7 +8,7 @@ import pytest
 import yaml
 from typer.main import get_command
 
-from fhir_service.cli import app
+from fhir_service.cli.commands import command_line
 from fhir_service.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +34,7 @@ def test_every_setting_it_passes_exists(name: str) -> None:
 
 @pytest.mark.parametrize("name", OURS)
 def test_every_command_and_option_it_runs_exists(name: str) -> None:
-    commands = get_command(app).commands  # type: ignore[attr-defined]  # a Typer app with commands is a click Group
+    commands = get_command(command_line()).commands  # type: ignore[attr-defined]  # a Typer app with commands is a click Group
     command, *arguments = SERVICES[name]["command"]
     assert command in commands
     known = {option for parameter in commands[command].params for option in parameter.opts}
@@ -54,6 +54,18 @@ def test_what_stays_up_has_a_healthcheck() -> None:
     lasting = [service for service in SERVICES.values() if service["restart"] != "no"]
     assert lasting
     assert all("healthcheck" in service for service in lasting)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_exports_have_a_place_that_can_be_written_on_a_file_system_that_cannot(name: str) -> None:
+    place = SERVICES[name]["environment"]["FHIR_SERVICE_EXPORT_FILES"]
+    assert place in [mount.partition(":")[2] for mount in SERVICES[name]["volumes"]]
+    assert f"--owner=10001 --group=10001 {place}\n" in DOCKERFILE
+
+
+def test_a_stop_waits_until_the_requests_that_run_have_ended() -> None:
+    drain = Settings.model_fields["max_drain_seconds"].default
+    assert int(SERVICES["service"]["stop_grace_period"].removesuffix("s")) >= drain + 10
 
 
 def test_every_file_the_image_copies_exists() -> None:

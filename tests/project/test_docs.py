@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from fhir_service.cli import app
+from fhir_service.cli.commands import command_line
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "mappings" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-COMMANDS = get_command(app).commands  # type: ignore[attr-defined]  # a Typer app with commands is a click Group
+COMMANDS = get_command(command_line()).commands  # type: ignore[attr-defined]  # a Typer app with commands is a click Group
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))

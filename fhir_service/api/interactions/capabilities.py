@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from functools import lru_cache
 
@@ -23,7 +24,10 @@ async def capabilities(call: Call) -> Answer:
         raise InvalidParameter(f"mode is '{mode[:80]}'; it is one of {', '.join(_MODES)}", expression=("http.mode",))
     service = call.service
     secured = call.settings.access != "open"
-    body, tag = _stated(mode, service.interactions, service.types, call.base, call.settings.base, secured=secured)
+    own = call.settings.base
+    body, tag = await asyncio.to_thread(
+        _stated, mode, service.interactions, service.types, call.base, own, secured=secured
+    )
     headers = ((b"etag", tag.encode()),)
     if tag in call.header(b"if-none-match"):
         return Answer(304, headers=headers)

@@ -92,7 +92,8 @@ def _query(call: Call, types: Sequence[str], pairs: Pairs, terminology: Terminol
     unknown = [replace(issue, severity="error") for issue in query.ignored if issue.code != NO_VALUE]
     if unknown and call.preferences.strict:
         raise UnsupportedParameter("parameters not known", issues=unknown)
-    return replace(query, extent=IncludeExtent(call.settings.max_included, call.settings.max_include_rounds))
+    extent = IncludeExtent(call.settings.max_included, call.settings.max_include_rounds)
+    return replace(query, extent=extent, most_bytes=call.settings.max_page_bytes)
 
 
 def _entries(call: Call, query: Query, page: Page) -> Iterator[SearchEntry]:

@@ -36,11 +36,11 @@ class RequestMeter:
         try:
             await self._app(scope, receive, watched_send)
         finally:
-            self._meter.request(*_labels(scope.get(ROUTE, "")), status, perf_counter() - begun)
+            self._meter.request(*labels(scope.get(ROUTE, "")), status, perf_counter() - begun)
 
 
 @lru_cache(maxsize=4096)
-def _labels(route: str) -> tuple[str, str]:
+def labels(route: str) -> tuple[str, str]:
     """Interaction and type of a route such as `read Patient/{id}`."""
     interaction, _, path = route.partition(" ")
     head = path.partition("/")[0]

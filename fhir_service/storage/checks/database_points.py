@@ -59,7 +59,7 @@ async def points_of(database_url: str) -> AsyncIterator[Point]:
             await session.close()
     except StoreUnavailable as error:
         reason = " ".join(getattr(error, "__notes__", ()))
-        yield Point("database", "bad", f"it cannot be used: {reason}", "start it, or look at FHIR_SERVICE_DATABASE_URL")
+        yield Point("database", "bad", f"it cannot be used: {reason}", _what_to_do(engine))
     finally:
         await engine.dispose()
 
@@ -86,6 +86,14 @@ def disk_point(name: str, folder: Path) -> Point:
     if free < _LITTLE:
         return Point(name, "bad" if free < _TOO_LITTLE else "doubtful", text, "make room: writes fail on a full disk")
     return Point(name, "good", text)
+
+
+def _what_to_do(engine: AsyncEngine) -> str:
+    """About a database that cannot be used."""
+    folder = Path(engine.url.database or "").absolute().parent
+    if engine.dialect.name == "sqlite" and not os.access(folder, os.W_OK):
+        return f"make {folder} writable: SQLite keeps its log beside the file"
+    return "start it, or look at FHIR_SERVICE_DATABASE_URL"
 
 
 def _missing_file(database_url: str) -> str:
