@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import re
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -90,10 +91,12 @@ async def writing_by(
     await asyncio.gather(*writers)
 
 
-async def killed_while_writing(server: ServedProcess, name: str, number: int, chance: random.Random) -> Ledger:
-    """Kill the server while clients write, shortly after so many acknowledgements."""
+async def killed_while_writing(
+    server: ServedProcess, name: str, number: int, chance: random.Random, sent: signal.Signals = signal.SIGKILL
+) -> Ledger:
+    """Kill the server, or tell it to end, while clients write, shortly after so many acknowledgements."""
     async with writing(server, name, chance, asyncio.Event()) as ledger:
         await ledger.reaches(number)
         await asyncio.sleep(chance.random() * 0.03)  # somewhere within a group of commits
-        server.kill()
+        await asyncio.to_thread(server.end, sent)  # who is told to end answers those who have asked
     return ledger
