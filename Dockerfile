@@ -10,7 +10,8 @@ COPY mappings mappings
 RUN /opt/fhir-service/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
 
 FROM python:3.11.13-slim-bookworm
-RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/fhir-service fhir
+RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/fhir-service fhir \
+    && install --directory --owner=10001 --group=10001 /var/lib/fhir-service/exports
 COPY --from=build /opt/fhir-service /opt/fhir-service
 COPY seeds /usr/share/fhir-service/seeds
 ENV PATH=/opt/fhir-service/bin:$PATH PYTHONUNBUFFERED=1

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fhir_service.cli.console import errors, progress_bar
 from fhir_service.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -82,11 +83,21 @@ async def _disagreements(settings: Settings, shown: int | None) -> bool:
     from fhir_service.storage.checks.whole_store import disagreements
 
     number: Counter[Kind] = Counter()
-    async with aclosing(disagreements(settings.database_url, base=settings.own_address)) as found:
-        async for one in found:
-            number[one.kind] += 1
-            if shown is None or number[one.kind] <= shown:
-                typer.echo(_line("note" if one.kind in NOTES else "BAD", one.kind, f"{one.about}: {one.text}"))
+    progress = progress_bar()
+    bar = progress.add_task("")
+
+    def told(part: str, done: int, total: int) -> None:
+        if done == 0:
+            errors.print(f"looking through {part}: {total:,}")
+        progress.update(bar, description=part, completed=done, total=max(done, total))
+
+    looked = disagreements(settings.database_url, base=settings.own_address, told=told)
+    async with aclosing(looked) as found:
+        with progress:
+            async for one in found:
+                number[one.kind] += 1
+                if shown is None or number[one.kind] <= shown:
+                    typer.echo(_line("note" if one.kind in NOTES else "BAD", one.kind, f"{one.about}: {one.text}"))
     for kind, total in number.items():
         advice = f"; {MEND[kind]}" if kind in MEND else ""
         typer.echo(_line("note" if kind in NOTES else "BAD", kind, f"{total} in all{advice}"))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -33,14 +35,18 @@ def test_several_processes_want_postgresql_and_one_key(run) -> None:
 async def test_one_that_dies_is_replaced_and_a_stop_lets_requests_end(
     lasting_database: Callable[[str], str], tmp_path: Path
 ) -> None:
-    port = free_port()
-    service = ServedProcess(tmp_path, lasting_database("postgresql"), "serve", "--workers", "2", "--port", str(port))
+    port, meters = free_port(), free_port()
+    command = ("serve", "--workers", "2", "--port", str(port))
+    address = f"127.0.0.1:{meters}"
+    service = ServedProcess(tmp_path, lasting_database("postgresql"), *command, FHIR_SERVICE_METRICS_ADDRESS=address)
     service.base = f"http://127.0.0.1:{port}"
     await service.start()
     try:
         first = serving(service.pid, 2)
         os.kill(first[0], signal.SIGKILL)
         assert first[0] not in serving(service.pid, 2)
+        for number in range(2):  # each tells its own, also the one that came later
+            await wait_until_told(f"http://127.0.0.1:{meters + number}/metrics")
         with socket.create_connection(("127.0.0.1", port)) as client:
             client.sendall(HEAD.format(port=port, length=len(PATIENT)).encode() + PATIENT[:20])
             async with httpx.AsyncClient(base_url=service.base) as other:
@@ -52,6 +58,15 @@ async def test_one_that_dies_is_replaced_and_a_stop_lets_requests_end(
     finally:
         service.end()
     assert "Traceback" not in service.log
+
+
+async def wait_until_told(address: str) -> None:
+    async with httpx.AsyncClient() as client, asyncio.timeout(30):
+        while True:
+            with suppress(httpx.TransportError):
+                assert "fhir_service_request_seconds" in (await client.get(address)).text
+                return
+            await asyncio.sleep(0.05)
 
 
 def serving(parent: int, count: int) -> list[int]:

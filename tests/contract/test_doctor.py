@@ -92,6 +92,7 @@ def test_the_command_looks_through_the_store_and_its_exit_code_tells(
     assert done.exit_code == 1
     assert {line.split()[1] for line in done.output.splitlines() if line.startswith("BAD")} == {"index"}
     assert "Observation/o1: link: " in done.output
+    assert "looking through resources: 2" in done.output
     assert "fhir-service reindex" in done.output
     monkeypatch.setenv("FHIR_SERVICE_EXPORT_FILES", "/proc/nothing")
     monkeypatch.setenv("FHIR_SERVICE_ACCESS", "smart")

@@ -56,6 +56,18 @@ def test_what_stays_up_has_a_healthcheck() -> None:
     assert all("healthcheck" in service for service in lasting)
 
 
+@pytest.mark.parametrize("name", OURS)
+def test_exports_have_a_place_that_can_be_written_on_a_file_system_that_cannot(name: str) -> None:
+    place = SERVICES[name]["environment"]["FHIR_SERVICE_EXPORT_FILES"]
+    assert place in [mount.partition(":")[2] for mount in SERVICES[name]["volumes"]]
+    assert f"--owner=10001 --group=10001 {place}\n" in DOCKERFILE
+
+
+def test_a_stop_waits_until_the_requests_that_run_have_ended() -> None:
+    drain = Settings.model_fields["max_drain_seconds"].default
+    assert int(SERVICES["service"]["stop_grace_period"].removesuffix("s")) >= drain + 10
+
+
 def test_every_file_the_image_copies_exists() -> None:
     for line in re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, re.MULTILINE):
         *sources, _ = line.split()

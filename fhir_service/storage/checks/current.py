@@ -14,7 +14,7 @@ from fhir_service.search.index_values import index_values, partition_key
 from fhir_service.storage.checks.disagreement import Disagreement, Kind
 from fhir_service.storage.checks.spans import SourceTexts, disagreements_of_spans
 from fhir_service.storage.checks.stored_index import StoredIndex, differences, stored_index
-from fhir_service.storage.checks.walks import Walk
+from fhir_service.storage.checks.walks import Seen, Walk
 from fhir_service.storage.dialects import Dialect
 from fhir_service.storage.index_rows import NO_ROWS, IndexRows, index_rows
 from fhir_service.storage.sessions import Row, Session
@@ -59,10 +59,12 @@ class CurrentRow(NamedTuple):
         return f"{self.type}/{self.id}"
 
 
-async def disagreements_of_current(session: Session, dialect: Dialect, base: str | None) -> AsyncIterator[Disagreement]:
+async def disagreements_of_current(
+    session: Session, dialect: Dialect, base: str | None, seen: Seen
+) -> AsyncIterator[Disagreement]:
     """What is wrong with current rows, in their order. `base` is the address of this server in references."""
     texts, name_before = SourceTexts(), ""
-    async for page in _WALK.pages(session, dialect, ("", "", "")):
+    async for page in _WALK.pages(session, dialect, ("", "", ""), seen):
         rows = [CurrentRow(*row) for row in page]
         index = await stored_index(session, dialect, rows)
         for row in rows:

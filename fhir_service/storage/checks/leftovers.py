@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 from fhir_service.storage.checks.disagreement import Disagreement, Kind
-from fhir_service.storage.checks.walks import Walk
+from fhir_service.storage.checks.walks import Seen, Walk
 from fhir_service.storage.dialects import Dialect
 from fhir_service.storage.index_rows import VALUE_TABLES
 from fhir_service.storage.sessions import Session
@@ -68,6 +68,7 @@ _OTHERS = (
         "WHERE NOT EXISTS (SELECT 1 FROM job j WHERE j.id = s.job_id)",
     ),
 )
+QUESTIONS = len(_INDEX) + len(_OTHERS)
 _POSTINGS_IN_ALL = "SELECT count(*), (SELECT coalesce(sum(length(hashes) / 8), 0) FROM resource_current) FROM posting"
 _POSTINGS = Walk(
     "posting",
@@ -77,8 +78,8 @@ _POSTINGS = Walk(
 )
 
 
-async def leftovers(session: Session, dialect: Dialect) -> AsyncIterator[Disagreement]:
-    """All of them, the first of each kind."""
+async def leftovers(session: Session, dialect: Dialect, seen: Seen) -> AsyncIterator[Disagreement]:
+    """All of them, the first of each kind; `seen` is told of each of `QUESTIONS`."""
     words = {
         "words_key": "rowid" if dialect.postings else "resource_key",
         "same": " AND ".join(f"c.{column} = l.{column}" for column in dialect.whose),
@@ -86,6 +87,7 @@ async def leftovers(session: Session, dialect: Dialect) -> AsyncIterator[Disagre
     for query in (*_INDEX, *_OTHERS):
         for about, *values in await session.fetch(f"{query.statement.format(**words)} LIMIT {MOST}"):
             yield Disagreement(query.kind, about, query.text.format(*values))
+        seen(1)
     if dialect.postings:
         async for found in _postings_of_nothing(session, dialect):
             yield found

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 from fhir_service.fhir.json_text import instant
 from fhir_service.storage.checks.disagreement import Disagreement, Kind
-from fhir_service.storage.checks.walks import Walk
+from fhir_service.storage.checks.walks import Seen, Walk
 from fhir_service.storage.dialects import Dialect
 from fhir_service.storage.sessions import Session
 
@@ -18,10 +18,10 @@ _CLOCK = "SELECT place, last_updated FROM commit_clock WHERE id = 1"
 _ACCESSES = "SELECT max(place) FROM audit_event"
 
 
-async def disagreements_of_order(session: Session, dialect: Dialect) -> AsyncIterator[Disagreement]:
+async def disagreements_of_order(session: Session, dialect: Dialect, seen: Seen) -> AsyncIterator[Disagreement]:
     """What is wrong with the order of commits."""
     last_place, last_moment, last_name = 0, 0, ""
-    async for page in _WALK.pages(session, dialect, (0, "", "", 0, "")):
+    async for page in _WALK.pages(session, dialect, (0, "", "", 0, ""), seen):
         for place, kind, resource_id, version, _, moment in page:
             name = f"{kind}/{resource_id}/_history/{version}"
             if place == last_place:

@@ -9,7 +9,7 @@ from fhir_service.fhir.errors import MalformedContent
 from fhir_service.fhir.json_text import instant, parse
 from fhir_service.storage.changes import Key
 from fhir_service.storage.checks.disagreement import Disagreement, Kind
-from fhir_service.storage.checks.walks import Walk
+from fhir_service.storage.checks.walks import Seen, Walk
 from fhir_service.storage.dialects import Dialect
 from fhir_service.storage.sessions import Row, Session
 
@@ -32,10 +32,10 @@ class _Version(NamedTuple):
     action: str
 
 
-async def disagreements_of_versions(session: Session, dialect: Dialect) -> AsyncIterator[Disagreement]:
+async def disagreements_of_versions(session: Session, dialect: Dialect, seen: Seen) -> AsyncIterator[Disagreement]:
     """What is wrong with versions, in the order of their resources."""
     last: _Version | None = None
-    async for page in _WALK.pages(session, dialect, ("", "", 0, "")):
+    async for page in _WALK.pages(session, dialect, ("", "", 0, ""), seen):
         for row in page:
             kind, resource_id, number, _, place, last_updated, action, text, has_current = row
             version = _Version((kind, resource_id), number, place, last_updated, action)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from fhir_service.storage.dialects import Dialect
@@ -12,6 +12,13 @@ ROWS = 500
 """Most rows of a page."""
 BYTES = 8 * 1024 * 1024
 """Most characters of text in a page, one resource at least."""
+
+Seen = Callable[[int], None]
+"""Is told how many rows more were looked at."""
+
+
+def _nobody(_: int) -> None:
+    """Wants to be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +45,17 @@ class Walk:
             f"WHERE k.before < {BYTES} AND {same} ORDER BY {ordered}"
         )
 
-    async def pages(self, session: Session, dialect: Dialect, start: Row) -> AsyncIterator[list[Row]]:
-        """Each page within a snapshot, which ends when the next page is asked for."""
+    async def pages(
+        self, session: Session, dialect: Dialect, start: Row, seen: Seen = _nobody
+    ) -> AsyncIterator[list[Row]]:
+        """Each page within a snapshot, which ends when the next page is asked for; then `seen` is told of its rows."""
         after, statement = tuple(start), self.page()
         while True:
             await session.fetch(dialect.snapshot)
             rows = list(await session.fetch(statement, *after))
             if rows:
                 yield rows
+                seen(len(rows))
                 after = tuple(rows[-1][: len(self.key)])
             await session.fetch("ROLLBACK")
             if not rows:
