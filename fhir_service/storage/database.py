@@ -18,6 +18,7 @@ from fhir_service.storage.load import PoolUse
 from fhir_service.storage.readers import Loan, Readers
 from fhir_service.storage.replica import Replica
 from fhir_service.storage.sessions import Row, Session, connect
+from fhir_service.storage.sqlite_checkpoints import Checkpoints
 
 LEAST_ROOM = 16 * 1024 * 1024
 """Bytes free on the disk of a SQLite file, below which it counts as full."""
@@ -44,9 +45,11 @@ class Database:
         self.dialect = dialect_of(engine.dialect.name)
         self._readers = Readers(engine, self.dialect, connections or self.dialect.readers, seconds)
         self._writer: Session | None = None
+        self._closed = False
         self._replica: Replica | None = None
         self._replica_engine: AsyncEngine | None = None
         self._look_out: asyncio.Task[None] | None = None
+        self._checkpoints = Checkpoints(engine) if engine.dialect.name == "sqlite" else None
 
     def add_replica(
         self, engine: AsyncEngine, lag: float, seconds: float = SEARCH_SECONDS, connections: int = 0
@@ -111,10 +114,14 @@ class Database:
         Only the writer task comes here. A connection on which a transaction failed is thrown away, since what state it
         is in is the least sure thing about it. Raises CommitUncertain.
         """
+        if self._closed:
+            raise StoreUnavailable("the database is closed")
         if self._writer is None or not self._writer.usable:
             self._writer = await connect(self.engine)
         session, self._writer = self._writer, None
         try:
+            if self._checkpoints is not None:
+                await self._checkpoints.between_transactions(session)
             await session.fetch(self.dialect.begin)
             yield session
             await _commit(session)
@@ -133,12 +140,15 @@ class Database:
                     raise StoreFull("the disk of the database is full")
 
     async def close(self) -> None:
+        self._closed = True
         if self._look_out is not None:
             self._look_out.cancel()
         if self._replica is not None and self._replica_engine is not None:
             await self._replica.readers.close()
             await self._replica_engine.dispose()
         await self._readers.close()
+        if self._checkpoints is not None:
+            await self._checkpoints.close()
         if self._writer is not None:
             await self._writer.close()
             self._writer = None

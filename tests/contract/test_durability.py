@@ -11,6 +11,7 @@ from stored_resources import patient
 
 from fhir_service.fhir.access import OPEN
 from fhir_service.fhir.errors import Gone, StoreFull, StoreUnavailable
+from fhir_service.storage import sqlite_checkpoints
 from fhir_service.storage.checks.whole_store import disagreements
 from fhir_service.storage.engines import PRAGMAS
 from fhir_service.storage.repository import Create, Delete, Repository, Update, open_repository
@@ -115,3 +116,18 @@ async def test_a_disk_without_room_is_told_as_full(repository: Repository, monke
     with pytest.raises(StoreFull):
         await repository.require_writes()
     await repository.health()
+
+
+async def test_the_log_of_a_file_begins_anew_while_writes_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_checkpoints, "_SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr(sqlite_checkpoints, "_LONG", 1)
+    store = await open_repository(f"sqlite+aiosqlite:///{tmp_path / 'store.db'}")
+    lengths = []
+    for number in range(40):
+        await store.commit([Create("Patient", patient(), f"p{number}-{other}") for other in range(3)], OPEN)
+        lengths.append((tmp_path / "store.db-wal").stat().st_size)
+    assert len(set(lengths[20:])) < 10  # it is written over: a log that only grows is longer each time
+    await store.close()
+    assert not (tmp_path / "store.db-wal").exists()
