@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 
+from fhir_service.api.call import Service
 from fhir_service.settings import Settings
 
 BASE = "http://localhost/fhir"
@@ -13,6 +15,20 @@ JSON = {"content-type": "application/fhir+json"}
 MEASUREMENT = "https://vertebral-augmentation.example.org/fhir/CodeSystem/measurement"
 
 Client = httpx.AsyncClient
+
+
+class InProcess(httpx.ASGITransport):
+    """Asks an application without a socket. At its end what the application has noted is written, as at a stop."""
+
+    def __init__(self, app: FastAPI) -> None:
+        super().__init__(app, raise_app_exceptions=False)
+        self.service: Service = app.state.service
+
+    async def aclose(self) -> None:
+        if self.service.refusals is not None:
+            self.service.refusals.flush()
+        if self.service.accesses is not None:
+            await self.service.accesses.close()
 
 
 def settings(**changes: Any) -> Settings:

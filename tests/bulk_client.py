@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from api_client import JSON as CONTENT
-from api_client import Client, settings
+from api_client import Client, InProcess, settings
 
 from fhir_service.api.app import create_app
 from fhir_service.storage.repository import Repository
@@ -30,7 +30,7 @@ async def bulk_client(repository: Repository, files: Path | str, **changes: Any)
     app = create_app(
         settings(**{"export_files": str(files), "export_polls": 1e6, "run_jobs": True} | changes), repository
     )
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    transport = InProcess(app)
     async with Client(transport=transport, base_url="http://localhost", headers=CONTENT) as client:
         try:
             yield client

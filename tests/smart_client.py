@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
-from api_client import JSON, Client, settings
+from api_client import JSON, Client, InProcess, settings
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
@@ -66,7 +66,7 @@ def form(assertion: str, scope: str = "system/*.read", **more: str) -> dict[str,
 def secured(store: Repository, **changes: Any) -> Client:
     """A client of a service with access control over a store."""
     served = create_app(settings(**{"access": "smart", "rate_limit": ""} | changes), store)
-    transport = httpx.ASGITransport(served, raise_app_exceptions=False)
+    transport = InProcess(served)
     return Client(transport=transport, base_url="http://localhost", headers=JSON)
 
 

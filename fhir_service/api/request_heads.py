@@ -1,4 +1,4 @@
-"""The head of a request without a body, read once: a client sends the same lines again and again.
+"""The head of a request, read once: a client sends the same lines again and again, but for the length of a body.
 
 What is kept are the lines behind the request line. A head that is known byte for byte means what it meant before, so
 nothing is parsed twice; what they mean was found out by the parser that reads every other request.
@@ -28,8 +28,12 @@ _OUT_OF_THE_ORDINARY = frozenset(
     {b"content-length", b"expect", b"if-modified-since", b"origin", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
 )
 """Headers that somebody on the long way has something to say about."""
+_LENGTHS = (b"\r\ncontent-length: %d\r\n", b"\r\nContent-Length: %d\r\n")
+_FOLDS = (b" ", b"\t")
+"""What a line begins with that belongs to the one before."""
 _REQUEST = re.compile(
-    rb"GET (?P<path>/[A-Za-z0-9$_.*/\-]*)(?:\?(?P<query>[A-Za-z0-9!$%&'()*+,\-./:;=?@_~|]*))? HTTP/1\.1"
+    rb"(?P<method>GET|POST|PUT|PATCH|DELETE) (?P<path>/[A-Za-z0-9$_.*/\-]*)"
+    rb"(?:\?(?P<query>[A-Za-z0-9!$%&'()*+,\-./:;=?@_~|]*))? HTTP/1\.1"
 )
 """A request line in which nothing has to be decoded but the query."""
 
@@ -74,6 +78,16 @@ class PlainHeads:
         found = self._known[lines] = self._read(lines)
         return found
 
+    def find_with_body(self, lines: bytes, size: int) -> PlainHead | None:
+        """The same for lines that announce a body of that size; None where they say it in any unusual way."""
+        for form in _LENGTHS:
+            said = form % size
+            at = lines.find(said)
+            if at >= 0:
+                rest = lines[at + len(said) - 2 :]
+                return None if rest[2:3] in _FOLDS else self.find(lines[:at] + rest)
+        return None
+
     def _read(self, lines: bytes) -> PlainHead | None:
         headers = _headers(lines)
         if headers is None or len(headers) > self._limits.max_headers:
@@ -117,10 +131,11 @@ def _headers(lines: bytes) -> list[tuple[bytes, bytes]] | None:
     return reading.headers if one and parser.should_keep_alive() else None
 
 
-def request_line(line: bytes) -> tuple[str, str] | None:
-    """Path and query of a GET of HTTP/1.1; None for anything else, and for what would have to be decoded."""
+def request_line(line: bytes) -> tuple[str, str, str] | None:
+    """Method, path and query of a request of HTTP/1.1; None for other methods, and for what would have to be
+    decoded."""
     found = _REQUEST.fullmatch(line)
-    return (found[1].decode("ascii"), (found[2] or b"").decode("ascii")) if found else None
+    return (found[1].decode("ascii"), found[2].decode("ascii"), (found[3] or b"").decode("ascii")) if found else None
 
 
 @lru_cache(256)

@@ -1,12 +1,14 @@
 """A connection that looks at a request as it comes, and hands those for the short way on without taking them apart.
 
-Only a whole request without a body, alone in what was received, at a moment when nothing else is under way on the
-connection. Everything else is read and answered by uvicorn.
+Only a whole request, alone in what was received, at a moment when nothing else is under way on the connection.
+Everything else is read and answered by uvicorn. Many clients send the body of a request behind its head, so a head that
+announces a body of moderate size waits a moment for it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
@@ -16,6 +18,13 @@ from fhir_service.api.short_way import ShortWay
 from fhir_service.api.visit import Peer
 from fhir_service.limits import Limits
 
+_END = b"\r\n\r\n"
+_CLOSES = b"connection: close\r\n"
+_LENGTH = re.compile(rb"\r\ncontent-length: (\d{1,5})\r\n", re.IGNORECASE)
+_WITH_BODY = (b"POST ", b"PUT ", b"PATCH ")
+_ASKS_FIRST = b"\r\nexpect:"
+_MOMENT = 0.05
+"""Seconds."""
 _LARGE = 64 * 1024
 """A body from which on joining it to its head would cost more than sending it alone."""
 
@@ -32,6 +41,9 @@ class ShortConnection(LimitedConnection):
         """Whether a request on the short way waits for its answer."""
         self._held: list[bytes] = []
         """What came meanwhile."""
+        self._begun = b""
+        """A request whose body is not all there."""
+        self._patience: asyncio.TimerHandle | None = None
         self._ends = False
         self._last = 0.0
         """When something was last asked for or answered."""
@@ -45,17 +57,34 @@ class ShortConnection(LimitedConnection):
             if not self._held:
                 self.transport.pause_reading()
             self._held.append(data)
-        elif not self._goes_short(data):
+            return
+        data, self._begun = self._begun + data, b""
+        if self._goes_short(data):
+            self._end_patience()
+        elif self._is_worth_waiting_for(data):
+            self._begun = data
+            if self._patience is None:
+                self._patience = self.loop.call_later(_MOMENT, self._hand_on)
+        else:
+            self._end_patience()
             super().data_received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end_patience()
+        super().connection_lost(exc)
 
     def timeout_keep_alive_handler(self) -> None:
         quiet = self.loop.time() - self._last
-        if self._under_way or quiet < self.timeout_keep_alive:
+        if self._begun:
+            self._keep_for(self.timeout_keep_alive)
+        elif self._under_way or quiet < self.timeout_keep_alive:
             self._keep_for(self.timeout_keep_alive if self._under_way else self.timeout_keep_alive - quiet)
         else:
             super().timeout_keep_alive_handler()
 
     def shutdown(self) -> None:
+        if self._begun:
+            self._hand_on()
         if self._under_way:
             self._ends = True
         else:
@@ -64,13 +93,35 @@ class ShortConnection(LimitedConnection):
     def _goes_short(self, data: bytes) -> bool:
         if not self.is_between_requests or self.flow.write_paused:
             return False
-        end = data.find(b"\r\n")
+        line, head = data.find(b"\r\n"), data.find(_END) + len(_END)
         self._under_way = True  # an answer may come before the call does
-        if self.short.take(data[:end], data[end:], self._peer):
+        if self.short.take(data[:line], data[line:head], data[head:], self._peer):
             self.no_head_is_awaited()
             return True
         self._under_way = False
         return False
+
+    def _is_worth_waiting_for(self, data: bytes) -> bool:
+        """Whether this is a request without all of its body, which the client is about to send."""
+        end = data.find(_END)
+        if end < 0 or not data.startswith(_WITH_BODY) or not self.is_between_requests:
+            return False
+        announced = _LENGTH.search(data, 0, end + 2)
+        if announced is None or len(data) >= end + len(_END) + int(announced[1]) or _ASKS_FIRST in data[:end].lower():
+            return False
+        self.no_head_is_awaited()
+        return True
+
+    def _hand_on(self) -> None:
+        """Let uvicorn wait: its application says how long."""
+        self._end_patience()
+        data, self._begun = self._begun, b""
+        super().data_received(data)
+
+    def _end_patience(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
 
     def _reply(self, status: int, lines: bytes, body: bytes) -> None:
         self._under_way = False
@@ -78,7 +129,11 @@ class ShortConnection(LimitedConnection):
         if self.transport.is_closing():
             return
         own = b"".join([b"%b: %b\r\n" % header for header in self.server_state.default_headers])
-        close = b"connection: close\r\n" if self._ends else b""
+        close = b""
+        if _CLOSES in lines:
+            self._ends = True
+        elif self._ends:
+            close = _CLOSES
         head = (STATUS_LINE[status], own, lines, close, b"\r\n")
         if len(body) < _LARGE:
             self.transport.write(b"".join((*head, body)))

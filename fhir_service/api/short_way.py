@@ -1,4 +1,4 @@
-"""The most common requests, `GET`s of those who look and change nothing, answered on a short way.
+"""The most common requests, of those who look and of those who write resources, answered on a short way.
 
 What stands around the dispatcher, one layer for each question, takes more time than a read itself, and so does what a
 server prepares for any application. Here the same questions are asked of the same objects, one after the other, and
@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import re
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from fhir_service.api.answer import Answer
 from fhir_service.api.audit import remembered
@@ -31,13 +31,19 @@ from fhir_service.search.restrictions import is_restricted
 from fhir_service.settings import FHIR_PREFIX, Settings
 
 _READ = re.compile(rb"GET %b/([A-Z][A-Za-z]*)/([A-Za-z0-9\-.]{1,64}) HTTP/1\.1" % FHIR_PREFIX.encode())
-_LOOKS = frozenset(
-    {
-        *("read", "vread", "history-instance", "history-type", "history-system"),
-        *("search-type", "search-system", "search-compartment", "everything"),
-    }
-)
-"""Interactions that change nothing, and answer with all that they have at once."""
+_SHORT = {
+    "GET": frozenset(
+        {
+            *("read", "vread", "history-instance", "history-type", "history-system"),
+            *("search-type", "search-system", "search-compartment", "everything"),
+        }
+    ),
+    "POST": frozenset({"create", "transaction", "batch"}),
+    "PUT": frozenset({"update"}),
+    "PATCH": frozenset({"patch"}),
+    "DELETE": frozenset({"delete"}),
+}
+"""By method the interactions that answer with all that they have at once."""
 
 
 class ShortWay:
@@ -53,16 +59,18 @@ class ShortWay:
         self._dispatcher = FhirDispatcher(_nowhere, service, FHIR_PREFIX)
         self._calls: set[asyncio.Task[None]] = set()
 
-    def take(self, line: bytes, lines: bytes, peer: Peer) -> bool:
-        """Take a request that has no body, its request line and the rest of its head. It is answered now or later;
-        False: not here."""
-        head = self._heads.find(lines)
+    def take(self, line: bytes, lines: bytes, body: bytes, peer: Peer) -> bool:
+        """Take a request: its request line, the rest of its head, and its body. It is answered now or later; False: not
+        here."""
+        if len(body) > self._settings.max_body_bytes:
+            return False
+        head = self._heads.find_with_body(lines, len(body)) if body else self._heads.find(lines)
         if head is None or len(line) > self._settings.max_address_bytes or self._service.open_repository is None:
             return False
         access = self._service.gate.known(head.authorization)
         if access is None:
             return False
-        if found := _READ.fullmatch(line):
+        if not body and (found := _READ.fullmatch(line)):
             kind = found[1].decode()
             if self._may_read_all(head, access, kind):
                 if not self._has_room(access, peer.address):
@@ -70,21 +78,25 @@ class ShortWay:
                 visit = self._visit(head, access, peer)
                 ShortRead(self._service, visit, (kind, found[2].decode()), head).begin()
                 return True
-        return self._called(line, head, access, peer)
+        return self._called(line, head, body, access, peer)
 
-    def _called(self, line: bytes, head: PlainHead, access: Access, peer: Peer) -> bool:
+    def _called(self, line: bytes, head: PlainHead, body: bytes, access: Access, peer: Peer) -> bool:
         """The same by the dispatcher, in a task."""
         asked = request_line(line)
-        if asked is None or not self._looks(*asked, head) or not self._has_room(access, peer.address):
+        if asked is None or (body and asked[0] == "GET") or not self._is_short(*asked, head):
             return False
-        path, query = asked
+        if not self._has_room(access, peer.address):
+            return False
+        method, path, query = asked
         base = self._settings.public_base_url or f"{peer.scheme}://{head.host.decode('latin-1')}{FHIR_PREFIX}"
-        visit = self._visit(head, access, peer)
+        visit = self._visit(head, access, peer, method)
         call = Call(
             service=self._service,
             base=base,
+            method=method,
             query=query,
             headers=head.headers,
+            receive=_receiving(body),
             dispatch=self._dispatcher.answer_url,
             access=access.under(base),
             origin=visit.origin,
@@ -98,21 +110,21 @@ class ShortWay:
         try:
             with remembered(call) as ending:
                 answer = await self._dispatcher.answer(call, path)
-                assert isinstance(answer, Answer)  # noqa: S101  # as all that only look give
+                assert isinstance(answer, Answer)  # noqa: S101  # as all of those give
                 ending.status = answer.status
         except FhirError as error:
             answer = error_answer(error)
         except Exception:  # the last resort, as on the long way
-            answer = crash_answer(visit.origin.request, "GET")
+            answer = crash_answer(visit.origin.request, visit.method)
         await visit.answer(answer, call.route)
 
-    def _looks(self, path: str, query: str, head: PlainHead) -> bool:
+    def _is_short(self, method: str, path: str, query: str, head: PlainHead) -> bool:
         """Whether that is a call of one of those, whose answer is wanted as it comes."""
-        if not path.startswith(f"{FHIR_PREFIX}/"):
+        if path != FHIR_PREFIX and not path.startswith(f"{FHIR_PREFIX}/"):
             return False
         try:
-            code = self._dispatcher.code_of("GET", path)
-            return code in _LOOKS and wanted_format(head.accept, query) == PLAIN
+            code = self._dispatcher.code_of(method, path)
+            return code in _SHORT[method] and wanted_format(head.accept, query) == PLAIN
         except FhirError:
             return False
 
@@ -137,8 +149,20 @@ class ShortWay:
             return False
         return True
 
-    def _visit(self, head: PlainHead, access: Access, peer: Peer) -> Visit:
-        return Visit(peer, access.client_id, head.request_id or new_id(), head.coding, self._meter)
+    def _visit(self, head: PlainHead, access: Access, peer: Peer, method: str = "GET") -> Visit:
+        number = head.request_id or new_id()
+        return Visit(peer, access.client_id, number, head.coding, self._meter, method=method)
+
+
+def _receiving(body: bytes) -> Receive | None:
+    """Gives a body that is there."""
+    if not body:
+        return None
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body}
+
+    return receive
 
 
 async def _nowhere(scope: Scope, receive: Receive, send: Send) -> None:

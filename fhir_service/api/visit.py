@@ -33,11 +33,14 @@ class Peer(NamedTuple):
 
 
 class Visit:
-    """A GET. `number` is the id of the request, `coding` how the client likes bodies to be compressed."""
+    """`number` is the id of the request, `coding` how the client likes bodies to be compressed."""
 
-    __slots__ = ("_begun", "_meter", "_number", "_peer", "coding", "origin")
+    __slots__ = ("_begun", "_meter", "_number", "_peer", "coding", "method", "origin")
 
-    def __init__(self, peer: Peer, client: str, number: bytes, coding: str, meter: Meter | None) -> None:
+    def __init__(
+        self, peer: Peer, client: str, number: bytes, coding: str, meter: Meter | None, *, method: str = "GET"
+    ) -> None:
+        self.method = method
         self.origin = Origin(client, peer.address, number.decode())
         self.coding = coding
         self._number = number
@@ -50,7 +53,7 @@ class Visit:
         headers = [*answer.headers, VARY]
         if answer.body:
             headers.append((b"content-type", answer.media_type.encode()))
-        if answer.status != 304:
+        if answer.status not in (204, 304):
             headers.append((b"content-length", b"%d" % len(answer.body)))
         body = answer.body
         if self.coding:
@@ -71,7 +74,7 @@ class Visit:
         self._peer.reply(status, b"%bx-request-id: %b\r\n%b" % (lines, self._number, always), body)
         if is_logged():
             seconds = perf_counter() - self._begun
-            log_request("GET", route, self.origin, status=status, sent=len(body), seconds=seconds)
+            log_request(self.method, route, self.origin, status=status, sent=len(body), seconds=seconds)
         if self._meter is not None:
             self._meter.request(*labels(route), status, perf_counter() - self._begun)
 

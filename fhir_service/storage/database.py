@@ -45,6 +45,7 @@ class Database:
         self.dialect = dialect_of(engine.dialect.name)
         self._readers = Readers(engine, self.dialect, connections or self.dialect.readers, seconds)
         self._writer: Session | None = None
+        self._closed = False
         self._replica: Replica | None = None
         self._replica_engine: AsyncEngine | None = None
         self._look_out: asyncio.Task[None] | None = None
@@ -113,6 +114,8 @@ class Database:
         Only the writer task comes here. A connection on which a transaction failed is thrown away, since what state it
         is in is the least sure thing about it. Raises CommitUncertain.
         """
+        if self._closed:
+            raise StoreUnavailable("the database is closed")
         if self._writer is None or not self._writer.usable:
             self._writer = await connect(self.engine)
         session, self._writer = self._writer, None
@@ -137,6 +140,7 @@ class Database:
                     raise StoreFull("the disk of the database is full")
 
     async def close(self) -> None:
+        self._closed = True
         if self._look_out is not None:
             self._look_out.cancel()
         if self._replica is not None and self._replica_engine is not None:

@@ -29,6 +29,7 @@ class Pool:
         self._lent = 0
         self._places = asyncio.Semaphore(size)
         self._free: list[Session] = []
+        self._closed = False
 
     @property
     def use(self) -> PoolUse:
@@ -46,6 +47,8 @@ class Pool:
         return self._free[-1].at_once(statement, values)
 
     async def take(self) -> Session:
+        if self._closed:  # whoever comes late would make a connection that nobody closes
+            raise StoreUnavailable("the database is closed")
         await self._take_place()
         try:
             session = await self._kept() or await connect(self._engine, *self._setup, seconds=self._seconds)
@@ -94,6 +97,7 @@ class Pool:
                 await asyncio.shield(_end(session))
 
     async def close(self) -> None:
+        self._closed = True
         while self._free:
             await self._free.pop().close()
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-import httpx
 import pytest
 import pytest_asyncio
-from api_client import JSON, Client, settings
+from api_client import JSON, Client, InProcess, settings
 
 from fhir_service.api.app import create_app
 from fhir_service.storage.repository import Key, Repository, open_repository
@@ -16,7 +15,7 @@ from fhir_service.workflows.publish_definitions import publish_definitions
 
 
 def client_of(repository: Repository, fixed: frozenset[Key] = frozenset(), **changes: Any) -> Client:
-    transport = httpx.ASGITransport(create_app(settings(**changes), repository, fixed), raise_app_exceptions=False)
+    transport = InProcess(create_app(settings(**changes), repository, fixed))
     return Client(transport=transport, base_url="http://localhost", headers=JSON)
 
 

@@ -39,7 +39,6 @@ async def watched(connect: Connect) -> AsyncIterator[Client]:
         await unseen.put("/fhir/Observation/o", json=observation("p", id="o"))
     async with connect(audit="on") as client:
         yield client
-        await service_of(client).accesses.close()
 
 
 def service_of(client: Client) -> Any:
@@ -319,7 +318,6 @@ async def test_exports_tell_whose_data_they_are_about_and_files_which_export_the
         assert shown(about_group) == [f"_export/{of_group}", "Patient/p"]
         assert len(await events(client, "patient=p&subtype=export")) == 2
         assert [shown(one)[0] for one in await events(client, "patient=q&subtype=export")] == [f"_export/{every}"]
-        await service_of(client).accesses.close()
 
 
 async def test_what_an_upload_does_behind_its_answer_is_told_when_it_is_done(
@@ -337,7 +335,6 @@ async def test_what_an_upload_does_behind_its_answer_is_told_when_it_is_done(
         assert done["entity"][0]["detail"] == taken["entity"][0]["detail"]  # one request
         stored = found["resource"]["id"]
         assert [one for one in await events(client, f"entity=Bundle/{stored}") if one["id"] == done["id"]]
-        await service_of(client).accesses.close()
 
 
 async def test_old_events_are_removed_by_command_alone_and_that_is_told(

@@ -116,7 +116,6 @@ async def test_what_was_written_is_an_audit_event(repository: Repository, tmp_pa
     async with importing(repository, tmp_path, audit="on") as client:
         await imported(client, ("Patient", "file:p.ndjson"))
         found = (await client.get("/fhir/AuditEvent?patient=b")).json()
-        await client._transport.app.state.service.accesses.close()  # type: ignore[attr-defined]  # httpx does not tell
     (event,) = [entry["resource"] for entry in found["entry"]]
     assert event["action"] == "E"
     assert {entity["what"]["reference"] for entity in event["entity"] if "what" in entity} >= {"Patient/a", "Patient/b"}

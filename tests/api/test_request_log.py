@@ -22,8 +22,6 @@ def log() -> Iterator[io.StringIO]:
     written = io.StringIO()
     handler = logging.StreamHandler(written)
     handler.setFormatter(JsonLines(texts_of_errors=False))
-    # Services of other tests whose stores are closed by now say again and again that their accesses wait.
-    handler.addFilter(lambda record: record.name != "fhir_service.audit")
     logger = logging.getLogger("fhir_service")
     level = logger.level
     logger.setLevel(logging.INFO)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
@@ -28,6 +30,10 @@ PATIENT = {"resourceType": "Patient", "id": "p1", "name": [{"family": "Wirbel" *
 MADE = {"resourceType": "Observation", "status": "final", "code": {"text": "c"}, "subject": {"reference": "Patient/p1"}}
 
 
+def bundle(kind: str, *entries: dict[str, Any]) -> dict[str, Any]:
+    return {"resourceType": "Bundle", "type": kind, "entry": entries}
+
+
 class Watched:
     """A short way, and how often it was taken."""
 
@@ -35,8 +41,8 @@ class Watched:
         self._way = way
         self.taken = 0
 
-    def take(self, line: bytes, lines: bytes, peer: Peer) -> bool:
-        taken = self._way.take(line, lines, peer)
+    def take(self, line: bytes, lines: bytes, body: bytes, peer: Peer) -> bool:
+        taken = self._way.take(line, lines, body, peer)
         self.taken += taken
         return taken
 
@@ -67,9 +73,9 @@ async def served(store: Repository, *, timeout_keep_alive: float = 5, **changes:
 async def server(request: pytest.FixtureRequest, lasting_database: Callable[[str], str]) -> AsyncIterator[Served]:
     """One for all cases, which only look."""
     store = await open_repository(lasting_database(request.param))
-    async with served(store) as one:
-        for path, body in (("Patient/p1", PATIENT), ("Patient/gone", PATIENT | {"id": "gone"})):
-            assert (await one.client.put(f"/fhir/{path}", json=body)).status_code == 201
+    async with served(store, max_bundle_entries=10) as one:
+        for name in ("p1", "p2", "gone"):
+            assert (await one.client.put(f"/fhir/Patient/{name}", json=PATIENT | {"id": name})).status_code == 201
         assert (await one.client.post("/fhir/Observation", json=MADE)).status_code == 201
         assert (await one.client.delete("/fhir/Patient/gone")).status_code == 204
         yield one
@@ -143,6 +149,48 @@ async def test_both_ways_answer_all_that_only_look(server: Served, path: str, st
     assert (answer.status_code, way) == (status, taken)
 
 
+WRITTEN = {
+    "created": ("POST", "Observation", MADE | {"note": [{"text": "x" * 2000}]}, 201),
+    "invalid": ("POST", "Observation", MADE | {"status": 1}, 400),
+    "of another type": ("POST", "Observation", {"resourceType": "Patient"}, 400),
+    "found": ("POST", "Patient?_id=p1", {"resourceType": "Patient"}, 200),
+    "updated": ("PUT", "Patient/p2", {"resourceType": "Patient", "id": "p2", "active": True}, 200),
+    "not a patch": ("PATCH", "Patient/p1", {"op": "replace"}, 400),
+    "deleted": ("DELETE", "Patient/none", None, 204),
+    "deleted by search": ("DELETE", "Patient?_id=none", None, 204),
+    "no type": ("POST", "Spaceship", {"resourceType": "Spaceship"}, 404),
+    "no Bundle": ("POST", "", MADE, 400),
+    "batch": ("POST", "", bundle("batch", {"request": {"method": "GET", "url": "Patient/p1"}}), 200),
+    "too much": ("POST", "", bundle("batch", *[{"request": {"method": "GET", "url": "Patient/p1"}}] * 11), 413),
+}
+_OWN = (re.compile(rb"[0-9a-f]{8}-[0-9a-f-]{27}"), re.compile(rb'"(versionId|lastUpdated|lastModified)":"[^"]*"'))
+
+
+@pytest.mark.parametrize("case", WRITTEN)
+async def test_both_ways_write_alike(server: Served, case: str) -> None:
+    method, path, body, status = WRITTEN[case]
+    for headers in ({}, {"accept-encoding": "gzip", "prefer": "return=representation"}):
+        answers = []
+        for more in ({}, LONG_WAY):
+            before = server.way.taken
+            answer = await server.client.request(method, f"/fhir/{path}", json=body, headers=headers | more)
+            assert answer.status_code == status
+            assert server.way.taken - before == (not more and case != "no type")
+            answers.append(written(answer))
+        assert answers[0] == answers[1]
+
+
+def written(answer: httpx.Response) -> tuple[int, dict[str, str], bytes]:
+    """An answer without what is of its own resource."""
+    status, headers, body = told(answer)
+    for name in ("content-length", "etag", "last-modified", "location"):
+        if name in headers:
+            headers[name] = ""
+    for own in _OWN:
+        body = own.sub(b"", body)
+    return status, headers, body
+
+
 async def test_what_is_not_to_be_had_at_once_is_read_together(server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     large = PATIENT | {"id": "large", "name": [{"family": "".join(f"{number:x}" for number in range(40_000))}]}
     await server.client.put("/fhir/Patient/large", json=large)
@@ -182,6 +230,29 @@ async def test_a_request_that_comes_in_pieces_is_answered(server: Served) -> Non
     writer.close()
 
 
+@pytest.mark.parametrize(("more", "patience", "taken"), [("", 30, 1), ("", 0, 0), ("expect: 100-continue\r\n", 30, 0)])
+async def test_a_body_may_come_behind_its_head_and_in_pieces(
+    server: Served, monkeypatch: pytest.MonkeyPatch, more: str, patience: float, taken: int
+) -> None:
+    monkeypatch.setattr("fhir_service.api.short_connections._MOMENT", patience)
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    body = json.dumps(MADE).encode()
+    head = f"POST /fhir/Observation HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/fhir+json\r\n{more}"
+    before = server.way.taken
+    for piece in (f"{head}content-length: {len(body)}\r\n\r\n".encode(), body[:20], body[20:]):
+        writer.write(piece)
+        await writer.drain()
+        await asyncio.sleep(0.02)
+    line = await reader.readline()
+    if more:
+        assert line.startswith(b"HTTP/1.1 100")
+        await reader.readline()
+        line = await reader.readline()
+    assert line.startswith(b"HTTP/1.1 201")
+    assert server.way.taken - before == taken
+    writer.close()
+
+
 async def test_a_connection_is_closed_after_a_while_in_which_nothing_is_asked(repository: Repository) -> None:
     async with served(repository, timeout_keep_alive=0.05) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
@@ -217,8 +288,13 @@ async def test_both_ways_let_in_the_same_and_are_recorded_alike(repository: Repo
                 assert (await both_ways(server, "Patient/p1", headers))[1] == 1  # once it is known who asks
         for _ in range(2):
             assert (await both_ways(server, "Patient/none", everything))[0].status_code == 404
+        for more in ({}, LONG_WAY):
+            headers = everything | more
+            assert (await server.client.delete("/fhir/Patient/none", headers=headers)).status_code == 204
+            assert (await server.client.post("/fhir/Patient", json=MADE, headers=headers)).status_code == 400
         await server.service.accesses.flush()  # type: ignore[union-attr]  # accesses are recorded
-        for wanted in ("subtype=read&outcome=0", "subtype=read&outcome=4", "subtype=search-type"):
+        shown_of = ("subtype=read&outcome=0", "subtype=read&outcome=4", "subtype=search-type", "subtype=create")
+        for wanted in (*shown_of, "subtype=delete"):
             found = (await server.client.get(f"/fhir/AuditEvent?{wanted}", headers=everything)).json()["entry"]
             records = [recorded(entry["resource"]) for entry in found]
             assert records[::2] == records[1::2]

@@ -58,12 +58,17 @@ def pooler(server: PostgresServer, tmp_path: Path) -> Iterator[int]:
         folder.chmod(0o755)
     process = subprocess.Popen([PGBOUNCER, "-q", *nobody, file])
     deadline = time.monotonic() + 30
-    while socket.socket().connect_ex(("127.0.0.1", port)) and time.monotonic() < deadline:
+    while not _answers(port) and time.monotonic() < deadline:
         assert process.poll() is None, "pgbouncer does not start"
         time.sleep(0.05)
     yield port
     process.terminate()
     process.wait(timeout=30)
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 async def test_reads_writes_searches_and_work_need_nothing_of_a_session(pooler: int) -> None:
