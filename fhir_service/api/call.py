@@ -21,6 +21,7 @@ from fhir_service.fhir.access import OPEN, Access
 from fhir_service.fhir.errors import InvalidParameter, MalformedContent, StoreUnavailable, TooLarge
 from fhir_service.formats.xml_reader import json_from_xml
 from fhir_service.search.condition import parse_condition
+from fhir_service.search.known_queries import KnownQueries
 from fhir_service.search.query import Query
 from fhir_service.search.query_text import Pairs, read_pairs
 from fhir_service.settings import Settings
@@ -83,6 +84,7 @@ class Service:
         )
         self.files = WorkQueue("files of submissions", settings.max_uploads, settings.max_submission_wait, waiting=0)
         self.polls = PollPace(settings.export_polls)
+        self.queries = KnownQueries()
 
     @cached_property
     def export_files(self) -> ExportFiles:

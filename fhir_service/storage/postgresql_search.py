@@ -17,7 +17,7 @@ from fhir_service.storage.sessions import Row, Session
 from fhir_service.storage.sorting import Order, order_of
 from fhir_service.storage.sql_text import Values, all_of
 
-_COLUMNS = "c.type, c.id, c.version, c.last_updated, c.deleted, c.text, c.resource_key"
+_COLUMNS = "c.type, c.id, c.version, c.last_updated, c.deleted, convert_to(c.text, 'UTF8'), c.resource_key"
 _LINKED = (
     f"SELECT {_COLUMNS}, c.partition_key FROM (SELECT DISTINCT s.type, l.resource_key, l.partition_key "
     "FROM link l JOIN unnest($2::bigint[], $3::text[]) AS s(scope, type) ON s.scope = l.scope "
