@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
@@ -54,17 +54,35 @@ def read_entry(text: bytes) -> BundleEntry:
     return _entries.decode(text)
 
 
-class SearchEntry(NamedTuple):
-    """One entry of a searchset: stored bytes under their address; an outcome has none."""
+class Found(Protocol):
+    """A resource as it is stored."""
 
-    text: bytes
-    full_url: str = ""
-    mode: Literal["match", "include", "outcome"] = "match"
+    @property
+    def type(self) -> str: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def text(self) -> bytes: ...
 
 
-def searchset(entries: Iterable[SearchEntry], links: Mapping[str, str], total: int | None = None) -> bytes:
+def found_entries(base: str, found: Iterable[Found], mode: Literal["match", "include"]) -> list[bytes]:
+    """The entries of a searchset for stored bytes, each under its address below `base`."""
+    begins = b'{"fullUrl":%b' % _json(f"{base}/")[:-1]
+    ends = b',"search":{"mode":"%b"}}' % mode.encode()
+    return [
+        b'%b%b","resource":%b%b' % (begins, f"{one.type}/{one.id}".encode(), one.text, ends)  # no id has to be escaped
+        for one in found
+    ]
+
+
+def outcome_entry(outcome: bytes) -> bytes:
+    """The entry for what is to be told of a search; it has no address."""
+    return b'{"resource":%b,"search":{"mode":"outcome"}}' % outcome
+
+
+def searchset(entries: Iterable[bytes], links: Mapping[str, str], total: int | None = None) -> bytes:
     """A searchset (R4 search.html#return), without re-encoding what was found. `links` are URLs by relation."""
-    return _bundle(b"searchset", [_search_entry(*entry) for entry in entries], links, total)
+    return _bundle(b"searchset", entries, links, total)
 
 
 def _bundle(kind: bytes, entries: Iterable[bytes], links: Mapping[str, str], total: int | None) -> bytes:
@@ -75,15 +93,9 @@ def _bundle(kind: bytes, entries: Iterable[bytes], links: Mapping[str, str], tot
         written = [{"relation": relation, "url": url} for relation, url in links.items()]
         parts.append(b',"link":' + msgspec.json.encode(written))
     if found := b",".join(entries):  # FHIR knows no empty arrays
-        parts.append(b',"entry":[%b]' % found)
+        parts += (b',"entry":[', found, b"]")
     parts.append(b"}")
     return b"".join(parts)
-
-
-def _search_entry(text: bytes, full_url: str, mode: str) -> bytes:
-    if full_url:
-        return b'{"fullUrl":%b,"resource":%b,"search":{"mode":"%b"}}' % (_json(full_url), text, mode.encode())
-    return b'{"resource":%b,"search":{"mode":"%b"}}' % (text, mode.encode())
 
 
 class EntryResource(NamedTuple):

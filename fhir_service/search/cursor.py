@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -36,8 +37,8 @@ class Cursor:
 
     def text(self, sort: Sequence[SortKey]) -> str:
         """As a link carries it."""
-        body = [_RELEASE, _order(sort), self.resource_key, *self.values]
-        written = json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
+        body = [_RELEASE, _order(tuple(sort)), self.resource_key, *self.values]
+        written = _json(body).encode("utf-8", "surrogatepass")
         return base64.urlsafe_b64encode(written).decode().rstrip("=")
 
     @classmethod
@@ -46,7 +47,7 @@ class Cursor:
         match _decoded(text):
             case [int(release), *_] if release != _RELEASE:
                 raise _refused("this link is from another release; search anew")
-            case [_, str(order), *_] if order != _order(sort):
+            case [_, str(order), *_] if order != _order(tuple(sort)):
                 raise _refused("this link belongs to a result in another order; search anew")
             case [_, str(), int(key), *values] if (
                 not isinstance(key, bool)
@@ -58,7 +59,11 @@ class Cursor:
         raise _refused("this is not a place in a result; follow the links as they are given")
 
 
-def _order(sort: Sequence[SortKey]) -> str:
+_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
+@lru_cache(256)
+def _order(sort: tuple[SortKey, ...]) -> str:
     """What tells one order from another; not a secret."""
     words = ",".join(f"{'-' if key.descending else ''}{key.kind}:{key.parameter}" for key in sort)
     return blake2b(words.encode(), digest_size=6).hexdigest()

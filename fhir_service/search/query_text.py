@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import parse_qsl
 
 from fhir_service.fhir.errors import InvalidParameter
@@ -12,6 +13,7 @@ MAX_PARAMETERS = 1000
 Pairs = tuple[tuple[str, str], ...]
 PRESENTATION = frozenset({"_format", "_pretty", "_summary", "_elements"})
 """Parameters that say how an answer looks, on every read."""
+_SHORT = 512
 _UNIT = re.compile(r"\\.|[^\\]|\\$", re.DOTALL)
 _ESCAPED = re.compile(r"\\([,$|\\])")
 
@@ -42,6 +44,10 @@ def unescaped(text: str) -> str:
 
 def read_pairs(text: str, most: int = MAX_PARAMETERS) -> Pairs:
     """Names and values of a query string or form, empty values included. Raises InvalidParameter."""
+    return _known_pairs(text, most) if len(text) <= _SHORT else _pairs(text, most)
+
+
+def _pairs(text: str, most: int) -> Pairs:
     try:
         pairs = tuple(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=most))
     except UnicodeDecodeError:
@@ -53,3 +59,6 @@ def read_pairs(text: str, most: int = MAX_PARAMETERS) -> Pairs:
             text = "a parameter holds the character U+0000, which no value in FHIR does"
             raise InvalidParameter(text, expression=(f"http.{name}".replace("\0", ""),))
     return pairs
+
+
+_known_pairs = lru_cache(1024)(_pairs)

@@ -14,6 +14,7 @@ from fhir_service.search.restrictions import admits, is_restricted
 from fhir_service.storage import statements
 from fhir_service.storage.changes import Key
 from fhir_service.storage.dialects import Dialect
+from fhir_service.storage.rows import text_of
 from fhir_service.storage.sessions import Row, Session
 
 _IN_THREAD = 8
@@ -27,7 +28,7 @@ async def admitted(rows: Sequence[Row], access: Access, letter: Letter) -> list[
         return [row for row in rows if access.may(letter, row[0])]
 
     def judged() -> list[Row]:
-        return [row for row in rows if admits(access, letter, (row[0], row[1]), row[5].encode(), row[3])]
+        return [row for row in rows if admits(access, letter, (row[0], row[1]), text_of(row), row[3])]
 
     return await asyncio.to_thread(judged) if len(rows) > _IN_THREAD else judged()
 

@@ -36,6 +36,7 @@ class Search(Protocol):
     ) -> tuple[Sequence[Row], Order]: ...
     async def count(self, session: Session, search: TypeSearch, access: Access) -> int: ...
     async def estimate(self, session: Session, search: TypeSearch, access: Access) -> int: ...
+    def probe(self, search: TypeSearch) -> tuple[str, list[Any]] | None: ...
     async def about_patient(self, session: Session, patient_id: str, scopes: Mapping[int, str]) -> Sequence[Row]: ...
 
 
@@ -59,6 +60,8 @@ class Dialect:
     readers: int
     joined_lines: str
     """The column `text` of all rows, one a line, as bytes; none where there is no row."""
+    as_bytes: str
+    """Writes a text as bytes, without a look at what it says."""
     text_size: str
     """About the bytes of the text of a row, found out without reading it where that is possible."""
     joined_by: str = ""
@@ -100,6 +103,7 @@ SQLITE = Dialect(
     postings=True,
     readers=4,
     joined_lines="CAST(group_concat(text, char(10)) AS BLOB)",
+    as_bytes="CAST({} AS BLOB)",
     text_size="length(c.text)",
     for_reads=("PRAGMA query_only=ON",),
     for_searches=("PRAGMA query_only=ON",),
@@ -120,9 +124,11 @@ POSTGRESQL = Dialect(
     readers=8,
     joined_lines="convert_to(string_agg(text, chr(10)), 'UTF8')",
     joined_by="GROUP BY resource_key / 64",
+    as_bytes="convert_to({}, 'UTF8')",
     text_size="pg_column_size(c.text)",
-    # By key one plan is as good as another, and to make it takes longer than to run it.
-    for_reads=("SET plan_cache_mode = force_generic_plan",),
+    # By key one plan is as good as another, and to make it takes longer than to run it. One that was made while a table
+    # was empty goes by its indexes too.
+    for_reads=("SET plan_cache_mode = force_generic_plan", "SET enable_seqscan = off"),
     # A plan made once for all hashes cannot know that one is rare and another is in every row.
     for_searches=("SET plan_cache_mode = force_custom_plan",),
     for_finding=("SET LOCAL plan_cache_mode = force_custom_plan",),

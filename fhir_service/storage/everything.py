@@ -27,7 +27,8 @@ async def everything(session: Session, dialect: Dialect, patient_id: str, access
     """The patient first, then the rest in the order of their keys; each resource once. Empty without such a patient,
     or without one that the caller may read; the rest is what the caller may find."""
     found: dict[Key, Placed] = {}
-    _add(found, await admitted(await session.fetch(statements.PATIENT_PLACED, patient_id), access, "r"))
+    patients = await session.fetch(statements.PATIENT_PLACED.format(text=_text(dialect)), patient_id)
+    _add(found, await admitted(patients, access, "r"))
     if not found:
         return []
     (patient,) = found.values()
@@ -62,7 +63,12 @@ async def _follow(
 
 
 async def _read(session: Session, dialect: Dialect, keys: Sequence[Key]) -> Sequence[Row]:
-    return await session.fetch(statements.READ_PLACED.format(keys=dialect.keys), *dialect.key_values(keys))
+    statement = statements.READ_PLACED.format(keys=dialect.keys, text=_text(dialect))
+    return await session.fetch(statement, *dialect.key_values(keys))
+
+
+def _text(dialect: Dialect) -> str:
+    return dialect.as_bytes.format("c.text")
 
 
 def references_in(text: bytes) -> set[Key]:

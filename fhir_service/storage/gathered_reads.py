@@ -21,19 +21,16 @@ if TYPE_CHECKING:
 _TRIPS = 2
 _AT_ONCE = 64
 """Keys of one trip."""
-LARGE = 64 * 1024
-"""A text that is longer as it lies on the disk comes alone: what one trip brings has to fit into the memory."""
 Waiting = dict[Key, list["asyncio.Future[Stored]"]]
 
 
 class GatheredReads:
-    """Reads by the statement `many`, whose rows have no text where that is large; `one` reads such a row. `made` makes
-    of a row, or of none, what is answered or raised. Belongs to one event loop."""
+    """Reads by the statement `many`, whose values are keys and whose rows have no text where that is large; `one`
+    reads such a row. `made` makes of a row, or of none, what is answered or raised. Belongs to one event loop."""
 
     def __init__(self, database: Database, many: str, one: str, made: Callable[[Key, Row | None], Stored]) -> None:
         self._database = database
-        dialect = database.dialect
-        self._many = many.format(keys=dialect.keys, size=dialect.text_size, large=LARGE)
+        self._many = many
         self._one = one
         self._made = made
         self._waiting: Waiting = {}

@@ -18,7 +18,7 @@ from fhir_service.storage.rows import stored
 from fhir_service.storage.sessions import Row, Session
 from fhir_service.storage.sql_text import Values, all_of
 
-_COLUMNS = "v.type, v.id, v.version, v.last_updated, v.action = 'deleted', v.text, v.place, v.action"
+_COLUMNS = "v.type, v.id, v.version, v.last_updated, v.action = 'deleted', {text}, v.place, v.action"
 _MOST_READ = 20
 """Pages that are looked through for one that a restricted caller may see."""
 _ALL = 1_000_000
@@ -42,7 +42,7 @@ async def history_page(
     found: list[Row] = []
     place: int | None = query.after
     for _ in range(_MOST_READ):
-        rows, place = await _rows(session, replace(query, after=place), types, key)
+        rows, place = await _rows(session, dialect, replace(query, after=place), types, key)
         found += await admitted_versions(session, dialect, rows, access, "s" if key is None else "r")
         if place is None or len(found) >= query.count:
             break
@@ -52,7 +52,7 @@ async def history_page(
 
 
 async def _rows(
-    session: Session, query: HistoryQuery, types: Sequence[str], key: Key | None
+    session: Session, dialect: Dialect, query: HistoryQuery, types: Sequence[str], key: Key | None
 ) -> tuple[Sequence[Row], int | None]:
     """Those of a page, and the place behind which the next one begins.
 
@@ -64,7 +64,12 @@ async def _rows(
         conditions.append(f"v.place < {values(query.after)}")
     order = "v.version" if key else "v.place"  # the same order, and the index of a resource's versions gives it
     words = (
-        *("SELECT", _COLUMNS, "FROM resource_version v WHERE", all_of(conditions)),
+        *(
+            "SELECT",
+            _COLUMNS.format(text=dialect.as_bytes.format("v.text")),
+            "FROM resource_version v WHERE",
+            all_of(conditions),
+        ),
         *("ORDER BY", order, "DESC LIMIT", values(query.count + 1)),
     )
     rows = await session.fetch(" ".join(words), *values.taken)

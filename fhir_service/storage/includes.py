@@ -15,7 +15,7 @@ from fhir_service.storage import statements
 from fhir_service.storage.admission import admitted, admitted_versions
 from fhir_service.storage.changes import Key, Stored
 from fhir_service.storage.dialects import Dialect
-from fhir_service.storage.rows import stored
+from fhir_service.storage.rows import stored, text_of
 from fhir_service.storage.sessions import Row, Session
 from fhir_service.storage.sql_text import Values
 
@@ -81,7 +81,7 @@ class _Journey:
         links = list(self._followed(await self._links(level), level, includes))
         current: dict[Key, None] = {}
         for source, target in links:
-            version = _version_named(source[5], target)
+            version = _version_named(text_of(source), target)
             if version is None:
                 current[target] = None
             else:
@@ -181,7 +181,8 @@ def _wanted(include: Include, kind: str, target: str = "") -> _Wanted:
     return _Wanted(scopes, narrow)
 
 
-def _version_named(text: str, target: Key) -> int | None:
+def _version_named(text: bytes, target: Key) -> int | None:
     """The version of the target that a text refers to, where it names one."""
-    found = re.search(rf'"(?:[^"]*/)?{"/".join(map(re.escape, target))}/_history/(\d{{1,18}})"', text)
+    name = "/".join(map(re.escape, target)).encode()
+    found = re.search(rb'"(?:[^"]*/)?%b/_history/(\d{1,18})"' % name, text)
     return int(found[1]) if found else None

@@ -19,21 +19,28 @@ from fhir_service.storage.sessions import Row
 if TYPE_CHECKING:
     from fhir_service.storage.database import Database
 
+_LARGE = 64 * 1024
+"""A text that is longer as it lies on the disk comes alone: what one trip brings has to fit into the memory."""
+
 
 class Looks:
     """Those of one store; its caller has asked whether the reader may. Belongs to one event loop."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._whole = GatheredReads(database, statements.LOOK_AT_MANY, statements.READ, found)
-        self._headers = GatheredReads(
-            database, statements.LOOK_AT_MANY_WITHOUT_TEXT, statements.READ_WITHOUT_TEXT, found
-        )
+        dialect = database.dialect
+        text = dialect.as_bytes.format("c.text")
+        self._one = statements.LOOK.format(text=text)
+        self._one_without_text = statements.LOOK.format(text="''")
+        many = statements.LOOK_AT_MANY.format(keys=dialect.keys, size=dialect.text_size, large=_LARGE, text=text)
+        self._whole = GatheredReads(database, many, self._one, found)
+        without_text = statements.LOOK_AT_MANY_WITHOUT_TEXT.format(keys=dialect.keys)
+        self._headers = GatheredReads(database, without_text, self._one_without_text, found)
 
     def at_once(self, key: Key, *, text: bool = True) -> Stored | None:
         """The newest version, without its text if that is not wanted; None where it is to be asked for `soon`. Raises
         NotFound, Gone, StoreUnavailable."""
-        statement = statements.READ if text else statements.READ_WITHOUT_TEXT
+        statement = self._one if text else self._one_without_text
         with unavailable_told():
             rows = self._database.at_once(statement, key)
         return None if rows is None else found(key, rows[0] if rows else None)

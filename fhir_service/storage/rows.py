@@ -8,4 +8,11 @@ from fhir_service.storage.sessions import Row
 
 def stored(row: Row) -> Stored:
     """A row that begins with type, id, version, last_updated, deleted, text."""
-    return Stored(row[0], row[1], row[2], row[3], row[5].encode(), bool(row[4]))
+    return Stored(row[0], row[1], row[2], row[3], text_of(row), bool(row[4]))
+
+
+def text_of(row: Row) -> bytes:
+    """The text of such a row: bytes where many are read, since to make a string of it and bytes again takes longer than
+    all else that is done with it."""
+    text: bytes | str = row[5]
+    return text if isinstance(text, bytes) else text.encode()

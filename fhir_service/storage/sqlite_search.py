@@ -23,7 +23,7 @@ from fhir_service.storage.sorting import Order, order_of
 from fhir_service.storage.sql_text import Values, all_of
 from fhir_service.storage.sqlite_sources import WORDS, is_cheap, source
 
-_COLUMNS = "c.type, c.id, c.version, c.last_updated, c.deleted, c.text, c.resource_key"
+_COLUMNS = "c.type, c.id, c.version, c.last_updated, c.deleted, CAST(c.text AS BLOB), c.resource_key"
 _LINKED = (
     f"SELECT {_COLUMNS}, c.partition_key, l.scope FROM link l CROSS JOIN resource_current c "
     "WHERE l.target_type = 'Patient' AND l.target_id = $1 AND c.resource_key = l.resource_key AND NOT c.deleted"
@@ -101,6 +101,10 @@ async def count(session: Session, search: TypeSearch, access: Access) -> int:
 async def estimate(session: Session, search: TypeSearch, access: Access) -> int:
     """How many rows there are: nobody here knows it roughly."""
     return await count(session, search, access)
+
+
+def probe(_search: TypeSearch) -> None:
+    """A statement is planned anew for each connection only, whatever its values."""
 
 
 async def about_patient(session: Session, patient_id: str, scopes: Mapping[int, str]) -> Sequence[Row]:

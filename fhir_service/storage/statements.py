@@ -1,11 +1,9 @@
 """The fixed statements, in the words both databases share."""
 
 READ = "SELECT type, id, version, last_updated, deleted, text FROM resource_current WHERE type = $1 AND id = $2"
-READ_WITHOUT_TEXT = (
-    "SELECT type, id, version, last_updated, deleted, '' FROM resource_current WHERE type = $1 AND id = $2"
-)
+LOOK = "SELECT type, id, version, last_updated, deleted, {text} FROM resource_current c WHERE type = $1 AND id = $2"
 LOOK_AT_MANY = (
-    "SELECT c.type, c.id, c.version, c.last_updated, c.deleted, CASE WHEN {size} < {large} THEN c.text END FROM {keys} "
+    "SELECT c.type, c.id, c.version, c.last_updated, c.deleted, CASE WHEN {size} < {large} THEN {text} END FROM {keys} "
     "CROSS JOIN resource_current c WHERE c.type = k.type AND c.id = k.id"
 )
 LOOK_AT_MANY_WITHOUT_TEXT = (
@@ -44,11 +42,11 @@ TYPES = (
 """The types of resources that there are, each found by one look into an index."""
 
 READ_PLACED = (
-    "SELECT c.type, c.id, c.version, c.last_updated, c.deleted, c.text, c.resource_key, c.partition_key FROM {keys} "
+    "SELECT c.type, c.id, c.version, c.last_updated, c.deleted, {text}, c.resource_key, c.partition_key FROM {keys} "
     "CROSS JOIN resource_current c WHERE c.type = k.type AND c.id = k.id"
 )
 PATIENT_PLACED = (
-    "SELECT c.type, c.id, c.version, c.last_updated, c.deleted, c.text, c.resource_key, c.partition_key "
+    "SELECT c.type, c.id, c.version, c.last_updated, c.deleted, {text}, c.resource_key, c.partition_key "
     "FROM resource_current c WHERE c.type = 'Patient' AND c.id = $1 AND c.partition_key = $1"
 )
 """A patient lies in the partition of its own name."""

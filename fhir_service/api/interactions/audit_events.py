@@ -9,11 +9,11 @@ from fhir_service.api.interaction import Interaction
 from fhir_service.api.links import page_address
 from fhir_service.api.versions import version_headers
 from fhir_service.fhir.audit_events import audit_event
-from fhir_service.fhir.bundles import SearchEntry, searchset
+from fhir_service.fhir.bundles import found_entries, searchset
 from fhir_service.fhir.errors import NotFound
 from fhir_service.search.audit_query import CURSOR, PARAMETERS, AuditQuery, parse_audit_query
 from fhir_service.search.query_text import Pairs
-from fhir_service.storage.changes import moment
+from fhir_service.storage.changes import Stored, moment
 
 AUDIT_EVENT = "AuditEvent"
 
@@ -43,8 +43,9 @@ async def _found(call: Call, pairs: Pairs) -> Answer:
         return Answer(body=searchset((), links, await store.count(query)))
     records, after = await store.page(query)
     if after is not None:
-        links["next"] = page_address(call, "", (*query.applied, (CURSOR, str(after))))
-    entries = [SearchEntry(audit_event(one), f"{call.base}/{AUDIT_EVENT}/{one.place}") for one in records]
+        links["next"] = page_address(call, "", query.applied, (CURSOR, str(after)))
+    found = [Stored(AUDIT_EVENT, str(one.place), 1, one.recorded, audit_event(one)) for one in records]
+    entries = found_entries(call.base, found, "match")
     return Answer(body=searchset(entries, links, len(records) if query.after is None and after is None else None))
 
 

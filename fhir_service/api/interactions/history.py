@@ -35,7 +35,7 @@ async def history(call: Call) -> Answer:
     if page.next is not None:
         kept = tuple(pair for pair in query.applied if pair[0] != CURSOR)
         links["first"] = page_address(call, "_history", kept)
-        links["next"] = page_address(call, "_history", (*kept, (CURSOR, history_cursor(page.next))))
+        links["next"] = page_address(call, "_history", kept, (CURSOR, history_cursor(page.next)))
     return Answer(body=history_bundle([_entry(call, version) for version in page.versions], links, total))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from fhir_service.api.answer import Answer
@@ -11,7 +11,7 @@ from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.links import page_address
 from fhir_service.definitions.compartments import compartment, compartment_types
-from fhir_service.fhir.bundles import SearchEntry, searchset
+from fhir_service.fhir.bundles import found_entries, outcome_entry, searchset
 from fhir_service.fhir.errors import Issue, NotFound, UnknownType, UnsupportedParameter
 from fhir_service.fhir.outcomes import outcome_bytes
 from fhir_service.search.query import CURSOR, NO_VALUE, IncludeExtent, Query, parse_query
@@ -62,7 +62,7 @@ def _members(call: Call) -> Sequence[str]:
 
 async def _searched(call: Call, types: Sequence[str], pairs: Pairs) -> Answer:
     within = searched_types(call.access, types, pairs)
-    query = _query(call, within, pairs, await call.stored_terminology().of_search(pairs, call.base))
+    query = await _query(call, within, pairs)
     refuse_reaching_out(query, call.access)
     await require_unambiguous(call.repository, query.bare_ids, call.access)
     links = {"self": page_address(call, call.member, query.applied)}
@@ -73,12 +73,25 @@ async def _searched(call: Call, types: Sequence[str], pairs: Pairs) -> Answer:
     if query.after is not None or page.next is not None:
         links["first"] = page_address(call, call.member, kept)
     if page.next is not None:
-        links["next"] = page_address(call, call.member, (*kept, (CURSOR, page.next)))
+        links["next"] = page_address(call, call.member, kept, (CURSOR, page.next))
     return Answer(body=searchset(_entries(call, query, page), links, await _total(call, query, page)))
 
 
-def _query(call: Call, types: Sequence[str], pairs: Pairs, terminology: Terminologies) -> Query:
+async def _query(call: Call, types: Sequence[str], pairs: Pairs) -> Query:
     """Raises UnsupportedParameter for unknown parameters where the client prefers that, and what `parse_query` does."""
+    asked = (tuple(types), pairs, call.base, (call.type, call.id) if call.member else None)
+    query = call.service.queries.get(asked)
+    if query is None:
+        query = _read(call, types, pairs, await call.stored_terminology().of_search(pairs, call.base))
+        call.service.queries.keep(asked, query)
+    if call.preferences.strict:
+        unknown = [replace(issue, severity="error") for issue in query.ignored if issue.code != NO_VALUE]
+        if unknown:
+            raise UnsupportedParameter("parameters not known", issues=unknown)
+    return query
+
+
+def _read(call: Call, types: Sequence[str], pairs: Pairs, terminology: Terminologies) -> Query:
     query = parse_query(
         types,
         pairs,
@@ -89,24 +102,19 @@ def _query(call: Call, types: Sequence[str], pairs: Pairs, terminology: Terminol
         max_count=call.settings.max_page_size,
         compartment=(call.type, call.id) if call.member else None,
     )
-    unknown = [replace(issue, severity="error") for issue in query.ignored if issue.code != NO_VALUE]
-    if unknown and call.preferences.strict:
-        raise UnsupportedParameter("parameters not known", issues=unknown)
     extent = IncludeExtent(call.settings.max_included, call.settings.max_include_rounds)
     return replace(query, extent=extent, most_bytes=call.settings.max_page_bytes)
 
 
-def _entries(call: Call, query: Query, page: Page) -> Iterator[SearchEntry]:
-    base = call.base
-    for stored in page.matches:
-        yield SearchEntry(stored.text, f"{base}/{stored.type}/{stored.id}")
-    for stored in page.included:
-        yield SearchEntry(stored.text, f"{call.base}/{stored.type}/{stored.id}", "include")
-    yield from _outcomes((*query.ignored, _CUT) if page.included_cut else query.ignored)
+def _entries(call: Call, query: Query, page: Page) -> list[bytes]:
+    entries = found_entries(call.base, page.matches, "match")
+    if page.included:
+        entries += found_entries(call.base, page.included, "include")
+    return entries + _outcomes((*query.ignored, _CUT) if page.included_cut else query.ignored)
 
 
-def _outcomes(issues: Sequence[Issue]) -> list[SearchEntry]:
-    return [SearchEntry(outcome_bytes(issues), mode="outcome")] if issues else []
+def _outcomes(issues: Sequence[Issue]) -> list[bytes]:
+    return [outcome_entry(outcome_bytes(issues))] if issues else []
 
 
 async def _total(call: Call, query: Query, page: Page) -> int | None:

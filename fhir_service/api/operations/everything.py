@@ -11,7 +11,7 @@ from fhir_service.api.interaction import Interaction
 from fhir_service.api.links import page_address
 from fhir_service.api.operation_input import Input, operation_input
 from fhir_service.definitions.elements import resource_types
-from fhir_service.fhir.bundles import SearchEntry, searchset
+from fhir_service.fhir.bundles import found_entries, searchset
 from fhir_service.fhir.errors import InvalidParameter
 from fhir_service.fhir.parameters import Parameters
 from fhir_service.search.dates import EARLIEST, LATEST, Range, date_range
@@ -41,8 +41,8 @@ async def everything(call: Call) -> Answer:
     links = {"self": page_address(call, "$everything", applied)}
     if page.next is not None:
         kept = tuple(pair for pair in applied if pair[0] != "_cursor")
-        links["next"] = page_address(call, "$everything", (*kept, ("_cursor", page.next.text())))
-    entries = [SearchEntry(stored.text, f"{call.base}/{stored.type}/{stored.id}") for stored in page.found]
+        links["next"] = page_address(call, "$everything", kept, ("_cursor", page.next.text()))
+    entries = found_entries(call.base, page.found, "match")
     return Answer(body=searchset(entries, links, page.total))
 
 

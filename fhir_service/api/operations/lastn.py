@@ -11,7 +11,7 @@ from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.links import page_address
 from fhir_service.api.operation_input import Input
-from fhir_service.fhir.bundles import SearchEntry, searchset
+from fhir_service.fhir.bundles import found_entries, searchset
 from fhir_service.fhir.errors import InvalidParameter, UnsupportedParameter
 from fhir_service.fhir.parameters import read_parameters
 from fhir_service.search.query import Query, parse_query
@@ -42,7 +42,7 @@ async def lastn(call: Call) -> Answer:
     await require_unambiguous(call.repository, query.bare_ids, call.access)
     most = _most([value for name, value in pairs if name == "max"])
     found = await last_observations(call.repository, query, most, call.access)
-    entries = [SearchEntry(stored.text, f"{call.base}/{stored.type}/{stored.id}") for stored in found]
+    entries = found_entries(call.base, found, "match")
     applied = (*(("max", value) for name, value in pairs if name == "max"), *wanted)
     links = {"self": page_address(call, "$lastn", applied)}
     return Answer(body=searchset(entries, links, len(entries)))

@@ -42,7 +42,7 @@ async def research_view(call: Call) -> Answer:
     links = {"self": page_address(call, "$research-view", applied)}
     if page.next is not None:
         kept = tuple(pair for pair in applied if pair[0] != "_cursor")
-        links["next"] = page_address(call, "$research-view", (*kept, ("_cursor", page.next)))
+        links["next"] = page_address(call, "$research-view", kept, ("_cursor", page.next))
     told = [{"relation": relation, "url": url} for relation, url in links.items()]
     return Answer(body=encode({"resourceType": "Bundle", "type": "collection", "link": told, **page.bundle}))
 

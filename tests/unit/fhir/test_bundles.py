@@ -9,13 +9,15 @@ import pytest
 
 from fhir_service.fhir.bundles import (
     ResponseEntry,
-    SearchEntry,
     entry_texts,
+    found_entries,
+    outcome_entry,
     read_entry,
     response_bundle,
     searchset,
 )
 from fhir_service.fhir.outcomes import outcome_bytes
+from fhir_service.storage.changes import Stored
 from fhir_service.validation.structure import findings
 
 PATIENT = b'{"resourceType":"Patient","id":"a","multipleBirthInteger":1}'
@@ -23,7 +25,8 @@ OUTCOME = outcome_bytes([])
 
 
 def test_a_searchset_holds_the_bytes_it_was_given_and_is_valid() -> None:
-    entries = [SearchEntry(PATIENT, 'http://localhost/fhir/Patient/a?"'), SearchEntry(OUTCOME, mode="outcome")]
+    stored = Stored("Patient", "a", 1, 0, PATIENT)
+    entries = [*found_entries('http://localhost/a"b', [stored], "match"), outcome_entry(OUTCOME)]
     bundle = searchset(
         entries, {"self": "http://localhost/fhir/Patient", "next": "http://localhost/fhir/Patient?x=1"}, 7
     )
@@ -32,7 +35,7 @@ def test_a_searchset_holds_the_bytes_it_was_given_and_is_valid() -> None:
     read = json.loads(bundle)
     assert read["total"] == 7
     assert [link["relation"] for link in read["link"]] == ["self", "next"]
-    assert read["entry"][0]["fullUrl"].endswith('?"')
+    assert read["entry"][0]["fullUrl"] == 'http://localhost/a"b/Patient/a'
     assert "fullUrl" not in read["entry"][1]
 
 
