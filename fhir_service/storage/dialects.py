@@ -36,6 +36,7 @@ class Search(Protocol):
     ) -> tuple[Sequence[Row], Order]: ...
     async def count(self, session: Session, search: TypeSearch, access: Access) -> int: ...
     async def estimate(self, session: Session, search: TypeSearch, access: Access) -> int: ...
+    def probe(self, search: TypeSearch) -> tuple[str, list[Any]] | None: ...
     async def about_patient(self, session: Session, patient_id: str, scopes: Mapping[int, str]) -> Sequence[Row]: ...
 
 
@@ -125,8 +126,9 @@ POSTGRESQL = Dialect(
     joined_by="GROUP BY resource_key / 64",
     as_bytes="convert_to({}, 'UTF8')",
     text_size="pg_column_size(c.text)",
-    # By key one plan is as good as another, and to make it takes longer than to run it.
-    for_reads=("SET plan_cache_mode = force_generic_plan",),
+    # By key one plan is as good as another, and to make it takes longer than to run it. One that was made while a table
+    # was empty goes by its indexes too.
+    for_reads=("SET plan_cache_mode = force_generic_plan", "SET enable_seqscan = off"),
     # A plan made once for all hashes cannot know that one is rare and another is in every row.
     for_searches=("SET plan_cache_mode = force_custom_plan",),
     for_finding=("SET LOCAL plan_cache_mode = force_custom_plan",),
