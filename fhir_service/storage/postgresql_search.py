@@ -13,6 +13,7 @@ from fhir_service.search.query import TypeSearch
 from fhir_service.storage.criteria_sql import Conditions, Subject
 from fhir_service.storage.date_bounds import date_bounds
 from fhir_service.storage.postgresql_chains import Chains
+from fhir_service.storage.repeated_searches import RepeatedSearches
 from fhir_service.storage.sessions import Row, Session
 from fhir_service.storage.sorting import Order, order_of
 from fhir_service.storage.sql_text import Values, all_of
@@ -24,6 +25,7 @@ _LINKED = (
     "WHERE l.target_type = 'Patient' AND l.target_id = $1) l JOIN resource_current c ON c.type = l.type "
     "AND c.resource_key = l.resource_key AND c.partition_key = l.partition_key WHERE NOT c.deleted"
 )
+_repeated = RepeatedSearches()
 _COUNTED = 10_000
 """Up to so many matches are counted where an estimate would do."""
 
@@ -42,7 +44,7 @@ async def find(
         *("SELECT", _COLUMNS + order.expressions, "FROM resource_current c WHERE", all_of(conditions)),
         *("ORDER BY", order.words(), "LIMIT", values(limit)),
     )
-    return await session.fetch(" ".join(words), *values.taken), order
+    return await _asked(session, " ".join(words), values), order
 
 
 async def count(session: Session, search: TypeSearch, access: Access) -> int:
@@ -50,7 +52,7 @@ async def count(session: Session, search: TypeSearch, access: Access) -> int:
     search = await _without_chains(session, search, access)
     values = Values()
     words = ("SELECT count(*) FROM resource_current c WHERE", all_of(_conditions(search, access, values)))
-    return int((await session.fetch(" ".join(words), *values.taken))[0][0])
+    return int((await _asked(session, " ".join(words), values))[0][0])
 
 
 async def estimate(session: Session, search: TypeSearch, access: Access) -> int:
@@ -77,6 +79,12 @@ def sort_value(key: SortKey, row: str, values: Values) -> str:
         return f'({row}.id COLLATE "C")'
     value = f"({row}.sort_values -> {values(key.parameter)}::text ->> {int(key.descending)})"
     return f"{value}::float8" if key.kind == "number" else f'({value} COLLATE "C")'
+
+
+async def _asked(session: Session, statement: str, values: Values) -> Sequence[Row]:
+    if session.keeps_plans and (known := _repeated.statement(statement, values.taken)):
+        return await session.fetch(known)
+    return await session.fetch(statement, *values.taken)
 
 
 async def _without_chains(session: Session, search: TypeSearch, access: Access) -> TypeSearch:
