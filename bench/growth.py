@@ -2,7 +2,9 @@
 
 One `fhir-service serve` over a store that grows from 1,000 to 100,000 resources (a million with `--full`), asked over
 HTTP by one client for many different patients: the median of its waits, and how many times that at 1,000 it is. Answers
-are of one size at each, as a registry grows by patients and not by findings of each.
+are of one size at each, as a registry grows by patients and not by findings of each. Every size is told of as soon as
+it is measured; one whose loading would take longer than `--minutes` leave, as that of the size before it went, is not
+begun.
 """
 
 from __future__ import annotations
@@ -10,8 +12,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
+import sys
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import http_load
@@ -80,21 +85,33 @@ def median_waits(server: Server, size: int, seconds: float) -> dict[str, float]:
     return found
 
 
-def measured(name: str, sizes: tuple[int, ...], seconds: float) -> dict[str, dict[str, float]]:
+def measured(name: str, sizes: Sequence[int], seconds: float, minutes: float) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {kind: {} for kind in KINDS}
-    before = 0
+    before, rate, begun = 0, math.inf, time.monotonic()
     with tempfile.TemporaryDirectory(prefix="fhir-service-bench-") as folder, database_url(name) as url:
         for size in sizes:
+            started = time.monotonic()
+            if started + (size - before) / rate > begun + minutes * 60:
+                _tell(name, f"{size} resources would take too long at {rate:.0f} a second")
+                break
             file = Path(folder) / "resources.ndjson"
             write(file, size, before)
             asyncio.run(fill(url, file, size - before))
+            rate = (size - before) / (time.monotonic() - started)
             before = size
             with ours(name, url) as server:
-                for kind, wait in median_waits(server, size, seconds).items():
-                    found[kind][f"ms at {size}"] = wait
-    for waits in found.values():
-        waits["times as long"] = round(waits[f"ms at {sizes[-1]}"] / waits[f"ms at {sizes[0]}"], 2)
+                waits = median_waits(server, size, seconds)
+            for kind, wait in waits.items():
+                found[kind][f"ms at {size}"] = wait
+            _tell(name, f"{size} resources ({rate:.0f} a second): {waits}")
+    for by_size in found.values():
+        first, *_, last = by_size.values()
+        by_size["times as long"] = round(last / first, 2)
     return found
+
+
+def _tell(name: str, what: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {name}, {what}", file=sys.stderr, flush=True)
 
 
 def main() -> None:
@@ -102,9 +119,12 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--full", action="store_true", help="up to a million")
     parser.add_argument("--databases", nargs="+", default=NAMES)
+    parser.add_argument("--sizes", nargs="+", type=int)
+    parser.add_argument("--minutes", type=float, default=20.0, help="of each database, at most")
     parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement")
     wanted = parser.parse_args()
-    found = {name: measured(name, FULL if wanted.full else SIZES, wanted.seconds) for name in wanted.databases}
+    sizes = wanted.sizes or (FULL if wanted.full else SIZES)
+    found = {name: measured(name, sizes, wanted.seconds, wanted.minutes) for name in wanted.databases}
     if wanted.json:
         print(json.dumps(found))
         return

@@ -1,9 +1,10 @@
 """Run every benchmark, write bench/results/NAME.json, print one table. Exits 1 where a bar is missed.
 
-    python bench/run.py [--full] [NAME ...]
+    python bench/run.py [--full] [NAME[:DATABASE] ...]
 
 A benchmark is a script here that takes `--json` and prints its figures as nested objects. BARS says what is enough.
-Those that take `--full` measure at their full size with it, which takes minutes more.
+Those that take `--full` measure at their full size with it, which takes minutes more; with a database behind its name
+one measures on that only, and leaves the figures of the other as they were.
 """
 
 from __future__ import annotations
@@ -91,13 +92,15 @@ def main() -> int:
     ]
     table = Table("benchmark", "what", "figure", "bar", "")
     missed = 0
-    for name in names:
-        print(f"{name} ...", file=sys.stderr, flush=True)
+    for asked in names:
+        print(f"{asked} ...", file=sys.stderr, flush=True)
+        name, _, database = asked.partition(":")
         file = FOLDER / f"{name}.py"
         options = ["--json", "--full"] if full and '"--full"' in file.read_text() else ["--json"]
+        options += ["--databases", database] if database else []
         done = subprocess.run([sys.executable, file, *options], stdout=subprocess.PIPE, check=True, text=True)
         found = json.loads(done.stdout)
-        _write(name, found)
+        _write(name, found, add=bool(database))
         for path, value in _figures(found):
             bars = BARS.get(name, {})
             bar = bars.get(", ".join(path), bars.get(path[-1]))
@@ -123,13 +126,16 @@ def _figures(found: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str
         yield path, found
 
 
-def _write(name: str, found: Any) -> None:
+def _write(name: str, found: Any, *, add: bool) -> None:
     results = FOLDER / "results"
     results.mkdir(exist_ok=True)
+    file = results / f"{name}.json"
+    if add and file.exists():
+        found = json.loads(file.read_text())["figures"] | found
     machine = {"cpus": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()}
     measured = datetime.now(UTC).isoformat(timespec="seconds")
     content = {"measured": measured, "machine": machine, "figures": found}
-    (results / f"{name}.json").write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    file.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

@@ -40,11 +40,12 @@ def served(database_url: str, folder: Path, **settings: str) -> Iterator[str]:
 def _address(said: Path, process: subprocess.Popen[bytes]) -> str:
     """What the service says it listens on, once it answers there."""
     deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        assert process.poll() is None, said.read_text()
-        found = re.search(r" on (http://\S+)", said.read_text())
-        with contextlib.suppress(httpx.TransportError):
-            if found and httpx.get(f"{found[1]}/readyz").status_code == 200:
-                return found[1]
-        time.sleep(0.05)
+    with httpx.Client() as client:  # to make one takes longer than to ask
+        while time.monotonic() < deadline:
+            assert process.poll() is None, said.read_text()
+            found = re.search(r" on (http://\S+)", said.read_text())
+            with contextlib.suppress(httpx.TransportError):
+                if found and client.get(f"{found[1]}/readyz").status_code == 200:
+                    return found[1]
+            time.sleep(0.05)
     raise AssertionError(f"the service did not start: {said.read_text()}")

@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import re
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -19,6 +20,7 @@ from fhir_service.storage.checks.whole_store import disagreements
 from fhir_service.storage.engines import open_engine
 
 WRITERS = 8
+JSON = {"content-type": "application/fhir+json"}
 MARKER = re.compile(rf'"system":"{SYSTEM}","value":"([^"]*)"')
 VERSIONS = "SELECT type, id, version, action, text FROM resource_version WHERE place > :place ORDER BY place"
 NEWEST = "SELECT coalesce(max(place), 0) FROM resource_version"
@@ -66,23 +68,35 @@ async def problems(database_url: str) -> list[object]:
 async def writing(
     server: ServedProcess, name: str, chance: random.Random, ended: asyncio.Event
 ) -> AsyncIterator[Ledger]:
-    """Let clients write meanwhile, and see to their end."""
-    ledger = Ledger()
-    headers = {"content-type": "application/fhir+json"}
-    async with httpx.AsyncClient(base_url=server.base, headers=headers, timeout=60) as client:
-        writers = [
-            asyncio.create_task(Writer(client, f"{name}-{one}", ledger, random.Random(chance.random())).run(ended))
-            for one in range(WRITERS)
-        ]
+    """Let clients of a service write meanwhile, and see to their end."""
+    async with (
+        httpx.AsyncClient(base_url=server.base, headers=JSON, timeout=60) as client,
+        writing_by(client, name, chance, ended) as ledger,
+    ):
         yield ledger
-        ended.set()
-        await asyncio.gather(*writers)
 
 
-async def killed_while_writing(server: ServedProcess, name: str, number: int, chance: random.Random) -> Ledger:
-    """Kill the server while clients write, shortly after so many acknowledgements."""
+@asynccontextmanager
+async def writing_by(
+    client: httpx.AsyncClient, name: str, chance: random.Random, ended: asyncio.Event
+) -> AsyncIterator[Ledger]:
+    """The same for writers that share a client."""
+    ledger = Ledger()
+    writers = [
+        asyncio.create_task(Writer(client, f"{name}-{one}", ledger, random.Random(chance.random())).run(ended))
+        for one in range(WRITERS)
+    ]
+    yield ledger
+    ended.set()
+    await asyncio.gather(*writers)
+
+
+async def killed_while_writing(
+    server: ServedProcess, name: str, number: int, chance: random.Random, sent: signal.Signals = signal.SIGKILL
+) -> Ledger:
+    """Kill the server, or tell it to end, while clients write, shortly after so many acknowledgements."""
     async with writing(server, name, chance, asyncio.Event()) as ledger:
         await ledger.reaches(number)
         await asyncio.sleep(chance.random() * 0.03)  # somewhere within a group of commits
-        server.kill()
+        await asyncio.to_thread(server.end, sent)  # who is told to end answers those who have asked
     return ledger

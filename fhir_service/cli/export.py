@@ -41,6 +41,9 @@ def export(
     ] = None,
     group: Annotated[str, typer.Option(help="Id of a Group: only its members.")] = "",
     patients: Annotated[bool, typer.Option("--patients", help="Only what is about patients.")] = False,
+    patient: Annotated[
+        list[str] | None, typer.Option(help="Id of a Patient: only these, of the Group where one is named; repeatable.")
+    ] = None,
     resource_type: Annotated[
         list[str] | None, typer.Option("--type", help="A resource type (`_type`); repeatable.")
     ] = None,
@@ -87,6 +90,7 @@ def export(
     wanted = Wanted(
         group=group,
         patients=patients,
+        named=tuple(patient or ()),
         types=tuple(resource_type or ()),
         filters=tuple(type_filter or ()),
         elements=tuple(element or ()),

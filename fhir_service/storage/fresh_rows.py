@@ -1,7 +1,7 @@
 """Resources of which nothing is stored yet, many at once: their rows go into the tables the fastest way a database has.
 
 The rows are those that any other write makes; only the way there is shorter, since there is nothing to compare with.
-They are made as a block, in whatever process; its keys and its time are put in when it is written.
+Those of a load are made as a block, in whatever process; its keys and its time are put in when it is written.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from fhir_service.storage.plan import NewVersion, Plan
 from fhir_service.storage.sessions import Session
 
 MANY = 200
-"""Fresh resources from which on a block is the faster way to write them."""
+"""Fresh resources that are written at once: their rows take some milliseconds to make."""
 DIGITS = 3
 BLOCK = 10**DIGITS
 """Most resources of a block that is made before its keys are known: they begin at a multiple of this."""
@@ -48,7 +48,7 @@ class Loader(Protocol):
         multiple of BLOCK where the block has DIGITS). Raises StoreUnavailable."""
 
     async def add(self, session: Session, fresh: Sequence[FreshRow], last_updated: int) -> None:
-        """The same for less than MANY, whose places are known. Raises StoreUnavailable."""
+        """The same for MANY at most, whose places are known. Raises StoreUnavailable."""
 
 
 def can_be_in_block(text: bytes) -> bool:

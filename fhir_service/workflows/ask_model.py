@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from fhir_service.workflows.trusted_authorities import authorities
+
 _TRIES = 3
 _FIRST_PAUSE = 0.5
 """Seconds before the second try; twice as long before each further one."""
@@ -53,7 +55,7 @@ async def ask_model(access: ModelAccess, instructions: str, question: str) -> st
     }
     headers = {"Authorization": f"Bearer {access.key}"} if access.key else {}
     reason = ""
-    async with httpx.AsyncClient(headers=headers, timeout=access.seconds) as client:
+    async with httpx.AsyncClient(verify=authorities(), headers=headers, timeout=access.seconds) as client:
         for attempt in range(_TRIES):
             if attempt:
                 await asyncio.sleep(_FIRST_PAUSE * 2 ** (attempt - 1))

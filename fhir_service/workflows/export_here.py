@@ -25,6 +25,7 @@ from fhir_service.fhir.parameters import query_parameters
 from fhir_service.storage.jobs import Job
 from fhir_service.storage.repository import Repository
 from fhir_service.terminology.terminologies import terminologies
+from fhir_service.workflows.accept_parameters import accept_parameters
 from fhir_service.workflows.bulk_client.errors import Lost
 from fhir_service.workflows.bulk_client.exported import Export, Watcher, exported
 from fhir_service.workflows.bulk_client.ledger import Begun, Ledger
@@ -77,9 +78,10 @@ async def export_here(here: Here, wanted: Wanted, ledger: Ledger, watcher: Watch
 
 
 async def _request(here: Here, wanted: Wanted) -> ExportRequest:
+    body = wanted.body
     asked = Asked(
-        query_parameters(wanted.pairs),
-        "group" if wanted.group else "patient" if wanted.patients else "system",
+        accept_parameters(body) if body else query_parameters(wanted.pairs),
+        "group" if wanted.group else "patient" if wanted.patients or wanted.named else "system",
         here.types,
         OPEN,
         here.base,

@@ -33,6 +33,12 @@ class WriteChecks:
     missing_target: MissingTarget = "warning"
     base: str = ""
     conformance: Callable[[], Conformance] = conformance
+    beyond_r4: bool = field(init=False)
+    """Whether there is a type for which more is looked at than R4 itself."""
+
+    def __post_init__(self) -> None:
+        beyond = any(layer > Layer.INVARIANTS for layer in self.layers.values())
+        object.__setattr__(self, "beyond_r4", beyond)
 
     def layer(self, resource_type: str) -> Layer:
         return self.layers.get(resource_type, self.layers[EVERY_TYPE])
@@ -40,11 +46,6 @@ class WriteChecks:
     def under(self, base: str) -> WriteChecks:
         """The same, where the store is below another base."""
         return replace(self, base=base)
-
-    @property
-    def beyond_r4(self) -> bool:
-        """Whether there is a type for which more is looked at than R4 itself."""
-        return any(layer > Layer.INVARIANTS for layer in self.layers.values())
 
     async def run(self, size: int, work: Callable[[], T]) -> T:
         """`work()`, in a thread where it would hold up the requests beside it."""
@@ -83,6 +84,8 @@ class WriteChecks:
     async def missing(self, repository: Repository, resource: dict[str, Any], access: Access) -> list[Issue]:
         """What to say of references that lead to nothing in the store."""
         asked = self.asked_of_store(resource)
+        if not asked:
+            return []
         return missing_targets(asked, await there(repository, asked, access), self.missing_target)
 
 

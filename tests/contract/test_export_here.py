@@ -9,6 +9,7 @@ import pytest
 from stored_resources import observation, patient
 
 from fhir_service.fhir.access import OPEN
+from fhir_service.fhir.errors import FhirError
 from fhir_service.fhir.json_text import encode
 from fhir_service.storage.repository import Create, Delete, Repository
 from fhir_service.workflows.bulk_client.errors import NotExported
@@ -96,6 +97,10 @@ async def test_a_group_is_exported_and_a_wrong_wish_refused(repository: Reposito
     assert (
         await exported(repository, tmp_path / "one", Wanted(filters=("Patient?_id=p7",), types=("Patient",)))
     ).counts == {"Patient": 1}
+    named = await exported(repository, tmp_path / "named", Wanted(named=("p0", "p9")))
+    assert named.counts == {"Patient": 2, "Observation": 1}
+    with pytest.raises(FhirError, match="Patient/p9 is not among the patients"):
+        await exported(repository, tmp_path / "others", Wanted(group="g", named=("p9",)))
     with pytest.raises(NotExported, match="already; name another folder"):
         await exported(repository, tmp_path / "group", Wanted(group="g"))
 

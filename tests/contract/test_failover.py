@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import random
+import signal
 from collections.abc import Iterator
 
 import asyncpg
+import httpx
 import pytest
+from api_client import JSON, settings
 from postgres import PostgresServer
 from stored_resources import patient
+from stored_writes import newest_place, problems, stored_after, writing_by
 
+from fhir_service.api.app import create_app
 from fhir_service.fhir.access import OPEN
 from fhir_service.storage import writer
 from fhir_service.storage.database import CommitUncertain
@@ -81,3 +88,24 @@ async def test_a_commit_whose_end_nobody_saw_is_not_made_twice(server: PostgresS
     assert asked == 1
     assert (await repository.read("Patient", "uncertain", OPEN)).version == 1
     await repository.close()
+
+
+async def test_a_server_that_is_killed_under_writers_loses_nothing_it_acknowledged(server: PostgresServer) -> None:
+    url, chance = server.url("postgres"), random.Random(3)
+    repository = await open_repository(url)
+    before = await newest_place(url)
+    transport = httpx.ASGITransport(create_app(settings(), repository))
+    async with (
+        httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=JSON) as client,
+        writing_by(client, "k", chance, asyncio.Event()) as ledger,
+        asyncio.timeout(120),
+    ):
+        await ledger.reaches(30)
+        os.kill(chance.choice(server.backends()), signal.SIGKILL)  # it throws out all others, and recovers
+        await ledger.reaches(ledger.acknowledged + 30)
+        await asyncio.to_thread(server.kill)
+        await asyncio.to_thread(server.restart)
+        await ledger.reaches(ledger.acknowledged + 30)
+    await repository.close()
+    assert ledger.faults(await stored_after(url, before)) == []
+    assert await problems(url) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import signal
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
@@ -77,5 +78,6 @@ async def test_a_hundred_killed_services_lose_nothing_and_start_again(database_u
                 assert await problems(database_url) == []
             if number < ROUNDS:
                 before = await newest_place(database_url)
-                ledger = await killed_while_writing(server, f"r{number}", chance.randrange(1, 400), chance)
+                sent = signal.SIGTERM if number % 5 == 4 else signal.SIGKILL
+                ledger = await killed_while_writing(server, f"r{number}", chance.randrange(1, 400), chance, sent)
     assert await audit_faults(database_url) == []

@@ -27,11 +27,14 @@ class Conversation:
     pace: Pace
     tokens: Tokens | None = None
 
-    async def ask(self, method: str, url: httpx.URL, headers: Mapping[str, str], *, once: bool = False) -> Said:
+    async def ask(
+        self, method: str, url: httpx.URL, headers: Mapping[str, str], body: bytes = b"", *, once: bool = False
+    ) -> Said:
         """A request to the server itself. Raises BrokenAnswer, NotTrusted, Refused (by the token endpoint)."""
         for is_new in (False, True):
             token = await self._token()
-            request = self.http.build_request(method, url, headers={**headers, **_bearer(token)})
+            shown = {**headers, **_bearer(token)}
+            request = self.http.build_request(method, url, headers=shown, content=body or None)
             said = await ask(self.http, self.pace, request, once=once)
             if said.status != httpx.codes.UNAUTHORIZED or not token or is_new:
                 break

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
 
 import httpx
 import msgspec
@@ -24,6 +22,7 @@ from fhir_service.workflows.bulk_client.pace import Pace
 from fhir_service.workflows.bulk_client.polling import completed, drop, kick_off
 from fhir_service.workflows.bulk_client.tokens import Tokens
 from fhir_service.workflows.bulk_client.wanted import Wanted
+from fhir_service.workflows.trusted_authorities import authorities
 
 _SECONDS = 60.0
 """Without a byte; then the connection is given up."""
@@ -135,9 +134,3 @@ async def _client(parallel: int) -> AsyncIterator[httpx.AsyncClient]:
     limits = httpx.Limits(max_connections=parallel + 1)
     async with httpx.AsyncClient(verify=authorities(), timeout=_SECONDS, limits=limits, follow_redirects=False) as http:
         yield http
-
-
-@cache
-def authorities() -> ssl.SSLContext:
-    """Those that this machine trusts, its owner's included; TLS 1.2 at least."""
-    return ssl.create_default_context()

@@ -15,6 +15,7 @@ from fhir_service.workflows.bulk_client.wanted import Wanted
 
 Tell = Callable[[str], None]
 _BEGIN = {"Accept": "application/fhir+json", "Prefer": "respond-async"}
+_PARAMETERS = {"Content-Type": "application/fhir+json"}
 _JSON = {"Accept": "application/json"}
 _LONGEST_PROGRESS = 100
 _MOST_PAGES = 10_000
@@ -22,8 +23,13 @@ _MOST_PAGES = 10_000
 
 async def kick_off(server: Conversation, wanted: Wanted) -> str:
     """The status URL. Raises as `Conversation.ask` does."""
-    url = server.origins.base.copy_with(raw_path=_below(server.origins.base, wanted.text))
-    said = await server.ask("GET", url, _BEGIN, once=True)
+    base, body = server.origins.base, wanted.body
+    if body:
+        url = base.copy_with(raw_path=_below(base, wanted.path))
+        said = await server.ask("POST", url, _BEGIN | _PARAMETERS, body, once=True)
+    else:
+        url = base.copy_with(raw_path=_below(base, wanted.text))
+        said = await server.ask("GET", url, _BEGIN, once=True)
     if said.status != httpx.codes.ACCEPTED:
         raise refusal("the export", said)
     location = said.headers.get("content-location", "")

@@ -515,6 +515,23 @@ async def test_a_folder_holds_one_export_and_what_came_since_in_folders_of_its_o
     assert stub.sent("/fhir/$export")[-1].target == f"/fhir/$export?_since={TIME}"
 
 
+async def test_patients_are_named_by_post(stub: Stub, tmp_path: Path, time: Time) -> None:
+    stub.routes["POST /fhir/Group/g/$export"] = stub.routes["GET /fhir/$export"]
+    wanted = Wanted(group="g", types=("Patient", "Device"), filters=("Device?type=x",), since=TIME, named=("a", "b"))
+    await fetched(stub, tmp_path, time, wanted)
+    (asked,) = stub.sent("/fhir/Group/g/$export")
+    assert (asked.target, asked.headers["content-type"]) == ("/fhir/Group/g/$export", "application/fhir+json")
+    assert json.loads(asked.body)["parameter"] == [
+        {"name": "_type", "valueString": "Patient,Device"},
+        {"name": "_since", "valueInstant": TIME},
+        {"name": "_typeFilter", "valueString": "Device?type=x"},
+        {"name": "patient", "valueReference": {"reference": "Patient/a"}},
+        {"name": "patient", "valueReference": {"reference": "Patient/b"}},
+    ]
+    with pytest.raises(NotExported, match="no id of a Patient"):
+        await fetched(stub, tmp_path / "other", time, Wanted(named=("../x",)))
+
+
 async def test_an_unfinished_export_is_gone_on_with_or_given_up_but_not_mixed_with_another(
     stub: Stub, tmp_path: Path, time: Time
 ) -> None:
