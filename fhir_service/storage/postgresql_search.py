@@ -19,6 +19,9 @@ from fhir_service.storage.sorting import Order, order_of
 from fhir_service.storage.sql_text import Values, all_of
 
 _COLUMNS = "c.type, c.id, c.version, c.last_updated, c.deleted, convert_to(c.text, 'UTF8'), c.resource_key"
+_FOUND = "c.type, c.id, c.version, c.last_updated, c.deleted, c.text, c.resource_key"
+_SHOWN = "m.type, m.id, m.version, m.last_updated, m.deleted, convert_to(m.text, 'UTF8'), m.resource_key"
+"""Of what was found: else every match would be made bytes before the first are taken."""
 _LINKED = (
     f"SELECT {_COLUMNS}, c.partition_key FROM (SELECT DISTINCT s.type, l.resource_key, l.partition_key "
     "FROM link l JOIN unnest($2::bigint[], $3::text[]) AS s(scope, type) ON s.scope = l.scope "
@@ -40,9 +43,11 @@ async def find(
     conditions = _conditions(search, access, values) + order.after(after, values)
     if order.columns:
         conditions += date_bounds(search, "c", values)
+    sorted_by = "".join(f", m.sort_{number}" for number, _ in enumerate(order.columns))
+    named = "".join(f", {column.expression} AS sort_{number}" for number, column in enumerate(order.columns))
     words = (
-        *("SELECT", _COLUMNS + order.expressions, "FROM resource_current c WHERE", all_of(conditions)),
-        *("ORDER BY", order.words(), "LIMIT", values(limit)),
+        *("SELECT", _SHOWN + sorted_by, "FROM (SELECT", _FOUND + named, "FROM resource_current c"),
+        *("WHERE", all_of(conditions), "ORDER BY", order.words(), "LIMIT", values(limit), ") m"),
     )
     return await _asked(session, " ".join(words), values), order
 

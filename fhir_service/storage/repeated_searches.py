@@ -62,7 +62,8 @@ class RepeatedSearches:
 
 def written(statement: str, values: Sequence[Any]) -> str:
     """A statement with its values in the place of its parameters; empty where one is of another kind than whole
-    numbers, texts and lists of numbers. No text is written as it is, so none can be anything but a value."""
+    numbers, texts and lists of numbers. Of a text only letters and digits are written as they are, so it
+    cannot be anything but a value."""
     literals = [_literal(value) for value in values]
     if not all(literals):
         return ""
@@ -73,7 +74,11 @@ def _literal(value: Any) -> str:
     if type(value) is int:
         return f"'{value:d}'::bigint"
     if type(value) is str:
-        return f"convert_from('\\x{value.encode().hex()}'::bytea, 'UTF8')"
+        return f"E'{''.join(map(_sign, value))}'"
     if type(value) is list and all(type(one) is int for one in value):
         return f"'{{{','.join(f'{one:d}' for one in value)}}}'::bigint[]"
     return ""
+
+
+def _sign(sign: str) -> str:
+    return sign if sign.isascii() and sign.isalnum() else f"\\U{ord(sign):08X}"
