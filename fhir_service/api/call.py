@@ -46,6 +46,7 @@ from fhir_service.workflows.write_checks import WriteChecks
 if TYPE_CHECKING:
     from fhir_service.api.interaction import Interaction
 
+_MOST_BASES = 64
 Dispatch = Callable[["Call", str], Awaitable[ASGIApp]]
 
 
@@ -70,6 +71,7 @@ class Service:
         self._authority: Authority | None = None
         self._accesses: AccessBook | None = None
         self._refusals: RefusalBook | None = None
+        self._checks: dict[str, WriteChecks] = {}
         self.fixed = fixed
         """The definitions of the service itself that its store holds."""
         self.definition_cache = DefinitionCache()
@@ -149,6 +151,15 @@ class Service:
         settings = self.settings
         return WriteChecks(settings.layers, settings.missing_targets, conformance=lambda: self.conformance)
 
+    def checks_under(self, base: str) -> WriteChecks:
+        """The same for those who know this server by that address."""
+        found = self._checks.get(base)
+        if found is None:
+            if len(self._checks) >= _MOST_BASES:  # whoever asks may choose it
+                self._checks.clear()
+            found = self._checks[base] = self.checks.under(base)
+        return found
+
     @cached_property
     def conformance(self) -> Conformance:
         """Our own profiles under the base of the settings, and HL7's; read when they are first asked for."""
@@ -171,6 +182,8 @@ class Call:
     query: str = ""
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     receive: Receive | None = None
+    sent: bytes | None = None
+    """The body, where it is all there; else it is received."""
     file: str = ""
     """Name of one of the files of a job."""
     dispatch: Dispatch | None = None
@@ -216,7 +229,7 @@ class Call:
     @cached_property
     def checks(self) -> WriteChecks:
         """What a resource has to stand before it is stored."""
-        return self.service.checks.under(self.base)
+        return self.service.checks_under(self.base)
 
     async def checks_of(self, *texts: bytes) -> WriteChecks:
         """The same, with the definitions that clients have stored, as far as these resources name them."""
@@ -282,22 +295,26 @@ class Call:
         return self.form
 
     async def _body(self, most: int | None = None) -> bytes:
+        most = self.settings.max_body_bytes if most is None else most
+        body = await self._received(most) if self.sent is None else self.sent
+        if len(body) > most:
+            raise TooLarge(f"the body is larger than {most:,} bytes, the most that is taken here")
+        if coding := self.header(b"content-encoding"):
+            return await decoded(body, coding, most)
+        return body
+
+    async def _received(self, most: int) -> bytes:
+        """The body, or more than `most` bytes of it."""
         parts: list[bytes] = []
         more, size = True, 0
-        most = self.settings.max_body_bytes if most is None else most
         while self.receive is not None and more:
             message = await self.receive()
             if message["type"] == "http.disconnect":
                 raise ClientGone
             parts.append(message.get("body", b""))
             size += len(parts[-1])
-            if size > most:
-                raise TooLarge(f"the body is larger than {most:,} bytes, the most that is taken here")
-            more = message.get("more_body", False)
-        body = b"".join(parts)
-        if coding := self.header(b"content-encoding"):
-            return await decoded(body, coding, most)
-        return body
+            more = size <= most and message.get("more_body", False)
+        return b"".join(parts)
 
 
 def _read(text: bytes) -> Any:

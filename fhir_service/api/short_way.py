@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import re
 
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from fhir_service.api.answer import Answer
 from fhir_service.api.audit import remembered
@@ -96,7 +96,7 @@ class ShortWay:
             method=method,
             query=query,
             headers=head.headers,
-            receive=_receiving(body),
+            sent=body,
             dispatch=self._dispatcher.answer_url,
             access=access.under(base),
             origin=visit.origin,
@@ -152,17 +152,6 @@ class ShortWay:
     def _visit(self, head: PlainHead, access: Access, peer: Peer, method: str = "GET") -> Visit:
         number = head.request_id or new_id()
         return Visit(peer, access.client_id, number, head.coding, self._meter, method=method)
-
-
-def _receiving(body: bytes) -> Receive | None:
-    """Gives a body that is there."""
-    if not body:
-        return None
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": body}
-
-    return receive
 
 
 async def _nowhere(scope: Scope, receive: Receive, send: Send) -> None:

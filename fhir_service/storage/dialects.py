@@ -36,6 +36,7 @@ class Search(Protocol):
     ) -> tuple[Sequence[Row], Order]: ...
     async def count(self, session: Session, search: TypeSearch, access: Access) -> int: ...
     async def estimate(self, session: Session, search: TypeSearch, access: Access) -> int: ...
+    def probe(self, search: TypeSearch) -> tuple[str, list[Any]] | None: ...
     async def about_patient(self, session: Session, patient_id: str, scopes: Mapping[int, str]) -> Sequence[Row]: ...
 
 
@@ -68,6 +69,7 @@ class Dialect:
     joined_by: str = ""
     """In which groups: PostgreSQL takes twice as long for pieces so large that their memory is new each time."""
     for_reads: tuple[str, ...] = ()
+    for_writes: tuple[str, ...] = ()
     for_searches: tuple[str, ...] = ()
     for_finding: tuple[str, ...] = ()
     """The same for a search within a transaction that writes; it ends with it."""
@@ -110,6 +112,9 @@ SQLITE = Dialect(
     for_reads=("PRAGMA query_only=ON",),
     for_searches=("PRAGMA query_only=ON",),
 )
+_PLANNED_ONCE = ("SET plan_cache_mode = force_generic_plan", "SET enable_seqscan = off")
+"""By key one plan is as good as another, and to make it takes longer than to run it. One that was made while a table
+was empty goes by its indexes too."""
 POSTGRESQL = Dialect(
     begin="BEGIN",
     snapshot="BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
@@ -129,8 +134,8 @@ POSTGRESQL = Dialect(
     joined_by="GROUP BY resource_key / 64",
     as_bytes="convert_to({}, 'UTF8')",
     text_size="pg_column_size(c.text)",
-    # By key one plan is as good as another, and to make it takes longer than to run it.
-    for_reads=("SET plan_cache_mode = force_generic_plan",),
+    for_reads=_PLANNED_ONCE,
+    for_writes=_PLANNED_ONCE,
     # A plan made once for all hashes cannot know that one is rare and another is in every row.
     for_searches=("SET plan_cache_mode = force_custom_plan",),
     for_finding=("SET LOCAL plan_cache_mode = force_custom_plan",),

@@ -1,12 +1,12 @@
 """Resources of which nothing is stored yet, many at once: their rows go into the tables the fastest way a database has.
 
 The rows are those that any other write makes; only the way there is shorter, since there is nothing to compare with.
-They are made as a block, in whatever process; its keys and its time are put in when it is written.
+Those of a load are made as a block, in whatever process; its keys and its time are put in when it is written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
 from fhir_service.fhir.json_text import Splice, instant
@@ -15,8 +15,8 @@ from fhir_service.storage.plan import NewVersion, Plan
 from fhir_service.storage.sessions import Session
 
 MANY = 200
-"""Fresh resources from which on a block is the faster way to write them."""
-DIGITS = 3
+"""Fresh resources that are written at once: their rows take some milliseconds to make."""
+DIGITS = 4
 BLOCK = 10**DIGITS
 """Most resources of a block that is made before its keys are known: they begin at a multiple of this."""
 Block = Any
@@ -40,15 +40,16 @@ class FreshRow(NamedTuple):
 class Loader(Protocol):
     """The fast way into one database."""
 
-    def block(self, fresh: Sequence[FreshRow], digits: int) -> Block:
-        """Make the rows ready; places are written with so many digits, to stand behind where the block begins."""
+    def block(self, fresh: Iterable[FreshRow], digits: int) -> Block:
+        """Make the rows ready; the places of `fresh` ascend, and are written with so many digits, to stand behind where
+        the block begins."""
 
     async def load(self, session: Session, block: Block, base: int, last_updated: int) -> None:
         """Write versions, current resources and all that they are found by; `base` is added to the places (0, or a
         multiple of BLOCK where the block has DIGITS). Raises StoreUnavailable."""
 
     async def add(self, session: Session, fresh: Sequence[FreshRow], last_updated: int) -> None:
-        """The same for less than MANY, whose places are known. Raises StoreUnavailable."""
+        """The same for MANY at most, whose places are known. Raises StoreUnavailable."""
 
 
 def can_be_in_block(text: bytes) -> bool:

@@ -76,10 +76,8 @@ class Group:
     async def finish(self, steps: Sequence[Step]) -> None:
         """Write what waits, and `steps`."""
         fresh = take_fresh(self.plan)
-        if len(fresh) >= MANY:
-            await self.load(self.dialect.loader.block(fresh, 0), 0)
-        elif fresh:
-            await self.dialect.loader.add(self.session, fresh, self.plan.last_updated)
+        for start in range(0, len(fresh), MANY):  # others have their turn in between
+            await self.dialect.loader.add(self.session, fresh[start : start + MANY], self.plan.last_updated)
         await self._run([*version_steps(self.plan), *current_steps(self.dialect, self.plan), *steps])
         await self._write_index_rows()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from uuid import uuid4
 
 from fhir_service.fhir.access import Access, Letter
 from fhir_service.fhir.errors import (
@@ -17,6 +16,7 @@ from fhir_service.fhir.errors import (
     MalformedContent,
 )
 from fhir_service.fhir.json_text import Splice, minified, parse, splice, splice_plain
+from fhir_service.fhir.new_id import new_id
 from fhir_service.search.index_values import index_values, partition_key
 from fhir_service.search.restrictions import admits, is_restricted
 from fhir_service.storage.changes import Change, Create, Delete, Key, Update
@@ -77,7 +77,7 @@ def is_id(text: str) -> bool:
 
 def prepared(change: Change, base: str | None) -> Prepared:
     """Raises MalformedContent for a text that is no resource of that type, InvalidParameter for an impossible id."""
-    resource_id = str(uuid4()) if change.id is None else change.id
+    resource_id = new_id() if change.id is None else change.id
     if not is_id(resource_id):
         raise InvalidParameter(f"'{resource_id[:80]}' is no id: an id is 1 to 64 letters, digits, '-' and '.'")
     if isinstance(change, Delete):

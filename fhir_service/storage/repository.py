@@ -49,6 +49,7 @@ from fhir_service.storage.load import OnGroup, StoreLoad, job_numbers
 from fhir_service.storage.looks import Looks, there
 from fhir_service.storage.migrate import NewerDatabase, bring_up_to_date
 from fhir_service.storage.preparation import Prepared, all_prepared, is_id, may_write, size_of
+from fhir_service.storage.readers import Loan
 from fhir_service.storage.replica import ReplicaAt
 from fhir_service.storage.report_books import ReportBooks
 from fhir_service.storage.rows import stored
@@ -229,13 +230,23 @@ class Repository:
 
         Raises InvalidParameter for a search too deep to be run, TookTooLong for one that takes too long.
         """
-        one_statement = len(query.searches) < 2 and not query.includes
-        loan = self._database.searching if one_statement else self._database.snapshot
-        async with loan(place) as session:
+        async with (await self._loan_for(query))(place) as session:
             page = await page_of(session, self._database.dialect, query, access)
         self._note(page.matches)
         self._note(page.included)
         return page
+
+    async def _loan_for(self, query: Query) -> Callable[[int | None], Loan]:
+        """Of what kind of connection it is best asked."""
+        if len(query.searches) != 1 or query.includes:
+            return self._database.snapshot
+        probe = self._database.dialect.search.probe(query.searches[0])
+        if probe is not None:
+            statement, values = probe
+            async with self._database.showing() as session:
+                if not await session.fetch(statement, *values):
+                    return self._database.showing
+        return self._database.searching
 
     @asked_again
     async def count(self, query: Query, access: Access) -> int:

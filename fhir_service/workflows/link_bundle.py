@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fhir_service.fhir.json_text import encode
+from fhir_service.fhir.new_id import new_id
 from fhir_service.fhir.references import is_conditional, references_in, restful_url
 from fhir_service.workflows.plan_bundle import BundlePlan, PlannedEntry
 from fhir_service.workflows.rewrite_links import with_links
@@ -74,7 +74,7 @@ def name_created(plan: BundlePlan) -> None:
     """Give an id to what a transaction creates, so that links can lead to it."""
     for index, entry in plan.entries.items():
         if entry.method == "POST":
-            plan.entries[index] = replace(entry, id=str(uuid.uuid4()))
+            plan.entries[index] = replace(entry, id=new_id())
 
 
 def refuse_dead_ends(plan: BundlePlan, types: Collection[str], *, searches: bool) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from uuid import uuid4
 
 from fhir_service.fhir.access import Access
 from fhir_service.fhir.errors import (
@@ -20,6 +19,7 @@ from fhir_service.fhir.errors import (
     PreconditionFailed,
 )
 from fhir_service.fhir.json_text import encode, parse
+from fhir_service.fhir.new_id import new_id
 from fhir_service.fhir.references import is_conditional
 from fhir_service.search.condition import Condition
 from fhir_service.search.criteria import AllOf, AnyCriterion, AnyOf, Not, PointedAtBy, PointsAt
@@ -188,7 +188,7 @@ class _Work:
             if found is None and entry.if_match is not None:
                 raise PreconditionFailed(f"no resource matches, so none is version {entry.if_match}")
             if not self._ids[index]:
-                self._ids[index] = str(uuid4())
+                self._ids[index] = new_id()
         elif found is not None:
             self._ids[index] = found.id
         elif entry.method == "PATCH":

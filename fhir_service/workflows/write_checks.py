@@ -11,6 +11,7 @@ from fhir_service.fhir.access import Access
 from fhir_service.fhir.errors import Issue
 from fhir_service.storage.repository import Key, Repository
 from fhir_service.validation.layers import EVERY_TYPE, USUAL, Layer
+from fhir_service.validation.plainly_right import is_plainly_right
 from fhir_service.validation.references import StoreReference, missing_targets, store_references
 from fhir_service.validation.resource_findings import resource_findings
 from fhir_service.validation.structure import findings
@@ -33,6 +34,12 @@ class WriteChecks:
     missing_target: MissingTarget = "warning"
     base: str = ""
     conformance: Callable[[], Conformance] = conformance
+    beyond_r4: bool = field(init=False)
+    """Whether there is a type for which more is looked at than R4 itself."""
+
+    def __post_init__(self) -> None:
+        beyond = any(layer > Layer.INVARIANTS for layer in self.layers.values())
+        object.__setattr__(self, "beyond_r4", beyond)
 
     def layer(self, resource_type: str) -> Layer:
         return self.layers.get(resource_type, self.layers[EVERY_TYPE])
@@ -40,11 +47,6 @@ class WriteChecks:
     def under(self, base: str) -> WriteChecks:
         """The same, where the store is below another base."""
         return replace(self, base=base)
-
-    @property
-    def beyond_r4(self) -> bool:
-        """Whether there is a type for which more is looked at than R4 itself."""
-        return any(layer > Layer.INVARIANTS for layer in self.layers.values())
 
     async def run(self, size: int, work: Callable[[], T]) -> T:
         """`work()`, in a thread where it would hold up the requests beside it."""
@@ -62,7 +64,12 @@ class WriteChecks:
 
     def errors(self, resource: Any, text: bytes = b"") -> list[Issue]:
         """Those that speak against storing it."""
-        return [issue for issue in self.findings(resource, text, warnings=False) if issue.severity in _FAILURES]
+        if is_plainly_right(resource, text):
+            deeper = self.layer(_type_of(resource)) is not Layer.STRUCTURE
+            found = cohort_issues(resource) + self.deep_findings(resource) if deeper else []
+        else:
+            found = self.findings(resource, text, warnings=False)
+        return [issue for issue in found if issue.severity in _FAILURES]
 
     def deep_findings(self, resource: dict[str, Any]) -> list[Issue]:
         """Those of the layers beyond R4 itself, of a resource that is right in its structure."""
@@ -83,6 +90,8 @@ class WriteChecks:
     async def missing(self, repository: Repository, resource: dict[str, Any], access: Access) -> list[Issue]:
         """What to say of references that lead to nothing in the store."""
         asked = self.asked_of_store(resource)
+        if not asked:
+            return []
         return missing_targets(asked, await there(repository, asked, access), self.missing_target)
 
 
