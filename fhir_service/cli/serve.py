@@ -9,6 +9,7 @@ import os
 import socket
 import sys
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -83,9 +84,19 @@ def serve(
     if workers == 1:
         _serve(settings, listener)
     else:
+        _load_all()
         gc.freeze()  # what was read so far is in memory once, as long as nobody touches it
         drain = settings.max_drain_seconds
         SeveralProcesses(workers, partial(_serve, settings), listener, drain_seconds=drain).run()
+
+
+def _load_all() -> None:
+    """Read what each process serves with, so that none of them has to."""
+    from fhir_service.api.warm_up import load_the_rest
+
+    for module in ("uvicorn", "fhir_service.api.app"):
+        import_module(module)
+    load_the_rest()
 
 
 def _serve(settings: Settings, listener: socket.socket, number: int = 0) -> None:

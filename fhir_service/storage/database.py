@@ -70,9 +70,9 @@ class Database:
         """A connection for statements by key, on which what is to be written depends."""
         return self._readers.reading()
 
-    def showing(self) -> Loan:
-        """A connection for statements by key, for what a client wants to see."""
-        return self._readers.reading() if self._replica is None else self._either(Readers.reading)
+    def showing(self, place: int | None = None) -> Loan:
+        """A connection for statements by key, for what a client wants to see, with a `place` as `searching`."""
+        return self._readers.reading() if self._replica is None else self._either(Readers.reading, place)
 
     def at_once(self, statement: str, values: Sequence[Any]) -> Sequence[Row] | None:
         """The rows of a statement by key, for what a client wants to see; None where somebody would have to wait for
@@ -117,7 +117,7 @@ class Database:
         if self._closed:
             raise StoreUnavailable("the database is closed")
         if self._writer is None or not self._writer.usable:
-            self._writer = await connect(self.engine)
+            self._writer = await connect(self.engine, *self.dialect.for_writes)
         session, self._writer = self._writer, None
         try:
             if self._checkpoints is not None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
-from fhir_service.fhir.access import Access
-from fhir_service.search.criteria import AllOf, AnyCriterion, AnyOf, Not, PointedAtBy, PointsAt, SortKey
+from fhir_service.fhir.access import OPEN, Access
+from fhir_service.search.criteria import AllOf, AnyCriterion, AnyOf, HasText, Not, PointedAtBy, PointsAt, SortKey
 from fhir_service.search.cursor import Cursor
 from fhir_service.search.query import TypeSearch
-from fhir_service.storage.criteria_sql import Conditions, Subject
+from fhir_service.search.terms import hash_of
+from fhir_service.storage.criteria_sql import Conditions, Subject, flattened
 from fhir_service.storage.date_bounds import date_bounds
 from fhir_service.storage.postgresql_chains import Chains
 from fhir_service.storage.repeated_searches import RepeatedSearches
@@ -29,6 +31,8 @@ _LINKED = (
     "AND c.resource_key = l.resource_key AND c.partition_key = l.partition_key WHERE NOT c.deleted"
 )
 _repeated = RepeatedSearches()
+_FEW = 500
+"""Resources with a text that are looked at one by one."""
 _COUNTED = 10_000
 """Up to so many matches are counted where an estimate would do."""
 
@@ -72,6 +76,19 @@ async def estimate(session: Session, search: TypeSearch, access: Access) -> int:
         return found
     plan = await session.fetch(f"EXPLAIN (FORMAT JSON) {matches}", *values.taken[:-1])
     return max(found, int(json.loads(plan[0][0])[0]["Plan"]["Plan Rows"]))
+
+
+def probe(search: TypeSearch) -> tuple[str, list[Any]] | None:
+    """A statement by key that gives a row where a search may have a plan of its own: many have the text it asks for.
+    None for a search that should have one in any case: where few have the text, and only there, any plan begins with
+    it, and to make another would take longer than to find them."""
+    texts = [one for one in flattened(search.criteria) if isinstance(one, HasText)]
+    if len(texts) != 1 or texts[0].match not in ("starts", "is") or len(texts[0].texts) != 1:
+        return None
+    values = Values()
+    scope = values(hash_of(texts[0].scope))
+    condition = Conditions(WORDS, values, OPEN).texts(texts[0], "v")
+    return f"SELECT 1 FROM text_value v WHERE v.scope = {scope} AND ({condition}) OFFSET {_FEW} LIMIT 1", values.taken
 
 
 async def about_patient(session: Session, patient_id: str, scopes: Mapping[int, str]) -> Sequence[Row]:

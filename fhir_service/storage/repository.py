@@ -9,7 +9,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from functools import partial
-from typing import TypeVar
+from time import monotonic
+from typing import Any, TypeVar
 
 from fhir_service.fhir.access import Access, Letter
 from fhir_service.fhir.errors import Forbidden, Gone, NotFound, StoreUnavailable
@@ -49,6 +50,7 @@ from fhir_service.storage.load import OnGroup, StoreLoad, job_numbers
 from fhir_service.storage.looks import Looks, there
 from fhir_service.storage.migrate import NewerDatabase, bring_up_to_date
 from fhir_service.storage.preparation import Prepared, all_prepared, is_id, may_write, size_of
+from fhir_service.storage.readers import Loan
 from fhir_service.storage.replica import ReplicaAt
 from fhir_service.storage.report_books import ReportBooks
 from fhir_service.storage.rows import stored
@@ -86,6 +88,7 @@ __all__ = [
 T = TypeVar("T")
 _IN_THREAD = 64 * 1024
 """Bytes of resources in one commit from which on getting them ready would hold up other requests."""
+_MOST_FEW, _FEW_SECONDS = 512, 10.0
 _HEALTH_SECONDS = 3.0
 _PROOF_SECONDS = 10.0
 """So long a write that reached the disk stands for the next ones."""
@@ -139,6 +142,8 @@ class Repository:
         self.accesses = AccessRecords(database, self._writer)
         self.reports = ReportBooks(database)
         self.looks = Looks(database)
+        self._few: dict[tuple[Any, ...], float] = {}
+        """Probes that found few rows, and until when that is believed."""
         self._seen: Seen | None = None
 
     @property
@@ -229,13 +234,29 @@ class Repository:
 
         Raises InvalidParameter for a search too deep to be run, TookTooLong for one that takes too long.
         """
-        one_statement = len(query.searches) < 2 and not query.includes
-        loan = self._database.searching if one_statement else self._database.snapshot
-        async with loan(place) as session:
+        async with (await self._loan_for(query))(place) as session:
             page = await page_of(session, self._database.dialect, query, access)
         self._note(page.matches)
         self._note(page.included)
         return page
+
+    async def _loan_for(self, query: Query) -> Callable[[int | None], Loan]:
+        """Of what kind of connection it is best asked."""
+        if len(query.searches) != 1 or query.includes:
+            return self._database.snapshot
+        probe = self._database.dialect.search.probe(query.searches[0])
+        if probe is not None:
+            statement, values = probe
+            now = monotonic()
+            if self._few.get((statement, *values), now) > now:
+                return self._database.showing
+            async with self._database.showing() as session:
+                if not await session.fetch(statement, *values):
+                    if len(self._few) >= _MOST_FEW:
+                        self._few.clear()
+                    self._few[statement, *values] = now + _FEW_SECONDS
+                    return self._database.showing
+        return self._database.searching
 
     @asked_again
     async def count(self, query: Query, access: Access) -> int:

@@ -106,6 +106,10 @@ async def estimate(session: Session, search: TypeSearch, access: Access) -> int:
     return await count(session, search, access)
 
 
+def probe(_search: TypeSearch) -> None:
+    """A statement is planned anew for each connection only, whatever its values."""
+
+
 async def about_patient(session: Session, patient_id: str, scopes: Mapping[int, str]) -> Sequence[Row]:
     """What is linked to a patient under one of these scopes, each with the type it is of."""
     found = {row[6]: row for row in await session.fetch(_LINKED, patient_id) if row[-1] in scopes}

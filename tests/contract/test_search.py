@@ -11,6 +11,7 @@ from stored_resources import LOINC, condition, observation, patient, text
 from fhir_service.fhir.access import OPEN
 from fhir_service.fhir.json_text import instant
 from fhir_service.search.query import parse_query
+from fhir_service.storage import postgresql_search
 from fhir_service.storage.repository import Create, Delete, Repository, Update
 
 Pairs = Sequence[tuple[str, str]]
@@ -126,3 +127,16 @@ async def test_a_deleted_resource_is_not_found_until_it_is_back(filled: Reposito
     assert await ids(filled, "Observation", [("_id", "o1")]) == ""
     await filled.commit([Update("Observation", "o1", observation("Patient/p1"))], OPEN)
     assert await ids(filled, "Observation", [("patient", "p1")]) == "o1 o2"
+
+
+@pytest.mark.parametrize("few", [1, 500])
+async def test_a_text_of_few_and_one_of_many_are_found_alike(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr(postgresql_search, "_FEW", few)
+    names = {"p1": "Meier", "p2": "Meierling", "p3": "Maier", "p4": "Meier"}
+    resources = [Create("Patient", patient(name=[{"family": name}]), one) for one, name in names.items()]
+    await repository.commit(resources, OPEN)
+    assert await ids(repository, "Patient", [("family", "meier")]) == "p1 p2 p4"
+    assert await ids(repository, "Patient", [("family", "meier"), ("_sort", "-_id")]) == "p4 p2 p1"
+    assert await ids(repository, "Patient", [("family", "maier"), ("_id", "p3,p4")]) == "p3"
