@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fhir_service.storage.fresh_rows import BLOCK
 from fhir_service.storage.group_commit import Commit, Group
 from fhir_service.storage.repository import Repository
 
@@ -33,7 +34,7 @@ async def begin_anew(repository: Repository) -> None:
         keys = [(row[0], row[1]) for row in await session.fetch("SELECT type, id FROM resource_current")]
 
     async def reset(group: Group) -> Any:
-        await group.session.fetch("UPDATE commit_clock SET place = 999, last_updated = 0")
+        await group.session.fetch("UPDATE commit_clock SET place = $1, last_updated = 0", BLOCK - 1)
 
     await repository._writer.commit(Commit(erase=tuple(keys)))
     await repository._writer.commit(Commit(work=reset, alone=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Any, NamedTuple
@@ -42,9 +42,9 @@ def intervals(scopes: Iterable[str], low: float, high: float) -> Iterator[Interv
     return map(tuple.__new__, repeat(IntervalValue), zip(scopes, repeat(low), repeat(high)))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Collector:
-    """Everything found so far, repeats included. `base` is the address of this server."""
+    """Everything found so far in a part of a resource, repeats included. `base` is the address of this server."""
 
     base: str | None
     terms: list[str] = field(default_factory=list)
@@ -55,6 +55,12 @@ class Collector:
     number_spans: dict[str, tuple[float, float]] = field(default_factory=dict)
     """The least and the greatest number or moment by parameter."""
     text_spans: dict[str, tuple[str, str]] = field(default_factory=dict)
+    narrative: str = ""
+    """The words of the narrative, without mark-up."""
+    content: str = ""
+    """All words, those of narratives included."""
+    remembered: bool = False
+    """Whether the same part of another resource will be this very object; then nothing is added any more."""
 
     def sort_by(self, parameters: Iterable[str], low: float, high: float) -> None:
         """Widen the span of values of these parameters."""
@@ -71,13 +77,15 @@ class Collector:
             held = known.get(code)
             known[code] = (low, high) if held is None else (min(low, held[0]), max(high, held[1]))
 
-    def join_spans(self, whole: str, parts: Iterable[str]) -> None:
-        """Give a parameter the spans of those that it consists of."""
-        for part in parts:
-            if part in self.number_spans:
-                self.sort_by((whole,), *self.number_spans[part])
-            if part in self.text_spans:
-                self.sort_by_text((whole,), *self.text_spans[part])
+    def join_spans(self, wholes: Mapping[str, Sequence[str]]) -> None:
+        """Give the parameters that consist of others the spans of those; `wholes` are by the parameter that is a part
+        of them."""
+        for code, span in tuple(self.number_spans.items()):
+            if code in wholes:
+                self.sort_by(wholes[code], *span)
+        for code, texts in tuple(self.text_spans.items()):
+            if code in wholes:
+                self.sort_by_text(wholes[code], *texts)
 
 
 Reader = Callable[[Any, Collector], None]

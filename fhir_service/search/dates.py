@@ -16,6 +16,8 @@ _FORM = re.compile(
     re.ASCII,
 )
 _DAY = 86_400_000
+_DATE_LENGTH = 10
+"""Of one with year, month and day, which most are."""
 _MINUTE = 60_000
 _EPOCH = date(1970, 1, 1).toordinal()
 EARLIEST = -(2**62)
@@ -33,6 +35,9 @@ class Range(NamedTuple):
 @lru_cache(4096)
 def date_range(text: str) -> Range:
     """The year, month, day, minute, second or fraction that is written; without a zone it is UTC. Raises ValueError."""
+    if len(text) == _DATE_LENGTH and text[4] == text[7] == "-":
+        midnight = (date.fromisoformat(text).toordinal() - _EPOCH) * _DAY
+        return Range(midnight, midnight + _DAY)
     found = _FORM.fullmatch(text)
     if found is None:
         raise ValueError(f"{text!r} is not a FHIR date")

@@ -19,29 +19,31 @@ _NARRATIVE = "div"
 
 
 def narrative_words(resource: Mapping[str, Any]) -> str:
-    """What a reader of the narrative sees: no tags, entities resolved."""
+    """What a reader of the narrative sees: no tags, entities resolved. Of a resource or some of its members."""
     text = resource.get("text")
     div = text.get(_NARRATIVE) if isinstance(text, dict) else None
     return _plain(div) if isinstance(div, str) else ""
 
 
 def content_words(resource: Mapping[str, Any]) -> str:
-    """Every text and code of a resource and its narratives; no ids, addresses, dates and numbers."""
+    """Every text and code of a resource, or some of its members, and its narratives; no ids, addresses, dates and
+    numbers."""
     words: list[str] = []
-    _gather(resource, words, _wordy_names())
+    _gather(resource, words, wordy_names())
     return " ".join(words)
 
 
 def _gather(held: Mapping[str, Any], words: list[str], wordy: frozenset[str]) -> None:
     for name, child in held.items():
-        if isinstance(child, str):
+        kind = type(child)
+        if kind is str:
             if name in wordy:
                 words.append(child)
             elif name == _NARRATIVE:
                 words.append(_plain(child))
-        elif isinstance(child, dict):
+        elif kind is dict:
             _gather(child, words, wordy)
-        elif isinstance(child, list):
+        elif kind is list:
             for item in child:
                 if isinstance(item, dict):
                     _gather(item, words, wordy)
@@ -56,7 +58,7 @@ def _plain(div: str) -> str:
 
 
 @cache
-def _wordy_names() -> frozenset[str]:
+def wordy_names() -> frozenset[str]:
     """The names under which some type holds words."""
     return frozenset(
         name

@@ -1,13 +1,14 @@
-"""How a resource type is read for its index values: one walk through the JSON, each element met once.
+"""How a resource type is read for its index values: one walk through each member, each element met once.
 
-The paths of all search parameters of the type form a tree; at its nodes stand the readers of the values there.
+The paths of all search parameters of the type form a tree; at its nodes stand the readers of the values there. What
+several members of the resource say together has readers of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from fhir_service.definitions.elements import children, resource_types
 from fhir_service.search.collector import Collector, Reader
@@ -16,10 +17,16 @@ from fhir_service.search.date_values import date_reader
 from fhir_service.search.expressions import Path, Step
 from fhir_service.search.link_values import reference_reader
 from fhir_service.search.number_values import number_reader
-from fhir_service.search.parameters import CompositeElement, IndexedParameter, indexed_parameters
+from fhir_service.search.parameters import (
+    CompositeElement,
+    IndexedParameter,
+    indexed_parameters,
+    presence_parameters,
+    unions,
+)
 from fhir_service.search.string_values import string_reader
 from fhir_service.search.terms import presence_term
-from fhir_service.search.token_values import token_reader
+from fhir_service.search.token_values import presence_reader, token_reader
 from fhir_service.search.uri_values import uri_reader, versioned_url_reader
 
 _NO_VALUE = frozenset({"id", "extension"})
@@ -35,7 +42,7 @@ class Node:
         self.readers: list[Reader] = []
         self.presence: list[str] = []
         """The terms that say there is a value."""
-        self._branches: _Branches = {}
+        self._branches: Branches = {}
         self._below: dict[Step, Node] = {}
 
     def at(self, steps: Sequence[Step]) -> Node:
@@ -50,18 +57,34 @@ class Node:
             node = after
         return node
 
-    def read(self, resource: Mapping[str, Any], found: Collector) -> None:
-        """Read a resource, this node being its root. Whatever its shape, this does not raise."""
-        for reader in self.readers:
-            reader(resource, found)
-        _read_below(self._branches, resource, found)
+    @property
+    def branches(self) -> Branches:
+        return self._branches
 
 
-_Branches = dict[str, list[tuple[Callable[[Any], bool] | None, list[Reader], list[str], "_Branches"]]]
+Branches = dict[str, list[tuple[Callable[[Any], bool] | None, list[Reader], list[str], "Branches"]]]
 """By member: a filter, where there is one; the readers, presence terms and branches of the node of what it keeps."""
 
 
-def _read_below(branches: _Branches, held: Mapping[str, Any], found: Collector) -> None:
+class Together(NamedTuple):
+    """A reader of a resource that looks at some of its members at once; it finds nothing where one of `needed` has none
+    of its members."""
+
+    reader: Reader
+    members: frozenset[str]
+    needed: tuple[frozenset[str], ...] = ()
+
+
+class TypePlan(NamedTuple):
+    """A resource type: the branches of its members, what they say together, and by parameter those it is a part of."""
+
+    branches: Branches
+    together: tuple[Together, ...]
+    wholes: Mapping[str, Sequence[str]]
+
+
+def read_below(branches: Branches, held: Mapping[str, Any], found: Collector) -> None:
+    """Read the members of an object, this being its node. Whatever its shape, this does not raise."""
     for name in held:
         if name not in branches:
             continue
@@ -77,13 +100,14 @@ def _read_below(branches: _Branches, held: Mapping[str, Any], found: Collector) 
                 if presence and _has_value(item):
                     found.terms += presence
                 if below and isinstance(item, dict):
-                    _read_below(below, item, found)
+                    read_below(below, item, found)
 
 
 @cache
-def plan_of(resource_type: str) -> Node:
-    """The tree of a resource type; empty for what is none."""
+def plan_of(resource_type: str) -> TypePlan:
+    """The plan of a resource type; empty for what is none."""
     root = Node()
+    together: list[Together] = []
     shared: dict[tuple[str, Path], list[IndexedParameter]] = {}
     composites: dict[CompositeElement, list[IndexedParameter]] = {}
     for parameter in indexed_parameters(resource_type).values():
@@ -95,14 +119,35 @@ def plan_of(resource_type: str) -> Node:
             for path in parameter.expression.paths:
                 shared.setdefault((parameter.type, path), []).append(parameter)
     for element, parameters in composites.items():
-        root.at(element.root.steps).readers.append(composite_reader(resource_type, parameters, element))
+        reader = composite_reader(resource_type, parameters, element)
+        if element.root.steps:
+            root.at(element.root.steps).readers.append(reader)
+        else:
+            needed = _members(element.firsts), _members(element.seconds)
+            together.append(Together(reader, needed[0] | needed[1], needed))
     for (kind, path), parameters in shared.items():
         node = root.at(path.steps)
         node.readers.append(_READERS[kind](resource_type, parameters, path))
         node.presence += [presence_term(resource_type, parameter.code) for parameter in parameters]
         if kind == "uri" and _is_canonical_url(resource_type, path):
-            root.readers.append(versioned_url_reader(resource_type, parameters))
-    return root
+            needed = frozenset({"url"}), frozenset({"version"})
+            together.append(Together(versioned_url_reader(resource_type, parameters), needed[0] | needed[1], needed))
+    for parameter in presence_parameters(resource_type):
+        reader = presence_reader(resource_type, parameter)
+        together.append(Together(reader, _members(parameter.expression.paths)))
+    return TypePlan(root.branches, tuple(together), _wholes(resource_type))
+
+
+def _members(paths: Iterable[Path]) -> frozenset[str]:
+    return frozenset(path.steps[0].member for path in paths)
+
+
+def _wholes(resource_type: str) -> Mapping[str, Sequence[str]]:
+    found: dict[str, list[str]] = {}
+    for whole, parts in unions(resource_type).items():
+        for part in parts:
+            found.setdefault(part, []).append(whole)
+    return found
 
 
 _READERS: dict[str, Callable[[str, Sequence[IndexedParameter], Path], Reader]] = {

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from fhir_service.definitions.codes import required_codes
 from fhir_service.search.collector import Collector, Reader, TextValue
 from fhir_service.search.expressions import Path
-from fhir_service.search.terms import below_of, code_term, of_type_term, system_term, text_scope, token_term
+from fhir_service.search.terms import (
+    below_of,
+    code_term,
+    of_type_term,
+    presence_term,
+    system_term,
+    text_scope,
+    token_term,
+)
 from fhir_service.search.text_folding import folded_forms
 
 if TYPE_CHECKING:
@@ -101,6 +109,18 @@ def token_reader(resource_type: str, parameters: Sequence[IndexedParameter], pat
         if path.type == "Identifier":
             for part in _of_type(held):
                 found.terms += [of_type_term(resource_type, name, *part) for name in codes]
+
+    return read
+
+
+def presence_reader(resource_type: str, parameter: IndexedParameter) -> Reader:
+    """Reads a resource for a parameter that asks whether something is there, and has a value for every resource."""
+
+    def read(resource: Any, found: Collector) -> None:
+        present = "true" if parameter.expression.is_present(resource) else "false"
+        found.terms.append(presence_term(resource_type, parameter.code))
+        found.terms += token_terms(resource_type, parameter.code, None, present)
+        found.sort_by_text((parameter.code,), present, present)
 
     return read
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -44,15 +44,22 @@ class MadeReady(NamedTuple):
     block: Block | None = None
 
 
-MakeBlock = Callable[[Sequence[FreshRow], int], Block]
+MakeBlock = Callable[[Iterable[FreshRow], int], Block]
 
 
-def made_ready(contents: Sequence[tuple[Key, Content]], make: MakeBlock) -> MadeReady:
-    """Of resources of different ids; `make` is that of the database they go to."""
-    batch = [Incoming(*key, content.splice, content.partition_key) for key, content in contents]
-    rows = [_fresh(one, content, place) for place, (one, (_, content)) in enumerate(zip(batch, contents, strict=True))]
-    fits = len(batch) <= BLOCK and all(can_be_in_block(one.splice.after + one.splice.before) for one in batch)
-    return MadeReady(batch, make(rows, DIGITS) if fits and rows else None)
+def made_ready(contents: Iterable[tuple[Key, Content]], make: MakeBlock) -> MadeReady:
+    """Of resources of different ids, each taken when the one before is done with; `make` is that of the database they
+    go to."""
+    batch: list[Incoming] = []
+    block = make(_fresh_rows(contents, batch), DIGITS)
+    fits = 0 < len(batch) <= BLOCK and all(can_be_in_block(one.splice.after + one.splice.before) for one in batch)
+    return MadeReady(batch, block if fits else None)
+
+
+def _fresh_rows(contents: Iterable[tuple[Key, Content]], batch: list[Incoming]) -> Iterator[FreshRow]:
+    for place, (key, content) in enumerate(contents):
+        batch.append(Incoming(*key, content.splice, content.partition_key))
+        yield fresh_row(key, content.splice, content.partition_key, place, content.rows)
 
 
 def check_load(batch: Sequence[Incoming], access: Access) -> None:
@@ -89,10 +96,6 @@ async def load_batch(group: Group, ready: MadeReady, base: str | None) -> list[O
     if isinstance(outcomes, FhirError):
         raise outcomes
     return outcomes
-
-
-def _fresh(one: Incoming, content: Content, place: int) -> FreshRow:
-    return fresh_row(one.key, one.splice, one.partition_key, place, content.rows)
 
 
 def _compared(one: Incoming) -> Prepared:

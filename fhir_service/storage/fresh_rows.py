@@ -6,7 +6,7 @@ Those of a load are made as a block, in whatever process; its keys and its time 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
 from fhir_service.fhir.json_text import Splice, instant
@@ -16,7 +16,7 @@ from fhir_service.storage.sessions import Session
 
 MANY = 200
 """Fresh resources that are written at once: their rows take some milliseconds to make."""
-DIGITS = 3
+DIGITS = 4
 BLOCK = 10**DIGITS
 """Most resources of a block that is made before its keys are known: they begin at a multiple of this."""
 Block = Any
@@ -40,8 +40,9 @@ class FreshRow(NamedTuple):
 class Loader(Protocol):
     """The fast way into one database."""
 
-    def block(self, fresh: Sequence[FreshRow], digits: int) -> Block:
-        """Make the rows ready; places are written with so many digits, to stand behind where the block begins."""
+    def block(self, fresh: Iterable[FreshRow], digits: int) -> Block:
+        """Make the rows ready; the places of `fresh` ascend, and are written with so many digits, to stand behind where
+        the block begins."""
 
     async def load(self, session: Session, block: Block, base: int, last_updated: int) -> None:
         """Write versions, current resources and all that they are found by; `base` is added to the places (0, or a

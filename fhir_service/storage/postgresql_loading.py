@@ -6,7 +6,7 @@ JSON never holds as it is, so texts go in byte by byte as they are (docs/decisio
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 from fhir_service.fhir.json_text import instant
 from fhir_service.storage.fresh_rows import Block, FreshRow
@@ -34,7 +34,7 @@ _BASE, _NOW, _INSTANT = "\x03", "\x04", "\x05"
 """Stand for where the block begins, without its last digits, and its time as a number and as text."""
 
 
-def block(fresh: Sequence[FreshRow], digits: int) -> Block:
+def block(fresh: Iterable[FreshRow], digits: int) -> Block:
     """By table its lines, those of values as neighbours in the index, which costs half of what any order does."""
     lines: dict[str, list[str]] = {table: [] for table in _COLUMNS}
     for row in fresh:
@@ -67,7 +67,7 @@ def _add(lines: dict[str, list[str]], row: FreshRow, key: str) -> None:
     )
     whose = f"{_D}{key}{_D}{partition_key}\n"
     for table, held in (rows.values or {}).items():
-        lines[table] += [_line(value) + whose for value in held]
+        lines[table] += [f"{one}{whose}" for one in map(_LINES[table], held)]
     if rows.content or rows.narrative:
         lines["full_text"].append(_words(rows, f"{key}{_D}{partition_key}{_D}"))
 
@@ -76,8 +76,13 @@ def _words(rows: IndexRows, whose: str) -> str:
     return f"{whose}{_lexemes(rows.narrative)}{_D}{_lexemes(rows.content)}\n"
 
 
-def _line(value: Value) -> str:
-    return _D.join([_quoted(one) if isinstance(one, str) else repr(one) for one in value])
+_LINES: dict[str, Callable[[Value], str]] = {
+    "date_value": lambda value: f"{value[0]}{_D}{value[1]}{_D}{value[2]}",
+    "number_value": lambda value: f"{value[0]}{_D}{value[1]!r}{_D}{value[2]!r}",
+    "text_value": lambda value: f"{value[0]}{_D}{_Q}{value[1]}{_Q}{_D}{value[2]}{_D}{_Q}{value[3]}{_Q}",
+    "link": lambda value: f"{value[0]}{_D}{_Q}{value[1]}{_Q}{_D}{_Q}{value[2]}{_Q}",
+}
+"""How a value is written, by its table."""
 
 
 def _quoted(text: str) -> str:

@@ -3,7 +3,7 @@ its own, so that the same file again means the same resources."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, NamedTuple
@@ -64,16 +64,21 @@ class Piece(NamedTuple):
     ready: MadeReady
 
 
-def look_at_all(texts: list[ResourceText], rules: ImportRules, make: MakeBlock, only: str = "") -> Piece:
+def look_at_all(texts: Iterable[ResourceText], rules: ImportRules, make: MakeBlock, only: str = "") -> Piece:
     """Check them and make them ready for the database whose blocks `make` makes. With `only` they have to be of that
     type."""
-    looked, contents = [], []
+    looked: list[Looked] = []
+    return Piece(looked, made_ready(_contents(texts, rules, only, looked), make))
+
+
+def _contents(
+    texts: Iterable[ResourceText], rules: ImportRules, only: str, looked: list[Looked]
+) -> Iterator[tuple[Key, Content]]:
     for text in texts:
         content, issues = _look(text, rules, only)
         looked.append(Looked(text.file, text.line, text.size, content and content[0], tuple(issues)))
         if content is not None:
-            contents.append(content)
-    return Piece(looked, made_ready(contents, make))
+            yield content
 
 
 def _look(text: ResourceText, rules: ImportRules, only: str) -> tuple[tuple[Key, Content] | None, Sequence[Issue]]:

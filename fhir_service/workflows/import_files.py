@@ -19,14 +19,14 @@ from fhir_service.fhir.access import Access
 from fhir_service.fhir.errors import FhirError, Issue
 from fhir_service.storage.bulk_load import MadeReady
 from fhir_service.storage.changes import Action
-from fhir_service.storage.fresh_rows import BLOCK
 from fhir_service.storage.repository import Outcome, Repository
 from fhir_service.workflows.import_check import Piece
 from fhir_service.workflows.resource_files import ResourceText, in_pieces
 from fhir_service.workflows.worker_processes import begin_worker, in_processes
 
-MOST_TEXTS, MOST_BYTES = BLOCK, 4 * 1024 * 1024
-"""Of one batch: others wait for a fraction of a second while it is written."""
+MOST_TEXTS, MOST_BYTES = 4_000, 8 * 1024 * 1024
+"""Of one batch: others wait for half a second at most while it is written, and a larger one is hardly faster. It fits
+into a block (`fresh_rows.BLOCK`)."""
 Look = Callable[[list[ResourceText]], Piece]
 """Looks at neighbours, in whatever process: a partial of `look_at_all`."""
 _FAILURES = ("error", "fatal")
