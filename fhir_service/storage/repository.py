@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from fhir_service.fhir.access import Access, Letter
-from fhir_service.fhir.errors import Forbidden, Gone, NotFound, StoreUnavailable
+from fhir_service.fhir.errors import FhirError, Forbidden, Gone, NotFound, StoreUnavailable
 from fhir_service.search.history_query import HistoryQuery
 from fhir_service.search.query import Query
 from fhir_service.storage import reindex, statements
@@ -43,7 +43,7 @@ from fhir_service.storage.engines import UnusableDatabaseUrl, open_engine, try_o
 from fhir_service.storage.everything import everything
 from fhir_service.storage.exports import Exports
 from fhir_service.storage.failures import unavailable_told
-from fhir_service.storage.group_commit import Commit, ReportEntry
+from fhir_service.storage.group_commit import Commit, Group, ReportEntry
 from fhir_service.storage.history import history_page, history_total
 from fhir_service.storage.jobs import Jobs
 from fhir_service.storage.load import OnGroup, StoreLoad, job_numbers
@@ -310,9 +310,18 @@ class Repository:
 
         Raises what the work does, and StoreUnavailable.
         """
-        done: T = await self._writer.commit(
-            Commit(work=lambda group: run_transaction(group, work, access, self._base, self._note))
-        )
+        noted: list[Stored | Outcome] = []
+
+        async def run(group: Group) -> T | FhirError:
+            noted.clear()  # an earlier run was undone
+            return await run_transaction(group, work, access, self._base, noted.extend)
+
+        try:
+            done: T = await self._writer.commit(Commit(work=run))
+        except FhirError:
+            self._note(one for one in noted if isinstance(one, Stored))  # it was read, and nothing was written
+            raise
+        self._note(noted)
         return done
 
     @asked_again
