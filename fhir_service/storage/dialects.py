@@ -115,6 +115,8 @@ SQLITE = Dialect(
 _PLANNED_ONCE = ("SET plan_cache_mode = force_generic_plan", "SET enable_seqscan = off")
 """By key one plan is as good as another, and to make it takes longer than to run it. One that was made while a table
 was empty goes by its indexes too."""
+_FROM_FEW = ("SET enable_hashjoin = off", "SET enable_mergejoin = off")
+"""What is read is looked up from the few that are given, and never by a walk through all."""
 POSTGRESQL = Dialect(
     begin="BEGIN",
     snapshot="BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
@@ -134,7 +136,7 @@ POSTGRESQL = Dialect(
     joined_by="GROUP BY resource_key / 64",
     as_bytes="convert_to({}, 'UTF8')",
     text_size="pg_column_size(c.text)",
-    for_reads=_PLANNED_ONCE,
+    for_reads=(*_PLANNED_ONCE, *_FROM_FEW),
     for_writes=_PLANNED_ONCE,
     # A plan made once for all hashes cannot know that one is rare and another is in every row.
     for_searches=("SET plan_cache_mode = force_custom_plan",),
