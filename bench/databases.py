@@ -22,7 +22,8 @@ def database_url(name: str) -> Iterator[str]:
         with tempfile.TemporaryDirectory(prefix="fhir-service-bench-") as folder:
             yield f"sqlite+aiosqlite:///{folder}/store.db"
         return
-    server = PostgresServer(settings=("shared_buffers=256MB", "max_wal_size=4GB"))
+    # What a database finds out about its rows by itself within a minute, it finds out before it is measured.
+    server = PostgresServer(settings=("shared_buffers=256MB", "max_wal_size=4GB", "autovacuum_naptime=1s"))
     try:
         server.start()
         yield server.url("postgres")

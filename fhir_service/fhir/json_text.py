@@ -53,11 +53,15 @@ def minified(raw: bytes) -> bytes:
 
 
 def splice_plain(text: bytes, value: dict[str, Any], resource_id: str) -> Splice:
-    """The same, faster where it begins with type and id and has no meta; `value` is what it says."""
-    if "meta" not in value and value.get("id") == resource_id and isinstance(kind := value["resourceType"], str):
-        head = b'{"resourceType":"%s","id":"%s"' % (kind.encode(), resource_id.encode())
-        if text.startswith(head) and text[len(head) : len(head) + 1] in (b",", b"}"):
-            return Splice(kind, head + b',"meta":{"versionId":"', b"}" + text[len(head) :])
+    """The same, faster where it begins with its type, and then with that id or has none, and has no meta; `value` is
+    what it says."""
+    kind = value.get("resourceType")
+    if "meta" not in value and isinstance(kind, str):
+        head = b'{"resourceType":"%s"' % kind.encode()
+        named = b'%s,"id":"%s"' % (head, resource_id.encode())
+        sent = named if "id" in value else head
+        if text.startswith(sent) and text[len(sent) : len(sent) + 1] in (b",", b"}"):
+            return Splice(kind, named + b',"meta":{"versionId":"', b"}" + text[len(sent) :])
     return splice(text, resource_id)
 
 

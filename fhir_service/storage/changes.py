@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from fhir_service.fhir.audit_events import NO_PATIENT_DATA
 
@@ -17,18 +17,22 @@ Action = Literal["created", "updated", "deleted", "unchanged"]
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """A new resource; without `id` the store makes one. One that exists is a conflict, a deleted one comes back."""
+    """A new resource; without `id` the store makes one. One that exists is a conflict, a deleted one comes back. With
+    `is_new` the caller has just made the id, so nothing of that name can be stored. `value` is what the text says,
+    where that is at hand."""
 
     type: str
     text: bytes
     id: str | None = None
+    is_new: bool = False
+    value: Any = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
     """A new version, the first one included. `if_match` is the version it must replace, `if_none_match` the header of
     that name: `*`, or ETags that the current version may not have. With `if_changed` equal content makes no version,
-    and a difference in the top-level members of `volatile` is none."""
+    and a difference in the top-level members of `volatile` is none. `value` is as in `Create`."""
 
     type: str
     id: str
@@ -37,6 +41,7 @@ class Update:
     if_changed: bool = False
     volatile: frozenset[str] = frozenset()
     if_none_match: str = ""
+    value: Any = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

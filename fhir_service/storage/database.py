@@ -117,7 +117,7 @@ class Database:
         if self._closed:
             raise StoreUnavailable("the database is closed")
         if self._writer is None or not self._writer.usable:
-            self._writer = await connect(self.engine)
+            self._writer = await connect(self.engine, *self.dialect.for_writes)
         session, self._writer = self._writer, None
         try:
             if self._checkpoints is not None:

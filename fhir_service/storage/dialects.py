@@ -59,14 +59,17 @@ class Dialect:
     postings: bool
     readers: int
     joined_lines: str
-    """The column `text` of all rows, one a line, as bytes; none where there is no row."""
+    """The column `text` of all rows as lines, in bytes; none where there is no row."""
     as_bytes: str
     """Writes a text as bytes, without a look at what it says."""
     text_size: str
     """About the bytes of the text of a row, found out without reading it where that is possible."""
+    page_bytes: int
+    """About so many are read at once in an export. Of SQLite all of them are copied while nobody else can go on."""
     joined_by: str = ""
     """In which groups: PostgreSQL takes twice as long for pieces so large that their memory is new each time."""
     for_reads: tuple[str, ...] = ()
+    for_writes: tuple[str, ...] = ()
     for_searches: tuple[str, ...] = ()
     for_finding: tuple[str, ...] = ()
     """The same for a search within a transaction that writes; it ends with it."""
@@ -102,12 +105,18 @@ SQLITE = Dialect(
     whose=("resource_key",),
     postings=True,
     readers=4,
-    joined_lines="CAST(group_concat(text, char(10)) AS BLOB)",
+    page_bytes=1024 * 1024,
+    joined_lines="CAST(group_concat(text, char(10)) || char(10) AS BLOB)",
     as_bytes="CAST({} AS BLOB)",
     text_size="length(c.text)",
     for_reads=("PRAGMA query_only=ON",),
     for_searches=("PRAGMA query_only=ON",),
 )
+_PLANNED_ONCE = ("SET plan_cache_mode = force_generic_plan", "SET enable_seqscan = off")
+"""By key one plan is as good as another, and to make it takes longer than to run it. One that was made while a table
+was empty goes by its indexes too."""
+_FROM_FEW = ("SET enable_hashjoin = off", "SET enable_mergejoin = off")
+"""What is read is looked up from the few that are given, and never by a walk through all."""
 POSTGRESQL = Dialect(
     begin="BEGIN",
     snapshot="BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
@@ -122,13 +131,13 @@ POSTGRESQL = Dialect(
     whose=("resource_key", "partition_key"),
     postings=False,
     readers=8,
-    joined_lines="convert_to(string_agg(text, chr(10)), 'UTF8')",
+    page_bytes=2 * 1024 * 1024,
+    joined_lines="convert_to(string_agg(text, chr(10)) || chr(10), 'UTF8')",
     joined_by="GROUP BY resource_key / 64",
     as_bytes="convert_to({}, 'UTF8')",
     text_size="pg_column_size(c.text)",
-    # By key one plan is as good as another, and to make it takes longer than to run it. One that was made while a table
-    # was empty goes by its indexes too.
-    for_reads=("SET plan_cache_mode = force_generic_plan", "SET enable_seqscan = off"),
+    for_reads=(*_PLANNED_ONCE, *_FROM_FEW),
+    for_writes=_PLANNED_ONCE,
     # A plan made once for all hashes cannot know that one is rare and another is in every row.
     for_searches=("SET plan_cache_mode = force_custom_plan",),
     for_finding=("SET LOCAL plan_cache_mode = force_custom_plan",),

@@ -60,9 +60,10 @@ class Extent:
 
 
 class Lines(NamedTuple):
-    """Some resources, one a line. `through` is the key behind which the next page begins; the last page is `last`."""
+    """Some resources, one a line, in some pieces of whole lines: to join them is not for the event loop. `through` is
+    the key behind which the next page begins; the last page is `last`."""
 
-    text: bytes
+    pieces: list[bytes]
     number: int
     through: int
     last: bool
@@ -101,8 +102,8 @@ async def lines_page(session: Session, dialect: Dialect, extent: Extent, after: 
     last = count < limit
     through = extent.last if last else max(row[1] for row in rows)
     changed = await _changed(session, dialect, extent, after, through)
-    blocks = [row[2] for row in rows if row[0]] + [one.text for one in changed]
-    return Lines(b"\n".join([*blocks, b""]) if blocks else b"", count + len(changed), through, last)
+    pieces = [row[2] for row in rows if row[0]] + [one.text + b"\n" for one in changed]
+    return Lines(pieces, count + len(changed), through, last)
 
 
 async def rows_page(session: Session, dialect: Dialect, extent: Extent, after: int, limit: int) -> Rows:

@@ -22,12 +22,13 @@ from fhir_service.storage.export_pages import (
 
 
 class Exports:
-    """`base` is the address under which an absolute reference means a resource of this store. All raise
-    StoreUnavailable."""
+    """`base` is the address under which an absolute reference means a resource of this store. About `page_bytes` are
+    read at once. All raise StoreUnavailable."""
 
     def __init__(self, database: Database, base: str | None) -> None:
         self._database = database
         self._base = base
+        self.page_bytes = database.dialect.page_bytes
 
     async def lines(self, extent: Extent, after: int, limit: int) -> Lines:
         """The next resources of an extent behind a key, as one text."""

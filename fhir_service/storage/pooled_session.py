@@ -19,6 +19,8 @@ _BEGINS, _ENDS, _SETS = "BEGIN", ("COMMIT", "ROLLBACK"), "SET "
 class PooledSession(PostgresqlSession):
     """`settings` are those that a connection of its own would have from its start."""
 
+    keeps_plans = False
+
     def __init__(self, connection: Any, driver: Any, settings: dict[str, str]) -> None:
         super().__init__(connection, driver)
         self._settings = [f"SET LOCAL {name} = '{value}'" for name, value in settings.items()]

@@ -1,8 +1,10 @@
-"""Index rows on PostgreSQL: all that come in one statement, columns as arrays; all that go of one table in another."""
+"""Index rows on PostgreSQL: all that are there come in one statement, all that go in another, and all that are new in a
+third, columns as arrays."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 from fhir_service.storage.index_writing import Place, Placed, RowChanges
 from fhir_service.storage.sessions import Row, Session
@@ -16,10 +18,11 @@ _COLUMNS = {
     "full_text": _WHOSE | {"narrative": "text", "content": "text"},
 }
 _AS_WORDS = "array_to_tsvector(string_to_array({}, ' '))"
-_STORED = {
-    table: f"SELECT {', '.join(columns)} FROM {table} WHERE resource_key = ANY($1::bigint[])"
-    for table, columns in (_COLUMNS | {"full_text": _WHOSE}).items()
-}
+_KNOWN_BY = _COLUMNS | {"full_text": _WHOSE}
+_STORED = "SELECT " + ", ".join(
+    f"(SELECT array_agg(ROW({', '.join(columns)})) FROM {table} WHERE resource_key = ANY($1::bigint[]))"
+    for table, columns in _KNOWN_BY.items()
+)
 
 
 def _arrays(columns: Mapping[str, str], first: int = 1) -> str:
@@ -37,16 +40,28 @@ def _insert() -> str:
         source = f"SELECT {values} FROM {_arrays(columns, taken)}"
         parts.append(f"INSERT INTO {table} ({names}) {source} ON CONFLICT DO NOTHING")  # fixed words
         taken += len(columns)
+    return _together(parts)
+
+
+@cache
+def _delete(*tables: str) -> str:
+    parts, taken = [], 1
+    for table in tables:
+        columns = _KNOWN_BY[table]
+        same = " AND ".join(f"t.{column} = k.{column}" for column in columns)
+        parts.append(f"DELETE FROM {table} t USING {_arrays(columns, taken)} WHERE {same}")  # fixed words
+        taken += len(columns)
+    return _together(parts)
+
+
+def _together(parts: Sequence[str]) -> str:
+    """One statement of several that have nothing to do with each other."""
     *others, last = parts
-    return f"WITH {', '.join(f't{number} AS ({part})' for number, part in enumerate(others))} {last}"
+    before = ", ".join(f"t{number} AS ({part})" for number, part in enumerate(others))
+    return f"WITH {before} {last}" if others else last
 
 
 _INSERT = _insert()
-_DELETE = {
-    table: f"DELETE FROM {table} t USING {_arrays(columns)} WHERE "
-    + " AND ".join(f"t.{column} = k.{column}" for column in columns)
-    for table, columns in (_COLUMNS | {"full_text": _WHOSE}).items()
-}
 
 
 def place(resource_key: int, partition_key: str) -> Place:
@@ -54,16 +69,16 @@ def place(resource_key: int, partition_key: str) -> Place:
 
 
 async def stored_rows(session: Session, keys: Sequence[int]) -> Mapping[str, Sequence[Row]]:
-    return {table: await session.fetch(statement, list(keys)) for table, statement in _STORED.items()}
+    (found,) = await session.fetch(_STORED, list(keys))
+    return {table: rows or () for table, rows in zip(_KNOWN_BY, found, strict=True)}
 
 
 async def write(session: Session, changes: RowChanges) -> None:
-    for table, gone in changes.gone.items():
-        if gone:
-            await session.fetch(_DELETE[table], *_columns(table, _rows(gone)))
+    gone = {table: _rows(placed) for table, placed in changes.gone.items() if placed}
     if changes.wordless:
-        whose = [_whose(place) for place in changes.wordless]
-        await session.fetch(_DELETE["full_text"], *map(list, zip(*whose, strict=True)))
+        gone["full_text"] = [_whose(place) for place in changes.wordless]
+    if gone:
+        await session.fetch(_delete(*gone), *(column for table in gone for column in _columns(table, gone[table])))
     rows = {table: _rows(new) for table, new in changes.new.items()}
     rows["full_text"] = [(*_whose(place), *words) for place, *words in changes.words]
     if any(rows.values()):

@@ -15,17 +15,22 @@ from fhir_service.search.terms import hash_of
 from fhir_service.storage.criteria_sql import Conditions, Subject, flattened
 from fhir_service.storage.date_bounds import date_bounds
 from fhir_service.storage.postgresql_chains import Chains
+from fhir_service.storage.repeated_searches import RepeatedSearches
 from fhir_service.storage.sessions import Row, Session
 from fhir_service.storage.sorting import Order, order_of
 from fhir_service.storage.sql_text import Values, all_of
 
 _COLUMNS = "c.type, c.id, c.version, c.last_updated, c.deleted, convert_to(c.text, 'UTF8'), c.resource_key"
+_FOUND = "c.type, c.id, c.version, c.last_updated, c.deleted, c.text, c.resource_key"
+_SHOWN = "m.type, m.id, m.version, m.last_updated, m.deleted, convert_to(m.text, 'UTF8'), m.resource_key"
+"""Of what was found: else every match would be made bytes before the first are taken."""
 _LINKED = (
     f"SELECT {_COLUMNS}, c.partition_key FROM (SELECT DISTINCT s.type, l.resource_key, l.partition_key "
     "FROM link l JOIN unnest($2::bigint[], $3::text[]) AS s(scope, type) ON s.scope = l.scope "
     "WHERE l.target_type = 'Patient' AND l.target_id = $1) l JOIN resource_current c ON c.type = l.type "
     "AND c.resource_key = l.resource_key AND c.partition_key = l.partition_key WHERE NOT c.deleted"
 )
+_repeated = RepeatedSearches()
 _FEW = 500
 """Resources with a text that are looked at one by one."""
 _COUNTED = 10_000
@@ -42,11 +47,13 @@ async def find(
     conditions = _conditions(search, access, values) + order.after(after, values)
     if order.columns:
         conditions += date_bounds(search, "c", values)
+    sorted_by = "".join(f", m.sort_{number}" for number, _ in enumerate(order.columns))
+    named = "".join(f", {column.expression} AS sort_{number}" for number, column in enumerate(order.columns))
     words = (
-        *("SELECT", _COLUMNS + order.expressions, "FROM resource_current c WHERE", all_of(conditions)),
-        *("ORDER BY", order.words(), "LIMIT", values(limit)),
+        *("SELECT", _SHOWN + sorted_by, "FROM (SELECT", _FOUND + named, "FROM resource_current c"),
+        *("WHERE", all_of(conditions), "ORDER BY", order.words(), "LIMIT", values(limit), ") m"),
     )
-    return await session.fetch(" ".join(words), *values.taken), order
+    return await _asked(session, " ".join(words), values), order
 
 
 async def count(session: Session, search: TypeSearch, access: Access) -> int:
@@ -54,7 +61,7 @@ async def count(session: Session, search: TypeSearch, access: Access) -> int:
     search = await _without_chains(session, search, access)
     values = Values()
     words = ("SELECT count(*) FROM resource_current c WHERE", all_of(_conditions(search, access, values)))
-    return int((await session.fetch(" ".join(words), *values.taken))[0][0])
+    return int((await _asked(session, " ".join(words), values))[0][0])
 
 
 async def estimate(session: Session, search: TypeSearch, access: Access) -> int:
@@ -94,6 +101,12 @@ def sort_value(key: SortKey, row: str, values: Values) -> str:
         return f'({row}.id COLLATE "C")'
     value = f"({row}.sort_values -> {values(key.parameter)}::text ->> {int(key.descending)})"
     return f"{value}::float8" if key.kind == "number" else f'({value} COLLATE "C")'
+
+
+async def _asked(session: Session, statement: str, values: Values) -> Sequence[Row]:
+    if session.keeps_plans and (known := _repeated.statement(statement, values.taken)):
+        return await session.fetch(known)
+    return await session.fetch(statement, *values.taken)
 
 
 async def _without_chains(session: Session, search: TypeSearch, access: Access) -> TypeSearch:

@@ -31,6 +31,8 @@ class Asyncpg(Protocol):
 class PostgresqlSession:
     """A connection over the network."""
 
+    keeps_plans = True
+
     def __init__(self, connection: AsyncConnection, driver: Asyncpg) -> None:
         self._connection = connection
         self._driver = driver

@@ -82,8 +82,9 @@ def prepared(change: Change, base: str | None) -> Prepared:
         raise InvalidParameter(f"'{resource_id[:80]}' is no id: an id is 1 to 64 letters, digits, '-' and '.'")
     if isinstance(change, Delete):
         return Prepared((change.type, resource_id), change, None)
-    content = content_of(change.type, resource_id, change.text, base)
-    return Prepared((change.type, resource_id), change, content, fresh=change.id is None)
+    content = content_of(change.type, resource_id, change.text, base, change.value)
+    fresh = isinstance(change, Create) and (change.id is None or change.is_new)
+    return Prepared((change.type, resource_id), change, content, fresh=fresh)
 
 
 def all_prepared(changes: Sequence[Change | Prepared], base: str | None, access: Access) -> tuple[Prepared, ...]:

@@ -9,10 +9,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from functools import partial
-from typing import TypeVar
+from time import monotonic
+from typing import Any, TypeVar
 
 from fhir_service.fhir.access import Access, Letter
-from fhir_service.fhir.errors import Forbidden, Gone, NotFound, StoreUnavailable
+from fhir_service.fhir.errors import FhirError, Forbidden, Gone, NotFound, StoreUnavailable
 from fhir_service.search.history_query import HistoryQuery
 from fhir_service.search.query import Query
 from fhir_service.storage import reindex, statements
@@ -42,7 +43,7 @@ from fhir_service.storage.engines import UnusableDatabaseUrl, open_engine, try_o
 from fhir_service.storage.everything import everything
 from fhir_service.storage.exports import Exports
 from fhir_service.storage.failures import unavailable_told
-from fhir_service.storage.group_commit import Commit, ReportEntry
+from fhir_service.storage.group_commit import Commit, Group, ReportEntry
 from fhir_service.storage.history import history_page, history_total
 from fhir_service.storage.jobs import Jobs
 from fhir_service.storage.load import OnGroup, StoreLoad, job_numbers
@@ -87,6 +88,7 @@ __all__ = [
 T = TypeVar("T")
 _IN_THREAD = 64 * 1024
 """Bytes of resources in one commit from which on getting them ready would hold up other requests."""
+_MOST_FEW, _FEW_SECONDS = 512, 10.0
 _HEALTH_SECONDS = 3.0
 _PROOF_SECONDS = 10.0
 """So long a write that reached the disk stands for the next ones."""
@@ -140,6 +142,8 @@ class Repository:
         self.accesses = AccessRecords(database, self._writer)
         self.reports = ReportBooks(database)
         self.looks = Looks(database)
+        self._few: dict[tuple[Any, ...], float] = {}
+        """Probes that found few rows, and until when that is believed."""
         self._seen: Seen | None = None
 
     @property
@@ -243,8 +247,14 @@ class Repository:
         probe = self._database.dialect.search.probe(query.searches[0])
         if probe is not None:
             statement, values = probe
+            now = monotonic()
+            if self._few.get((statement, *values), now) > now:
+                return self._database.showing
             async with self._database.showing() as session:
                 if not await session.fetch(statement, *values):
+                    if len(self._few) >= _MOST_FEW:
+                        self._few.clear()
+                    self._few[statement, *values] = now + _FEW_SECONDS
                     return self._database.showing
         return self._database.searching
 
@@ -300,9 +310,18 @@ class Repository:
 
         Raises what the work does, and StoreUnavailable.
         """
-        done: T = await self._writer.commit(
-            Commit(work=lambda group: run_transaction(group, work, access, self._base, self._note))
-        )
+        noted: list[Stored | Outcome] = []
+
+        async def run(group: Group) -> T | FhirError:
+            noted.clear()  # an earlier run was undone
+            return await run_transaction(group, work, access, self._base, noted.extend)
+
+        try:
+            done: T = await self._writer.commit(Commit(work=run))
+        except FhirError:
+            self._note(one for one in noted if isinstance(one, Stored))  # it was read, and nothing was written
+            raise
+        self._note(noted)
         return done
 
     @asked_again

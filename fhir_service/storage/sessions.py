@@ -44,6 +44,9 @@ class Session(Protocol):
 
     async def close(self) -> None: ...
 
+    keeps_plans: bool
+    """Whether a statement that is asked again need not be planned again."""
+
     @property
     def usable(self) -> bool:
         """Whether the connection still stands."""

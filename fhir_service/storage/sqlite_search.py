@@ -54,6 +54,9 @@ async def find(
     in_order = start is None or (start.common and (bool(search.sort) or not _is_one_term(start.criterion)))
     if start is None or (in_order and _walkable(search)):
         return await _walk(session, search, access, after, limit)
+    if not search.sort and not _is_one_term(start.criterion):
+        conditions = Conditions(WORDS, Values(), access)
+        return await _listed(session, search, start.criterion, conditions, after=after, limit=limit)
     values = Values()
     conditions = Conditions(WORDS, values, access)
     criterion = start.criterion
@@ -135,6 +138,33 @@ async def _walk(
     ]
     words = (
         *("SELECT", _COLUMNS + order.expressions, "FROM resource_current c WHERE", all_of(wanted)),
+        *("ORDER BY", order.words(), "LIMIT", values(limit)),
+    )
+    return await session.fetch(" ".join(words), *values.taken), order
+
+
+async def _listed(
+    session: Session,
+    search: TypeSearch,
+    criterion: AnyCriterion,
+    conditions: Conditions,
+    *,
+    after: Cursor | None,
+    limit: int,
+) -> tuple[Sequence[Row], Order]:
+    """The rows of a criterion in the order of their keys: their keys are listed, and the list is gone along as far as
+    it is wanted. Joined, whole rows would have to be sorted."""
+    values = conditions.values
+    order = order_of(search, values, sort_value)
+    behind = order_of(search, values, sort_value, key="+c.resource_key")  # the list is the way, not the range of keys
+    wanted = [
+        *conditions.live(search.resource_type, "c"),
+        f"c.resource_key IN ({source(criterion, search.resource_type, conditions, values)})",
+        *conditions.all(_without(search, criterion), Subject(search.resource_type, "c.resource_key", "c")),
+        *behind.after(after, values),
+    ]
+    words = (
+        *("SELECT", _COLUMNS, "FROM resource_current c INDEXED BY resource_current_in_order WHERE", all_of(wanted)),
         *("ORDER BY", order.words(), "LIMIT", values(limit)),
     )
     return await session.fetch(" ".join(words), *values.taken), order

@@ -46,6 +46,8 @@ _PATIENT, _IMPATIENT = "PRAGMA busy_timeout=20000", "PRAGMA busy_timeout=0"
 class SqliteSession:
     """Lent to one task at a time, which runs one thing after the other."""
 
+    keeps_plans = True
+
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
         self._in_thread: Future[Any] | None = None

@@ -34,10 +34,10 @@ async def create_resource(
 
     Raises MalformedContent or UnprocessableContent with everything that is wrong, MultipleMatches.
     """
-    await _checked(repository, text, (resource_type, None), access, checks)
+    value = await _checked(repository, text, (resource_type, None), access, checks)
     if unless is not None:
         return await create_unless_found(repository, text, unless, access)
-    (outcome,) = await repository.commit([Create(resource_type, text)], access)
+    (outcome,) = await repository.commit([Create(resource_type, text, value=value)], access)
     return outcome
 
 
@@ -57,8 +57,8 @@ async def update_resource(
     Raises MalformedContent or UnprocessableContent with everything that is wrong, PreconditionFailed where `if_match`
     is not the current version or `if_none_match` has it.
     """
-    await _checked(repository, text, (resource_type, resource_id), access, checks)
-    change = Update(resource_type, resource_id, text, if_match, if_none_match=if_none_match)
+    value = await _checked(repository, text, (resource_type, resource_id), access, checks)
+    change = Update(resource_type, resource_id, text, if_match, if_none_match=if_none_match, value=value)
     (outcome,) = await repository.commit([change], access)
     return outcome
 

@@ -21,7 +21,6 @@ from fhir_service.workflows.export_request import ExportRequest, type_filter
 
 _LONGEST_ID = 64
 Criteria = tuple[AnyCriterion, ...]
-_PAGE_BYTES = 2 * 1024 * 1024
 _SMALLEST_PAGE, _FIRST_PAGE, _LARGEST_PAGE = 10, 500, 10_000
 _DELETED_IN_BUNDLE = 500
 _MOST_DEVICES = 10_000
@@ -43,7 +42,7 @@ class Resources:
         self._subset = Subset(elements=request.elements) if request.elements else None
         self._of_patients = request.level != "system"
         self._devices = set(self.point.devices)
-        self._page_bytes = min(_PAGE_BYTES, shard.file_bytes)
+        self._page_bytes = min(repository.exports.page_bytes, shard.file_bytes)
         self._limit = max(_SMALLEST_PAGE, min(_FIRST_PAGE, shard.file_bytes // 1000))
         self._base = request.base
         since, until = (None, None) if task.task == "context" else (request.since, request.until)
@@ -57,8 +56,10 @@ class Resources:
         """The lines of the next page and how many they are."""
         if self._members is None and self._subset is None:
             page = await self._repository.exports.lines(self._extent, self.point.after, self._limit)
-            self._went(page.through, page.last, len(page.text), page.number)
-            return self._with_addresses(page.text), page.number
+            size = sum(len(piece) for piece in page.pieces)
+            self._went(page.through, page.last, size, page.number)
+            text = await in_thread_if_large(size, lambda: self._with_addresses(b"".join(page.pieces)))
+            return text, page.number
         return await self._written(await self._rows())
 
     async def _rows(self) -> list[Exported]:
@@ -67,8 +68,8 @@ class Resources:
         return rows.found if self._members is None else await self._members.among(rows.found)
 
     async def _written(self, found: list[Exported]) -> tuple[bytes, int]:
-        text = await in_thread_if_large(sum(len(one.text) for one in found), lambda: self._lines(found))
-        return self._with_addresses(text), len(found)
+        size = sum(len(one.text) for one in found)
+        return await in_thread_if_large(size, lambda: self._with_addresses(self._lines(found))), len(found)
 
     def _lines(self, found: list[Exported]) -> bytes:
         whole = b"".join([one.text + b"\n" for one in found])

@@ -118,9 +118,16 @@ async def _written(repository: Repository, entry: PlannedEntry, access: Access, 
     change: Create | Update | Delete
     match entry:
         case PlannedEntry(method="POST", condition=None):
-            change = Create(entry.type, entry.text)
+            change = Create(entry.type, entry.text, value=entry.resource)
         case PlannedEntry(method="PUT", condition=None):
-            change = Update(entry.type, entry.id, entry.text, entry.if_match, if_none_match=entry.if_none_match)
+            change = Update(
+                entry.type,
+                entry.id,
+                entry.text,
+                entry.if_match,
+                if_none_match=entry.if_none_match,
+                value=entry.resource,
+            )
         case PlannedEntry(method="DELETE", condition=None):
             change = Delete(entry.type, entry.id, entry.if_match)
         case PlannedEntry(method="PATCH"):

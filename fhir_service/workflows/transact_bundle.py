@@ -284,8 +284,10 @@ class _Work:
 
 def _change(entry: PlannedEntry) -> Create | Update:
     if entry.method == "PUT":
-        return Update(entry.type, entry.id, entry.text, entry.if_match, if_none_match=entry.if_none_match)
-    return Create(entry.type, entry.text, entry.id)
+        return Update(
+            entry.type, entry.id, entry.text, entry.if_match, if_none_match=entry.if_none_match, value=entry.resource
+        )
+    return Create(entry.type, entry.text, entry.id, is_new=True, value=entry.resource)
 
 
 def _deletion(entry: PlannedEntry) -> Delete:

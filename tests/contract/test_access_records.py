@@ -1,14 +1,18 @@
-"""Accesses whose end nobody saw are recorded once, on both databases."""
+"""Each access is recorded once, and names what was read and written, whatever happens to the connection meanwhile."""
 
 from __future__ import annotations
 
 import pytest
+from stored_resources import patient
 
+from fhir_service.fhir.access import OPEN
 from fhir_service.fhir.audit_events import AccessRecord
-from fhir_service.fhir.errors import StoreUnavailable
+from fhir_service.fhir.errors import PreconditionFailed, StoreUnavailable
 from fhir_service.search.audit_query import AuditQuery
+from fhir_service.search.query import parse_query
 from fhir_service.storage.failures import unavailable_told
-from fhir_service.storage.repository import Repository
+from fhir_service.storage.repository import Create, Repository, Seen
+from fhir_service.storage.transaction import Transaction
 from fhir_service.workflows.record_accesses import AccessBook
 
 
@@ -34,6 +38,18 @@ def lose_the_next_commit(repository: Repository, *, made: bool) -> None:
     session.fetch = broken  # type: ignore[method-assign]  # a connection that breaks
 
 
+def lose_the_next_run(repository: Repository) -> None:
+    """The connection breaks behind the work and before its commit."""
+    session = repository._database._writer
+    assert session is not None
+
+    async def broken(*_: object) -> None:
+        with unavailable_told():
+            raise ConnectionResetError
+
+    session.run_all = broken  # type: ignore[method-assign]  # a connection that breaks
+
+
 @pytest.mark.parametrize("made", [True, False], ids=["was made", "was not made"])
 async def test_an_access_is_recorded_once_where_nobody_saw_whether_its_commit(
     repository: Repository, made: bool
@@ -50,3 +66,38 @@ async def test_an_access_is_recorded_once_where_nobody_saw_whether_its_commit(
     await book.close()
     found, _ = await repository.accesses.page(AuditQuery((), 10, None, False, ()))
     assert [one.request for one in found] == ["r3", "r2", "r2", "r1"]
+
+
+async def test_what_a_run_wrote_that_was_undone_is_not_told_of(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fhir_service.storage.writer.PAUSES", (0.0,))
+    await repository.commit([Create("Patient", patient(), "there")], OPEN)
+    lose_the_next_run(repository)
+    seen, runs = Seen(), 0
+
+    async def work(transaction: Transaction) -> str:
+        nonlocal runs
+        runs += 1
+        (made,) = await transaction.write([Create("Patient", patient())])
+        return made.id
+
+    made = await repository.noting(seen).transact(work, OPEN)
+    assert runs == 2
+    assert list(seen.resources) == [("Patient", made)]
+
+
+async def test_what_a_transaction_read_that_failed_is_told_of_and_what_it_would_have_written_is_not(
+    repository: Repository,
+) -> None:
+    await repository.commit([Create("Patient", patient(birthDate="1950"), "there")], OPEN)
+    seen = Seen()
+
+    async def work(transaction: Transaction) -> None:
+        await transaction.find(parse_query("Patient", [("birthdate", "1950")]), 2)
+        await transaction.write([Create("Patient", patient())])
+        raise PreconditionFailed("no")
+
+    with pytest.raises(PreconditionFailed):
+        await repository.noting(seen).transact(work, OPEN)
+    assert list(seen.resources) == [("Patient", "there")]

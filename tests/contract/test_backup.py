@@ -46,7 +46,7 @@ async def exported(repository: Repository, place: int, moment: int) -> str:
     whole = hashlib.sha256()
     for kind in ("Observation", "Patient"):
         lines = await repository.exports.lines(Extent(kind, place, moment, last=place), 0, 1_000_000)
-        whole.update(b"\n".join(sorted(lines.text.splitlines())))
+        whole.update(b"\n".join(sorted(b"".join(lines.pieces).splitlines())))
     return whole.hexdigest()
 
 

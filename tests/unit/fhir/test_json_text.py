@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fhir_service.fhir.errors import MalformedContent
-from fhir_service.fhir.json_text import encode, instant, minified, parse, splice
+from fhir_service.fhir.json_text import encode, instant, minified, parse, splice, splice_plain
 
 JSON = st.recursive(
     st.none()
@@ -35,6 +35,26 @@ def test_resources_that_differ_only_in_version_and_time_have_equal_splices() -> 
     assert splice(first.text(7, 5_000), "a") == first
     assert splice(sent, "b") != first
     assert splice(minified(b'{"resourceType":"Patient","meta":{},"active":true}'), "a") != first
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"resourceType":"Basic"}',
+        b'{"resourceType":"Basic","id":"a"}',
+        b'{"resourceType":"Basic","id":"a","code":{"text":"x"}}',
+        b'{"resourceType":"Basic","code":{"text":"x"}}',
+        b'{"resourceType":"Basic","id":"b","code":{}}',
+        b'{"resourceType":"Basic","code":{},"id":"a"}',
+        b'{"id":"a","resourceType":"Basic"}',
+        b'{"resourceType":"Basic","id":"a","meta":{"versionId":"7","tag":[]}}',
+        b'{"resourceType":"Basic","meta":{}}',
+        rb'{"resourceType":"Basic","\u0069d":"a"}',
+        rb'{"resourceType":"B\u0061sic","code":{}}',
+    ],
+)
+def test_with_what_a_text_says_it_is_spliced_alike(text: bytes) -> None:
+    assert splice_plain(text, parse(text), "a") == splice(text, "a")
 
 
 def test_numbers_are_read_exactly_and_written_with_their_digits() -> None:

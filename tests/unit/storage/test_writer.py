@@ -87,7 +87,8 @@ async def test_a_fault_in_the_middle_of_a_transaction_leaves_nothing(
     repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer, "PAUSES", ())
-    monkeypatch.setattr("fhir_service.storage.statements.INSERT_CURRENT", "INSERT INTO nowhere VALUES ($1)")
+    behind_it = [("INSERT INTO nowhere VALUES ($1)", [(1,)])]
+    monkeypatch.setattr("fhir_service.storage.group_commit.current_steps", lambda *_: behind_it)
     with pytest.raises(Exception, match="nowhere"):
         await repository.commit([Create("Patient", patient(), "a")], OPEN)
     monkeypatch.undo()
