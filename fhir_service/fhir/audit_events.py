@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -66,8 +65,7 @@ _OUTCOMES = {"0": (0, 399), "4": (400, 499), "8": (500, 999)}
 """By code of AuditEvent.outcome the HTTP statuses that mean it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccessRecord:
+class AccessRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One access. `recorded` in milliseconds since 1970 UTC; `about` is what the address named (`Patient/1`,
     `Observation`, or nothing); `resources` are what was handed out or written, by type and id with the version,
     `patients` the ids of those whose data that was; `more` says that there were too many to keep all."""
@@ -80,7 +78,7 @@ class AccessRecord:
     about: str
     query: str
     status: int
-    resources: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    resources: Mapping[tuple[str, str], int] = msgspec.field(default_factory=dict)
     patients: tuple[str, ...] = ()
     more: bool = False
     place: int = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,7 @@ _FORGET = "DELETE FROM audit_event WHERE place = $1"
 _FORGET_ENTITY = "DELETE FROM audit_entity WHERE type = $1 AND id = $2 AND place = $3"
 _AT_ONCE = 500
 """Events that are removed in one transaction, in which nobody else writes."""
+_PATIENT = "Patient"
 _NOBODY = "~"
 """What the partition key of a resource of no patient begins with."""
 
@@ -56,11 +57,8 @@ class AccessRecords:
         records again gives the `attempt` too: where the last one came to its end and nobody saw it, nothing is written.
         """
         whose = await self._whose(set().union(*(record.resources for record in records)))
-        patients = [
-            sorted({*record.patients, *(whose[key] for key in record.resources if key in whose)}) for record in records
-        ]
+        patients = [_patients(record, whose) for record in records]
         entities = [_entities(record, of) for record, of in zip(records, patients, strict=True)]
-
         last = attempt or Attempt()
 
         async def write(group: Group) -> None:
@@ -101,13 +99,25 @@ class AccessRecords:
         return removed
 
     async def _whose(self, keys: set[Key]) -> dict[Key, str]:
-        """The patient of each resource that has one."""
+        """The patient of each resource that has one; of a patient it is known."""
+        keys = {key for key in keys if key[0] != _PATIENT}
         if not keys:
             return {}
         dialect = self._database.dialect
         async with self._database.reading() as session:
             rows = await session.fetch(_WHOSE.format(keys=dialect.keys), *dialect.key_values(sorted(keys)))
         return {(kind, resource_id): key for kind, resource_id, key in rows if not key.startswith(_NOBODY)}
+
+
+def _patients(record: AccessRecord, whose: Mapping[Key, str]) -> list[str]:
+    """The ids of those whose data it was."""
+    found = set(record.patients)
+    for key in record.resources:
+        if key[0] == _PATIENT:
+            found.add(key[1])
+        elif key in whose:
+            found.add(whose[key])
+    return sorted(found)
 
 
 async def _is_there(session: Session, place: int, record: AccessRecord) -> bool:
@@ -131,7 +141,7 @@ def _entities(record: AccessRecord, patients: Sequence[str]) -> set[Key]:
     kind, _, resource_id = record.about.partition("/")
     if resource_id:
         found.add((kind, resource_id))
-    return found | {("Patient", patient) for patient in patients}
+    return found | {(_PATIENT, patient) for patient in patients}
 
 
 def _row(place: int, record: AccessRecord, patients: list[str]) -> tuple[Any, ...]:

@@ -22,7 +22,9 @@ _RETRY_SECONDS = 2.0
 MAX_WAITING = 50_000
 _DAY = 86_400_000
 _GROUP = 500
-"""Most that are written in one transaction: to make them ready takes some milliseconds, in which nobody is answered."""
+_GROUP_RESOURCES = 4_000
+"""Most that are written in one transaction, and resources that were handed out by them: to make them ready takes some
+milliseconds, in which nobody is answered."""
 _log = logging.getLogger("fhir_service.audit")
 
 
@@ -78,10 +80,19 @@ class AccessBook:
         """Write all that waits. Raises StoreUnavailable."""
         async with self._one_at_a_time:
             while self._waiting:
-                self._group = self._group or self._waiting[:_GROUP]
+                self._group = self._group or self._next()
                 await self._records.add(self._group, self._attempt)
                 del self._waiting[: len(self._group)]
                 self._group, self._attempt = [], Attempt()
+
+    def _next(self) -> list[AccessRecord]:
+        """The first that are written together."""
+        size = 0
+        for number, record in enumerate(self._waiting[:_GROUP]):
+            size += len(record.resources)
+            if size > _GROUP_RESOURCES and number:
+                return self._waiting[:number]
+        return self._waiting[:_GROUP]
 
     async def close(self) -> None:
         """Write what waits, for the last time; what cannot be written is told in the log."""
