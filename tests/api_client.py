@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from fhir_service.api.call import Service
+from fhir_service.api.service import Service
 from fhir_service.settings import Settings
 
 BASE = "http://localhost/fhir"

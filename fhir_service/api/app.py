@@ -17,7 +17,6 @@ from fhir_service.api.allowed_hosts import AllowedHosts
 from fhir_service.api.auth.endpoints import AuthEndpoints
 from fhir_service.api.auth.identify import Identify
 from fhir_service.api.body_limit import BodyLimit
-from fhir_service.api.call import Service
 from fhir_service.api.content_encodings import Compression
 from fhir_service.api.dispatcher import FhirDispatcher
 from fhir_service.api.error_responses import ErrorBoundary, http_exception
@@ -30,6 +29,7 @@ from fhir_service.api.request_id import RequestId
 from fhir_service.api.request_log import RequestLog
 from fhir_service.api.routes import INTERACTIONS
 from fhir_service.api.security_headers import SecurityHeaders
+from fhir_service.api.service import Service
 from fhir_service.api.short_way import ShortWay
 from fhir_service.api.trusted_proxies import TrustedProxies
 from fhir_service.api.warm_up import load_the_rest

@@ -7,9 +7,10 @@ from urllib.parse import urlencode
 
 from starlette.types import Scope
 
-from fhir_service.api.call import Call, Service
+from fhir_service.api.call import Call
 from fhir_service.api.origin import address_of
 from fhir_service.api.request_id import request_id
+from fhir_service.api.service import Service
 from fhir_service.fhir.audit_events import EVERYBODY, NO_PATIENT_DATA, AccessRecord
 from fhir_service.fhir.errors import FhirError
 from fhir_service.storage.repository import Seen

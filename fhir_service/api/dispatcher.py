@@ -14,13 +14,14 @@ from fhir_service.api.answer import Answer, StreamedAnswer
 from fhir_service.api.audit import is_access, refused, remembered
 from fhir_service.api.auth.identify import access_in
 from fhir_service.api.auth.needs import PUBLIC, refuse_uncovered
-from fhir_service.api.call import Call, Service
+from fhir_service.api.call import Call
 from fhir_service.api.content_negotiation import PLAIN, Format, format_of, wanted_format, wants_ndjson
 from fhir_service.api.error_responses import NotAllowed
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.origin import origin_of
 from fhir_service.api.presentation import asked_subset, in_format, in_part
 from fhir_service.api.request_log import ROUTE
+from fhir_service.api.service import Service
 from fhir_service.fhir.access import NOBODY, Access
 from fhir_service.fhir.errors import NotAcceptable, NotFound, Unauthenticated, UnknownType
 from fhir_service.fhir.references import ID

@@ -7,11 +7,11 @@ from functools import lru_cache
 from time import time_ns
 
 from fhir_service.api.answer import VARY, Answer
-from fhir_service.api.call import Service
 from fhir_service.api.content_encodings import MINIMUM_BYTES
 from fhir_service.api.content_negotiation import FHIR_JSON
 from fhir_service.api.error_responses import crash_answer, error_answer
 from fhir_service.api.request_heads import PlainHead
+from fhir_service.api.service import Service
 from fhir_service.api.versions import headers_of_version, version_headers
 from fhir_service.api.visit import Visit, written
 from fhir_service.fhir.audit_events import NO_PATIENT_DATA, AccessRecord

@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from fhir_service.api.answer import Answer
 from fhir_service.api.audit import remembered
-from fhir_service.api.call import Call, Service
+from fhir_service.api.call import Call
 from fhir_service.api.content_negotiation import PLAIN, wanted_format
 from fhir_service.api.dispatcher import FhirDispatcher
 from fhir_service.api.error_responses import crash_answer, error_answer
@@ -23,6 +23,7 @@ from fhir_service.api.observing.meter import Meter
 from fhir_service.api.rate_limit import Rates
 from fhir_service.api.request_heads import PlainHead, PlainHeads, request_line
 from fhir_service.api.request_id import new_id
+from fhir_service.api.service import Service
 from fhir_service.api.short_read import ShortRead
 from fhir_service.api.visit import Peer, Visit
 from fhir_service.fhir.access import Access

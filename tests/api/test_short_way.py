@@ -16,7 +16,7 @@ from api_client import JSON, settings
 from socket_server import serving
 
 from fhir_service.api.app import create_app, short_way_of
-from fhir_service.api.call import Service
+from fhir_service.api.service import Service
 from fhir_service.api.short_connections import connection_of
 from fhir_service.api.short_way import ShortWay
 from fhir_service.api.visit import Peer

@@ -13,9 +13,10 @@ from fhir_service.api.answer import Answer, Headers
 from fhir_service.api.audit import refused
 from fhir_service.api.auth.discovery import CONFIGURATION, INTROSPECTION, TOKEN, smart_configuration
 from fhir_service.api.auth.oauth_errors import OAuthError
-from fhir_service.api.call import Call, Service
+from fhir_service.api.call import Call
 from fhir_service.api.dispatcher import base_of
 from fhir_service.api.request_id import request_id
+from fhir_service.api.service import Service
 from fhir_service.fhir.errors import FhirError, Unauthenticated
 
 _log = logging.getLogger("fhir_service.access")

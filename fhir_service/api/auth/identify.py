@@ -6,9 +6,9 @@ import logging
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from fhir_service.api.call import Service
 from fhir_service.api.origin import CLIENT
 from fhir_service.api.request_id import request_id
+from fhir_service.api.service import Service
 from fhir_service.fhir.access import Access
 from fhir_service.fhir.errors import FhirError, Unauthenticated
 

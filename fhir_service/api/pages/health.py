@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from starlette.requests import Request
 
-from fhir_service.api.call import Service
+from fhir_service.api.service import Service
 from fhir_service.fhir.errors import StoreUnavailable
 from fhir_service.storage.repository import Repository
 

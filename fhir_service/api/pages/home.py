@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 from starlette.requests import Request
 
 from fhir_service import __version__
-from fhir_service.api.call import Service
+from fhir_service.api.service import Service
 
 router = APIRouter()
 
