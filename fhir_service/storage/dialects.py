@@ -57,6 +57,8 @@ class Dialect:
     unpack: Callable[[Any], tuple[int, ...]]
     whose: tuple[str, ...]
     postings: bool
+    places_first: bool
+    """The newest versions of several types are told from an index alone: the planner would read all, to sort them."""
     readers: int
     joined_lines: str
     """The column `text` of all rows as lines, in bytes; none where there is no row."""
@@ -104,6 +106,7 @@ SQLITE = Dialect(
     unpack=_unpacked,
     whose=("resource_key",),
     postings=True,
+    places_first=True,
     readers=4,
     page_bytes=1024 * 1024,
     joined_lines="CAST(group_concat(text, char(10)) || char(10) AS BLOB)",
@@ -130,6 +133,7 @@ POSTGRESQL = Dialect(
     unpack=tuple,
     whose=("resource_key", "partition_key"),
     postings=False,
+    places_first=False,
     readers=8,
     page_bytes=2 * 1024 * 1024,
     joined_lines="convert_to(string_agg(text, chr(10)) || chr(10), 'UTF8')",

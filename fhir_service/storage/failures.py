@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import asyncpg  # type: ignore[import-untyped]  # asyncpg ships no types
 from sqlalchemy.exc import DBAPIError
@@ -43,20 +41,24 @@ class ConnectionLost(StoreUnavailable):
     """The connection to the database broke, or cannot be made now; what was asked can be asked again."""
 
 
-@contextmanager
-def unavailable_told() -> Iterator[None]:
+class unavailable_told:  # noqa: N801  # used as a function is; a generator as context manager costs several times as much
     """Raise StoreUnavailable for whatever says that the database cannot be reached or cannot work, TookTooLong for a
     statement that was ended because it took too long."""
-    try:
-        yield
-    except _TOLD as error:
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        """Nothing is done before."""
+
+    def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
+        if not isinstance(error, _TOLD):
+            return
         if _is_cut_off(error):
             raise TookTooLong("this takes too long to find out; ask for less, or narrow the search down") from error
         if is_unavailable(error):
             unavailable = _unavailable(error)
             unavailable.add_note(str(_cause(error)).partition("\n")[0] or type(error).__name__)  # for the shell alone
             raise unavailable from error
-        raise
 
 
 def _unavailable(error: BaseException) -> StoreUnavailable:

@@ -62,6 +62,9 @@ async def _rows(
     conditions = _conditions(query, types, key, values)
     if query.after is not None:
         conditions.append(f"v.place < {values(query.after)}")
+    if dialect.places_first and len(types) > 1 and query.at is None:
+        newest = f"SELECT v.place FROM resource_version v WHERE {all_of(conditions)} ORDER BY v.place DESC"
+        conditions = [f"v.place IN ({newest} LIMIT {values(query.count + 1)})"]
     order = "v.version" if key else "v.place"  # the same order, and the index of a resource's versions gives it
     words = (
         *(

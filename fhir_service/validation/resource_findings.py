@@ -29,7 +29,10 @@ def resource_findings(resource: object, *, warnings: bool = True, text: bytes = 
             resource = read_json(text)
         except MalformedContent as error:
             return list(error.issues)
-    found = [] if is_plainly_right(resource, text) else findings(resource)
+    plain = is_plainly_right(resource, text)
+    if plain and not warnings:
+        return []
+    found = [] if plain else findings(resource)
     if not isinstance(resource, dict) or breaks_structure(found):
         return found
     unsure = not text or b"\\" in text

@@ -24,9 +24,9 @@ from fhir_service.workflows.import_check import Piece
 from fhir_service.workflows.resource_files import ResourceText, in_pieces
 from fhir_service.workflows.worker_processes import begin_worker, in_processes
 
-MOST_TEXTS, MOST_BYTES = 4_000, 8 * 1024 * 1024
-"""Of one batch: others wait for half a second at most while it is written, and a larger one is hardly faster. It fits
-into a block (`fresh_rows.BLOCK`)."""
+MOST_TEXTS, MOST_BYTES = 1_500, 4 * 1024 * 1024
+"""Of one batch: others wait for a fraction of a second while it is written, and some batches are in memory at once. It
+fits into a block (`fresh_rows.BLOCK`)."""
 Look = Callable[[list[ResourceText]], Piece]
 """Looks at neighbours, in whatever process: a partial of `look_at_all`."""
 _FAILURES = ("error", "fatal")

@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 
 P = TypeVar("P")
 R = TypeVar("R")
-_AHEAD = 3
-"""Pieces for each process that are read before they are needed."""
+_AHEAD = 2
+"""Pieces that are read before they are needed, beside one for each process."""
 
 
 def cores() -> int:
@@ -39,7 +39,7 @@ def in_processes(
     try:
         for piece in pieces:
             waiting.append(pool.submit(work, piece))
-            if len(waiting) > count * _AHEAD:
+            if len(waiting) >= count + _AHEAD:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

@@ -11,7 +11,6 @@ from fhir_service.fhir.access import Access
 from fhir_service.fhir.errors import Issue
 from fhir_service.storage.repository import Key, Repository
 from fhir_service.validation.layers import EVERY_TYPE, USUAL, Layer
-from fhir_service.validation.plainly_right import is_plainly_right
 from fhir_service.validation.references import StoreReference, missing_targets, store_references
 from fhir_service.validation.resource_findings import resource_findings
 from fhir_service.validation.structure import findings
@@ -64,12 +63,7 @@ class WriteChecks:
 
     def errors(self, resource: Any, text: bytes = b"") -> list[Issue]:
         """Those that speak against storing it."""
-        if is_plainly_right(resource, text):
-            deeper = self.layer(_type_of(resource)) is not Layer.STRUCTURE
-            found = cohort_issues(resource) + self.deep_findings(resource) if deeper else []
-        else:
-            found = self.findings(resource, text, warnings=False)
-        return [issue for issue in found if issue.severity in _FAILURES]
+        return [issue for issue in self.findings(resource, text, warnings=False) if issue.severity in _FAILURES]
 
     def deep_findings(self, resource: dict[str, Any]) -> list[Issue]:
         """Those of the layers beyond R4 itself, of a resource that is right in its structure."""
