@@ -21,7 +21,7 @@ from fhir_service.workflows.export_request import ExportRequest, type_filter
 
 _LONGEST_ID = 64
 Criteria = tuple[AnyCriterion, ...]
-_SMALLEST_PAGE, _FIRST_PAGE, _LARGEST_PAGE = 10, 500, 10_000
+_SMALLEST_PAGE, _FIRST_PAGE, _LARGEST_PAGE = 10, 50, 10_000
 _DELETED_IN_BUNDLE = 500
 _MOST_DEVICES = 10_000
 
