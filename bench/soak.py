@@ -136,7 +136,7 @@ def _tell(server: Server, waits: Waits, now: float) -> None:
     lately = waits.taken[-int(len(waits.taken) * TOLD_EVERY / now) :]
     if len(lately) > 1:
         median, late = _median_and_late(lately)
-        megabytes = http_load.resident_megabytes(server.process)
+        megabytes = http_load.own_megabytes(server.process)
         told = f"p50 {median:.2f} ms, p99 {late:.2f} ms, {len(waits.errors)} errors, {megabytes:.0f} MB"
         print(f"{server.name}, {now:.0f} s: {len(waits.taken)} answers, lately {told}", file=sys.stderr, flush=True)
 
@@ -151,9 +151,9 @@ def measured(name: str, seconds: float) -> dict[str, Any]:
         requests = prepared(server)
         run(server, requests, 3.0, None)  # to warm up
         capacity = len(run(server, requests, 10.0, None).taken) / 10.0
-        before = http_load.resident_megabytes(server.process)
+        before = http_load.own_megabytes(server.process)
         waits = run(server, requests, seconds, SHARE * capacity)
-        grown = http_load.resident_megabytes(server.process) - before
+        grown = http_load.own_megabytes(server.process) - before
     through = max(waits.due)  # less than `seconds` where it could not keep up
     first, last = waits.of(0, through / 10), waits.of(through * 0.9, through)
     median, late = _median_and_late(waits.taken)
