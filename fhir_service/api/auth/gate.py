@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from typing import Protocol
 from fhir_service.api.auth.outside_tokens import OutsideTokens
 from fhir_service.api.auth.tokens import Tokens
 from fhir_service.fhir.access import Access
-from fhir_service.fhir.errors import Unauthenticated
+from fhir_service.fhir.errors import FhirError, Unauthenticated
 from fhir_service.search.scopes import grants_of, read_scopes
 from fhir_service.storage.repository import Clients, Key
 
@@ -82,6 +83,8 @@ class TokenGate:
         """Characters of those that were kept since there were none."""
         self._active: dict[str, float] = {}
         """Clients that were registered when somebody last looked, at that moment of the monotonic clock."""
+        self._looking: dict[str, asyncio.Task[None]] = {}
+        """By client the look of a moment ago that is being repeated."""
 
     async def access(self, headers: Headers) -> Access:
         text = bearer_token(headers)
@@ -101,22 +104,40 @@ class TokenGate:
         known = self._known.get(authorization[len(_BEARER) :].decode("latin-1"))
         if known is None or known.expires <= time.time():
             return None
-        if known.registered and not self._is_active(known.access.client_id):
+        if known.registered and not self._stays_active(known.access.client_id):
             return None
         return known.access
 
     async def refuse_revoked(self, client_id: str) -> None:
         """Raises Unauthenticated."""
-        if self._is_active(client_id):
-            return
+        if self._age(client_id) >= RECHECK_SECONDS:
+            await self._look(client_id)
+
+    async def _look(self, client_id: str) -> None:
         if await self._clients.find(client_id) is None:
             self._active.pop(client_id, None)
             raise _refused("the token is not good: its client was revoked")
         self._active[client_id] = time.monotonic()
 
-    def _is_active(self, client_id: str) -> bool:
-        """Whether somebody has looked a moment ago."""
-        return time.monotonic() - self._active.get(client_id, -math.inf) < RECHECK_SECONDS
+    def _stays_active(self, client_id: str) -> bool:
+        """Whether somebody has looked a moment ago. Before that is too long ago it is looked again, so that of many
+        requests none has to wait for it."""
+        age = self._age(client_id)
+        if RECHECK_SECONDS / 2 <= age < RECHECK_SECONDS and client_id not in self._looking:
+            self._looking[client_id] = asyncio.create_task(self._look_again(client_id))
+        return age < RECHECK_SECONDS
+
+    async def _look_again(self, client_id: str) -> None:
+        try:
+            await self._look(client_id)
+        except FhirError:  # whoever comes next is told
+            pass
+        finally:
+            del self._looking[client_id]
+
+    def _age(self, client_id: str) -> float:
+        """Seconds since somebody looked."""
+        return time.monotonic() - self._active.get(client_id, -math.inf)
 
     def _keep(self, text: str, known: _Known) -> None:
         self._size += len(text)
