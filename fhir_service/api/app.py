@@ -25,13 +25,14 @@ from fhir_service.api.observing.observers import NOBODY, Observers
 from fhir_service.api.openapi import openapi_of
 from fhir_service.api.pages import documentation, health, home
 from fhir_service.api.rate_limit import RateLimit, Rates
+from fhir_service.api.request_heads import PlainHeads
 from fhir_service.api.request_id import RequestId
 from fhir_service.api.request_log import RequestLog
 from fhir_service.api.routes import INTERACTIONS
 from fhir_service.api.security_headers import SecurityHeaders
 from fhir_service.api.service import Service
 from fhir_service.api.short_way import ShortWay
-from fhir_service.api.trusted_proxies import TrustedProxies
+from fhir_service.api.trusted_proxies import Proxies, TrustedProxies
 from fhir_service.api.warm_up import load_the_rest
 from fhir_service.settings import FHIR_PREFIX, Settings
 from fhir_service.storage.repository import Key, Repository, open_repository
@@ -117,8 +118,8 @@ def create_app(
     app.add_middleware(Identify, service=service, prefix=FHIR_PREFIX)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes, seconds=settings.max_body_seconds)
     app.add_middleware(AllowedHosts, names=settings.allowed_hosts)
-    if settings.trusted_proxies:
-        app.add_middleware(TrustedProxies, proxies=settings.trusted_proxies, kind=settings.proxy_headers)
+    proxies = Proxies(settings.trusted_proxies, settings.proxy_headers)
+    app.add_middleware(TrustedProxies, proxies=proxies)
     app.add_middleware(HeadLimit, limits=settings)
     app.add_middleware(ErrorBoundary)
     app.add_middleware(Compression)
@@ -128,8 +129,8 @@ def create_app(
     app.add_middleware(RequestLog)
     observers.stand_around(app)
     app.add_middleware(RequestId)
-    if not settings.trusted_proxies and observers.traces is None:
-        app.state.short_way = ShortWay(service, settings, rates, observers.meter)
+    if observers.traces is None:
+        app.state.short_way = ShortWay(service, PlainHeads(settings, proxies), rates, observers.meter)
     return app
 
 

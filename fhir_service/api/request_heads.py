@@ -15,8 +15,9 @@ from fhir_service.api.allowed_hosts import host_name
 from fhir_service.api.content_encodings import chosen_coding
 from fhir_service.api.content_negotiation import PLAIN, wanted_format
 from fhir_service.api.request_id import decent_id
+from fhir_service.api.trusted_proxies import Header, Proxies, Told
 from fhir_service.fhir.access import Access
-from fhir_service.fhir.errors import FhirError
+from fhir_service.fhir.errors import FhirError, MalformedContent
 from fhir_service.settings import Settings
 
 _LONGEST = 4096
@@ -39,13 +40,17 @@ _REQUEST = re.compile(
 
 
 class PlainHead:
-    """What the headers of a plain request say. Values are as they were sent, empty where there are none."""
+    """What the headers of a plain request say. Values are as they were sent, empty where there are none; so are the
+    `client` and the `scheme` that a proxy tells of."""
 
-    __slots__ = ("accept", "authorization", "coding", "headers", "host", "if_none_match", "may", "request_id")
+    __slots__ = (
+        *("accept", "authorization", "client", "coding", "headers", "host", "if_none_match", "may", "request_id"),
+        "scheme",
+    )
 
-    def __init__(self, headers: list[tuple[bytes, bytes]]) -> None:
-        said = dict(headers)
-        self.headers = headers
+    def __init__(self, told: Told) -> None:
+        said = dict(told.headers)
+        self.client, self.scheme, self.headers = told
         self.host = said[b"host"]
         self.accept = said.get(b"accept", b"").decode("latin-1")
         self.authorization = said.get(b"authorization", b"")
@@ -59,57 +64,68 @@ class PlainHead:
 class PlainHeads:
     """Those of one process."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, proxies: Proxies) -> None:
         self._limits = settings
+        self._proxies = proxies
         self._hosts = frozenset(name.lower() for name in settings.allowed_hosts)
         self._known: dict[bytes, PlainHead | None] = {}
+        self._known_of_proxies: dict[bytes, PlainHead | None] = {}
 
-    def find(self, lines: bytes) -> PlainHead | None:
-        """What these lines say, from the end of the request line to the end of the head; None where that is not plain,
-        or not one head."""
+    def find(self, lines: bytes, address: str) -> PlainHead | None:
+        """What these lines say that came from there, from the end of the request line to the end of the head; None
+        where that is not plain, or not one head."""
+        trusted = self._proxies.trusts(address)
+        known = self._known_of_proxies if trusted else self._known
         try:
-            return self._known[lines]
+            return known[lines]
         except KeyError:
             pass
         if len(lines) > _LONGEST or not lines.endswith(_END):
             return None
-        if len(self._known) >= _MOST_KEPT:
-            self._known.clear()
-        found = self._known[lines] = self._read(lines)
+        if len(known) >= _MOST_KEPT:
+            known.clear()
+        found = known[lines] = self._read(lines, trusted=trusted)
         return found
 
-    def find_with_body(self, lines: bytes, size: int) -> PlainHead | None:
+    def find_with_body(self, lines: bytes, size: int, address: str) -> PlainHead | None:
         """The same for lines that announce a body of that size; None where they say it in any unusual way."""
         for form in _LENGTHS:
             said = form % size
             at = lines.find(said)
             if at >= 0:
                 rest = lines[at + len(said) - 2 :]
-                return None if rest[2:3] in _FOLDS else self.find(lines[:at] + rest)
+                return None if rest[2:3] in _FOLDS else self.find(lines[:at] + rest, address)
         return None
 
-    def _read(self, lines: bytes) -> PlainHead | None:
+    def _read(self, lines: bytes, *, trusted: bool) -> PlainHead | None:
         headers = _headers(lines)
-        if headers is None or len(headers) > self._limits.max_headers:
+        if headers is None or not self._is_small(headers):
             return None
-        if sum(len(name) + len(value) for name, value in headers) > self._limits.max_header_bytes:
+        try:
+            told = self._proxies.told(headers) if trusted else Told("", "", headers)
+        except MalformedContent:
             return None
+        return PlainHead(told) if self._is_plain(told.headers) else None
+
+    def _is_small(self, headers: list[Header]) -> bool:
+        size = sum([len(name) + len(value) for name, value in headers])
+        return len(headers) <= self._limits.max_headers and size <= self._limits.max_header_bytes
+
+    def _is_plain(self, headers: list[Header]) -> bool:
         names = [name for name, _ in headers]
         if any(name in _OUT_OF_THE_ORDINARY or (name in _ONCE and names.count(name) > 1) for name in names):
-            return None
+            return False
         said = dict(headers)
         if said.get(b"connection", b"keep-alive").lower() != b"keep-alive" or names.count(b"connection") > 1:
-            return None
-        if host_name(said.get(b"host", b"")) not in self._hosts or not _is_plain(said.get(b"accept", b"")):
-            return None
-        return PlainHead(headers)
+            return False
+        return host_name(said.get(b"host", b"")) in self._hosts and _is_json(said.get(b"accept", b""))
 
 
 class _Reading:
     """What the parser tells of one request."""
 
     def __init__(self) -> None:
-        self.headers: list[tuple[bytes, bytes]] = []
+        self.headers: list[Header] = []
         self.messages = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -119,7 +135,7 @@ class _Reading:
         self.messages += 1
 
 
-def _headers(lines: bytes) -> list[tuple[bytes, bytes]] | None:
+def _headers(lines: bytes) -> list[Header] | None:
     """None where this is not exactly one head, after which the connection is kept."""
     reading = _Reading()
     parser = httptools.HttpRequestParser(reading)
@@ -139,7 +155,7 @@ def request_line(line: bytes) -> tuple[str, str, str] | None:
 
 
 @lru_cache(256)
-def _is_plain(accept: bytes) -> bool:
+def _is_json(accept: bytes) -> bool:
     try:
         return wanted_format(accept.decode("latin-1"), "") == PLAIN
     except FhirError:

@@ -29,7 +29,7 @@ from fhir_service.api.visit import Peer, Visit
 from fhir_service.fhir.access import Access
 from fhir_service.fhir.errors import FhirError
 from fhir_service.search.restrictions import is_restricted
-from fhir_service.settings import FHIR_PREFIX, Settings
+from fhir_service.settings import FHIR_PREFIX
 
 _READ = re.compile(rb"GET %b/([A-Z][A-Za-z]*)/([A-Za-z0-9\-.]{1,64}) HTTP/1\.1" % FHIR_PREFIX.encode())
 _SHORT = {
@@ -48,15 +48,14 @@ _SHORT = {
 
 
 class ShortWay:
-    """Answers plain requests to one service. Not for one behind a proxy, whose word comes first, nor for one whose
-    requests are traced."""
+    """Answers plain requests to one service. Not for one whose requests are traced."""
 
-    def __init__(self, service: Service, settings: Settings, rates: Rates | None, meter: Meter | None) -> None:
+    def __init__(self, service: Service, heads: PlainHeads, rates: Rates | None, meter: Meter | None) -> None:
         self._service = service
-        self._settings = settings
+        self._settings = service.settings
         self._rates = rates
         self._meter = meter
-        self._heads = PlainHeads(settings)
+        self._heads = heads
         self._dispatcher = FhirDispatcher(_nowhere, service, FHIR_PREFIX)
         self._calls: set[asyncio.Task[None]] = set()
 
@@ -65,12 +64,15 @@ class ShortWay:
         here."""
         if len(body) > self._settings.max_body_bytes:
             return False
-        head = self._heads.find_with_body(lines, len(body)) if body else self._heads.find(lines)
+        address = peer.address
+        head = self._heads.find_with_body(lines, len(body), address) if body else self._heads.find(lines, address)
         if head is None or len(line) > self._settings.max_address_bytes or self._service.open_repository is None:
             return False
         access = self._service.gate.known(head.authorization)
         if access is None:
             return False
+        if head.client or head.scheme:
+            peer = Peer(head.client or peer.address, head.scheme or peer.scheme, peer.reply)
         if not body and (found := _READ.fullmatch(line)):
             kind = found[1].decode()
             if self._may_read_all(head, access, kind):

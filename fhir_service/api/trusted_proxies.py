@@ -11,11 +11,13 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fhir_service.fhir.errors import MalformedContent
 
+Header = tuple[bytes, bytes]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _PAIR = re.compile(r'\s*([A-Za-z-]+)=("[^"\\]*"|[^\s;,"]*)\s*')
 _HEADERS = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto")
@@ -30,40 +32,59 @@ class Hop:
     host: str = ""
 
 
-class TrustedProxies:
-    """Puts the client's address, scheme and Host where the rest of the service looks for them.
+class Told(NamedTuple):
+    """A request as the client made it: its address and scheme, empty where nobody says, and the headers."""
 
-    Of several proxies the last that is not trusted itself is the client. Raises MalformedContent where a trusted proxy
-    says what cannot be read.
-    """
+    client: str
+    scheme: str
+    headers: list[Header]
 
-    def __init__(self, app: ASGIApp, proxies: Iterable[str], kind: str) -> None:
-        self._app = app
+
+class Proxies:
+    """Those that are believed, in headers of that kind."""
+
+    def __init__(self, proxies: Iterable[str], kind: str) -> None:
         self._networks = tuple(ipaddress.ip_network(proxy) for proxy in proxies)
         self._hops = _HOPS[kind]
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and self._trusts(scope["client"][0] if scope.get("client") else ""):
-            hop = self._outermost(self._hops(scope))
-            if hop.client:
-                scope["client"] = (hop.client, 0)
-            if hop.scheme:
-                scope["scheme"] = hop.scheme
-            kept = [(name, value) for name, value in scope["headers"] if name not in _HEADERS]
-            if hop.host:
-                kept = [(b"host", hop.host.encode("latin-1")), *(one for one in kept if one[0] != b"host")]
-            scope["headers"] = kept
-        await self._app(scope, receive, send)
+    def trusts(self, address: str) -> bool:
+        return bool(self._networks) and _is_in(address, self._networks)
 
-    def _trusts(self, address: str) -> bool:
-        return _is_in(address, self._networks)
+    def told(self, headers: Iterable[Header]) -> Told:
+        """What a trusted proxy says by these headers. Of several proxies the last that is not trusted itself is the
+        client. Raises MalformedContent where that cannot be read."""
+        headers = list(headers)
+        hop = self._outermost(self._hops(headers))
+        kept = [(name, value) for name, value in headers if name not in _HEADERS]
+        if hop.host:
+            kept = [(b"host", hop.host.encode("latin-1")), *(one for one in kept if one[0] != b"host")]
+        return Told(hop.client, hop.scheme, kept)
 
     def _outermost(self, hops: list[Hop]) -> Hop:
         """The hop of the first proxy of ours; what stands before it may be anybody's invention."""
         for number in range(len(hops) - 1, -1, -1):
-            if not self._trusts(hops[number].client):
+            if not self.trusts(hops[number].client):
                 return hops[number]
         return hops[0] if hops else Hop()
+
+
+class TrustedProxies:
+    """Puts the client's address, scheme and Host where the rest of the service looks for them. Raises MalformedContent
+    as `Proxies.told` does."""
+
+    def __init__(self, app: ASGIApp, proxies: Proxies) -> None:
+        self._app = app
+        self._proxies = proxies
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and self._proxies.trusts(scope["client"][0] if scope.get("client") else ""):
+            told = self._proxies.told(scope["headers"])
+            if told.client:
+                scope["client"] = (told.client, 0)
+            if told.scheme:
+                scope["scheme"] = told.scheme
+            scope["headers"] = told.headers
+        await self._app(scope, receive, send)
 
 
 @lru_cache(1024)
@@ -75,10 +96,10 @@ def _is_in(address: str, networks: tuple[Network, ...]) -> bool:
     return any(found in network for network in networks)
 
 
-def _forwarded(scope: Scope) -> list[Hop]:
+def _forwarded(headers: list[Header]) -> list[Hop]:
     """RFC 7239 section 4."""
     hops = []
-    for element in _fields(scope, b"forwarded"):
+    for element in _fields(headers, b"forwarded"):
         found: dict[str, str] = {}
         for part in element.split(";"):
             pair = _PAIR.fullmatch(part)
@@ -89,11 +110,11 @@ def _forwarded(scope: Scope) -> list[Hop]:
     return hops
 
 
-def _x_forwarded(scope: Scope) -> list[Hop]:
+def _x_forwarded(headers: list[Header]) -> list[Hop]:
     """A scheme and a host for each address where there are as many; else the last, of the nearest proxy."""
-    clients = [_address(one) for one in _fields(scope, b"x-forwarded-for")] or [""]
-    schemes = _one_each(_fields(scope, b"x-forwarded-proto"), len(clients))
-    hosts = _one_each(_fields(scope, b"x-forwarded-host"), len(clients))
+    clients = [_address(one) for one in _fields(headers, b"x-forwarded-for")] or [""]
+    schemes = _one_each(_fields(headers, b"x-forwarded-proto"), len(clients))
+    hosts = _one_each(_fields(headers, b"x-forwarded-host"), len(clients))
     return [Hop(*said) for said in zip(clients, map(_scheme, schemes), hosts, strict=True)]
 
 
@@ -101,11 +122,11 @@ def _one_each(values: list[str], count: int) -> list[str]:
     return values if len(values) == count else [values[-1] if values else ""] * count
 
 
-_HOPS: dict[str, Callable[[Scope], list[Hop]]] = {"x-forwarded": _x_forwarded, "forwarded": _forwarded}
+_HOPS: dict[str, Callable[[list[Header]], list[Hop]]] = {"x-forwarded": _x_forwarded, "forwarded": _forwarded}
 
 
-def _fields(scope: Scope, wanted: bytes) -> list[str]:
-    values = b",".join([value for name, value in scope["headers"] if name == wanted]).decode("latin-1")
+def _fields(headers: list[Header], wanted: bytes) -> list[str]:
+    values = b",".join([value for name, value in headers if name == wanted]).decode("latin-1")
     return [part.strip() for part in values.split(",") if part.strip()]
 
 

@@ -62,7 +62,7 @@ async def served(store: Repository, *, timeout_keep_alive: float = 5, **changes:
     assert found is not None
     way: Any = Watched(found)
     kind = connection_of(chosen, way)
-    async with serving(app, http=kind, ws="none", timeout_keep_alive=timeout_keep_alive) as port:
+    async with serving(app, http=kind, ws="none", proxy_headers=False, timeout_keep_alive=timeout_keep_alive) as port:
         origin = f"http://127.0.0.1:{port}"
         async with httpx.AsyncClient(base_url=origin, headers={"content-type": JSON["content-type"]}) as client:
             client.headers.pop("accept-encoding")
@@ -298,6 +298,29 @@ async def test_both_ways_let_in_the_same_and_are_recorded_alike(repository: Repo
             found = (await server.client.get(f"/fhir/AuditEvent?{wanted}", headers=everything)).json()["entry"]
             records = [recorded(entry["resource"]) for entry in found]
             assert records[::2] == records[1::2]
+
+
+async def test_behind_a_proxy_both_ways_believe_it_alike(repository: Repository) -> None:
+    said = {"x-forwarded-proto": "https", "x-forwarded-host": "registry.example.org", "x-forwarded-for": "203.0.113.9"}
+    hosts = ("registry.example.org", "127.0.0.1")
+    async with served(repository, allowed_hosts=hosts, trusted_proxies=("127.0.0.1",), rate_limit="5/hour") as server:
+        assert (await server.client.put("/fhir/Patient/p1", json=PATIENT, headers=said)).status_code == 201
+        assert server.way.taken == 1
+        await both_ways(server, "Patient/p1", said)
+        found, taken = await both_ways(server, "Patient?_count=1", said)
+        assert (taken, found.json()["link"][0]["url"]) == (1, "https://registry.example.org/fhir/Patient?_count=1")
+        assert (await both_ways(server, "Patient/p1", said | {"x-forwarded-host": "elsewhere.example.org"}))[1] == 0
+        assert (await server.client.get("/fhir/Patient/p1", headers=said)).status_code == 429, (
+            "the sixth of that client"
+        )
+        other = said | {"x-forwarded-for": "203.0.113.10"}
+        assert (await both_ways(server, "Patient/p1", other))[1] == 1
+
+
+async def test_a_peer_that_is_no_proxy_is_not_believed_on_the_short_way(repository: Repository) -> None:
+    async with served(repository, trusted_proxies=("10.0.0.1",)) as server:
+        found, taken = await both_ways(server, "Patient?_count=1", {"x-forwarded-proto": "https"})
+        assert (taken, found.json()["link"][0]["url"][:7]) == (1, "http://")
 
 
 async def test_a_revoked_client_is_refused_on_the_short_way_too(
