@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import asyncpg
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
@@ -22,10 +25,23 @@ def database_url(name: str) -> Iterator[str]:
         with tempfile.TemporaryDirectory(prefix="fhir-service-bench-") as folder:
             yield f"sqlite+aiosqlite:///{folder}/store.db"
         return
-    # What a database finds out about its rows by itself within a minute, it finds out before it is measured.
-    server = PostgresServer(settings=("shared_buffers=256MB", "max_wal_size=4GB", "autovacuum_naptime=1s"))
+    server = PostgresServer(settings=("shared_buffers=256MB", "max_wal_size=4GB"))
     try:
         server.start()
         yield server.url("postgres")
     finally:
         server.stop()
+
+
+def settle(url: str) -> None:
+    """What autovacuum does in its time: statistics of the rows, and no pending entries in their indexes."""
+    if url.startswith("postgresql"):
+        asyncio.run(_vacuum(url.replace("+asyncpg", "")))
+
+
+async def _vacuum(url: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute("VACUUM ANALYZE")
+    finally:
+        await connection.close()

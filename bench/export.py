@@ -22,7 +22,7 @@ from typing import Any
 import asyncpg
 import http_load
 import httpx
-from databases import NAMES, database_url
+from databases import NAMES, database_url, settle
 from resources import observation, patient
 from served import Server, ours
 
@@ -73,7 +73,6 @@ async def _copied_in(url: str, rows: int, versions: list[str], current: list[str
                 records = [[row[column] for column in columns] for row in some]
                 await connection.copy_records_to_table(table, records=records, columns=columns)
         await connection.execute("UPDATE commit_clock SET place = $1, last_updated = $2", rows, NOW)
-        await connection.execute("VACUUM ANALYZE")  # as the database does by itself some time after a load
     finally:
         await connection.close()
     return size
@@ -179,6 +178,7 @@ def measured(name: str, rows: int, pairs: int) -> dict[str, float]:
     with database_url(name) as url, tempfile.TemporaryDirectory(prefix="fhir-service-bench-") as folder:
         asyncio.run(_made(url))
         size = filled(name, url, rows)
+        settle(url)
         with ours("ours", url, export_files=f"{folder}/exports", export_polls="1e6") as server:
             idle = reads(server, rows)
             before = memory(server.process)

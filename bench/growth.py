@@ -20,13 +20,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import http_load
-from databases import NAMES, database_url
+from databases import NAMES, database_url, settle
 from load import loaded, write
 from resources import OF_A_PATIENT, code
-from search_growth import settle
 from served import Server, ours
-
-from fhir_service.storage.repository import open_repository
 
 SIZES = (1_000, 10_000, 100_000)
 FULL = (*SIZES, 1_000_000)
@@ -64,15 +61,6 @@ KINDS: dict[str, Callable[[int], str]] = {
 }
 
 
-async def fill(url: str, file: Path, count: int) -> None:
-    await loaded(url, file, count)
-    repository = await open_repository(url)
-    try:
-        await settle(repository)
-    finally:
-        await repository.close()
-
-
 def median_waits(server: Server, size: int, seconds: float) -> dict[str, float]:
     """In milliseconds, by kind; each kind is asked for a while before it is measured."""
     found = {}
@@ -96,7 +84,8 @@ def measured(name: str, sizes: Sequence[int], seconds: float, minutes: float) ->
                 break
             file = Path(folder) / "resources.ndjson"
             write(file, size, before)
-            asyncio.run(fill(url, file, size - before))
+            asyncio.run(loaded(url, file, size - before))
+            settle(url)
             rate = (size - before) / (time.monotonic() - started)
             before = size
             with ours(name, url) as server:

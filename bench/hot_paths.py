@@ -12,7 +12,7 @@ import json
 from collections.abc import Sequence
 
 import http_load
-from databases import NAMES, database_url
+from databases import NAMES, database_url, settle
 from resources import observation
 from served import Server, ours
 from side_by_side import FOUND, IN_TRANSACTION, patient, transaction
@@ -48,7 +48,9 @@ def requests_of(server: Server) -> dict[str, tuple[Sequence[bytes], int]]:
 def measured(name: str, only: Sequence[str], rounds: int, seconds: float) -> dict[str, dict[str, float]]:
     found = {}
     with database_url(name) as url, ours(name, url) as server:
-        for kind, (requests, status) in requests_of(server).items():
+        asked = requests_of(server)
+        settle(url)
+        for kind, (requests, status) in asked.items():
             if only and kind not in only:
                 continue
             loads = [

@@ -15,7 +15,7 @@ import statistics
 import time
 from collections.abc import Callable
 
-from databases import NAMES, database_url
+from databases import NAMES, database_url, settle
 from resources import LOINC, OF_A_PATIENT, code, day, observation, patient
 
 from fhir_service.fhir.access import OPEN
@@ -103,18 +103,6 @@ async def timed(repository: Repository, search: Callable[[int, int], TypeSearch]
     return statistics.median(taken[tries // 4 :])
 
 
-async def settle(repository: Repository) -> None:
-    """What autovacuum does in its time: statistics of the partitions, and no pending entries in their indexes."""
-    async with repository._database.searching() as session:
-        if repository._database.dialect.postings:
-            return
-        await session.limit(600)
-        for table in ("resource_current", "date_value", "number_value", "text_value", "link", "full_text"):
-            for partition in range(8):
-                await session.fetch(f"VACUUM ANALYZE {table}_{partition}")
-        await session.limit(20)
-
-
 async def measured(url: str, large: int, tries: int) -> dict[str, dict[str, float]]:
     repository = await open_repository(url)
     found: dict[str, dict[str, float]] = {name: {} for name in SEARCHES}
@@ -123,7 +111,7 @@ async def measured(url: str, large: int, tries: int) -> dict[str, dict[str, floa
         for size in (SMALL, large):
             await fill(repository, filled, size)
             filled = size
-            await settle(repository)
+            await asyncio.to_thread(settle, url)
             for name, search in SEARCHES.items():
                 found[name][f"ms at {size}"] = round(await timed(repository, search, size, tries), 3)
     finally:

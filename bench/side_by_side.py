@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 
 import http_load
-from databases import NAMES, database_url
+from databases import NAMES, database_url, settle
 from served import Server, ours
 
 FOUND, STORED = 50, 1000
@@ -49,8 +49,9 @@ def patient(number: int, family: str = _FAMILY) -> bytes:
 def compared(theirs: AbstractContextManager[Server], rounds: int, seconds: float) -> Figures:
     """By database and kind of request: our figures, and how many times theirs they are."""
     with ExitStack() as stack:
+        urls = {name: stack.enter_context(database_url(name)) for name in NAMES}
         servers = [
-            *(stack.enter_context(ours(name, stack.enter_context(database_url(name)))) for name in NAMES),
+            *(stack.enter_context(ours(name, url)) for name, url in urls.items()),
             stack.enter_context(theirs),
         ]
         requests = {server.name: _requests(server) for server in servers}
@@ -59,6 +60,8 @@ def compared(theirs: AbstractContextManager[Server], rounds: int, seconds: float
             if kind == SEARCH_IN_MANY:
                 for server in servers:
                     _store(server, range(FOUND, STORED), "Andersen")
+                for url in urls.values():
+                    settle(url)
             for turn in range(rounds + 1):
                 for server in servers:
                     if kind == "transaction" and server is servers[-1]:
