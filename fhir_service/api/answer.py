@@ -25,7 +25,7 @@ class Answer:
     headers: Headers = ()
     media_type: str = FHIR_JSON
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  # ASGI hands in `receive`; the request was read before
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         headers = [*self.headers, VARY]
         if self.body:
             headers.append((b"content-type", self.media_type.encode()))
@@ -45,7 +45,7 @@ class StreamedAnswer:
     headers: Headers = ()
     status: int = 200
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  # ASGI hands in `receive`; the request was read before
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         headers = [*self.headers, VARY, (b"content-type", self.media_type.encode())]
         async with aclosing(self.pieces) as pieces:
             piece = b"" if scope["method"] == "HEAD" else await anext(pieces, b"")

@@ -39,7 +39,7 @@ class LimitedConnection(HttpToolsProtocol):
         """For the rest of a head, or for a client to read why it is refused."""
         self._stalled: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows asyncio's argument itself
         super().connection_made(transport)
         if len(self.connections) > self.limits.max_connections:
             text = f"this server has {self.limits.max_connections:,} connections already; try again later"
@@ -82,7 +82,7 @@ class LimitedConnection(HttpToolsProtocol):
         super().on_message_complete()
         self._in_head, self._head_bytes = True, 0
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # uvicorn gives its own words
+    def send_400_response(self, _msg: str) -> None:
         """What uvicorn says where it cannot read a request: said as everything else is."""
         if self._address_bytes > self.limits.max_address_bytes:
             self._refuse_size()

@@ -48,7 +48,7 @@ class ShortConnection(LimitedConnection):
         self._last = 0.0
         """When something was last asked for or answered."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows the argument of asyncio itself
         super().connection_made(transport)
         self._peer = Peer(self.client[0] if self.client else "", self.scheme or "http", self._reply)
 

@@ -31,10 +31,10 @@ Headers = Sequence[tuple[bytes, bytes]]
 class Gate(Protocol):
     """Tells what whoever sent these headers may do."""
 
-    async def access(self, headers: Headers) -> Access:
+    async def access(self, headers: Headers, /) -> Access:
         """Raises Unauthenticated, and IssuerUnavailable where nobody can tell now."""
 
-    def known(self, authorization: bytes) -> Access | None:
+    def known(self, authorization: bytes, /) -> Access | None:
         """The same for the one Authorization header (empty: there is none), where it was found out a moment ago; None
         where somebody has to look."""
 
@@ -45,10 +45,10 @@ class OpenGate:
 
     fixed: frozenset[Key]
 
-    async def access(self, headers: Headers) -> Access:  # noqa: ARG002  # a Gate is given them; this one needs nobody to say who asks
+    async def access(self, _headers: Headers, /) -> Access:
         return self.known(b"")
 
-    def known(self, authorization: bytes) -> Access:  # noqa: ARG002  # as above
+    def known(self, _authorization: bytes, /) -> Access:
         return _open(self.fixed)
 
 

@@ -30,10 +30,10 @@ def traces_to(url: str) -> TracerProvider:
     """Sends spans to an OTLP collector over HTTP, such as http://localhost:4318/v1/traces, from a thread of its own;
     whoever ends the service shuts it down. Raises NoTraces."""
     try:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415  # an extra
-        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415  # of the same extra
-        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415  # of the same extra
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415  # of the same extra
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415  # an extra that need not be installed
+        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415  # of the same extra, so not at the top either
+        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415  # of the same extra, so not at the top either
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415  # of the same extra, so not at the top either
     except ImportError as error:
         raise NoTraces(
             "FHIR_SERVICE_TRACES_URL wants the extra `traces`: pip install 'fhir-service[traces]'"
