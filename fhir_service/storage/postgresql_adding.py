@@ -13,21 +13,14 @@ from typing import Any
 from fhir_service.fhir.json_text import instant
 from fhir_service.storage.fresh_rows import FreshRow
 from fhir_service.storage.index_rows import VALUE_TABLES
+from fhir_service.storage.postgresql_columns import INDEX_COLUMNS
 from fhir_service.storage.sessions import Session
 
 _BETWEEN = "\x01"
-_WHOSE = {"resource_key": "bigint", "partition_key": "text"}
 _RESOURCE = {
     **dict.fromkeys(("type", "id", "partition_key"), "text"),
     **dict.fromkeys(("place", "sort_low", "sort_high"), "bigint"),
     **dict.fromkeys(("action", "text", "sort_values", "hashes"), "text"),
-}
-_COLUMNS: dict[str, dict[str, str]] = {
-    "date_value": {"scope": "bigint", "low": "bigint", "high": "bigint"} | _WHOSE,
-    "number_value": {"scope": "bigint", "low": "float8", "high": "float8"} | _WHOSE,
-    "text_value": {"scope": "bigint", "head": "text", "digest": "bigint", "rest": "text"} | _WHOSE,
-    "link": {"scope": "bigint", "target_type": "text", "target_id": "text"} | _WHOSE,
-    "full_text": _WHOSE | {"narrative": "text", "content": "text"},
 }
 _WORDS = "array_to_tsvector(string_to_array(coalesce(k.{}, ''), ' '))"
 _FORMS = {
@@ -51,7 +44,7 @@ def _statement() -> str:
     taken = 2
     parts = [f"fresh AS MATERIALIZED (SELECT * FROM {_given(_RESOURCE, taken)})"]
     taken += len(_RESOURCE)
-    for table, columns in _COLUMNS.items():
+    for table, columns in INDEX_COLUMNS.items():
         forms = ", ".join(_FORMS.get(table, {}).get(name, f"k.{name}") for name in columns)
         chosen = f"SELECT {forms} FROM {_given(columns, taken)}"
         parts.append(f"{table}_added AS (INSERT INTO {table} ({', '.join(columns)}) {chosen})")  # fixed words
@@ -74,7 +67,7 @@ async def add(session: Session, fresh: Sequence[FreshRow], last_updated: int) ->
     """Write versions, current resources and all that they are found by. Raises StoreUnavailable."""
     moment = instant(last_updated)
     resources: list[tuple[Any, ...]] = []
-    rows: dict[str, list[tuple[Any, ...]]] = {table: [] for table in _COLUMNS}
+    rows: dict[str, list[tuple[Any, ...]]] = {table: [] for table in INDEX_COLUMNS}
     for kind, resource_id, partition_key, key, action, before, after, found_by in fresh:
         in_time = (key, found_by.sort_low, found_by.sort_high)
         text = f"{before}{moment}{after}"
@@ -87,7 +80,7 @@ async def add(session: Session, fresh: Sequence[FreshRow], last_updated: int) ->
     for table in VALUE_TABLES:
         rows[table].sort()  # as neighbours in the index, which costs less than any other order
     columns = _columns(_RESOURCE, resources)
-    for table, names in _COLUMNS.items():
+    for table, names in INDEX_COLUMNS.items():
         columns += _columns(names, rows[table])
     await session.fetch(_STATEMENT, last_updated, *columns)
 

@@ -7,18 +7,11 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 
 from fhir_service.storage.index_writing import Place, Placed, RowChanges
+from fhir_service.storage.postgresql_columns import INDEX_COLUMNS, WHOSE
 from fhir_service.storage.sessions import Row, Session
 
-_WHOSE = {"resource_key": "bigint", "partition_key": "text"}
-_COLUMNS = {
-    "date_value": {"scope": "bigint", "low": "bigint", "high": "bigint"} | _WHOSE,
-    "number_value": {"scope": "bigint", "low": "float8", "high": "float8"} | _WHOSE,
-    "text_value": {"scope": "bigint", "head": "text", "digest": "bigint", "rest": "text"} | _WHOSE,
-    "link": {"scope": "bigint", "target_type": "text", "target_id": "text"} | _WHOSE,
-    "full_text": _WHOSE | {"narrative": "text", "content": "text"},
-}
 _AS_WORDS = "array_to_tsvector(string_to_array({}, ' '))"
-_KNOWN_BY = _COLUMNS | {"full_text": _WHOSE}
+_KNOWN_BY = INDEX_COLUMNS | {"full_text": WHOSE}
 _STORED = "SELECT " + ", ".join(
     f"(SELECT array_agg(ROW({', '.join(columns)})) FROM {table} WHERE resource_key = ANY($1::bigint[]))"
     for table, columns in _KNOWN_BY.items()
@@ -34,7 +27,7 @@ def _arrays(columns: Mapping[str, str], first: int = 1) -> str:
 def _insert() -> str:
     """One round trip for the rows of all tables."""
     parts, taken = [], 1
-    for table, columns in _COLUMNS.items():
+    for table, columns in INDEX_COLUMNS.items():
         names = ", ".join(columns)
         values = names.replace("narrative, content", ", ".join(map(_AS_WORDS.format, ("narrative", "content"))))
         source = f"SELECT {values} FROM {_arrays(columns, taken)}"
@@ -82,7 +75,7 @@ async def write(session: Session, changes: RowChanges) -> None:
     rows = {table: _rows(new) for table, new in changes.new.items()}
     rows["full_text"] = [(*_whose(place), *words) for place, *words in changes.words]
     if any(rows.values()):
-        await session.fetch(_INSERT, *(column for table in _COLUMNS for column in _columns(table, rows[table])))
+        await session.fetch(_INSERT, *(column for table in INDEX_COLUMNS for column in _columns(table, rows[table])))
 
 
 def _rows(placed: Sequence[Placed]) -> list[Row]:
@@ -95,4 +88,4 @@ def _whose(place: Place) -> tuple[int, str]:
 
 def _columns(table: str, rows: Sequence[Row]) -> list[list[object]]:
     """The rows as columns."""
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in _COLUMNS[table]]
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in INDEX_COLUMNS[table]]
