@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from fhir_service.fhir.access import Access, Letter
-from fhir_service.fhir.errors import FhirError, Forbidden, Gone, NotFound, StoreUnavailable
+from fhir_service.fhir.errors import FhirError, Forbidden, Gone, NotFound
 from fhir_service.search.history_query import HistoryQuery
 from fhir_service.search.query import Query
 from fhir_service.storage import reindex, statements
@@ -44,9 +44,9 @@ from fhir_service.storage.everything import everything
 from fhir_service.storage.exports import Exports
 from fhir_service.storage.failures import unavailable_told
 from fhir_service.storage.group_commit import Commit, Group, ReportEntry
+from fhir_service.storage.health import Health
 from fhir_service.storage.history import history_page, history_total
 from fhir_service.storage.jobs import Jobs
-from fhir_service.storage.load import OnGroup, StoreLoad, job_numbers
 from fhir_service.storage.looks import Looks, there
 from fhir_service.storage.migrate import NewerDatabase, bring_up_to_date
 from fhir_service.storage.preparation import Prepared, all_prepared, is_id, may_write, size_of
@@ -89,9 +89,6 @@ T = TypeVar("T")
 _IN_THREAD = 64 * 1024
 """Bytes of resources in one commit from which on getting them ready would hold up other requests."""
 _MOST_FEW, _FEW_SECONDS = 512, 10.0
-_HEALTH_SECONDS = 3.0
-_PROOF_SECONDS = 10.0
-"""So long a write that reached the disk stands for the next ones."""
 _log = logging.getLogger("fhir_service.storage")
 
 
@@ -137,6 +134,7 @@ class Repository:
         self._base = base
         self._writer = Writer(database)
         self._writer.start()
+        self.health = Health(database, self._writer)
         self.jobs = Jobs(database, self._writer)
         self.clients = Clients(database, self._writer)
         self.accesses = AccessRecords(database, self._writer)
@@ -182,36 +180,6 @@ class Repository:
     async def close(self) -> None:
         await self._writer.stop()
         await self._database.close()
-
-    async def health(self) -> None:
-        """Raises StoreUnavailable unless the database answers."""
-        if not self._writer.running:
-            raise StoreUnavailable("the store is closed")
-        try:
-            async with asyncio.timeout(_HEALTH_SECONDS), self._database.reading() as session:
-                await session.fetch("SELECT place FROM commit_clock WHERE id = 1")
-        except TimeoutError:
-            raise StoreUnavailable(f"the database has not answered in {_HEALTH_SECONDS:g} s") from None
-
-    async def require_writes(self, seconds: float = _HEALTH_SECONDS) -> None:
-        """Raises StoreUnavailable unless the database takes a write in that time or has taken one lately, and has room
-        for more: SQLite can still write where the disk is full, as far as its log was once long enough."""
-        self._database.require_room()
-        try:
-            async with asyncio.timeout(seconds):
-                await self._writer.prove(_PROOF_SECONDS)
-        except TimeoutError:
-            raise StoreUnavailable(f"the database has taken no write in {seconds:g} s") from None
-
-    async def how_busy(self) -> StoreLoad:
-        """How busy it is. Raises StoreUnavailable."""
-        async with self._database.reading() as session:
-            jobs, shards = await job_numbers(session)
-        return StoreLoad(self._writer.waiting, self._database.pools, jobs, shards)
-
-    def on_group(self, told: OnGroup) -> None:
-        """Tell of each group of commits from now on."""
-        self._writer.on_group.append(told)
 
     async def read(self, resource_type: str, resource_id: str, access: Access, *letters: Letter) -> Stored:
         """The newest version, to do with it what the letters say; to read it, where none is named. Raises NotFound,
