@@ -6,7 +6,6 @@ Every call takes an Access. What the caller may not read is simply not there; wh
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from functools import partial
 from time import monotonic
@@ -16,7 +15,7 @@ from fhir_service.fhir.access import Access, Letter
 from fhir_service.fhir.errors import FhirError, Forbidden, Gone, NotFound
 from fhir_service.search.history_query import HistoryQuery
 from fhir_service.search.query import Query
-from fhir_service.storage import reindex, statements
+from fhir_service.storage import statements
 from fhir_service.storage.access_records import AccessRecords
 from fhir_service.storage.admission import admitted, admitted_versions
 from fhir_service.storage.asked_again import asked_again
@@ -51,6 +50,7 @@ from fhir_service.storage.looks import Looks, there
 from fhir_service.storage.migrate import NewerDatabase, bring_up_to_date
 from fhir_service.storage.preparation import Prepared, all_prepared, is_id, may_write, size_of
 from fhir_service.storage.readers import Loan
+from fhir_service.storage.reindex import SearchIndex
 from fhir_service.storage.replica import ReplicaAt
 from fhir_service.storage.report_books import ReportBooks
 from fhir_service.storage.rows import stored
@@ -89,7 +89,6 @@ T = TypeVar("T")
 _IN_THREAD = 64 * 1024
 """Bytes of resources in one commit from which on getting them ready would hold up other requests."""
 _MOST_FEW, _FEW_SECONDS = 512, 10.0
-_log = logging.getLogger("fhir_service.storage")
 
 
 async def open_repository(
@@ -119,7 +118,7 @@ async def open_repository(
         database.add_replica(open_engine(replica.url), replica.lag, seconds, connections)
     repository = Repository(database, base)
     try:
-        await repository.check_index()
+        await repository.index.finish()
     except BaseException:
         await repository.close()
         raise
@@ -162,6 +161,11 @@ class Repository:
     def exports(self) -> Exports:
         """Its resources as they were when an export began."""
         return Exports(self._database, self._base)
+
+    @property
+    def index(self) -> SearchIndex:
+        """What its resources are found by."""
+        return SearchIndex(self._database, self._writer, self._base)
 
     def noting(self, seen: Seen | None) -> Repository:
         """The same store, noting in `seen` what it gives and writes."""
@@ -329,32 +333,6 @@ class Repository:
         may_write({("d", kind) for kind, _ in keys}, access)
         await self._writer.commit(Commit(erase=tuple(keys)))
 
-    async def check_index(self) -> None:
-        """Finish an index that is not complete. One that other search parameters made is only told of in the log: to
-        make it anew may take long, and the resources can be read meanwhile."""
-        async with self._database.reading() as session:
-            state = await reindex.index_state(session)
-        if not state.complete:
-            await self.reindex(_tell)
-        elif state.fingerprint != reindex.fingerprint():
-            _log.warning(
-                "the definitions of search parameters have changed since this database was indexed: searches may miss "
-                "resources until `fhir-service reindex` has run"
-            )
-
-    async def reindex(self, progress: reindex.Progress | None = None) -> int:
-        """Make the index rows of all resources anew, or go on with a run that was broken off; returns how many there
-        were to do. The store can be used meanwhile. Raises StoreUnavailable."""
-        after: Key = await self._writer.commit(Commit(work=reindex.begin))
-        async with self._database.reading() as session:
-            wanted = await reindex.left(session, after)
-        done = 0
-        while batch := await self._writer.commit(Commit(work=partial(reindex.next_batch, base=self._base))):
-            done += batch
-            if progress is not None:
-                progress(done, max(wanted, done))
-        return done
-
     async def commit_report(
         self,
         source_key: str,
@@ -445,7 +423,3 @@ class Repository:
         if size_of(changes) > _IN_THREAD:
             return await asyncio.to_thread(all_prepared, changes, self._base, access)
         return all_prepared(changes, self._base, access)
-
-
-def _tell(done: int, wanted: int) -> None:
-    _log.info("%d of %d resources indexed", done, wanted)
