@@ -74,6 +74,7 @@ __all__ = [
     "Placed",
     "Prepared",
     "ReplicaAt",
+    "ReportEntry",
     "ReportRecord",
     "ReportState",
     "Repository",
@@ -137,7 +138,7 @@ class Repository:
         self.jobs = Jobs(database, self._writer)
         self.clients = Clients(database, self._writer)
         self.accesses = AccessRecords(database, self._writer)
-        self.reports = ReportBooks(database)
+        self.reports = ReportBooks(database, self._writer)
         self.looks = Looks(database)
         self._few: dict[tuple[Any, ...], float] = {}
         """Probes that found few rows, and until when that is believed."""
@@ -248,12 +249,15 @@ class Repository:
         self._note(one.stored for one in found)
         return found
 
-    async def commit(self, changes: Sequence[Change], access: Access) -> list[Outcome]:
-        """All changes or none, durable when this returns; one outcome a change, in their order.
+    async def commit(
+        self, changes: Sequence[Change], access: Access, report: ReportEntry | None = None
+    ) -> list[Outcome]:
+        """All changes or none, durable when this returns; one outcome a change, in their order. The entry about
+        a report that makes them is written with them.
 
         Raises MalformedContent, InvalidParameter, Forbidden, EditConflict, PreconditionFailed, StoreUnavailable.
         """
-        done: list[Outcome] = await self._writer.commit(Commit(await self.prepare(changes, access)))
+        done: list[Outcome] = await self._writer.commit(Commit(await self.prepare(changes, access), report))
         self._note(done)
         return done
 
@@ -332,47 +336,6 @@ class Repository:
         """Remove every version of these resources for good. Raises Forbidden, StoreUnavailable."""
         may_write({("d", kind) for kind, _ in keys}, access)
         await self._writer.commit(Commit(erase=tuple(keys)))
-
-    async def commit_report(
-        self,
-        source_key: str,
-        fingerprint: str | None,
-        made: Sequence[Key],
-        changes: Sequence[Change],
-        access: Access,
-        *,
-        before: Sequence[Key] | None = None,
-        reading: bytes | None = None,
-        sole: bool = False,
-    ) -> list[Outcome]:
-        """As `commit`, and in the same transaction: the report of that source, whose text has that fingerprint, makes
-        `made`. No fingerprint says that it was taken out. `before` is what it made when the caller looked, `reading`
-        what was read in it, as JSON.
-
-        Raises EditConflict too, where it has made something else meanwhile, or with `sole` the same text is there under
-        another source.
-        """
-        entry = ReportEntry(
-            source_key,
-            fingerprint,
-            tuple(made),
-            before=None if before is None else frozenset(before),
-            reading=reading,
-            sole=sole,
-        )
-        done: list[Outcome] = await self._writer.commit(Commit(await self.prepare(changes, access), entry))
-        self._note(done)
-        return done
-
-    async def erase_report(self, source_key: str, access: Access) -> tuple[Key, ...]:
-        """Remove every version of all that the report ever made, and the memory of it, for good. Returns what that was.
-
-        Raises Forbidden, StoreUnavailable.
-        """
-        keys = await self.reports.resources_of(source_key, ever=True)
-        may_write({("d", kind) for kind, _ in keys}, access)
-        await self._writer.commit(Commit(report=ReportEntry(source_key, forget=True), erase=keys))
-        return keys
 
     @asked_again
     async def newest(self, keys: Sequence[Key], access: Access) -> dict[Key, Stored]:
