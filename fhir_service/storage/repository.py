@@ -5,14 +5,12 @@ Every call takes an Access. What the caller may not read is simply not there; wh
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from functools import partial
-from time import monotonic
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from fhir_service.fhir.access import Access, Letter
-from fhir_service.fhir.errors import FhirError, Forbidden, Gone, NotFound
+from fhir_service.fhir.errors import FhirError, Gone, NotFound
 from fhir_service.search.history_query import HistoryQuery
 from fhir_service.search.query import Query
 from fhir_service.storage import statements
@@ -29,67 +27,52 @@ from fhir_service.storage.changes import (
     Outcome,
     Page,
     Placed,
-    ReportRecord,
-    ReportState,
     Seen,
     Stored,
     Update,
     Version,
 )
-from fhir_service.storage.clients import Client, Clients
+from fhir_service.storage.clients import Clients
 from fhir_service.storage.database import SEARCH_SECONDS, Database
-from fhir_service.storage.engines import UnusableDatabaseUrl, open_engine, try_opening
 from fhir_service.storage.everything import everything
 from fhir_service.storage.exports import Exports
-from fhir_service.storage.failures import unavailable_told
 from fhir_service.storage.group_commit import Commit, Group, ReportEntry
 from fhir_service.storage.health import Health
 from fhir_service.storage.history import history_page, history_total
 from fhir_service.storage.jobs import Jobs
 from fhir_service.storage.looks import Looks, there
-from fhir_service.storage.migrate import NewerDatabase, bring_up_to_date
-from fhir_service.storage.preparation import Prepared, all_prepared, is_id, may_write, size_of
-from fhir_service.storage.readers import Loan
+from fhir_service.storage.opening import open_database
+from fhir_service.storage.preparation import Prepared, is_id, may_write, prepare
 from fhir_service.storage.reindex import SearchIndex
 from fhir_service.storage.replica import ReplicaAt
 from fhir_service.storage.report_books import ReportBooks
 from fhir_service.storage.rows import stored
+from fhir_service.storage.search_loans import SearchLoans
 from fhir_service.storage.searching import number_of, page_of
-from fhir_service.storage.sessions import Row, Session
 from fhir_service.storage.transaction import Transaction, run_transaction
 from fhir_service.storage.writer import Writer
 
 __all__ = [
     "Change",
-    "Client",
-    "Clients",
     "Create",
     "Delete",
-    "Forbidden",
     "HistoryPage",
     "Key",
-    "NewerDatabase",
     "Outcome",
     "Page",
     "Placed",
     "Prepared",
     "ReplicaAt",
     "ReportEntry",
-    "ReportRecord",
-    "ReportState",
     "Repository",
     "Seen",
     "Stored",
     "Transaction",
-    "UnusableDatabaseUrl",
     "Update",
     "Version",
     "open_repository",
 ]
 T = TypeVar("T")
-_IN_THREAD = 64 * 1024
-"""Bytes of resources in one commit from which on getting them ready would hold up other requests."""
-_MOST_FEW, _FEW_SECONDS = 512, 10.0
 
 
 async def open_repository(
@@ -106,18 +89,7 @@ async def open_repository(
 
     Raises UnusableDatabaseUrl, NewerDatabase, StoreUnavailable.
     """
-    engine = open_engine(database_url)
-    try:
-        with unavailable_told():
-            await asyncio.to_thread(try_opening, database_url)
-            await bring_up_to_date(engine)
-    except BaseException:
-        await engine.dispose()
-        raise
-    database = Database(engine, seconds, connections)
-    if replica is not None:
-        database.add_replica(open_engine(replica.url), replica.lag, seconds, connections)
-    repository = Repository(database, base)
+    repository = Repository(await open_database(database_url, seconds, connections, replica), base)
     try:
         await repository.index.finish()
     except BaseException:
@@ -127,7 +99,8 @@ async def open_repository(
 
 
 class Repository:
-    """One store. Belongs to the event loop it was opened in; `close` writes what waits."""
+    """One store: its resources here, the rest by what it is about. Belongs to the event loop it was opened in; `close`
+    writes what waits."""
 
     def __init__(self, database: Database, base: str | None = None) -> None:
         self._database = database
@@ -140,23 +113,13 @@ class Repository:
         self.accesses = AccessRecords(database, self._writer)
         self.reports = ReportBooks(database, self._writer)
         self.looks = Looks(database)
-        self._few: dict[tuple[Any, ...], float] = {}
-        """Probes that found few rows, and until when that is believed."""
+        self._loan_for = SearchLoans(database).loan_for
         self._seen: Seen | None = None
 
     @property
     def shared(self) -> bool:
         """Whether any number of processes work with the database; a file is one service's."""
         return self._database.engine.dialect.name != "sqlite"
-
-    def under(self, base: str) -> Repository:
-        """The same store for a client that knows this server by that address: what it writes refers to resources here
-        where an absolute reference begins with it (REF-1)."""
-        if base == self._base:
-            return self
-        other = self._copy()
-        other._base = base
-        return other
 
     @property
     def exports(self) -> Exports:
@@ -167,6 +130,15 @@ class Repository:
     def index(self) -> SearchIndex:
         """What its resources are found by."""
         return SearchIndex(self._database, self._writer, self._base)
+
+    def under(self, base: str) -> Repository:
+        """The same store for a client that knows this server by that address: what it writes refers to resources here
+        where an absolute reference begins with it (REF-1)."""
+        if base == self._base:
+            return self
+        other = self._copy()
+        other._base = base
+        return other
 
     def noting(self, seen: Seen | None) -> Repository:
         """The same store, noting in `seen` what it gives and writes."""
@@ -200,6 +172,17 @@ class Repository:
         return found
 
     @asked_again
+    async def newest(self, keys: Sequence[Key], access: Access) -> dict[Key, Stored]:
+        """The newest versions of those that there are or were, deletions too."""
+        wanted = [key for key in keys if access.may("r", key[0]) and is_id(key[1])]
+        dialect = self._database.dialect
+        async with self._database.showing() as session:
+            rows = await session.fetch(statements.READ_MANY.format(keys=dialect.keys), *dialect.key_values(wanted))
+        found = [stored(row) for row in await admitted(rows, access, "r")]
+        self._note(found)
+        return {(one.type, one.id): one for one in found}
+
+    @asked_again
     async def search(self, query: Query, access: Access, place: int | None = None) -> Page:
         """The next matches in the order of the query, which ends with that of their first commits. Rows that others
         add or change meanwhile neither move nor repeat those that were there. With a `place` in the order of commits
@@ -212,24 +195,6 @@ class Repository:
         self._note(page.matches)
         self._note(page.included)
         return page
-
-    async def _loan_for(self, query: Query) -> Callable[[int | None], Loan]:
-        """Of what kind of connection it is best asked."""
-        if len(query.searches) != 1 or query.includes:
-            return self._database.snapshot
-        probe = self._database.dialect.search.probe(query.searches[0])
-        if probe is not None:
-            statement, values = probe
-            now = monotonic()
-            if self._few.get((statement, *values), now) > now:
-                return self._database.showing
-            async with self._database.showing() as session:
-                if not await session.fetch(statement, *values):
-                    if len(self._few) >= _MOST_FEW:
-                        self._few.clear()
-                    self._few[statement, *values] = now + _FEW_SECONDS
-                    return self._database.showing
-        return self._database.searching
 
     @asked_again
     async def count(self, query: Query, access: Access) -> int:
@@ -249,6 +214,40 @@ class Repository:
         self._note(one.stored for one in found)
         return found
 
+    @asked_again
+    async def history(
+        self, query: HistoryQuery, access: Access, *, types: Collection[str] = (), key: Key | None = None
+    ) -> HistoryPage:
+        """The past of one resource, or of all resources of some types, newest first. A page stays as it is while others
+        write. Raises NotFound where the one resource never was.
+        """
+        wanted = sorted(kind for kind in types if access.may("s", kind))
+        if key is not None and not (access.may("r", key[0]) and is_id(key[1])):
+            raise NotFound(f"there is no {'/'.join(key)[:80]}")
+        async with self._database.searching() if key is None else self._database.showing() as session:
+            if key is not None:
+                newest = await session.fetch(statements.READ, *key)
+                if not await admitted_versions(session, self._database.dialect, newest, access, "r"):
+                    raise NotFound(f"there is no {'/'.join(key)[:80]}, and never was")
+            page = await history_page(session, self._database.dialect, query, wanted, key=key, access=access)
+        self._note(version.stored for version in page.versions)
+        return page
+
+    @asked_again
+    async def history_total(
+        self, query: HistoryQuery, access: Access, *, types: Collection[str] = (), key: Key | None = None
+    ) -> int:
+        """How many versions all pages of `history` have together. Raises TooCostly where only some of many resources
+        may be seen."""
+        wanted = sorted(kind for kind in types if access.may("s", kind))
+        async with self._database.searching() as session:
+            return await history_total(session, self._database.dialect, query, wanted, key=key, access=access)
+
+    async def types_stored(self) -> list[str]:
+        """The types of which there are resources, or were."""
+        async with self._database.reading() as session:
+            return [row[0] for row in await session.fetch(statements.TYPES)]
+
     async def commit(
         self, changes: Sequence[Change], access: Access, report: ReportEntry | None = None
     ) -> list[Outcome]:
@@ -257,27 +256,16 @@ class Repository:
 
         Raises MalformedContent, InvalidParameter, Forbidden, EditConflict, PreconditionFailed, StoreUnavailable.
         """
-        done: list[Outcome] = await self._writer.commit(Commit(await self.prepare(changes, access), report))
+        done: list[Outcome] = await self._writer.commit(Commit(await prepare(changes, self._base, access), report))
         self._note(done)
         return done
 
-    @property
-    def make_block(self) -> MakeBlock:
-        """Makes blocks of fresh resources for this database; it can go to another process."""
-        return self._database.dialect.loader.block
+    def prepare(self, changes: Sequence[Change], access: Access) -> Awaitable[tuple[Prepared, ...]]:
+        """Changes made ready to be written, which a transaction then writes without delay.
 
-    async def load(self, ready: MadeReady, access: Access) -> list[Outcome]:
-        """Many resources under the ids they have, in one durable commit; one outcome each, in their order. The same
-        again changes nothing. Other writers wait meanwhile, so a batch has some thousands at most.
-
-        Raises Forbidden, ComesWithService, StoreUnavailable.
+        Raises MalformedContent, InvalidParameter, Forbidden.
         """
-        check_load(ready.batch, access)
-        done: list[Outcome] = await self._writer.commit(
-            Commit(work=partial(load_batch, ready=ready, base=self._base), alone=True)
-        )
-        self._note(done)
-        return done
+        return prepare(changes, self._base, access)
 
     async def transact(self, work: Callable[[Transaction], Awaitable[T]], access: Access) -> T:
         """Do work that finds, decides and writes as one commit, beside which nobody else writes; durable when this
@@ -300,53 +288,28 @@ class Repository:
         self._note(noted)
         return done
 
-    @asked_again
-    async def history(
-        self, query: HistoryQuery, access: Access, *, types: Collection[str] = (), key: Key | None = None
-    ) -> HistoryPage:
-        """The past of one resource, or of all resources of some types, newest first. A page stays as it is while others
-        write. Raises NotFound where the one resource never was.
+    @property
+    def make_block(self) -> MakeBlock:
+        """Makes blocks of fresh resources for this database; it can go to another process."""
+        return self._database.dialect.loader.block
+
+    async def load(self, ready: MadeReady, access: Access) -> list[Outcome]:
+        """Many resources under the ids they have, in one durable commit; one outcome each, in their order. The same
+        again changes nothing. Other writers wait meanwhile, so a batch has some thousands at most.
+
+        Raises Forbidden, ComesWithService, StoreUnavailable.
         """
-        wanted = sorted(kind for kind in types if access.may("s", kind))
-        if key is not None and not (access.may("r", key[0]) and is_id(key[1])):
-            raise NotFound(f"there is no {'/'.join(key)[:80]}")
-        async with self._database.searching() if key is None else self._database.showing() as session:
-            if key is not None and not await self._visible(session, await session.fetch(statements.READ, *key), access):
-                raise NotFound(f"there is no {'/'.join(key)[:80]}, and never was")
-            page = await history_page(session, self._database.dialect, query, wanted, key=key, access=access)
-        self._note(version.stored for version in page.versions)
-        return page
-
-    @asked_again
-    async def history_total(
-        self, query: HistoryQuery, access: Access, *, types: Collection[str] = (), key: Key | None = None
-    ) -> int:
-        """How many versions all pages of `history` have together. Raises TooCostly where only some of many resources
-        may be seen."""
-        wanted = sorted(kind for kind in types if access.may("s", kind))
-        async with self._database.searching() as session:
-            return await history_total(session, self._database.dialect, query, wanted, key=key, access=access)
-
-    async def types_stored(self) -> list[str]:
-        """The types of which there are resources, or were."""
-        async with self._database.reading() as session:
-            return [row[0] for row in await session.fetch(statements.TYPES)]
+        check_load(ready.batch, access)
+        done: list[Outcome] = await self._writer.commit(
+            Commit(work=partial(load_batch, ready=ready, base=self._base), alone=True)
+        )
+        self._note(done)
+        return done
 
     async def erase(self, keys: Sequence[Key], access: Access) -> None:
         """Remove every version of these resources for good. Raises Forbidden, StoreUnavailable."""
         may_write({("d", kind) for kind, _ in keys}, access)
         await self._writer.commit(Commit(erase=tuple(keys)))
-
-    @asked_again
-    async def newest(self, keys: Sequence[Key], access: Access) -> dict[Key, Stored]:
-        """The newest versions of those that there are or were, deletions too."""
-        wanted = [key for key in keys if access.may("r", key[0]) and is_id(key[1])]
-        dialect = self._database.dialect
-        async with self._database.showing() as session:
-            rows = await session.fetch(statements.READ_MANY.format(keys=dialect.keys), *dialect.key_values(wanted))
-        found = [stored(row) for row in await admitted(rows, access, "r")]
-        self._note(found)
-        return {(one.type, one.id): one for one in found}
 
     @asked_again
     async def _fetch(
@@ -362,27 +325,13 @@ class Repository:
             async with self._database.showing() as session:
                 rows = await session.fetch(statement, kind, resource_id, *more)
                 for letter in letters if access.grants is not None else ():
-                    rows = await self._visible(session, rows, access, letter)
+                    rows = await admitted_versions(session, self._database.dialect, rows, access, letter)
             if rows:
                 found = stored(rows[0])
                 self._note((found,))
                 return found
         raise NotFound(f"there is no {kind}/{resource_id[:80]}{' in version ' + str(more[0]) if more else ''}")
 
-    async def _visible(
-        self, session: Session, rows: Sequence[Row], access: Access, letter: Letter = "r"
-    ) -> Sequence[Row]:
-        return await admitted_versions(session, self._database.dialect, rows, access, letter)
-
     def _note(self, found: Iterable[Stored | Outcome]) -> None:
         if self._seen is not None:
             self._seen.add(found)
-
-    async def prepare(self, changes: Sequence[Change], access: Access) -> tuple[Prepared, ...]:
-        """Changes made ready to be written, which a transaction then writes without delay.
-
-        Raises MalformedContent, InvalidParameter, Forbidden.
-        """
-        if size_of(changes) > _IN_THREAD:
-            return await asyncio.to_thread(all_prepared, changes, self._base, access)
-        return all_prepared(changes, self._base, access)

@@ -8,7 +8,8 @@ from stored_resources import observation, patient
 from fhir_service.fhir.access import OPEN
 from fhir_service.fhir.errors import NotFound, PreconditionFailed
 from fhir_service.search.query import parse_query
-from fhir_service.storage.repository import Create, Delete, ReportEntry, ReportRecord, Repository, Update
+from fhir_service.storage.changes import ReportRecord
+from fhir_service.storage.repository import Create, Delete, ReportEntry, Repository, Update
 
 SOURCE = "https://doi.org/10.1/x"
 P1, O1, O2 = ("Patient", "p1"), ("Observation", "o1"), ("Observation", "o2")
