@@ -14,13 +14,14 @@ from fhir_service.storage.repository import Create, Delete, Outcome, Repository,
 from fhir_service.validation.resource_findings import refusal
 from fhir_service.workflows.check_entries import refuse_missing_targets, refuse_unfit
 from fhir_service.workflows.conditional import create_unless_found, delete_found, update_found
+from fhir_service.workflows.entry_errors import naming_entry
 from fhir_service.workflows.link_bundle import name_created, refuse_dead_ends, refuse_doubles
 from fhir_service.workflows.patch_resource import patch_found_resource, patch_resource
 from fhir_service.workflows.plan_bundle import BundlePlan, PlannedEntry, entry_patch, plan_bundle
 from fhir_service.workflows.submission_bundle import CheckedBundle, SubmittedBundle
 from fhir_service.workflows.submit_bundle import submitted
 from fhir_service.workflows.submitted_entries import submitted_entries
-from fhir_service.workflows.transact_bundle import naming_entry, transact_bundle
+from fhir_service.workflows.transact_bundle import transact_bundle
 from fhir_service.workflows.write_checks import R4_ALONE, WriteChecks
 
 Reader = Callable[[PlannedEntry], Awaitable[ResponseEntry]]
