@@ -166,6 +166,12 @@ class Seen:
                 return
             self.resources[one.type, one.id] = one.version
 
+    def add_all_of(self, other: Seen) -> None:
+        """What another call has seen as well."""
+        self.resources.update(other.resources)
+        self.more |= other.more
+        self.everybody |= other.everybody
+
     def add_patients(self, ids: Collection[str] | None) -> None:
         """Those that it is about, without that they were handed out one by one; None: all."""
         if ids is None or len(ids) > MOST_SEEN:
