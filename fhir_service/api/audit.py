@@ -63,6 +63,7 @@ def note(call: Call, seen: Seen, status: int) -> None:
             query=query,
             status=status,
             resources=seen.resources,
+            partitions=seen.partitions,
             patients=(EVERYBODY,) if seen.everybody else (),
             more=seen.more,
         )

@@ -56,8 +56,9 @@ class AccessRecords:
         """Durable when this returns; whose data it was is looked up. Raises StoreUnavailable. Who gives the same
         records again gives the `attempt` too: where the last one came to its end and nobody saw it, nothing is written.
         """
-        whose = await self._whose(set().union(*(record.resources for record in records)))
-        patients = [_patients(record, whose) for record in records]
+        unknown = (record.resources.keys() - record.partitions.keys() for record in records)
+        partitions = await self._partitions(set().union(*unknown))
+        patients = [_patients(record, partitions) for record in records]
         entities = [_entities(record, of) for record, of in zip(records, patients, strict=True)]
         last = attempt or Attempt()
 
@@ -98,26 +99,26 @@ class AccessRecords:
             removed += number
         return removed
 
-    async def _whose(self, keys: set[Key]) -> dict[Key, str]:
-        """The patient of each resource that has one; of a patient it is known."""
+    async def _partitions(self, keys: set[Key]) -> dict[Key, str]:
+        """The partition key of each resource; of a patient it is known."""
         keys = {key for key in keys if key[0] != _PATIENT}
         if not keys:
             return {}
         dialect = self._database.dialect
         async with self._database.reading() as session:
             rows = await session.fetch(_WHOSE.format(keys=dialect.keys), *dialect.key_values(sorted(keys)))
-        return {(kind, resource_id): key for kind, resource_id, key in rows if not key.startswith(_NOBODY)}
+        return {(kind, resource_id): key for kind, resource_id, key in rows}
 
 
-def _patients(record: AccessRecord, whose: Mapping[Key, str]) -> list[str]:
+def _patients(record: AccessRecord, partitions: Mapping[Key, str]) -> list[str]:
     """The ids of those whose data it was."""
     found = set(record.patients)
     for key in record.resources:
         if key[0] == _PATIENT:
             found.add(key[1])
-        elif key in whose:
-            found.add(whose[key])
-    return sorted(found)
+        elif partition := record.partitions.get(key) or partitions.get(key):
+            found.add(partition)
+    return sorted(one for one in found if not one.startswith(_NOBODY))
 
 
 async def _is_there(session: Session, place: int, record: AccessRecord) -> bool:

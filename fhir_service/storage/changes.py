@@ -71,7 +71,7 @@ class Outcome:
 
 class Stored(NamedTuple):
     """One version of a resource, written at an instant in milliseconds since 1970 UTC. `text` is its exact JSON, id and
-    meta as they are served; empty for a deletion."""
+    meta as they are served; empty for a deletion. `partition` is its partition key, where that was read too."""
 
     type: str
     id: str
@@ -79,6 +79,7 @@ class Stored(NamedTuple):
     milliseconds: int
     text: bytes
     deleted: bool = False
+    partition: str = ""
 
     @property
     def last_updated(self) -> datetime:
@@ -153,6 +154,8 @@ class Seen:
     many."""
 
     resources: dict[Key, int] = field(default_factory=dict)
+    partitions: dict[Key, str] = field(default_factory=dict)
+    """The partition keys of those of which it was read."""
     more: bool = False
     everybody: bool = False
     """Whether it was about all patients that the caller may see."""
@@ -164,11 +167,15 @@ class Seen:
             if len(self.resources) >= MOST_SEEN:
                 self.more = True
                 return
-            self.resources[one.type, one.id] = one.version
+            key = (one.type, one.id)
+            self.resources[key] = one.version
+            if isinstance(one, Stored) and one.partition:
+                self.partitions[key] = one.partition
 
     def add_all_of(self, other: Seen) -> None:
         """What another call has seen as well."""
         self.resources.update(other.resources)
+        self.partitions.update(other.partitions)
         self.more |= other.more
         self.everybody |= other.everybody
 

@@ -11,6 +11,11 @@ def stored(row: Row) -> Stored:
     return Stored(row[0], row[1], row[2], row[3], text_of(row), bool(row[4]))
 
 
+def whole(row: Row) -> Stored:
+    """One that goes on with resource_key and partition_key."""
+    return Stored(row[0], row[1], row[2], row[3], text_of(row), bool(row[4]), row[7])
+
+
 def text_of(row: Row) -> bytes:
     """The text of such a row: bytes where many are read, since to make a string of it and bytes again takes longer than
     all else that is done with it."""

@@ -19,11 +19,11 @@ READ_MANY = (
     "CROSS JOIN resource_current c WHERE c.type = k.type AND c.id = k.id"
 )
 LIVE_ROWS = (
-    "SELECT c.type, c.id, c.version, c.last_updated, c.deleted, c.text, c.resource_key FROM {keys} "
+    "SELECT c.type, c.id, c.version, c.last_updated, c.deleted, c.text, c.resource_key, c.partition_key FROM {keys} "
     "CROSS JOIN resource_current c WHERE c.type = k.type AND c.id = k.id AND NOT c.deleted"
 )
 POINTING_AT = (
-    "SELECT c.type, c.id, c.version, c.last_updated, c.deleted, c.text, c.resource_key FROM "
+    "SELECT c.type, c.id, c.version, c.last_updated, c.deleted, c.text, c.resource_key, c.partition_key FROM "
     "(SELECT DISTINCT {whose} FROM {keys} CROSS JOIN link l WHERE l.target_type = k.type AND l.target_id = k.id "
     "AND l.scope IN ({scopes})) l CROSS JOIN resource_current c WHERE {same} AND c.type = {type} AND NOT c.deleted "
     "ORDER BY c.resource_key LIMIT {limit}"

@@ -79,6 +79,17 @@ async def test_a_read_is_told_with_who_what_when_and_outcome(watched: Client) ->
     assert answer.status_code == 200
 
 
+@pytest.mark.parametrize(
+    "path", ["Observation?code=cement-volume", "Patient/p/$everything", "Observation?_id=o&_include=*"]
+)
+async def test_whose_data_it_was_is_told_as_it_was_when_they_were_given(watched: Client, path: str) -> None:
+    await watched.get(f"/fhir/{path}")
+    await watched.put("/fhir/Patient/q", json=patient(id="q"))
+    await watched.put("/fhir/Observation/o", json=observation("q", id="o"))
+    first = (await events(watched))[-1]
+    assert named(first) == ["Patient/p"]
+
+
 async def test_a_search_is_told_with_its_query_and_the_patients_it_found(watched: Client) -> None:
     await watched.get("/fhir/Observation?code=cement-volume&_include=Observation:subject")
     form = {"content-type": "application/x-www-form-urlencoded"}
