@@ -67,9 +67,9 @@ _OUTCOMES = {"0": (0, 399), "4": (400, 499), "8": (500, 999)}
 
 class AccessRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One access. `recorded` in milliseconds since 1970 UTC; `about` is what the address named (`Patient/1`,
-    `Observation`, or nothing); `resources` are what was handed out or written, by type and id with the version
-    (`partitions` their partition keys, as far as these are known), `patients` the ids of those whose data that was;
-    `more` says that there were too many to keep all."""
+    `Observation`, or nothing); `resources` are what was handed out or written, by type and id with the version,
+    `patients` the ids of those whose data that was, without those of resources that are `unknown` and looked up when it
+    is written (None: all); `more` says that there were too many to keep all."""
 
     recorded: int
     request: str
@@ -80,8 +80,8 @@ class AccessRecord(msgspec.Struct, frozen=True, kw_only=True):
     query: str
     status: int
     resources: Mapping[tuple[str, str], int] = msgspec.field(default_factory=dict)
-    partitions: Mapping[tuple[str, str], str] = msgspec.field(default_factory=dict)
     patients: tuple[str, ...] = ()
+    unknown: frozenset[tuple[str, str]] | None = None
     more: bool = False
     place: int = 0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import msgspec
 from fhir_service.fhir.audit_events import EVERYBODY, AccessRecord
 from fhir_service.search.audit_query import AuditQuery
 from fhir_service.search.dates import Range
-from fhir_service.storage.changes import Key
+from fhir_service.storage.changes import OF_NOBODY, Key
 from fhir_service.storage.database import Database
 from fhir_service.storage.group_commit import Commit, Group
 from fhir_service.storage.sessions import Session
@@ -34,8 +34,6 @@ _FORGET_ENTITY = "DELETE FROM audit_entity WHERE type = $1 AND id = $2 AND place
 _AT_ONCE = 500
 """Events that are removed in one transaction, in which nobody else writes."""
 _PATIENT = "Patient"
-_NOBODY = "~"
-"""What the partition key of a resource of no patient begins with."""
 
 
 @dataclass(slots=True)
@@ -56,9 +54,8 @@ class AccessRecords:
         """Durable when this returns; whose data it was is looked up. Raises StoreUnavailable. Who gives the same
         records again gives the `attempt` too: where the last one came to its end and nobody saw it, nothing is written.
         """
-        unknown = (record.resources.keys() - record.partitions.keys() for record in records)
-        partitions = await self._partitions(set().union(*unknown))
-        patients = [_patients(record, partitions) for record in records]
+        whose = await self._whose(set().union(*map(_unknown, records)))
+        patients = [_patients(record, whose) for record in records]
         entities = [_entities(record, of) for record, of in zip(records, patients, strict=True)]
         last = attempt or Attempt()
 
@@ -99,26 +96,31 @@ class AccessRecords:
             removed += number
         return removed
 
-    async def _partitions(self, keys: set[Key]) -> dict[Key, str]:
-        """The partition key of each resource; of a patient it is known."""
+    async def _whose(self, keys: set[Key]) -> dict[Key, str]:
+        """The patient of each resource that has one; of a patient it is known."""
         keys = {key for key in keys if key[0] != _PATIENT}
         if not keys:
             return {}
         dialect = self._database.dialect
         async with self._database.reading() as session:
             rows = await session.fetch(_WHOSE.format(keys=dialect.keys), *dialect.key_values(sorted(keys)))
-        return {(kind, resource_id): key for kind, resource_id, key in rows}
+        return {(kind, resource_id): key for kind, resource_id, key in rows if not key.startswith(OF_NOBODY)}
 
 
-def _patients(record: AccessRecord, partitions: Mapping[Key, str]) -> list[str]:
+def _unknown(record: AccessRecord) -> Collection[Key]:
+    """The resources of which it has to be found out whose they are."""
+    return record.resources.keys() if record.unknown is None else record.unknown
+
+
+def _patients(record: AccessRecord, whose: Mapping[Key, str]) -> list[str]:
     """The ids of those whose data it was."""
     found = set(record.patients)
-    for key in record.resources:
+    for key in _unknown(record):
         if key[0] == _PATIENT:
             found.add(key[1])
-        elif partition := record.partitions.get(key) or partitions.get(key):
-            found.add(partition)
-    return sorted(one for one in found if not one.startswith(_NOBODY))
+        elif key in whose:
+            found.add(whose[key])
+    return sorted(found)
 
 
 async def _is_there(session: Session, place: int, record: AccessRecord) -> bool:

@@ -15,7 +15,7 @@ from fhir_service.storage.admission import admitted
 from fhir_service.storage.changes import Key, Placed
 from fhir_service.storage.dialects import Dialect
 from fhir_service.storage.provenance import provenance_of
-from fhir_service.storage.rows import whole
+from fhir_service.storage.rows import stored
 from fhir_service.storage.sessions import Row, Session
 
 _REFERENCE = re.compile(rb'"reference":"([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})(?:/_history/[A-Za-z0-9\-.]{1,64})?"')
@@ -78,6 +78,6 @@ def references_in(text: bytes) -> set[Key]:
 
 def _add(found: dict[Key, Placed], rows: Iterable[Row]) -> None:
     for row in rows:
-        one = whole(row)
+        one = stored(row)
         if not one.deleted:
             found.setdefault((one.type, one.id), Placed(row[6], one))

@@ -15,7 +15,7 @@ from fhir_service.storage import statements
 from fhir_service.storage.admission import admitted, admitted_versions
 from fhir_service.storage.changes import Key, Stored
 from fhir_service.storage.dialects import Dialect
-from fhir_service.storage.rows import stored, text_of, whole
+from fhir_service.storage.rows import stored, text_of
 from fhir_service.storage.sessions import Row, Session
 from fhir_service.storage.sql_text import Values
 
@@ -50,7 +50,7 @@ async def included(
         wanted = [include for include in includes if include.iterate]
         if not level or not wanted or journey.cut:
             break
-    return [*map(whole, journey.rows), *map(stored, journey.versions)], journey.cut
+    return [stored(row) for row in (*journey.rows, *journey.versions)], journey.cut
 
 
 class _Journey:

@@ -7,12 +7,7 @@ from fhir_service.storage.sessions import Row
 
 
 def stored(row: Row) -> Stored:
-    """A row that begins with type, id, version, last_updated, deleted, text."""
-    return Stored(row[0], row[1], row[2], row[3], text_of(row), bool(row[4]))
-
-
-def whole(row: Row) -> Stored:
-    """One that goes on with resource_key and partition_key."""
+    """A row that begins with type, id, version, last_updated, deleted, text, its key or its place, partition_key."""
     return Stored(row[0], row[1], row[2], row[3], text_of(row), bool(row[4]), row[7])
 
 

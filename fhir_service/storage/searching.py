@@ -14,7 +14,7 @@ from fhir_service.storage.changes import Page, Stored
 from fhir_service.storage.criteria_sql import refuse_excess
 from fhir_service.storage.dialects import Dialect
 from fhir_service.storage.includes import included
-from fhir_service.storage.rows import stored, whole
+from fhir_service.storage.rows import stored
 from fhir_service.storage.sessions import Row, Session
 from fhir_service.storage.sorting import Order, merged, place_of
 
@@ -31,7 +31,7 @@ async def page_of(session: Session, dialect: Dialect, query: Query, access: Acce
     found, more = await _matches(session, dialect, query, access)
     following = place_of(*found[-1]).text(query.sort) if more else None
     rows = [row for row, _ in found]
-    matches = [whole(row) for row in rows]
+    matches = [stored(row) for row in rows]
     if not query.includes:
         return Page(matches, following, [], included_cut=False)
     others, cut = await included(session, dialect, query, rows, access)
