@@ -18,7 +18,8 @@ from joserfc.jwk import ECKey
 
 from fhir_service.api.auth.tokens import Tokens, token_key
 from fhir_service.fhir.errors import EditConflict
-from fhir_service.storage.repository import Client, open_repository
+from fhir_service.storage.clients import Client
+from fhir_service.storage.repository import open_repository
 
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 60

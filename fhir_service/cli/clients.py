@@ -13,7 +13,7 @@ import typer
 from fhir_service.cli.console import errors, settings_or_stop, stop, with_repository
 
 if TYPE_CHECKING:
-    from fhir_service.storage.repository import Client
+    from fhir_service.storage.clients import Client
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -38,7 +38,7 @@ def add(
     ] = None,
 ) -> None:
     """Register a client."""
-    from fhir_service.storage.repository import Client
+    from fhir_service.storage.clients import Client
     from fhir_service.workflows.fetch_json import AllowedHosts
     from fhir_service.workflows.register_client import register_client
 

@@ -32,7 +32,9 @@ def with_repository(
     settings: Settings, work: Callable[[Repository], Awaitable[T]], *, replica: ReplicaAt | None = None
 ) -> T:
     """What `work` gives with the store open; what is wrong with the store stops the command."""
-    from fhir_service.storage.repository import NewerDatabase, UnusableDatabaseUrl, open_repository
+    from fhir_service.storage.engines import UnusableDatabaseUrl
+    from fhir_service.storage.migrate import NewerDatabase
+    from fhir_service.storage.repository import open_repository
 
     async def run() -> T:
         repository = await open_repository(settings.database_url, base=settings.own_address, replica=replica)

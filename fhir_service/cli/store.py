@@ -26,7 +26,7 @@ def reindex() -> None:
     async def work(repository: Repository) -> int:
         with progress_bar() as progress:
             task = progress.add_task("Indexing", total=None)
-            return await repository.reindex(lambda done, total: progress.update(task, completed=done, total=total))
+            return await repository.index.renew(lambda done, total: progress.update(task, completed=done, total=total))
 
     done = with_repository(settings_or_stop(), work)
     errors.print(f"{done} resources indexed.")

@@ -26,7 +26,8 @@ _SIZE_OF_WORK = 20
 class ReportEntry:
     """A line in the books about reports, written with the commit it belongs to. Without a fingerprint the report was
     taken out; `forget` removes every trace of it. `before` is what the caller believes that it made until now, and
-    `reading` what was read in it, as JSON. With `sole` no other source may have that fingerprint."""
+    `reading` what was read in it, as JSON. With `sole` no other source may have that fingerprint.
+    Where either is otherwise the commit is an EditConflict."""
 
     source_key: str
     fingerprint: str | None = None

@@ -1,7 +1,8 @@
-"""A change made ready before it waits for the writer: its text spliced, its index values computed. Pure."""
+"""A change made ready before it waits for the writer: its text spliced, its index values computed."""
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +24,8 @@ from fhir_service.storage.changes import Change, Create, Delete, Key, Update
 from fhir_service.storage.index_rows import IndexRows, index_rows
 
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+_IN_THREAD = 64 * 1024
+"""Bytes of resources in one commit from which on getting them ready would hold up other requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +90,15 @@ def prepared(change: Change, base: str | None) -> Prepared:
     return Prepared((change.type, resource_id), change, content, fresh=fresh)
 
 
-def all_prepared(changes: Sequence[Change | Prepared], base: str | None, access: Access) -> tuple[Prepared, ...]:
-    """Make ready those that are not. Raises as `prepared` does and ComesWithService, saying which change it is about,
-    and Forbidden."""
+async def prepare(changes: Sequence[Change | Prepared], base: str | None, access: Access) -> tuple[Prepared, ...]:
+    """Make ready those that are not, in a thread where they are so large that other requests would be held up. Raises
+    as `prepared` does and ComesWithService, saying which change it is about, and Forbidden."""
+    if _size_of(changes) > _IN_THREAD:
+        return await asyncio.to_thread(_all_prepared, changes, base, access)
+    return _all_prepared(changes, base, access)
+
+
+def _all_prepared(changes: Sequence[Change | Prepared], base: str | None, access: Access) -> tuple[Prepared, ...]:
     plain = [change.change if isinstance(change, Prepared) else change for change in changes]
     may_write({(letter_of(change), change.type) for change in plain}, access)
     ready = []
@@ -141,7 +150,7 @@ def refuse_fixed(key: Key, access: Access) -> None:
         raise ComesWithService(text, issues=[issue])
 
 
-def size_of(changes: Sequence[Change | Prepared]) -> int:
+def _size_of(changes: Sequence[Change | Prepared]) -> int:
     """Bytes of resources that are still to be made ready."""
     return sum(len(change.text) for change in changes if isinstance(change, Create | Update))
 

@@ -7,8 +7,9 @@ indexed as it is written. Needed where an older release has written the rows, or
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -18,10 +19,12 @@ from fhir_service.definitions.search_parameters import all_parameters
 from fhir_service.fhir.json_text import parse
 from fhir_service.search.index_values import index_values, partition_key
 from fhir_service.storage.changes import Key
-from fhir_service.storage.group_commit import Group
+from fhir_service.storage.database import Database
+from fhir_service.storage.group_commit import Commit, Group
 from fhir_service.storage.index_rows import NO_HIGH, IndexRows, index_rows
 from fhir_service.storage.plan import State
 from fhir_service.storage.sessions import Row, Session
+from fhir_service.storage.writer import Writer
 
 RULES = 1
 """To be raised when the same definitions give other rows."""
@@ -36,6 +39,7 @@ _NEXT = (
     "FROM resource_current WHERE (type, id) > ($1, $2) ORDER BY type, id LIMIT $3"
 )
 _BEHIND = "SELECT count(*) FROM resource_current WHERE (type, id) > ($1, $2)"
+_log = logging.getLogger("fhir_service.storage")
 Progress = Callable[[int, int], None]
 """Is told how many resources are done, and of how many."""
 
@@ -46,6 +50,41 @@ class IndexState(NamedTuple):
     fingerprint: str
     after: Key
     complete: bool
+
+
+class SearchIndex:
+    """The index rows of one store. `base` is the address under which an absolute reference means a resource of it."""
+
+    def __init__(self, database: Database, writer: Writer, base: str | None) -> None:
+        self._database = database
+        self._writer = writer
+        self._base = base
+
+    async def finish(self) -> None:
+        """Finish an index that is not complete. One that other search parameters made is only told of in the log: to
+        make it anew may take long, and the resources can be read meanwhile."""
+        async with self._database.reading() as session:
+            state = await index_state(session)
+        if not state.complete:
+            await self.renew(_tell)
+        elif state.fingerprint != fingerprint():
+            _log.warning(
+                "the definitions of search parameters have changed since this database was indexed: searches may miss "
+                "resources until `fhir-service reindex` has run"
+            )
+
+    async def renew(self, progress: Progress | None = None) -> int:
+        """Make the index rows of all resources anew, or go on with a run that was broken off; returns how many there
+        were to do. The store can be used meanwhile. Raises StoreUnavailable."""
+        after: Key = await self._writer.commit(Commit(work=begin))
+        async with self._database.reading() as session:
+            wanted = await left(session, after)
+        done = 0
+        while batch := await self._writer.commit(Commit(work=partial(next_batch, base=self._base))):
+            done += batch
+            if progress is not None:
+                progress(done, max(wanted, done))
+        return done
 
 
 @cache
@@ -106,3 +145,7 @@ def _states(rows: Sequence[Row], base: str | None) -> dict[Key, State]:
 def _state(row: Row, partition: str, rows: IndexRows) -> State:
     resource_key, version, place, last_updated, deleted = row[3:8]
     return State(partition, resource_key, version, place, last_updated, bool(deleted), rows, row[9].encode())
+
+
+def _tell(done: int, wanted: int) -> None:
+    _log.info("%d of %d resources indexed", done, wanted)

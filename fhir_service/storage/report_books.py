@@ -1,17 +1,22 @@
-"""The books about loaded reports, as they are read; they are written with the commits of the reports."""
+"""The books about loaded reports: they are written with the commits of the reports, and read and erased here."""
 
 from __future__ import annotations
 
+from fhir_service.fhir.access import Access
 from fhir_service.storage import statements
 from fhir_service.storage.changes import Key, ReportRecord, ReportState
 from fhir_service.storage.database import Database
+from fhir_service.storage.group_commit import Commit, ReportEntry
+from fhir_service.storage.preparation import may_write
+from fhir_service.storage.writer import Writer
 
 
 class ReportBooks:
     """Which report made what. All raise StoreUnavailable."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, writer: Writer) -> None:
         self._database = database
+        self._writer = writer
 
     async def record(self, source_key: str) -> ReportRecord | None:
         """What is remembered of a report; None where it never was loaded, or was forgotten."""
@@ -50,3 +55,13 @@ class ReportBooks:
         """The next sources of loaded reports behind `after`, in the order of the database; none on the last page."""
         async with self._database.reading() as session:
             return [row[0] for row in await session.fetch(statements.LOADED_SOURCES, after, limit)]
+
+    async def erase(self, source_key: str, access: Access) -> tuple[Key, ...]:
+        """Remove every version of all that the report ever made, and the memory of it, for good. Returns what that was.
+
+        Raises Forbidden.
+        """
+        keys = await self.resources_of(source_key, ever=True)
+        may_write({("d", kind) for kind, _ in keys}, access)
+        await self._writer.commit(Commit(report=ReportEntry(source_key, forget=True), erase=keys))
+        return keys

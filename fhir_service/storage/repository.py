@@ -5,18 +5,15 @@ Every call takes an Access. What the caller may not read is simply not there; wh
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from functools import partial
-from time import monotonic
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from fhir_service.fhir.access import Access, Letter
-from fhir_service.fhir.errors import FhirError, Forbidden, Gone, NotFound, StoreUnavailable
+from fhir_service.fhir.errors import FhirError, Gone, NotFound
 from fhir_service.search.history_query import HistoryQuery
 from fhir_service.search.query import Query
-from fhir_service.storage import reindex, statements
+from fhir_service.storage import statements
 from fhir_service.storage.access_records import AccessRecords
 from fhir_service.storage.admission import admitted, admitted_versions
 from fhir_service.storage.asked_again import asked_again
@@ -30,69 +27,52 @@ from fhir_service.storage.changes import (
     Outcome,
     Page,
     Placed,
-    ReportRecord,
-    ReportState,
     Seen,
     Stored,
     Update,
     Version,
 )
-from fhir_service.storage.clients import Client, Clients
+from fhir_service.storage.clients import Clients
 from fhir_service.storage.database import SEARCH_SECONDS, Database
-from fhir_service.storage.engines import UnusableDatabaseUrl, open_engine, try_opening
 from fhir_service.storage.everything import everything
 from fhir_service.storage.exports import Exports
-from fhir_service.storage.failures import unavailable_told
 from fhir_service.storage.group_commit import Commit, Group, ReportEntry
+from fhir_service.storage.health import Health
 from fhir_service.storage.history import history_page, history_total
 from fhir_service.storage.jobs import Jobs
-from fhir_service.storage.load import OnGroup, StoreLoad, job_numbers
 from fhir_service.storage.looks import Looks, there
-from fhir_service.storage.migrate import NewerDatabase, bring_up_to_date
-from fhir_service.storage.preparation import Prepared, all_prepared, is_id, may_write, size_of
-from fhir_service.storage.readers import Loan
+from fhir_service.storage.opening import open_database
+from fhir_service.storage.preparation import Prepared, is_id, may_write, prepare
+from fhir_service.storage.reindex import SearchIndex
 from fhir_service.storage.replica import ReplicaAt
 from fhir_service.storage.report_books import ReportBooks
 from fhir_service.storage.rows import stored
+from fhir_service.storage.search_loans import SearchLoans
 from fhir_service.storage.searching import number_of, page_of
-from fhir_service.storage.sessions import Row, Session
 from fhir_service.storage.transaction import Transaction, run_transaction
 from fhir_service.storage.writer import Writer
 
 __all__ = [
     "Change",
-    "Client",
-    "Clients",
     "Create",
     "Delete",
-    "Forbidden",
     "HistoryPage",
     "Key",
-    "NewerDatabase",
     "Outcome",
     "Page",
     "Placed",
     "Prepared",
     "ReplicaAt",
-    "ReportRecord",
-    "ReportState",
+    "ReportEntry",
     "Repository",
     "Seen",
     "Stored",
     "Transaction",
-    "UnusableDatabaseUrl",
     "Update",
     "Version",
     "open_repository",
 ]
 T = TypeVar("T")
-_IN_THREAD = 64 * 1024
-"""Bytes of resources in one commit from which on getting them ready would hold up other requests."""
-_MOST_FEW, _FEW_SECONDS = 512, 10.0
-_HEALTH_SECONDS = 3.0
-_PROOF_SECONDS = 10.0
-"""So long a write that reached the disk stands for the next ones."""
-_log = logging.getLogger("fhir_service.storage")
 
 
 async def open_repository(
@@ -109,20 +89,9 @@ async def open_repository(
 
     Raises UnusableDatabaseUrl, NewerDatabase, StoreUnavailable.
     """
-    engine = open_engine(database_url)
+    repository = Repository(await open_database(database_url, seconds, connections, replica), base)
     try:
-        with unavailable_told():
-            await asyncio.to_thread(try_opening, database_url)
-            await bring_up_to_date(engine)
-    except BaseException:
-        await engine.dispose()
-        raise
-    database = Database(engine, seconds, connections)
-    if replica is not None:
-        database.add_replica(open_engine(replica.url), replica.lag, seconds, connections)
-    repository = Repository(database, base)
-    try:
-        await repository.check_index()
+        await repository.index.finish()
     except BaseException:
         await repository.close()
         raise
@@ -130,26 +99,37 @@ async def open_repository(
 
 
 class Repository:
-    """One store. Belongs to the event loop it was opened in; `close` writes what waits."""
+    """One store: its resources here, the rest by what it is about. Belongs to the event loop it was opened in; `close`
+    writes what waits."""
 
     def __init__(self, database: Database, base: str | None = None) -> None:
         self._database = database
         self._base = base
         self._writer = Writer(database)
         self._writer.start()
+        self.health = Health(database, self._writer)
         self.jobs = Jobs(database, self._writer)
         self.clients = Clients(database, self._writer)
         self.accesses = AccessRecords(database, self._writer)
-        self.reports = ReportBooks(database)
+        self.reports = ReportBooks(database, self._writer)
         self.looks = Looks(database)
-        self._few: dict[tuple[Any, ...], float] = {}
-        """Probes that found few rows, and until when that is believed."""
+        self._loan_for = SearchLoans(database).loan_for
         self._seen: Seen | None = None
 
     @property
     def shared(self) -> bool:
         """Whether any number of processes work with the database; a file is one service's."""
         return self._database.engine.dialect.name != "sqlite"
+
+    @property
+    def exports(self) -> Exports:
+        """Its resources as they were when an export began."""
+        return Exports(self._database, self._base)
+
+    @property
+    def index(self) -> SearchIndex:
+        """What its resources are found by."""
+        return SearchIndex(self._database, self._writer, self._base)
 
     def under(self, base: str) -> Repository:
         """The same store for a client that knows this server by that address: what it writes refers to resources here
@@ -159,11 +139,6 @@ class Repository:
         other = self._copy()
         other._base = base
         return other
-
-    @property
-    def exports(self) -> Exports:
-        """Its resources as they were when an export began."""
-        return Exports(self._database, self._base)
 
     def noting(self, seen: Seen | None) -> Repository:
         """The same store, noting in `seen` what it gives and writes."""
@@ -183,36 +158,6 @@ class Repository:
         await self._writer.stop()
         await self._database.close()
 
-    async def health(self) -> None:
-        """Raises StoreUnavailable unless the database answers."""
-        if not self._writer.running:
-            raise StoreUnavailable("the store is closed")
-        try:
-            async with asyncio.timeout(_HEALTH_SECONDS), self._database.reading() as session:
-                await session.fetch("SELECT place FROM commit_clock WHERE id = 1")
-        except TimeoutError:
-            raise StoreUnavailable(f"the database has not answered in {_HEALTH_SECONDS:g} s") from None
-
-    async def require_writes(self, seconds: float = _HEALTH_SECONDS) -> None:
-        """Raises StoreUnavailable unless the database takes a write in that time or has taken one lately, and has room
-        for more: SQLite can still write where the disk is full, as far as its log was once long enough."""
-        self._database.require_room()
-        try:
-            async with asyncio.timeout(seconds):
-                await self._writer.prove(_PROOF_SECONDS)
-        except TimeoutError:
-            raise StoreUnavailable(f"the database has taken no write in {seconds:g} s") from None
-
-    async def how_busy(self) -> StoreLoad:
-        """How busy it is. Raises StoreUnavailable."""
-        async with self._database.reading() as session:
-            jobs, shards = await job_numbers(session)
-        return StoreLoad(self._writer.waiting, self._database.pools, jobs, shards)
-
-    def on_group(self, told: OnGroup) -> None:
-        """Tell of each group of commits from now on."""
-        self._writer.on_group.append(told)
-
     async def read(self, resource_type: str, resource_id: str, access: Access, *letters: Letter) -> Stored:
         """The newest version, to do with it what the letters say; to read it, where none is named. Raises NotFound,
         Gone."""
@@ -227,6 +172,17 @@ class Repository:
         return found
 
     @asked_again
+    async def newest(self, keys: Sequence[Key], access: Access) -> dict[Key, Stored]:
+        """The newest versions of those that there are or were, deletions too."""
+        wanted = [key for key in keys if access.may("r", key[0]) and is_id(key[1])]
+        dialect = self._database.dialect
+        async with self._database.showing() as session:
+            rows = await session.fetch(statements.READ_MANY.format(keys=dialect.keys), *dialect.key_values(wanted))
+        found = [stored(row) for row in await admitted(rows, access, "r")]
+        self._note(found)
+        return {(one.type, one.id): one for one in found}
+
+    @asked_again
     async def search(self, query: Query, access: Access, place: int | None = None) -> Page:
         """The next matches in the order of the query, which ends with that of their first commits. Rows that others
         add or change meanwhile neither move nor repeat those that were there. With a `place` in the order of commits
@@ -239,24 +195,6 @@ class Repository:
         self._note(page.matches)
         self._note(page.included)
         return page
-
-    async def _loan_for(self, query: Query) -> Callable[[int | None], Loan]:
-        """Of what kind of connection it is best asked."""
-        if len(query.searches) != 1 or query.includes:
-            return self._database.snapshot
-        probe = self._database.dialect.search.probe(query.searches[0])
-        if probe is not None:
-            statement, values = probe
-            now = monotonic()
-            if self._few.get((statement, *values), now) > now:
-                return self._database.showing
-            async with self._database.showing() as session:
-                if not await session.fetch(statement, *values):
-                    if len(self._few) >= _MOST_FEW:
-                        self._few.clear()
-                    self._few[statement, *values] = now + _FEW_SECONDS
-                    return self._database.showing
-        return self._database.searching
 
     @asked_again
     async def count(self, query: Query, access: Access) -> int:
@@ -276,32 +214,58 @@ class Repository:
         self._note(one.stored for one in found)
         return found
 
-    async def commit(self, changes: Sequence[Change], access: Access) -> list[Outcome]:
-        """All changes or none, durable when this returns; one outcome a change, in their order.
+    @asked_again
+    async def history(
+        self, query: HistoryQuery, access: Access, *, types: Collection[str] = (), key: Key | None = None
+    ) -> HistoryPage:
+        """The past of one resource, or of all resources of some types, newest first. A page stays as it is while others
+        write. Raises NotFound where the one resource never was.
+        """
+        wanted = sorted(kind for kind in types if access.may("s", kind))
+        if key is not None and not (access.may("r", key[0]) and is_id(key[1])):
+            raise NotFound(f"there is no {'/'.join(key)[:80]}")
+        async with self._database.searching() if key is None else self._database.showing() as session:
+            if key is not None:
+                newest = await session.fetch(statements.READ, *key)
+                if not await admitted_versions(session, self._database.dialect, newest, access, "r"):
+                    raise NotFound(f"there is no {'/'.join(key)[:80]}, and never was")
+            page = await history_page(session, self._database.dialect, query, wanted, key=key, access=access)
+        self._note(version.stored for version in page.versions)
+        return page
+
+    @asked_again
+    async def history_total(
+        self, query: HistoryQuery, access: Access, *, types: Collection[str] = (), key: Key | None = None
+    ) -> int:
+        """How many versions all pages of `history` have together. Raises TooCostly where only some of many resources
+        may be seen."""
+        wanted = sorted(kind for kind in types if access.may("s", kind))
+        async with self._database.searching() as session:
+            return await history_total(session, self._database.dialect, query, wanted, key=key, access=access)
+
+    async def types_stored(self) -> list[str]:
+        """The types of which there are resources, or were."""
+        async with self._database.reading() as session:
+            return [row[0] for row in await session.fetch(statements.TYPES)]
+
+    async def commit(
+        self, changes: Sequence[Change], access: Access, report: ReportEntry | None = None
+    ) -> list[Outcome]:
+        """All changes or none, durable when this returns; one outcome a change, in their order. The entry about
+        a report that makes them is written with them.
 
         Raises MalformedContent, InvalidParameter, Forbidden, EditConflict, PreconditionFailed, StoreUnavailable.
         """
-        done: list[Outcome] = await self._writer.commit(Commit(await self.prepare(changes, access)))
+        done: list[Outcome] = await self._writer.commit(Commit(await prepare(changes, self._base, access), report))
         self._note(done)
         return done
 
-    @property
-    def make_block(self) -> MakeBlock:
-        """Makes blocks of fresh resources for this database; it can go to another process."""
-        return self._database.dialect.loader.block
+    def prepare(self, changes: Sequence[Change], access: Access) -> Awaitable[tuple[Prepared, ...]]:
+        """Changes made ready to be written, which a transaction then writes without delay.
 
-    async def load(self, ready: MadeReady, access: Access) -> list[Outcome]:
-        """Many resources under the ids they have, in one durable commit; one outcome each, in their order. The same
-        again changes nothing. Other writers wait meanwhile, so a batch has some thousands at most.
-
-        Raises Forbidden, ComesWithService, StoreUnavailable.
+        Raises MalformedContent, InvalidParameter, Forbidden.
         """
-        check_load(ready.batch, access)
-        done: list[Outcome] = await self._writer.commit(
-            Commit(work=partial(load_batch, ready=ready, base=self._base), alone=True)
-        )
-        self._note(done)
-        return done
+        return prepare(changes, self._base, access)
 
     async def transact(self, work: Callable[[Transaction], Awaitable[T]], access: Access) -> T:
         """Do work that finds, decides and writes as one commit, beside which nobody else writes; durable when this
@@ -324,120 +288,28 @@ class Repository:
         self._note(noted)
         return done
 
-    @asked_again
-    async def history(
-        self, query: HistoryQuery, access: Access, *, types: Collection[str] = (), key: Key | None = None
-    ) -> HistoryPage:
-        """The past of one resource, or of all resources of some types, newest first. A page stays as it is while others
-        write. Raises NotFound where the one resource never was.
+    @property
+    def make_block(self) -> MakeBlock:
+        """Makes blocks of fresh resources for this database; it can go to another process."""
+        return self._database.dialect.loader.block
+
+    async def load(self, ready: MadeReady, access: Access) -> list[Outcome]:
+        """Many resources under the ids they have, in one durable commit; one outcome each, in their order. The same
+        again changes nothing. Other writers wait meanwhile, so a batch has some thousands at most.
+
+        Raises Forbidden, ComesWithService, StoreUnavailable.
         """
-        wanted = sorted(kind for kind in types if access.may("s", kind))
-        if key is not None and not (access.may("r", key[0]) and is_id(key[1])):
-            raise NotFound(f"there is no {'/'.join(key)[:80]}")
-        async with self._database.searching() if key is None else self._database.showing() as session:
-            if key is not None and not await self._visible(session, await session.fetch(statements.READ, *key), access):
-                raise NotFound(f"there is no {'/'.join(key)[:80]}, and never was")
-            page = await history_page(session, self._database.dialect, query, wanted, key=key, access=access)
-        self._note(version.stored for version in page.versions)
-        return page
-
-    @asked_again
-    async def history_total(
-        self, query: HistoryQuery, access: Access, *, types: Collection[str] = (), key: Key | None = None
-    ) -> int:
-        """How many versions all pages of `history` have together. Raises TooCostly where only some of many resources
-        may be seen."""
-        wanted = sorted(kind for kind in types if access.may("s", kind))
-        async with self._database.searching() as session:
-            return await history_total(session, self._database.dialect, query, wanted, key=key, access=access)
-
-    async def types_stored(self) -> list[str]:
-        """The types of which there are resources, or were."""
-        async with self._database.reading() as session:
-            return [row[0] for row in await session.fetch(statements.TYPES)]
+        check_load(ready.batch, access)
+        done: list[Outcome] = await self._writer.commit(
+            Commit(work=partial(load_batch, ready=ready, base=self._base), alone=True)
+        )
+        self._note(done)
+        return done
 
     async def erase(self, keys: Sequence[Key], access: Access) -> None:
         """Remove every version of these resources for good. Raises Forbidden, StoreUnavailable."""
         may_write({("d", kind) for kind, _ in keys}, access)
         await self._writer.commit(Commit(erase=tuple(keys)))
-
-    async def check_index(self) -> None:
-        """Finish an index that is not complete. One that other search parameters made is only told of in the log: to
-        make it anew may take long, and the resources can be read meanwhile."""
-        async with self._database.reading() as session:
-            state = await reindex.index_state(session)
-        if not state.complete:
-            await self.reindex(_tell)
-        elif state.fingerprint != reindex.fingerprint():
-            _log.warning(
-                "the definitions of search parameters have changed since this database was indexed: searches may miss "
-                "resources until `fhir-service reindex` has run"
-            )
-
-    async def reindex(self, progress: reindex.Progress | None = None) -> int:
-        """Make the index rows of all resources anew, or go on with a run that was broken off; returns how many there
-        were to do. The store can be used meanwhile. Raises StoreUnavailable."""
-        after: Key = await self._writer.commit(Commit(work=reindex.begin))
-        async with self._database.reading() as session:
-            wanted = await reindex.left(session, after)
-        done = 0
-        while batch := await self._writer.commit(Commit(work=partial(reindex.next_batch, base=self._base))):
-            done += batch
-            if progress is not None:
-                progress(done, max(wanted, done))
-        return done
-
-    async def commit_report(
-        self,
-        source_key: str,
-        fingerprint: str | None,
-        made: Sequence[Key],
-        changes: Sequence[Change],
-        access: Access,
-        *,
-        before: Sequence[Key] | None = None,
-        reading: bytes | None = None,
-        sole: bool = False,
-    ) -> list[Outcome]:
-        """As `commit`, and in the same transaction: the report of that source, whose text has that fingerprint, makes
-        `made`. No fingerprint says that it was taken out. `before` is what it made when the caller looked, `reading`
-        what was read in it, as JSON.
-
-        Raises EditConflict too, where it has made something else meanwhile, or with `sole` the same text is there under
-        another source.
-        """
-        entry = ReportEntry(
-            source_key,
-            fingerprint,
-            tuple(made),
-            before=None if before is None else frozenset(before),
-            reading=reading,
-            sole=sole,
-        )
-        done: list[Outcome] = await self._writer.commit(Commit(await self.prepare(changes, access), entry))
-        self._note(done)
-        return done
-
-    async def erase_report(self, source_key: str, access: Access) -> tuple[Key, ...]:
-        """Remove every version of all that the report ever made, and the memory of it, for good. Returns what that was.
-
-        Raises Forbidden, StoreUnavailable.
-        """
-        keys = await self.reports.resources_of(source_key, ever=True)
-        may_write({("d", kind) for kind, _ in keys}, access)
-        await self._writer.commit(Commit(report=ReportEntry(source_key, forget=True), erase=keys))
-        return keys
-
-    @asked_again
-    async def newest(self, keys: Sequence[Key], access: Access) -> dict[Key, Stored]:
-        """The newest versions of those that there are or were, deletions too."""
-        wanted = [key for key in keys if access.may("r", key[0]) and is_id(key[1])]
-        dialect = self._database.dialect
-        async with self._database.showing() as session:
-            rows = await session.fetch(statements.READ_MANY.format(keys=dialect.keys), *dialect.key_values(wanted))
-        found = [stored(row) for row in await admitted(rows, access, "r")]
-        self._note(found)
-        return {(one.type, one.id): one for one in found}
 
     @asked_again
     async def _fetch(
@@ -453,31 +325,13 @@ class Repository:
             async with self._database.showing() as session:
                 rows = await session.fetch(statement, kind, resource_id, *more)
                 for letter in letters if access.grants is not None else ():
-                    rows = await self._visible(session, rows, access, letter)
+                    rows = await admitted_versions(session, self._database.dialect, rows, access, letter)
             if rows:
                 found = stored(rows[0])
                 self._note((found,))
                 return found
         raise NotFound(f"there is no {kind}/{resource_id[:80]}{' in version ' + str(more[0]) if more else ''}")
 
-    async def _visible(
-        self, session: Session, rows: Sequence[Row], access: Access, letter: Letter = "r"
-    ) -> Sequence[Row]:
-        return await admitted_versions(session, self._database.dialect, rows, access, letter)
-
     def _note(self, found: Iterable[Stored | Outcome]) -> None:
         if self._seen is not None:
             self._seen.add(found)
-
-    async def prepare(self, changes: Sequence[Change], access: Access) -> tuple[Prepared, ...]:
-        """Changes made ready to be written, which a transaction then writes without delay.
-
-        Raises MalformedContent, InvalidParameter, Forbidden.
-        """
-        if size_of(changes) > _IN_THREAD:
-            return await asyncio.to_thread(all_prepared, changes, self._base, access)
-        return all_prepared(changes, self._base, access)
-
-
-def _tell(done: int, wanted: int) -> None:
-    _log.info("%d of %d resources indexed", done, wanted)

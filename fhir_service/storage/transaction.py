@@ -6,7 +6,6 @@ The clock is held all the time, by one writer of one process, so what was found 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -19,7 +18,7 @@ from fhir_service.storage.admission import admitted_versions
 from fhir_service.storage.changes import Change, Key, Outcome, Stored
 from fhir_service.storage.group_commit import Group
 from fhir_service.storage.plan import State
-from fhir_service.storage.preparation import Prepared, all_prepared, size_of
+from fhir_service.storage.preparation import Prepared, prepare
 from fhir_service.storage.rows import stored
 from fhir_service.storage.searching import first_matches
 from fhir_service.storage.sessions import Row
@@ -27,7 +26,6 @@ from fhir_service.storage.sessions import Row
 T = TypeVar("T")
 Note = Callable[[Iterable[Stored | Outcome]], None]
 """Takes what a caller was given or has written."""
-_IN_THREAD = 64 * 1024
 
 
 class Transaction:
@@ -74,7 +72,7 @@ class Transaction:
 
     async def write(self, changes: Sequence[Change | Prepared]) -> list[Outcome]:
         """All of them, or none and an error that says which it is about. Raises what `Repository.commit` does."""
-        ready = await self._prepared(changes)
+        ready = await prepare(changes, self._base, self.access)
         await self._group.reserve(len(ready))
         await self._group.look_at(ready)
         outcomes = self._group.plan.add(ready)
@@ -86,7 +84,7 @@ class Transaction:
 
     async def rewrite(self, changes: Sequence[Change | Prepared]) -> None:
         """Other content for versions that this commit wrote, each named by a change with the type and id of one."""
-        self._group.plan.rewrite(await self._prepared(changes), self._first)
+        self._group.plan.rewrite(await prepare(changes, self._base, self.access), self._first)
 
     async def undo(self) -> None:
         """Leave nothing in the group. Going back to the savepoint takes the clock back too, so the places that this
@@ -103,11 +101,6 @@ class Transaction:
                 plan.before.pop(key, None)
             else:
                 plan.before[key] = state
-
-    async def _prepared(self, changes: Sequence[Change | Prepared]) -> tuple[Prepared, ...]:
-        if size_of(changes) > _IN_THREAD:
-            return await asyncio.to_thread(all_prepared, changes, self._base, self.access)
-        return all_prepared(changes, self._base, self.access)
 
     async def _flush(self) -> None:
         """What this commit writes can be taken back without what the others of its group have written."""

@@ -14,7 +14,7 @@ from fhir_service.fhir.errors import EditConflict, Issue, UnprocessableContent
 from fhir_service.fhir.json_text import encode
 from fhir_service.reports.reading import reading_to_json
 from fhir_service.reports.report import Report
-from fhir_service.storage.repository import Change, Delete, Key, Outcome, Repository, Update
+from fhir_service.storage.repository import Change, Delete, Key, Outcome, ReportEntry, Repository, Update
 from fhir_service.validation.resource_findings import resource_errors
 from fhir_service.workflows.map_report import MappedReport
 from fhir_service.workflows.publish_definitions import SOURCE as DEFINITIONS
@@ -79,16 +79,15 @@ async def _replaced(
         for key, resource in resources.items()
     ]
     changes += [Delete(*key) for key in before if key not in resources]
-    outcomes = await repository.commit_report(
+    entry = ReportEntry(
         report.source_key,
         report.sha256,
-        list(resources),
-        changes,
-        access,
-        before=tuple(before),
+        tuple(resources),
+        before=frozenset(before),
         reading=reading,
         sole=True,
     )
+    outcomes = await repository.commit(changes, access, entry)
     return LoadedReport(
         report.source_key,
         bool(before),

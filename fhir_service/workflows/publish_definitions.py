@@ -21,7 +21,7 @@ from fhir_service.fhir.errors import EditConflict, Gone, MalformedContent, NotFo
 from fhir_service.fhir.json_text import encode, parse
 from fhir_service.mapping.parser import parse_map
 from fhir_service.mapping.structure_map_writer import to_resource
-from fhir_service.storage.repository import Change, Delete, Key, Repository, Update
+from fhir_service.storage.repository import Change, Delete, Key, ReportEntry, Repository, Update
 
 SOURCE = "urn:fhir-service:definitions"
 """The name under which the store remembers what was published."""
@@ -116,7 +116,7 @@ async def _published(repository: Repository, resources: Mapping[Key, bytes], fin
     changes: list[Change] = [Update(*key, text, if_changed=True) for key, text in ours.items()]
     changes += [Delete(*key) for key in before if key not in ours]
     whole = fingerprint if len(ours) == len(resources) else f"{PARTLY}{fingerprint}"
-    await repository.commit_report(SOURCE, whole, list(ours), changes, OPEN, before=before)
+    await repository.commit(changes, OPEN, ReportEntry(SOURCE, whole, tuple(ours), before=frozenset(before)))
     return frozenset(ours)
 
 

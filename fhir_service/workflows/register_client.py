@@ -7,7 +7,7 @@ import re
 
 from fhir_service.fhir.errors import InvalidParameter
 from fhir_service.search.scopes import InvalidScope, read_scopes, scope_text
-from fhir_service.storage.repository import Client, Clients
+from fhir_service.storage.clients import Client, Clients
 from fhir_service.workflows.client_keys import UnusableKeys, read_key_set
 from fhir_service.workflows.fetch_json import AllowedHosts, NotFetched, check_url
 

@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 from fhir_service.fhir.differences import Difference, differences
 from fhir_service.fhir.json_text import encode, parse
-from fhir_service.storage.repository import Change, Delete, Key, ReportState, Stored, Update
+from fhir_service.storage.changes import ReportState
+from fhir_service.storage.repository import Change, Delete, Key, Stored, Update
 from fhir_service.workflows.load_report import VOLATILE
 
 Resources = Mapping[Key, Mapping[str, Any]]

@@ -21,7 +21,8 @@ from fhir_service.mapping.library import MapLibrary
 from fhir_service.mapping.map_report import map_case_report
 from fhir_service.reports.reading import Reading, UnusableReading, reading_from_json, reading_of, reading_to_json
 from fhir_service.reports.report import Report
-from fhir_service.storage.repository import Key, ReportState, Repository
+from fhir_service.storage.changes import ReportState
+from fhir_service.storage.repository import Key, ReportEntry, Repository
 from fhir_service.workflows.load_report import ATTEMPTS, refuse_invalid, stored_form
 from fhir_service.workflows.map_form import CONTENT_TYPE as FORM_TYPE
 from fhir_service.workflows.map_form import map_form
@@ -103,15 +104,14 @@ async def _remapped(repository: Repository, source_key: str, remapping: Remappin
     stored = await repository.newest([*dict.fromkeys([*resources, *state.made])], OPEN)
     plan = remap_plan(state, stored, resources, overwrite=remapping.overwrite)
     if remapping.apply and plan.changes:
-        await repository.commit_report(
+        entry = ReportEntry(
             source_key,
             state.fingerprint,
             plan.made,
-            plan.written(resources),
-            OPEN,
-            before=tuple(state.made),
+            before=frozenset(state.made),
             reading=None if remapping.withhold else reading_to_json(reading),
         )
+        await repository.commit(plan.written(resources), OPEN, entry)
     return _told(source_key, others, before, plan)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fhir_service.fhir.access import OPEN
 from fhir_service.fhir.errors import NotFound
-from fhir_service.storage.repository import Delete, Repository
+from fhir_service.storage.repository import Delete, ReportEntry, Repository
 from fhir_service.workflows.publish_definitions import SOURCE as DEFINITIONS
 
 
@@ -18,7 +18,7 @@ async def unload_report(repository: Repository, source_key: str, *, erase: bool)
     if not made or source_key == DEFINITIONS:
         raise NotFound(f"no report with the source '{source_key}' is loaded")
     if erase:
-        return tuple(f"{kind}/{resource_id}" for kind, resource_id in await repository.erase_report(source_key, OPEN))
+        return tuple(f"{kind}/{resource_id}" for kind, resource_id in await repository.reports.erase(source_key, OPEN))
     changes = [Delete(*key) for key in made]
-    outcomes = await repository.commit_report(source_key, None, [], changes, OPEN, before=made)
+    outcomes = await repository.commit(changes, OPEN, ReportEntry(source_key, before=frozenset(made)))
     return tuple(f"{outcome.type}/{outcome.id}" for outcome in outcomes if outcome.action == "deleted")

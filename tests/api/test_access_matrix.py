@@ -19,8 +19,8 @@ from fhir_service.api.interaction import Interaction
 from fhir_service.api.routes import INTERACTIONS
 from fhir_service.fhir.access import OPEN
 from fhir_service.search.query import parse_query
+from fhir_service.storage.clients import Client as Registered
 from fhir_service.storage.repository import Change, Delete, Key, Repository, Update, open_repository
-from fhir_service.storage.repository import Client as Registered
 
 
 class Leave(NamedTuple):

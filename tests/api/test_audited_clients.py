@@ -10,7 +10,7 @@ from api_client import Client, issues, patient
 from smart_client import JWKS, Signer, ask, form, secured, token
 
 from fhir_service.fhir.access import OPEN
-from fhir_service.storage.repository import Client as Registered
+from fhir_service.storage.clients import Client as Registered
 from fhir_service.storage.repository import Create, Repository, open_repository
 
 

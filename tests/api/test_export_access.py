@@ -14,7 +14,7 @@ from smart_client import JWKS, secured, token
 
 from fhir_service.fhir.access import OPEN
 from fhir_service.fhir.json_text import encode
-from fhir_service.storage.repository import Client as Registered
+from fhir_service.storage.clients import Client as Registered
 from fhir_service.storage.repository import Create, Repository, open_repository
 
 

@@ -13,7 +13,7 @@ from api_client import BASE, Client, issues, observation, patient
 from bulk_client import ASYNC, bulk_client, exported, finished, keys_of, manifest_of, on_sqlite, put
 from smart_client import JWKS, secured, token
 
-from fhir_service.storage.repository import Client as Registered
+from fhir_service.storage.clients import Client as Registered
 from fhir_service.storage.repository import Repository
 
 PROFILE = "http://hl7.org/fhir/uv/bulkdata/StructureDefinition/bulk-cohort-group"

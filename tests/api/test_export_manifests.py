@@ -25,8 +25,8 @@ from bulk_client import (
 )
 from smart_client import JWKS, secured, token
 
+from fhir_service.storage.clients import Client as Registered
 from fhir_service.storage.jobs import ATTEMPTS
-from fhir_service.storage.repository import Client as Registered
 from fhir_service.storage.repository import Repository
 from fhir_service.workflows.do_jobs import JobSettings, exports_of
 from fhir_service.workflows.export_request import KIND

@@ -26,7 +26,7 @@ from smart_client import EC, JWKS, RSA, Signer, ask, form, public, secured, toke
 from fhir_service.api.auth.tokens import token_key
 from fhir_service.fhir.access import OPEN
 from fhir_service.fhir.errors import NotFound
-from fhir_service.storage.repository import Client as Registered
+from fhir_service.storage.clients import Client as Registered
 from fhir_service.storage.repository import Create, Repository, open_repository
 
 SIGNER = Signer("reader")

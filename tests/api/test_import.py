@@ -18,7 +18,7 @@ from smart_client import JWKS, secured, token
 from stored_resources import observation, patient
 
 from fhir_service.fhir.access import OPEN
-from fhir_service.storage.repository import Client as Registered
+from fhir_service.storage.clients import Client as Registered
 from fhir_service.storage.repository import Repository
 from fhir_service.workflows import import_source, run_import
 

@@ -22,7 +22,7 @@ from fhir_service.api.app import create_app, short_way_of
 from fhir_service.api.short_connections import connection_of
 from fhir_service.fhir.access import OPEN
 from fhir_service.limits import Limits
-from fhir_service.storage.repository import Client as Registered
+from fhir_service.storage.clients import Client as Registered
 from fhir_service.storage.repository import Repository, Update, open_repository
 
 ROOT = Path(__file__).parents[2]

@@ -20,8 +20,8 @@ from fhir_service.api.service import Service
 from fhir_service.api.short_connections import connection_of
 from fhir_service.api.short_way import ShortWay
 from fhir_service.api.visit import Peer
+from fhir_service.storage.clients import Client as Registered
 from fhir_service.storage.looks import Looks
-from fhir_service.storage.repository import Client as Registered
 from fhir_service.storage.repository import Repository, open_repository
 
 LONG_WAY = {"te": "trailers"}

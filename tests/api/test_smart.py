@@ -20,7 +20,7 @@ from smart_client import ASSERTION_TYPE, EC, JWKS, TOKEN_URL, Signer, ask, form,
 from fhir_service.api.auth import gate
 from fhir_service.api.auth.tokens import Tokens
 from fhir_service.fhir.access import OPEN
-from fhir_service.storage.repository import Client as Registered
+from fhir_service.storage.clients import Client as Registered
 from fhir_service.storage.repository import Create, Repository, open_repository
 
 SIGNER = Signer("reader")

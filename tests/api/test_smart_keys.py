@@ -14,7 +14,7 @@ from joserfc.jwk import ECKey
 from key_server import KeyServer, key_server
 from smart_client import EC, JWKS, Signer, ask, form, public, secured
 
-from fhir_service.storage.repository import Client as Registered
+from fhir_service.storage.clients import Client as Registered
 from fhir_service.storage.repository import Repository, open_repository
 from fhir_service.workflows import key_sets
 

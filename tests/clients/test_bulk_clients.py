@@ -21,7 +21,8 @@ from smart_client import EC, JWKS
 
 from fhir_service.fhir.access import OPEN
 from fhir_service.search.query import parse_query
-from fhir_service.storage.repository import Client, Create, open_repository
+from fhir_service.storage.clients import Client
+from fhir_service.storage.repository import Create, open_repository
 
 ROOT = Path(__file__).parents[2]
 CLIENTS = Path(os.environ.get("BULK_CLIENTS", ""))

@@ -20,7 +20,7 @@ from tls_front import certificate, tls_front
 from fhir_service.api.app import create_app
 from fhir_service.fhir.access import OPEN
 from fhir_service.fhir.json_text import encode
-from fhir_service.storage.repository import Client as Registered
+from fhir_service.storage.clients import Client as Registered
 from fhir_service.storage.repository import Create, Repository, open_repository
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "howto" / "behind-nginx.md"

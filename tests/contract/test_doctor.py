@@ -40,7 +40,7 @@ async def change(database_url: str, statement: str) -> None:
 async def test_nothing_is_wrong_with_a_new_store_and_a_commit_of_the_future_and_another_index_are_told(
     database_url: str,
 ) -> None:
-    await (await open_repository(database_url)).reindex()
+    await (await open_repository(database_url)).index.renew()
     assert await wrong_with(database_url) == {}
     await change(database_url, f"UPDATE commit_clock SET last_updated = {time.time_ns() // 1_000_000 + YEAR}")
     await change(database_url, "UPDATE index_state SET fingerprint = 'older'")
@@ -79,7 +79,7 @@ def test_the_command_looks_through_the_store_and_its_exit_code_tells(
 ) -> None:
     async def fill() -> None:
         store = await open_repository(database_url)
-        await store.reindex()
+        await store.index.renew()
         await store.commit([Create("Patient", patient(), "p1"), Create("Observation", observation(), "o1")], OPEN)
         await store.close()
 

@@ -34,11 +34,11 @@ async def test_an_existing_database_keeps_all(database_url: str) -> None:
 
 async def test_a_healthy_store_says_so_and_a_closed_one_does_not(database_url: str) -> None:
     store = await open_repository(database_url)
-    await store.health()
-    await store.require_writes()
+    await store.health.require_reads()
+    await store.health.require_writes()
     await store.close()
     with pytest.raises(StoreUnavailable):
-        await store.health()
+        await store.health.require_reads()
 
 
 async def test_a_store_that_cannot_be_reached_is_unavailable(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ async def test_a_file_that_was_taken_away_is_missed_and_is_not_made_anew(
         os.rename(tmp_path / f"{name}.away", tmp_path / name)
     assert (await repository.read("Patient", "a", OPEN)).version == 1
     await repository.commit([Create("Patient", patient(), "b")], OPEN)
-    await repository.require_writes()
+    await repository.health.require_writes()
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -111,11 +111,11 @@ async def test_a_disk_without_room_is_told_as_full(repository: Repository, monke
         await repository.commit([Create("Patient", large, "large")], OPEN)
     monkeypatch.undo()
     await repository.commit([Create("Patient", large, "large")], OPEN)
-    await repository.require_writes()
+    await repository.health.require_writes()
     monkeypatch.setattr("fhir_service.storage.database.LEAST_ROOM", 2**62)
     with pytest.raises(StoreFull):
-        await repository.require_writes()
-    await repository.health()
+        await repository.health.require_writes()
+    await repository.health.require_reads()
 
 
 async def test_the_log_of_a_file_begins_anew_while_writes_go_on(

@@ -84,7 +84,7 @@ async def test_reads_writes_searches_and_work_need_nothing_of_a_session(pooler: 
     await repository.commit([Delete("Patient", "p0")], OPEN)
     with pytest.raises(NotFound):
         await repository.read("Patient", "p9", OPEN)
-    assert await repository.reindex() == 8
+    assert await repository.index.renew() == 8
     await repository.close()
 
 

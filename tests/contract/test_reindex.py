@@ -116,7 +116,7 @@ async def test_a_database_of_the_first_schema_gives_the_same_answers(
     store = await open_repository(empty_database_url)
     try:
         migrated = await answers(store)
-        assert await store.reindex() == 12
+        assert await store.index.renew() == 12
         assert await answers(store) == migrated
     finally:
         await store.close()
@@ -144,9 +144,9 @@ async def test_a_run_that_was_broken_off_goes_on_where_it_was(
             raise BrokenOff
 
     with pytest.raises(BrokenOff):
-        await repository.reindex(stop_after_ten)
+        await repository.index.renew(stop_after_ten)
     await repository.commit([Delete("Patient", "z"), Create("Patient", patient(), "a")], OPEN)
-    assert await repository.reindex(lambda done, wanted: seen.append((done, wanted))) == 3
+    assert await repository.index.renew(lambda done, wanted: seen.append((done, wanted))) == 3
     assert seen == [(5, 12), (10, 12), (3, 3)]
     assert await answers(repository) == before
 
@@ -162,7 +162,7 @@ async def test_other_definitions_are_told_of_and_indexed_on_demand(
         store = await open_repository(database_url)
     assert "fhir-service reindex" in caplog.text
     try:
-        assert await store.reindex() == 11
+        assert await store.index.renew() == 11
     finally:
         await store.close()
     caplog.clear()

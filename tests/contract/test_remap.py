@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -14,14 +14,14 @@ from sample_reports import KYPHOPLASTY, VERTEBROPLASTY
 
 from fhir_service import __version__
 from fhir_service.definitions.catalogue import DEFAULT_BASE
-from fhir_service.fhir.access import OPEN
+from fhir_service.fhir.access import OPEN, Access
 from fhir_service.fhir.differences import Difference
 from fhir_service.fhir.errors import Gone, NotFound, StoreUnavailable
 from fhir_service.fhir.json_text import encode, parse
 from fhir_service.mapping.library import MapLibrary
 from fhir_service.reports.report import Report, Source
 from fhir_service.search.query import parse_query
-from fhir_service.storage.repository import Delete, Key, Repository, Update
+from fhir_service.storage.repository import Change, Delete, Key, Outcome, ReportEntry, Repository, Update
 from fhir_service.workflows.publish_definitions import publish_definitions
 from fhir_service.workflows.remap_report import RemappedReport, Remapping, remap_report
 from fhir_service.workflows.remap_reports import NotRemapped, remap_reports
@@ -221,15 +221,15 @@ async def test_a_run_that_was_broken_off_leaves_whole_reports_and_the_next_goes_
 ) -> None:
     await loaded(repository, FIRST, older)
     await loaded(repository, SECOND, older)
-    commits = repository.commit_report
+    commits = repository.commit
 
-    async def breaks_down(source_key: str, *arguments: Any, **options: Any) -> Any:
-        if source_key == "42":
+    async def breaks_down(changes: Sequence[Change], access: Access, report: ReportEntry) -> list[Outcome]:
+        if report.source_key == "42":
             raise StoreUnavailable("the database is gone")
-        return await commits(source_key, *arguments, **options)
+        return await commits(changes, access, report)
 
     with monkeypatch.context() as patch:
-        patch.setattr(repository, "commit_report", breaks_down)
+        patch.setattr(repository, "commit", breaks_down)
         first, second = await every(repository, remapping(apply=True))
     assert isinstance(first, RemappedReport)
     assert second == NotRemapped("42", "the database is gone")
@@ -271,7 +271,7 @@ async def test_without_what_was_read_it_says_what_to_do(repository: Repository, 
     await loaded(repository, FIRST, older)
     state = await repository.reports.state("10.1000/1")
     assert state is not None
-    await repository.commit_report("10.1000/1", state.fingerprint, list(state.made), [], OPEN)
+    await repository.commit([], OPEN, ReportEntry("10.1000/1", state.fingerprint, tuple(state.made)))
     (found,) = await every(repository, remapping())
     assert isinstance(found, NotRemapped)
     assert "load its file once more" in found.reason

@@ -8,7 +8,8 @@ from stored_resources import observation, patient
 from fhir_service.fhir.access import OPEN
 from fhir_service.fhir.errors import NotFound, PreconditionFailed
 from fhir_service.search.query import parse_query
-from fhir_service.storage.repository import Create, Delete, ReportRecord, Repository, Update
+from fhir_service.storage.changes import ReportRecord
+from fhir_service.storage.repository import Create, Delete, ReportEntry, Repository, Update
 
 SOURCE = "https://doi.org/10.1/x"
 P1, O1, O2 = ("Patient", "p1"), ("Observation", "o1"), ("Observation", "o2")
@@ -16,7 +17,7 @@ P1, O1, O2 = ("Patient", "p1"), ("Observation", "o1"), ("Observation", "o2")
 
 async def load(repository: Repository) -> None:
     changes = [Update(*P1, patient()), Update(*O1, observation()), Update(*O2, observation())]
-    await repository.commit_report(SOURCE, "first", [P1, O1, O2], changes, OPEN)
+    await repository.commit(changes, OPEN, ReportEntry(SOURCE, "first", (P1, O1, O2)))
 
 
 async def test_a_report_is_remembered_with_what_it_made(repository: Repository) -> None:
@@ -30,27 +31,27 @@ async def test_a_report_is_remembered_with_what_it_made(repository: Repository) 
 
 async def test_what_a_report_makes_no_longer_is_still_known_as_stored(repository: Repository) -> None:
     await load(repository)
-    await repository.commit_report(SOURCE, "second", [P1, O1], [Delete(*O2)], OPEN)
+    await repository.commit([Delete(*O2)], OPEN, ReportEntry(SOURCE, "second", (P1, O1)))
     assert await repository.reports.record(SOURCE) == ReportRecord(SOURCE, "second", (O1, P1), (O1, O2, P1))
     assert await repository.reports.resources_of(SOURCE, ever=True) == (O1, O2, P1)
 
 
 async def test_a_report_taken_out_has_no_fingerprint_and_makes_nothing(repository: Repository) -> None:
     await load(repository)
-    await repository.commit_report(SOURCE, None, [], [Delete(*P1), Delete(*O1), Delete(*O2)], OPEN)
+    await repository.commit([Delete(*P1), Delete(*O1), Delete(*O2)], OPEN, ReportEntry(SOURCE))
     assert await repository.reports.record(SOURCE) == ReportRecord(SOURCE, None, (), (O1, O2, P1))
 
 
 async def test_the_books_are_written_with_the_changes_or_not_at_all(repository: Repository) -> None:
     with pytest.raises(PreconditionFailed):
-        await repository.commit_report(SOURCE, "x", [P1], [Update(*P1, patient(), if_match=4)], OPEN)
+        await repository.commit([Update(*P1, patient(), if_match=4)], OPEN, ReportEntry(SOURCE, "x", (P1,)))
     assert await repository.reports.record(SOURCE) is None
 
 
 async def test_a_report_can_be_noted_and_forgotten_without_changes(repository: Repository) -> None:
-    await repository.commit_report(SOURCE, "text", [P1], [], OPEN)
+    await repository.commit([], OPEN, ReportEntry(SOURCE, "text", (P1,)))
     assert await repository.reports.resources_of(SOURCE) == (P1,)
-    await repository.erase_report(SOURCE, OPEN)
+    await repository.reports.erase(SOURCE, OPEN)
     assert await repository.reports.record(SOURCE) is None
     assert await repository.reports.resources_of(SOURCE, ever=True) == ()
 

@@ -16,8 +16,9 @@ from sqlmodel import SQLModel
 from fhir_service.fhir.access import OPEN
 from fhir_service.storage import migrate, tables
 from fhir_service.storage.engines import UnusableDatabaseUrl, open_engine
+from fhir_service.storage.migrate import NewerDatabase
 from fhir_service.storage.migrations import LATEST
-from fhir_service.storage.repository import Create, NewerDatabase, open_repository
+from fhir_service.storage.repository import Create, open_repository
 
 
 async def test_the_migrations_make_the_tables_of_the_code(database_url: str, database: str) -> None:

@@ -12,7 +12,7 @@ from joserfc.errors import JoseError
 
 from fhir_service.api.auth.jwt_parts import NotTaken, is_for, said_by, seconds_of
 from fhir_service.api.auth.oauth_errors import OAuthError
-from fhir_service.storage.repository import Client, Clients
+from fhir_service.storage.clients import Client, Clients
 from fhir_service.workflows.client_keys import Key, UnusableKeys, read_key_set
 from fhir_service.workflows.fetch_json import NotFetched
 from fhir_service.workflows.key_sets import KeySets

@@ -11,7 +11,8 @@ from fhir_service.api.auth.outside_tokens import OutsideTokens
 from fhir_service.api.auth.token_endpoint import TokenEndpoint
 from fhir_service.api.auth.tokens import Tokens, token_key
 from fhir_service.settings import Settings
-from fhir_service.storage.repository import Clients, Key
+from fhir_service.storage.clients import Clients
+from fhir_service.storage.repository import Key
 from fhir_service.workflows.fetch_json import AllowedHosts
 from fhir_service.workflows.issuer import Issuer
 from fhir_service.workflows.key_sets import KeySets

@@ -15,7 +15,8 @@ from fhir_service.api.auth.tokens import Tokens
 from fhir_service.fhir.access import Access
 from fhir_service.fhir.errors import FhirError, Unauthenticated
 from fhir_service.search.scopes import grants_of, read_scopes
-from fhir_service.storage.repository import Clients, Key
+from fhir_service.storage.clients import Clients
+from fhir_service.storage.repository import Key
 
 RECHECK_SECONDS = 1.0
 """So long a client is believed to be registered still: a revoked one has its tokens refused after that."""

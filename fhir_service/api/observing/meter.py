@@ -89,7 +89,7 @@ class Meter:
 
     async def look_at(self, repository: Repository) -> None:
         """Raises StoreUnavailable."""
-        load = await repository.how_busy()
+        load = await repository.health.how_busy()
         self._waiting.set(load.waiting)
         for purpose, use in load.pools.items():
             for state, number in use._asdict().items():

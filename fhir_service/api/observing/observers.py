@@ -41,10 +41,10 @@ class Observers:
         """See what the store does meanwhile; send at the end what was not sent yet."""
         looks = None
         if self.meter is not None:
-            repository.on_group(self.meter.group)
+            repository.health.on_group(self.meter.group)
             looks = asyncio.create_task(self.meter.follow(repository), name="fhir-service meter")
         if self.traces is not None:
-            repository.on_group(CommitSpans(self.traces.get_tracer(_NAME)))
+            repository.health.on_group(CommitSpans(self.traces.get_tracer(_NAME)))
         try:
             yield
         finally:

@@ -29,11 +29,11 @@ async def readyz(request: Request) -> JSONResponse:
     """Where it takes no writes, that is said and no reason to send nobody."""
     try:
         repository = _store_of(request)
-        await repository.health()
+        await repository.health.require_reads()
     except StoreUnavailable:
         return _unavailable()
     try:
-        await repository.require_writes(_PROBE_SECONDS)
+        await repository.health.require_writes(_PROBE_SECONDS)
     except StoreUnavailable as refused:
         return JSONResponse({"status": "ready", "writes": "refused", "reason": str(refused)})
     return JSONResponse({"status": "ready"})
@@ -45,8 +45,8 @@ async def readyz(request: Request) -> JSONResponse:
 async def readyz_writes(request: Request) -> JSONResponse:
     try:
         repository = _store_of(request)
-        await repository.health()
-        await repository.require_writes()
+        await repository.health.require_reads()
+        await repository.health.require_writes()
     except StoreUnavailable:
         return _unavailable()
     return JSONResponse({"status": "ready"})

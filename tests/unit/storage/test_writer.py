@@ -80,7 +80,7 @@ async def test_the_writer_goes_on_after_a_fault(repository: Repository, monkeypa
     failing(monkeypatch, Unforeseen(), "bad")
     await commit_all(repository, ["bad"])
     assert len((await commit_all(repository, ["good"]))[0]) == 1
-    await repository.require_writes()
+    await repository.health.require_writes()
 
 
 async def test_a_fault_in_the_middle_of_a_transaction_leaves_nothing(
