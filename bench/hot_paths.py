@@ -36,7 +36,7 @@ def requests_of(server: Server) -> dict[str, tuple[Sequence[bytes], int]]:
     return {
         "read": ([server.get(f"Patient/{one}") for one in whose], 200),
         "read, not modified": ([server.get(f"Patient/{one}", if_none_match='W/"1"') for one in whose], 304),
-        f"search of {FOUND}": ([server.get(f"Observation?_count={FOUND}&status=final")], 200),
+        f"the same search of {FOUND}": ([server.get(f"Observation?_count={FOUND}&status=final")], 200),
         "search of 20 by patient": ([server.get(f"Observation?patient={one}") for one in whose], 200),
         f"history of {FOUND}": ([server.get(f"Observation/_history?_count={FOUND}")], 200),
         "$everything of 21": ([server.get(f"Patient/{one}/$everything") for one in whose], 200),

@@ -2,6 +2,7 @@
 
 As `fhir-service import` does it, with a process for each core, on SQLite and on PostgreSQL that syncs to disk. The rate
 counts from the first batch that is durable, as processes take a moment to start; a million resources with `--full`.
+Memory is that of the process that writes, without what it maps of files.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import resource
+import os
 import tempfile
 import time
 from bisect import bisect_left, bisect_right
 from functools import partial
 from pathlib import Path
 
+import http_load
 from databases import NAMES, database_url
 from resources import OF_A_PATIENT, observation, patient
 
@@ -42,22 +44,22 @@ def write(file: Path, count: int, start: int = 0) -> None:
             lines.write(shown + text.partition(b",")[2].lstrip() + b"\n")
 
 
-async def loaded(url: str, file: Path, count: int) -> list[tuple[float, int]]:
-    """The times at which batches were durable, and how many resources there were then."""
+async def loaded(url: str, file: Path, count: int) -> tuple[list[tuple[float, int]], float]:
+    """The times at which batches were durable, and how many resources there were then; the most megabytes at one."""
     repository = await open_repository(url)
     times: list[tuple[float, int]] = []
-    there = 0
-
+    there, most = 0, 0.0
     texts = texts_of([str(file)], max_bytes=2**24)
     look = partial(look_at_all, rules=Settings.model_construct().import_rules, make=repository.make_block)
     try:
         async for batch in import_texts(repository, texts, look, OPEN, workers=cores()):
             there += len(batch.outcomes)
             times.append((time.perf_counter(), there))
+            most = max(most, http_load.own_megabytes(os.getpid()))
     finally:
         await repository.close()
     assert there == count, there
-    return times
+    return times, most
 
 
 def rate(times: list[tuple[float, int]], low: int, high: int) -> float:
@@ -70,15 +72,14 @@ def rate(times: list[tuple[float, int]], low: int, high: int) -> float:
 
 
 def measured(name: str, file: Path, count: int) -> dict[str, float]:
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = http_load.own_megabytes(os.getpid())
     with database_url(name) as url:
-        times = asyncio.run(loaded(url, file, count))
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+        times, most = asyncio.run(loaded(url, file, count))
     first, last = rate(times, 0, count // TENTHS), rate(times, count - count // TENTHS, count)
     return {
         "resources a second": round(rate(times, 0, count)),
         "last tenth beside the first": round(last / first, 2),
-        "MB grown": round(grown / 1024),
+        "MB grown": round(most - before),
     }
 
 

@@ -1,7 +1,9 @@
 """The same requests to our service, on both databases, and to another server: in turns, one process each.
 
 Every server has the same patients of 1 KB, is asked over 32 kept connections and writes no log of requests. A search
-finds 50 of them: first they are all there are, then there are 1,000, which those in memory look through one by one.
+finds 50 of them. First they are all there are, and all connections ask for the same, which ours looks for once for
+those who wait at the same time. Then there are 1,000, which those in memory look through one by one, and no two
+connections ask for the same.
 Ours wants a token, records every access, validates what it stores and answers when it is on the disk. Each round asks
 all of them one after the other; `times` is the median over the rounds of our rate to theirs, and `times by CPU` that of
 what the server processes spend on a request, which others on the machine do not change (a PostgreSQL server's own work
@@ -21,9 +23,12 @@ from served import Server, ours
 
 FOUND, STORED = 50, 1000
 IN_TRANSACTION = 20
-SEARCH, SEARCH_IN_MANY = f"search, {FOUND} of {FOUND}", f"search, {FOUND} of {STORED}"
+SEARCH, SEARCH_IN_MANY = f"search, {FOUND} of {FOUND}", f"searches, {FOUND} of {STORED}"
 KINDS = ("read", SEARCH, SEARCH_IN_MANY, "create", "transaction")
 _FAMILY = "Wirbelsberger"
+_FAMILIES = [f"{chr(ord('A') + number)}ndersen" for number in range(STORED // FOUND - 1)]
+_DIFFERENT = 4
+"""Searches for the same family that ask for different numbers of matches, all of them more than there are."""
 Figures = dict[str, dict[str, dict[str, float]]]
 
 
@@ -59,7 +64,8 @@ def compared(theirs: AbstractContextManager[Server], rounds: int, seconds: float
         for kind in KINDS:
             if kind == SEARCH_IN_MANY:
                 for server in servers:
-                    _store(server, range(FOUND, STORED), "Andersen")
+                    for number, family in enumerate(_FAMILIES, 1):
+                        _store(server, range(number * FOUND, (number + 1) * FOUND), family)
                 for url in urls.values():
                     settle(url)
             for turn in range(rounds + 1):
@@ -78,18 +84,21 @@ def compared(theirs: AbstractContextManager[Server], rounds: int, seconds: float
 def _requests(server: Server) -> dict[str, Sequence[bytes]]:
     """By kind, after storing what is to be found."""
     _store(server, range(FOUND), _FAMILY)
-    search = server.get(f"Patient?family={_FAMILY}")
-    if server.name in NAMES:  # theirs know no _count, or give all there are
-        search = server.get(f"Patient?family={_FAMILY}&_count={FOUND}")
+    search = _search(server, _FAMILY)
     entries = json.loads(server.ask(search))["entry"]
     assert len(entries) == FOUND, server.name
     return {
         "read": [server.get(f"Patient/{entry['resource']['id']}") for entry in entries],
         SEARCH: [search],
-        SEARCH_IN_MANY: [search],
+        SEARCH_IN_MANY: [_search(server, family, more) for more in range(_DIFFERENT) for family in _FAMILIES],
         "create": [server.post("Patient", patient(number, "Neumann")) for number in range(1000)],
         "transaction": [server.post("", transaction(number)) for number in range(50)],
     }
+
+
+def _search(server: Server, family: str, more: int = 0) -> bytes:
+    """Theirs know no _count, or give all there are."""
+    return server.get(f"Patient?family={family}" + (f"&_count={FOUND + more}" if server.name in NAMES else ""))
 
 
 def _store(server: Server, numbers: Iterable[int], family: str) -> None:

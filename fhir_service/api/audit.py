@@ -63,7 +63,8 @@ def note(call: Call, seen: Seen, status: int) -> None:
             query=query,
             status=status,
             resources=seen.resources,
-            patients=(EVERYBODY,) if seen.everybody else (),
+            patients=(*seen.patients, EVERYBODY) if seen.everybody else (*seen.patients,),
+            unknown=frozenset(seen.unknown),
             more=seen.more,
         )
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fhir_service.api.auth.authority import Authority, authority_of
 from fhir_service.api.auth.gate import Gate, OpenGate
+from fhir_service.api.same_searches import SameSearches, Searched
 from fhir_service.fhir.errors import StoreUnavailable
 from fhir_service.search.known_queries import KnownQueries
 from fhir_service.settings import Settings
@@ -64,6 +65,7 @@ class Service:
         self.files = WorkQueue("files of submissions", settings.max_uploads, settings.max_submission_wait, waiting=0)
         self.polls = PollPace(settings.export_polls)
         self.queries = KnownQueries()
+        self.searches: SameSearches[Searched] = SameSearches()
 
     @cached_property
     def export_files(self) -> ExportFiles:

@@ -98,6 +98,8 @@ class ShortRead:
                 query="",
                 status=status,
                 resources={} if stored is None else {self._key: stored.version},
+                patients=() if stored is None else stored.patients,
+                unknown=frozenset(),
             )
         )
 

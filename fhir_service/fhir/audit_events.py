@@ -68,7 +68,8 @@ _OUTCOMES = {"0": (0, 399), "4": (400, 499), "8": (500, 999)}
 class AccessRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One access. `recorded` in milliseconds since 1970 UTC; `about` is what the address named (`Patient/1`,
     `Observation`, or nothing); `resources` are what was handed out or written, by type and id with the version,
-    `patients` the ids of those whose data that was; `more` says that there were too many to keep all."""
+    `patients` the ids of those whose data that was, without those of resources that are `unknown` and looked up when it
+    is written (None: all); `more` says that there were too many to keep all."""
 
     recorded: int
     request: str
@@ -80,6 +81,7 @@ class AccessRecord(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     resources: Mapping[tuple[str, str], int] = msgspec.field(default_factory=dict)
     patients: tuple[str, ...] = ()
+    unknown: frozenset[tuple[str, str]] | None = None
     more: bool = False
     place: int = 0
 

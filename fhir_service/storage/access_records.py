@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import msgspec
 from fhir_service.fhir.audit_events import EVERYBODY, AccessRecord
 from fhir_service.search.audit_query import AuditQuery
 from fhir_service.search.dates import Range
-from fhir_service.storage.changes import Key
+from fhir_service.storage.changes import OF_NOBODY, Key
 from fhir_service.storage.database import Database
 from fhir_service.storage.group_commit import Commit, Group
 from fhir_service.storage.sessions import Session
@@ -34,8 +34,6 @@ _FORGET_ENTITY = "DELETE FROM audit_entity WHERE type = $1 AND id = $2 AND place
 _AT_ONCE = 500
 """Events that are removed in one transaction, in which nobody else writes."""
 _PATIENT = "Patient"
-_NOBODY = "~"
-"""What the partition key of a resource of no patient begins with."""
 
 
 @dataclass(slots=True)
@@ -56,7 +54,7 @@ class AccessRecords:
         """Durable when this returns; whose data it was is looked up. Raises StoreUnavailable. Who gives the same
         records again gives the `attempt` too: where the last one came to its end and nobody saw it, nothing is written.
         """
-        whose = await self._whose(set().union(*(record.resources for record in records)))
+        whose = await self._whose(set().union(*map(_unknown, records)))
         patients = [_patients(record, whose) for record in records]
         entities = [_entities(record, of) for record, of in zip(records, patients, strict=True)]
         last = attempt or Attempt()
@@ -106,13 +104,18 @@ class AccessRecords:
         dialect = self._database.dialect
         async with self._database.reading() as session:
             rows = await session.fetch(_WHOSE.format(keys=dialect.keys), *dialect.key_values(sorted(keys)))
-        return {(kind, resource_id): key for kind, resource_id, key in rows if not key.startswith(_NOBODY)}
+        return {(kind, resource_id): key for kind, resource_id, key in rows if not key.startswith(OF_NOBODY)}
+
+
+def _unknown(record: AccessRecord) -> Collection[Key]:
+    """The resources of which it has to be found out whose they are."""
+    return record.resources.keys() if record.unknown is None else record.unknown
 
 
 def _patients(record: AccessRecord, whose: Mapping[Key, str]) -> list[str]:
     """The ids of those whose data it was."""
     found = set(record.patients)
-    for key in record.resources:
+    for key in _unknown(record):
         if key[0] == _PATIENT:
             found.add(key[1])
         elif key in whose:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
@@ -67,11 +67,13 @@ class Outcome:
     action: Action
     text: bytes = field(default=b"", compare=False, repr=False)
     """What was stored, where that is known; for a deletion, and where nothing changed, it is empty."""
+    partition: str = field(default="", compare=False, repr=False)
+    """Its partition key, where that is known."""
 
 
 class Stored(NamedTuple):
     """One version of a resource, written at an instant in milliseconds since 1970 UTC. `text` is its exact JSON, id and
-    meta as they are served; empty for a deletion."""
+    meta as they are served; empty for a deletion. `partition` is its partition key, where that was read too."""
 
     type: str
     id: str
@@ -79,10 +81,16 @@ class Stored(NamedTuple):
     milliseconds: int
     text: bytes
     deleted: bool = False
+    partition: str = ""
 
     @property
     def last_updated(self) -> datetime:
         return moment(self.milliseconds)
+
+    @property
+    def patients(self) -> tuple[str, ...]:
+        """The id of the patient it belongs to; none where it belongs to nobody, or that was not read."""
+        return () if not self.partition or self.partition.startswith(OF_NOBODY) else (self.partition,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +153,8 @@ class ReportState:
 
 
 MOST_SEEN = 10_000
+OF_NOBODY = "~"
+"""What the partition key of a resource of no patient begins with."""
 
 
 @dataclass(slots=True)
@@ -153,6 +163,10 @@ class Seen:
     many."""
 
     resources: dict[Key, int] = field(default_factory=dict)
+    patients: set[str] = field(default_factory=set)
+    """The ids of those whose data that was, as far as they are known."""
+    unknown: set[Key] = field(default_factory=set)
+    """Resources whose patient has to be looked up."""
     more: bool = False
     everybody: bool = False
     """Whether it was about all patients that the caller may see."""
@@ -165,6 +179,24 @@ class Seen:
                 self.more = True
                 return
             self.resources[one.type, one.id] = one.version
+            if not one.partition:
+                self.unknown.add((one.type, one.id))
+            elif not one.partition.startswith(OF_NOBODY):
+                self.patients.add(one.partition)
+
+    def take(self) -> Seen:
+        """What was seen until now, of which nothing is left here."""
+        taken = replace(self)
+        self.resources, self.patients, self.unknown = {}, set(), set()
+        return taken
+
+    def add_all_of(self, other: Seen) -> None:
+        """What another call has seen as well."""
+        self.resources.update(other.resources)
+        self.patients |= other.patients
+        self.unknown |= other.unknown
+        self.more |= other.more
+        self.everybody |= other.everybody
 
     def add_patients(self, ids: Collection[str] | None) -> None:
         """Those that it is about, without that they were handed out one by one; None: all."""
@@ -172,6 +204,7 @@ class Seen:
             self.everybody = True
         else:
             self.resources.update({("Patient", one): 0 for one in ids})
+            self.patients.update(ids)
 
 
 def moment(milliseconds: int) -> datetime:

@@ -62,7 +62,7 @@ class Group:
         ]
         if asked:
             statement = statements.READ_MANY.format(keys=self.dialect.keys)
-            for kind, resource_id, _, _, _, text, _ in await self.session.fetch(
+            for kind, resource_id, _, _, _, text, *_ in await self.session.fetch(
                 statement, *self.dialect.key_values(asked)
             ):
                 before[kind, resource_id] = replace(before[kind, resource_id], text=text.encode())

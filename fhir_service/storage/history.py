@@ -18,7 +18,7 @@ from fhir_service.storage.rows import stored
 from fhir_service.storage.sessions import Row, Session
 from fhir_service.storage.sql_text import Values, all_of
 
-_COLUMNS = "v.type, v.id, v.version, v.last_updated, v.action = 'deleted', {text}, v.place, v.action"
+_COLUMNS = "v.type, v.id, v.version, v.last_updated, v.action = 'deleted', {text}, v.place, v.partition_key, v.action"
 _MOST_READ = 20
 """Pages that are looked through for one that a restricted caller may see."""
 _ALL = 1_000_000
@@ -124,7 +124,7 @@ def _conditions(query: HistoryQuery, types: Sequence[str], key: Key | None, valu
 
 
 def _version(row: Row) -> Version:
-    action = row[7]
+    action = row[8]
     created = action in ("created", "created-by-update")
     # Only the first version can come of a POST: what brings a resource back is sent to its address.
     method: Literal["POST", "PUT", "DELETE"] = "PUT"

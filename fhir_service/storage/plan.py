@@ -198,7 +198,7 @@ def _is_same(change: Prepared, content: Content, current: State) -> bool:
 
 def _outcome(change: Prepared, state: State, action: Action) -> Outcome:
     written = (state.text or b"") if action in ("created", "updated") else b""
-    return Outcome(*change.key, state.version, moment(state.last_updated), action, written)
+    return Outcome(*change.key, state.version, moment(state.last_updated), action, written, state.partition_key)
 
 
 def _name(change: Prepared) -> str:

@@ -20,12 +20,16 @@ from fhir_service.storage.sessions import Row, Session
 from fhir_service.storage.sorting import Order, order_of
 from fhir_service.storage.sql_text import Values, all_of
 
-_COLUMNS = "c.type, c.id, c.version, c.last_updated, c.deleted, convert_to(c.text, 'UTF8'), c.resource_key"
-_FOUND = "c.type, c.id, c.version, c.last_updated, c.deleted, c.text, c.resource_key"
-_SHOWN = "m.type, m.id, m.version, m.last_updated, m.deleted, convert_to(m.text, 'UTF8'), m.resource_key"
+_COLUMNS = (
+    "c.type, c.id, c.version, c.last_updated, c.deleted, convert_to(c.text, 'UTF8'), c.resource_key, c.partition_key"
+)
+_FOUND = "c.type, c.id, c.version, c.last_updated, c.deleted, c.text, c.resource_key, c.partition_key"
+_SHOWN = (
+    "m.type, m.id, m.version, m.last_updated, m.deleted, convert_to(m.text, 'UTF8'), m.resource_key, m.partition_key"
+)
 """Of what was found: else every match would be made bytes before the first are taken."""
 _LINKED = (
-    f"SELECT {_COLUMNS}, c.partition_key FROM (SELECT DISTINCT s.type, l.resource_key, l.partition_key "
+    f"SELECT {_COLUMNS} FROM (SELECT DISTINCT s.type, l.resource_key, l.partition_key "
     "FROM link l JOIN unnest($2::bigint[], $3::text[]) AS s(scope, type) ON s.scope = l.scope "
     "WHERE l.target_type = 'Patient' AND l.target_id = $1) l JOIN resource_current c ON c.type = l.type "
     "AND c.resource_key = l.resource_key AND c.partition_key = l.partition_key WHERE NOT c.deleted"

@@ -7,8 +7,8 @@ from fhir_service.storage.sessions import Row
 
 
 def stored(row: Row) -> Stored:
-    """A row that begins with type, id, version, last_updated, deleted, text."""
-    return Stored(row[0], row[1], row[2], row[3], text_of(row), bool(row[4]))
+    """A row that begins with type, id, version, last_updated, deleted, text, its key or its place, partition_key."""
+    return Stored(row[0], row[1], row[2], row[3], text_of(row), bool(row[4]), row[7])
 
 
 def text_of(row: Row) -> bytes:

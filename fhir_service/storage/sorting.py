@@ -19,8 +19,8 @@ from fhir_service.storage.index_rows import NO_HIGH, NO_LOW
 from fhir_service.storage.sessions import Row
 from fhir_service.storage.sql_text import Values, all_of, any_of
 
-SORTED_FROM = 7
-"""Where the sort values begin in a row of a result; its key is right before them."""
+_KEY, SORTED_FROM = 6, 8
+"""Where the key is in a row of a result, and where the values begin that it is sorted by."""
 SortValue = Callable[[SortKey, str, Values], str]
 """Writes how a database gets what a row is sorted by: its id, or a value in `sort_values`."""
 
@@ -114,7 +114,7 @@ def place_of(row: Row, order: Order) -> Cursor:
     """The place of a row of the result."""
     found = row[SORTED_FROM : SORTED_FROM + len(order.columns)]
     shown = (None if value == column.absent else value for value, column in zip(found, order.columns, strict=True))
-    return Cursor(tuple(shown), row[SORTED_FROM - 1])
+    return Cursor(tuple(shown), row[_KEY])
 
 
 def merged(places: Sequence[tuple[Cursor, Any]], sort: Sequence[SortKey]) -> list[tuple[Cursor, Any]]:

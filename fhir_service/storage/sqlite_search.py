@@ -23,9 +23,9 @@ from fhir_service.storage.sorting import Order, order_of
 from fhir_service.storage.sql_text import Values, all_of
 from fhir_service.storage.sqlite_sources import WORDS, is_cheap, source
 
-_COLUMNS = "c.type, c.id, c.version, c.last_updated, c.deleted, CAST(c.text AS BLOB), c.resource_key"
+_COLUMNS = "c.type, c.id, c.version, c.last_updated, c.deleted, CAST(c.text AS BLOB), c.resource_key, c.partition_key"
 _LINKED = (
-    f"SELECT {_COLUMNS}, c.partition_key, l.scope FROM link l CROSS JOIN resource_current c "
+    f"SELECT {_COLUMNS}, l.scope FROM link l CROSS JOIN resource_current c "
     "WHERE l.target_type = 'Patient' AND l.target_id = $1 AND c.resource_key = l.resource_key AND NOT c.deleted"
 )
 _ENOUGH = 2000

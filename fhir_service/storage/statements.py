@@ -1,29 +1,35 @@
 """The fixed statements, in the words both databases share."""
 
-READ = "SELECT type, id, version, last_updated, deleted, text FROM resource_current WHERE type = $1 AND id = $2"
-LOOK = "SELECT type, id, version, last_updated, deleted, {text} FROM resource_current c WHERE type = $1 AND id = $2"
+READ = (
+    "SELECT type, id, version, last_updated, deleted, text, resource_key, partition_key FROM resource_current "
+    "WHERE type = $1 AND id = $2"
+)
+LOOK = (
+    "SELECT type, id, version, last_updated, deleted, {text}, resource_key, partition_key FROM resource_current c "
+    "WHERE type = $1 AND id = $2"
+)
 LOOK_AT_MANY = (
-    "SELECT c.type, c.id, c.version, c.last_updated, c.deleted, CASE WHEN {size} < {large} THEN {text} END FROM {keys} "
-    "CROSS JOIN resource_current c WHERE c.type = k.type AND c.id = k.id"
+    "SELECT c.type, c.id, c.version, c.last_updated, c.deleted, CASE WHEN {size} < {large} THEN {text} END, "
+    "c.resource_key, c.partition_key FROM {keys} CROSS JOIN resource_current c WHERE c.type = k.type AND c.id = k.id"
 )
 LOOK_AT_MANY_WITHOUT_TEXT = (
-    "SELECT c.type, c.id, c.version, c.last_updated, c.deleted, '' FROM {keys} "
+    "SELECT c.type, c.id, c.version, c.last_updated, c.deleted, '', c.resource_key, c.partition_key FROM {keys} "
     "CROSS JOIN resource_current c WHERE c.type = k.type AND c.id = k.id"
 )
 READ_VERSION = (
-    "SELECT type, id, version, last_updated, action = 'deleted', text FROM resource_version "
+    "SELECT type, id, version, last_updated, action = 'deleted', text, place, partition_key FROM resource_version "
     "WHERE type = $1 AND id = $2 AND version = $3"
 )
 READ_MANY = (
-    "SELECT c.type, c.id, c.version, c.last_updated, c.deleted, c.text, c.partition_key FROM {keys} "
+    "SELECT c.type, c.id, c.version, c.last_updated, c.deleted, c.text, c.resource_key, c.partition_key FROM {keys} "
     "CROSS JOIN resource_current c WHERE c.type = k.type AND c.id = k.id"
 )
 LIVE_ROWS = (
-    "SELECT c.type, c.id, c.version, c.last_updated, c.deleted, c.text, c.resource_key FROM {keys} "
+    "SELECT c.type, c.id, c.version, c.last_updated, c.deleted, c.text, c.resource_key, c.partition_key FROM {keys} "
     "CROSS JOIN resource_current c WHERE c.type = k.type AND c.id = k.id AND NOT c.deleted"
 )
 POINTING_AT = (
-    "SELECT c.type, c.id, c.version, c.last_updated, c.deleted, c.text, c.resource_key FROM "
+    "SELECT c.type, c.id, c.version, c.last_updated, c.deleted, c.text, c.resource_key, c.partition_key FROM "
     "(SELECT DISTINCT {whose} FROM {keys} CROSS JOIN link l WHERE l.target_type = k.type AND l.target_id = k.id "
     "AND l.scope IN ({scopes})) l CROSS JOIN resource_current c WHERE {same} AND c.type = {type} AND NOT c.deleted "
     "ORDER BY c.resource_key LIMIT {limit}"

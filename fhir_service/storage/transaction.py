@@ -78,8 +78,9 @@ class Transaction:
         outcomes = self._group.plan.add(ready)
         if isinstance(outcomes, FhirError):
             raise outcomes
-        self._note(outcomes)
-        return [replace(one, text=b"") for one in outcomes]  # what was written may still be rewritten
+        told = [replace(one, text=b"", partition="") for one in outcomes]  # what was written may still be rewritten
+        self._note(told)
+        return told
 
     async def rewrite(self, changes: Sequence[Change | Prepared]) -> None:
         """Other content for versions that this commit wrote, each named by a change with the type and id of one."""

@@ -108,4 +108,4 @@ async def updated_key(transaction: Transaction, resource_type: str, sent_id: str
 
 def unchanged(found: Stored) -> Outcome:
     """What is told of a resource that was there already."""
-    return Outcome(found.type, found.id, found.version, found.last_updated, "unchanged")
+    return Outcome(found.type, found.id, found.version, found.last_updated, "unchanged", partition=found.partition)

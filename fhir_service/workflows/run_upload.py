@@ -197,9 +197,8 @@ class UploadJobs:
 
     async def _note(self, seen: Seen, request: UploadRequest) -> None:
         """What was given and written since the last time, as an access of the client that sent the file."""
-        touched = dict(seen.resources)
-        seen.resources.clear()
-        if not (self._settings.audit and touched):
+        touched = seen.take()
+        if not (self._settings.audit and touched.resources):
             return
         record = AccessRecord(
             recorded=time.time_ns() // 1_000_000,
@@ -210,7 +209,9 @@ class UploadJobs:
             about="",
             query="",
             status=200,
-            resources=touched,
+            resources=touched.resources,
+            patients=tuple(touched.patients),
+            unknown=frozenset(touched.unknown),
         )
         await self._repository.accesses.add([record])
 

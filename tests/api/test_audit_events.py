@@ -79,6 +79,35 @@ async def test_a_read_is_told_with_who_what_when_and_outcome(watched: Client) ->
     assert answer.status_code == 200
 
 
+async def moved(client: Client) -> None:
+    """The observation turns out to be another patient's."""
+    await client.put("/fhir/Patient/q", json=patient(id="q"))
+    await client.put("/fhir/Observation/o", json=observation("q", id="o"))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("Observation/o", "Observation/o/_history", "Observation/o/_history/1", "Observation?code=cement-volume"),
+        *("Patient/p/$everything", "Observation?_id=o&_include=*", "Patient?_id=p&_revinclude=Observation:subject"),
+    ],
+)
+async def test_whose_data_it_was_is_told_as_it_was_when_they_were_given(watched: Client, path: str) -> None:
+    await watched.get(f"/fhir/{path}")
+    await moved(watched)
+    first = (await events(watched))[-1]
+    assert [one for one in named(first) if one.startswith("Patient/")] == ["Patient/p"]
+
+
+async def test_old_versions_are_told_of_as_the_data_of_whom_they_were_about(watched: Client) -> None:
+    await moved(watched)
+    await watched.get("/fhir/Observation/o/_history/1")
+    await watched.get("/fhir/Observation/o/_history")
+    history, version, *_ = await events(watched)
+    assert [one for one in named(version) if one.startswith("Patient/")] == ["Patient/p"]
+    assert [one for one in named(history) if one.startswith("Patient/")] == ["Patient/p", "Patient/q"]
+
+
 async def test_a_search_is_told_with_its_query_and_the_patients_it_found(watched: Client) -> None:
     await watched.get("/fhir/Observation?code=cement-volume&_include=Observation:subject")
     form = {"content-type": "application/x-www-form-urlencoded"}

@@ -10,6 +10,7 @@ from fhir_service.api.auth.needs import TO_SEARCH, Needs, refuse_reaching_out, s
 from fhir_service.api.call import Call
 from fhir_service.api.interaction import Interaction
 from fhir_service.api.links import page_address
+from fhir_service.api.same_searches import Searched
 from fhir_service.definitions.compartments import compartment, compartment_types
 from fhir_service.fhir.bundles import found_entries, outcome_entry, searchset
 from fhir_service.fhir.errors import Issue, NotFound, UnknownType, UnsupportedParameter
@@ -61,6 +62,19 @@ def _members(call: Call) -> Sequence[str]:
 
 
 async def _searched(call: Call, types: Sequence[str], pairs: Pairs) -> Answer:
+    """What is the same for whoever asks for the same at the same time is looked for once."""
+    asked = (tuple(types), pairs, call.base, call.type, call.id, call.member, call.access, call.preferences.strict)
+
+    async def search() -> Searched:
+        return await _found(call, types, pairs), call.seen
+
+    answer, seen = await call.service.searches.made(asked, search)
+    if call.seen is not None and seen is not None and seen is not call.seen:
+        call.seen.add_all_of(seen)
+    return answer
+
+
+async def _found(call: Call, types: Sequence[str], pairs: Pairs) -> Answer:
     within = searched_types(call.access, types, pairs)
     query = await _query(call, within, pairs)
     refuse_reaching_out(query, call.access)
