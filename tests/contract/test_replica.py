@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
@@ -20,11 +20,8 @@ LAG = 0.2
 
 
 @pytest.fixture(scope="module")
-def primary() -> Iterator[PostgresServer]:
-    server = PostgresServer(settings=("fsync=off", "shared_buffers=16MB"))
-    server.start()
-    yield server
-    server.stop()
+def primary(own_postgresql: PostgresServer) -> PostgresServer:
+    return own_postgresql
 
 
 @pytest_asyncio.fixture(scope="module")
