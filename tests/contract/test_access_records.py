@@ -132,7 +132,7 @@ async def test_what_could_not_be_written_whatever_the_reason_is_tried_again(
 ) -> None:
     monkeypatch.setattr(record_accesses, "GROUP_SECONDS", 0.0)
     monkeypatch.setattr(record_accesses, "_RETRY_SECONDS", 0.0)
-    write, tries = repository.accesses.add, 0
+    write, tries, written = repository.accesses.add, 0, asyncio.Event()
 
     async def first_refuse(records: Any, attempt: Any) -> None:
         nonlocal tries
@@ -140,11 +140,12 @@ async def test_what_could_not_be_written_whatever_the_reason_is_tried_again(
         if tries == 1:
             raise RuntimeError("a table is not there")
         await write(records, attempt)
+        written.set()
 
     monkeypatch.setattr(repository.accesses, "add", first_refuse)
     book = AccessBook(repository.accesses)
     book.note(access(1))
     async with asyncio.timeout(20):
-        while not (await repository.accesses.page(AuditQuery((), 10, None, False, ())))[0]:
-            await asyncio.sleep(0.01)
+        await written.wait()
     await book.close()
+    assert len((await repository.accesses.page(AuditQuery((), 10, None, False, ())))[0]) == 1
