@@ -127,4 +127,4 @@ class AccessBook:
 
 
 def _bytes(record: AccessRecord) -> int:
-    return _BYTES + _BYTES_OF_RESOURCE * len(record.resources) + len(record.query)
+    return _BYTES + _BYTES_OF_RESOURCE * (len(record.resources) + len(record.patients)) + len(record.query)
