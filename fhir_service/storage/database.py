@@ -24,6 +24,8 @@ LEAST_ROOM = 16 * 1024 * 1024
 """Bytes free on the disk of a SQLite file, below which it counts as full."""
 SEARCH_SECONDS = 20.0
 """What one statement of a reader may take; who asks for more is told that it is too much."""
+WRITE_SECONDS = 60.0
+"""The same for one that reads in a transaction that writes, which holds up all others."""
 
 
 _UNCERTAIN = (
@@ -117,7 +119,7 @@ class Database:
         if self._closed:
             raise StoreUnavailable("the database is closed")
         if self._writer is None or not self._writer.usable:
-            self._writer = await connect(self.engine, *self.dialect.for_writes)
+            self._writer = await connect(self.engine, *self.dialect.for_writes, seconds=WRITE_SECONDS)
         session, self._writer = self._writer, None
         try:
             if self._checkpoints is not None:

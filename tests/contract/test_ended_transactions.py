@@ -72,6 +72,26 @@ async def test_who_shares_a_transaction_that_the_database_ends_is_told_the_truth
     assert await problems(database_url) == []
 
 
+async def test_what_takes_too_long_in_a_transaction_is_broken_off_and_the_others_are_stored(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fhir_service.storage.database.WRITE_SECONDS", 0.2)
+    repository = await open_repository(database_url)
+
+    async def slow(transaction: Transaction) -> None:
+        endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000000)"
+        await transaction._group.session.fetch(f"{endless} SELECT count(*) FROM n")
+
+    told = await asyncio.gather(
+        repository.transact(slow, OPEN),
+        repository.commit([Create("Patient", patient(), "beside")], OPEN),
+        return_exceptions=True,
+    )
+    assert isinstance(told[0], TookTooLong)
+    assert (await repository.read("Patient", "beside", OPEN)).version == 1
+    await repository.close()
+
+
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("pooler", ["", "?pooler=transaction"], ids=["without a pooler", "through a pooler"])
 async def test_a_commit_whose_connection_has_ended_before_it_is_not_acknowledged(
