@@ -25,11 +25,13 @@ class Reply(Protocol):
 
 
 class Peer(NamedTuple):
-    """The other end of a connection: its address, `http` or `https`, and the way back."""
+    """The other end of a connection: its address, `http` or `https`, the way back, and the tasks whose end the server
+    waits for when it stops, whether the client does or not."""
 
     address: str
     scheme: str
     reply: Reply
+    tasks: set[asyncio.Task[None]]
 
 
 class Visit:
