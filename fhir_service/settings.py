@@ -6,19 +6,27 @@
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import os
-import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import SettingsConfigDict
 
-from fhir_service.definitions.elements import resource_types
 from fhir_service.limits import Limits
+from fhir_service.setting_values import (
+    Algorithms,
+    BaseUrl,
+    Issuer,
+    Layers,
+    Names,
+    Networks,
+    Origins,
+    Rate,
+    ResourceTypes,
+)
 from fhir_service.storage.repository import ReplicaAt
-from fhir_service.validation.layers import EVERY_TYPE, Layer, layers
+from fhir_service.validation.layers import Layer, layers
 from fhir_service.workflows.ask_model import ModelAccess
 from fhir_service.workflows.do_jobs import JobSettings
 from fhir_service.workflows.fetch_json import AllowedHosts
@@ -50,14 +58,9 @@ SERVED_TYPES = (
     "StructureMap",
     "ValueSet",
 )
-_RESOURCE_TYPE = re.compile(r"[A-Z][A-Za-z]+")
 FHIR_PREFIX = "/fhir"
 """Where the FHIR API begins."""
 _HTTP_PORT = 80
-_ORIGIN = re.compile(r"https?://[^\s/?#*]+")
-_RATE = re.compile(r"[1-9]\d*/(second|minute|hour|day)")
-_PUBLIC_KEY = re.compile(r"(RS|PS|ES)(256|384|512)")
-_BASE_URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?")
 
 
 class Settings(Limits):
@@ -89,7 +92,7 @@ class Settings(Limits):
         description="How far the replica may be behind to be asked, in seconds: so old may be what another process has "
         "written; what this process has written is always seen.",
     )
-    base: str = Field(
+    base: BaseUrl = Field(
         "https://vertebral-augmentation.example.org/fhir",
         description="Canonical base of our own code systems, profiles and identifiers.",
     )
@@ -98,7 +101,7 @@ class Settings(Limits):
         description="Email address of whoever keeps the registry: whom the data dictionary (`StructureDefinition/"
         "case-report`) names to ask; empty: a placeholder that nobody reads.",
     )
-    public_base_url: str = Field(
+    public_base_url: BaseUrl = Field(
         "",
         description="FHIR base that links and Location show, such as `https://registry.example.org/fhir`; empty: what "
         "the client asked for. Absolute references that begin with it are to resources of this server.",
@@ -107,12 +110,12 @@ class Settings(Limits):
         "127.0.0.1", description="Address to listen on; without access control (`FHIR_SERVICE_ACCESS`) loopback only."
     )
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
-    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+    allowed_hosts: Names = Field(
         ("localhost", "127.0.0.1", "::1"),
         description="Names, without port, that a request may give in its Host header. Another name is refused, so that "
         "a web page cannot reach the service by pointing its own name at this machine.",
     )
-    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+    trusted_proxies: Networks = Field(
         (),
         description="Addresses or networks of the reverse proxies in front, such as `127.0.0.1` or `10.0.0.0/8`, whose "
         "word counts for scheme, host and address of a client; nobody else's does.",
@@ -122,11 +125,11 @@ class Settings(Limits):
         description="The headers in which they say it: `x-forwarded` (`X-Forwarded-For`, `-Proto`, `-Host`) or "
         "`forwarded` (RFC 7239). Those of the other kind are never read.",
     )
-    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+    cors_origins: Origins = Field(
         (),
         description="Origins whose web pages may use the service from a browser, such as `https://app.example.org`.",
     )
-    rate_limit: str = Field(
+    rate_limit: Rate = Field(
         "auto",
         description="Most requests of one client, such as `600/minute`; a client is its token's, else an address. "
         "`auto`: with access control 6000/minute for who has a token and 600/minute for an address without one, "
@@ -143,14 +146,14 @@ class Settings(Limits):
         "process of the service; empty: a key that is made at the start, and whose tokens end with the process.",
     )
     token_seconds: int = Field(300, gt=0, le=300, description="How long an access token is good, in seconds.")
-    jwks_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+    jwks_hosts: Names = Field(
         (),
         description="Hosts that may be asked for the keys of clients (JWKS by URL): over https, at public addresses.",
     )
-    jwks_private_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+    jwks_private_hosts: Names = Field(
         (), description="Such hosts that may have an address in the own network; on loopback also over http."
     )
-    oidc_issuer: str = Field(
+    oidc_issuer: Issuer = Field(
         "",
         description="Issuer of access tokens for people, as the tokens name it (`iss`); its keys are found by OpenID "
         "Connect Discovery, over https, on loopback also http. Empty: none but our own tokens are taken.",
@@ -158,7 +161,7 @@ class Settings(Limits):
     oidc_audience: str = Field(
         "", description="What such a token has to be for (`aud`); empty: the FHIR base of this server."
     )
-    oidc_algorithms: Annotated[tuple[str, ...], NoDecode] = Field(
+    oidc_algorithms: Algorithms = Field(
         ("RS256", "PS256", "ES256", "RS384", "ES384"), description="Algorithms by which such a token may be signed."
     )
     oidc_token_seconds: int = Field(
@@ -168,9 +171,7 @@ class Settings(Limits):
         "auto",
         description="Whether each access to patient data becomes an AuditEvent: `auto` is where access control is on.",
     )
-    resource_types: Annotated[tuple[str, ...], NoDecode] = Field(
-        SERVED_TYPES, description="Resource types that are served; any of R4."
-    )
+    resource_types: ResourceTypes = Field(SERVED_TYPES, description="Resource types that are served; any of R4.")
     source_text: Literal["store", "withhold"] = Field(
         "store",
         description="Whether the words of reports are stored: `store`, or `withhold` for their hash and the places of "
@@ -216,10 +217,10 @@ class Settings(Limits):
     export_polls: float = Field(
         2.0, gt=0, description="How often in a second an export may be asked how far it is; more is answered 429."
     )
-    import_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+    import_hosts: Names = Field(
         (), description="Hosts from which `$import` may fetch files: over https, at public addresses."
     )
-    import_private_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+    import_private_hosts: Names = Field(
         (), description="Such hosts that may have an address in the own network; on loopback also over http."
     )
     import_folder: str = Field(
@@ -234,7 +235,7 @@ class Settings(Limits):
         description="Processes that check the lines of a larger file of `$import`; 0: the service itself, beside its "
         "requests.",
     )
-    validation: Annotated[tuple[str, ...], NoDecode] = Field(
+    validation: Layers = Field(
         ("*=invariants",),
         description="How far a resource is validated before it is stored, by type, for instance "
         "`Patient=codes,*=invariants`: `structure`, `invariants`, `profiles`, `codes` or `references`, each with those "
@@ -245,7 +246,7 @@ class Settings(Limits):
         description="What it is that a reference `Type/id` leads to nothing in this store: where `references` are "
         "validated, and in `$validate`.",
     )
-    reader_url: str = Field(
+    reader_url: BaseUrl = Field(
         "",
         description="Of a language model that reads reports after the rules, for `map` and `load`: what stands before "
         "`/chat/completions` of an OpenAI-compatible service, such as `http://localhost:11434/v1`; empty: none.",
@@ -268,55 +269,6 @@ class Settings(Limits):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged, on stderr.")
 
-    @field_validator(
-        *("allowed_hosts", "resource_types", "validation", "trusted_proxies", "cors_origins"),
-        *("import_hosts", "import_private_hosts", "jwks_hosts", "jwks_private_hosts", "oidc_algorithms"),
-        mode="before",
-    )
-    @classmethod
-    def _split_at_commas(cls, value: Any) -> Any:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-
-    @field_validator("resource_types")
-    @classmethod
-    def _are_resource_types(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for name in value:
-            if not _RESOURCE_TYPE.fullmatch(name):
-                raise ValueError(f"'{name}' is not the name of a resource type")
-            if name == "AuditEvent":
-                raise ValueError("AuditEvents are written by the service itself (setting audit), not by clients")
-        return tuple(sorted(set(value)))
-
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for network in value:
-            ipaddress.ip_network(network)  # raises ValueError with a sentence
-        return value
-
-    @field_validator("cors_origins")
-    @classmethod
-    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for origin in value:
-            if not _ORIGIN.fullmatch(origin):
-                raise ValueError(f"'{origin}' is no origin, such as https://app.example.org; `*` is not taken")
-        return value
-
-    @field_validator("oidc_algorithms")
-    @classmethod
-    def _are_public_key_algorithms(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for name in value:
-            if not _PUBLIC_KEY.fullmatch(name):
-                raise ValueError(f"'{name}' is none of RS256, PS256, ES256 and those with 384 or 512")
-        return value
-
-    @field_validator("oidc_issuer")
-    @classmethod
-    def _is_an_issuer(cls, value: str) -> str:
-        if value and not _BASE_URL.fullmatch(value):
-            raise ValueError("wants an https URL without query, as the tokens have it in iss")
-        return value
-
     @model_validator(mode="after")
     def _a_replica_is_of_a_postgresql(self) -> Settings:
         if self.database_replica_url and self.database_url.startswith("sqlite"):
@@ -328,28 +280,6 @@ class Settings(Limits):
         if self.oidc_issuer and self.access == "open":
             raise ValueError("oidc_issuer needs access=smart: open access asks nobody for a token")
         return self
-
-    @field_validator("rate_limit")
-    @classmethod
-    def _is_a_rate(cls, value: str) -> str:
-        if value not in ("", "auto") and not _RATE.fullmatch(value):
-            raise ValueError("wants auto, or a number and a time, such as 600/minute; second, minute, hour or day")
-        return value
-
-    @field_validator("validation")
-    @classmethod
-    def _are_layers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for name in layers(value):
-            if name != EVERY_TYPE and name not in resource_types():
-                raise ValueError(f"'{name}' is not the name of a resource type")
-        return value
-
-    @field_validator("base", "public_base_url", "reader_url")
-    @classmethod
-    def _is_a_base_url(cls, value: str) -> str:
-        if value and not _BASE_URL.fullmatch(value):
-            raise ValueError("wants an http or https URL without query, such as https://registry.example.org/fhir")
-        return value.rstrip("/")
 
     @model_validator(mode="after")
     def _a_reader_has_a_name(self) -> Settings:

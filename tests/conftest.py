@@ -62,6 +62,17 @@ def postgresql() -> Iterator[PostgresServer]:
         server.stop()
 
 
+@pytest.fixture(scope="module")
+def own_postgresql() -> Iterator[PostgresServer]:
+    """A small server for one module alone, which may do to it what others would notice."""
+    server = PostgresServer(settings=("fsync=off", "shared_buffers=16MB"))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
 @pytest.fixture(scope="session")
 def migrated_postgresql(postgresql: PostgresServer) -> PostgresServer:
     """The server with a database to copy from, which has the newest schema."""

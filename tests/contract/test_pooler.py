@@ -35,16 +35,8 @@ server_round_robin = 1
 """
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[PostgresServer]:
-    server = PostgresServer(settings=("shared_buffers=16MB", "fsync=off"))
-    server.start()
-    yield server
-    server.stop()
-
-
 @pytest.fixture
-def pooler(server: PostgresServer, tmp_path: Path) -> Iterator[int]:
+def pooler(own_postgresql: PostgresServer, tmp_path: Path) -> Iterator[int]:
     """The port of a pgbouncer whose three connections take turns."""
     if PGBOUNCER is None:
         pytest.skip("pgbouncer is not installed (Debian: apt install pgbouncer)")
@@ -52,7 +44,7 @@ def pooler(server: PostgresServer, tmp_path: Path) -> Iterator[int]:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     file = tmp_path / "pgbouncer.ini"
-    file.write_text(CONFIGURATION.format(server=server.port, port=port))
+    file.write_text(CONFIGURATION.format(server=own_postgresql.port, port=port))
     nobody = ["-u", "nobody"] if os.geteuid() == 0 else []
     for folder in (tmp_path, *tmp_path.parents[:3]):
         folder.chmod(0o755)
