@@ -363,6 +363,21 @@ async def test_what_a_client_that_hung_up_has_begun_is_ended_and_recorded_before
         assert found["resource"]["outcome"] == "0"
 
 
+@pytest.mark.parametrize("path", ["Patient/p1", "Patient?_count=1"])
+async def test_what_cannot_be_compressed_is_told_and_the_connection_goes_on(
+    server: Served, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    async def fail(*_: Any) -> Any:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("fhir_service.api.visit.compressed", fail)
+    before = server.way.taken
+    for headers, status in (({"accept-encoding": "gzip"}, 500), ({}, 200)):
+        answer = await server.client.get(f"/fhir/{path}", headers=headers, timeout=2)
+        assert (answer.status_code, answer.json()["resourceType"] == "OperationOutcome") == (status, status == 500)
+    assert server.way.taken == before + 2
+
+
 async def test_a_request_counts_once_whichever_way_it_goes(repository: Repository) -> None:
     async with served(repository, rate_limit="4/hour") as server:
         statuses = [
