@@ -68,15 +68,12 @@ class LimitedConnection(PipelinedConnection):
         super().on_message_begin()
         self._head_bytes, self._address_bytes = self._head_bytes or 1, 0
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self._in_head:  # what comes behind a body is no header, and may say nothing of the request
-            super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
         if self.wants_upgrade:
             return
         super().on_headers_complete()
         self._in_head, self._head_bytes = False, 0
+        self.headers = []  # what comes behind a body is no header, and may say nothing of the request
         self.nothing_is_awaited()
 
     def on_body(self, body: bytes) -> None:
