@@ -15,6 +15,8 @@ from fhir_service.fhir.audit_events import EVERYBODY, NO_PATIENT_DATA, AccessRec
 from fhir_service.fhir.errors import FhirError
 from fhir_service.storage.repository import Seen
 
+_LONGEST_QUERY = 64 * 1024
+"""Of a form, which may have as many bytes as any body."""
 _OF_THE_SERVER = frozenset({"capabilities"})
 """Interactions that name no type and tell of no patient."""
 
@@ -60,12 +62,12 @@ def note(call: Call, seen: Seen, status: int) -> None:
             address=call.origin.address,
             interaction=call.interaction,
             about="/".join(part for part in (call.type or _job_kind(call), call.id) if part),
-            query=query,
+            query=query[:_LONGEST_QUERY],
             status=status,
             resources=seen.resources,
             patients=(*seen.patients, EVERYBODY) if seen.everybody else (*seen.patients,),
             unknown=frozenset(seen.unknown),
-            more=seen.more,
+            more=seen.more or len(query) > _LONGEST_QUERY,
         )
     )
 

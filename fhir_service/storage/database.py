@@ -124,13 +124,15 @@ class Database:
                 await self._checkpoints.between_transactions(session)
             await session.fetch(self.dialect.begin)
             yield session
-            await _commit(session)
+            try:
+                await _commit(session)
+            finally:  # whoever is told that nobody knows will look whether it is there
+                if self._replica is not None:
+                    self._replica.wrote()
         except BaseException:
             await asyncio.shield(session.close())
             raise
         self._writer = session
-        if self._replica is not None:
-            self._replica.wrote()
 
     def require_room(self) -> None:
         """Raises StoreFull where a file could not grow by much. How it is with a server, its own answers tell."""

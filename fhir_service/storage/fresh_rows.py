@@ -6,7 +6,7 @@ Those of a load are made as a block, in whatever process; its keys and its time 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
 from fhir_service.fhir.json_text import Splice, instant
@@ -14,8 +14,9 @@ from fhir_service.storage.index_rows import IndexRows
 from fhir_service.storage.plan import NewVersion, Plan
 from fhir_service.storage.sessions import Session
 
-MANY = 200
-"""Fresh resources that are written at once: their rows take some milliseconds to make."""
+MANY, MANY_BYTES = 200, 8 * 1024 * 1024
+"""Fresh resources that are written at once, and of their texts: their rows take some milliseconds to make, and one
+message to PostgreSQL, which has them all, can have no more than a gigabyte."""
 DIGITS = 4
 BLOCK = 10**DIGITS
 """Most resources of a block that is made before its keys are known: they begin at a multiple of this."""
@@ -49,7 +50,7 @@ class Loader(Protocol):
         multiple of BLOCK where the block has DIGITS). Raises StoreUnavailable."""
 
     async def add(self, session: Session, fresh: Sequence[FreshRow], last_updated: int) -> None:
-        """The same for MANY at most, whose places are known. Raises StoreUnavailable."""
+        """The same for a portion of them, whose places are known. Raises StoreUnavailable."""
 
 
 def can_be_in_block(text: bytes) -> bool:
@@ -78,6 +79,21 @@ def take_fresh(plan: Plan) -> list[FreshRow]:
     for key in keys:
         del plan.states[key]
     return fresh
+
+
+def portions(fresh: Iterable[FreshRow]) -> Iterator[Sequence[FreshRow]]:
+    """As many at a time as may be written at once, and one at least."""
+    portion: list[FreshRow] = []
+    size = 0
+    for row in fresh:
+        length = len(row.before) + len(row.after)
+        if portion and (len(portion) >= MANY or size + length > MANY_BYTES):
+            yield portion
+            portion, size = [], 0
+        portion.append(row)
+        size += length
+    if portion:
+        yield portion
 
 
 def _taken(new: NewVersion, moment: str) -> FreshRow:

@@ -12,7 +12,7 @@ from fhir_service.storage import statements
 from fhir_service.storage.changes import Key, Outcome
 from fhir_service.storage.database import Database
 from fhir_service.storage.dialects import Dialect
-from fhir_service.storage.fresh_rows import MANY, Block, take_fresh
+from fhir_service.storage.fresh_rows import Block, portions, take_fresh
 from fhir_service.storage.index_writing import erase_index_rows, write_index_rows
 from fhir_service.storage.plan import Plan
 from fhir_service.storage.preparation import Prepared
@@ -76,9 +76,8 @@ class Group:
 
     async def finish(self, steps: Sequence[Step]) -> None:
         """Write what waits, and `steps`."""
-        fresh = take_fresh(self.plan)
-        for start in range(0, len(fresh), MANY):  # others have their turn in between
-            await self.dialect.loader.add(self.session, fresh[start : start + MANY], self.plan.last_updated)
+        for portion in portions(take_fresh(self.plan)):  # others have their turn in between
+            await self.dialect.loader.add(self.session, portion, self.plan.last_updated)
         await self._run([*version_steps(self.plan), *current_steps(self.dialect, self.plan), *steps])
         await self._write_index_rows()
 

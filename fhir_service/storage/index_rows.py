@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache, lru_cache
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import msgspec
@@ -24,11 +25,13 @@ HEAD = 64
 IN_TIME = frozenset({"category", "code", "combo-code", "event", "type"})
 """Parameters whose terms many resources have, and that are asked for with the newest first: on SQLite their postings
 are also kept in the order of time."""
-_WORD = re.compile(r"[0-9A-Za-z\u0080-\U0010ffff]+")
+_WORD = re.compile(r"[^\W_]+")
+"""As words of a search are read (`words_criteria.py`)."""
 _BETWEEN_WORDS = {code: " " for code in range(128) if not _WORD.match(chr(code))}
 _LONGEST_WORD = 100
-_MOST_WORDS = 20_000
+_MOST_WORDS, _MOST_WORD_BYTES = 20_000, 1_000_000
 """Different words of one resource that are found; a tsvector holds a megabyte at most."""
+_MOST_SIGN_BYTES = 4
 VALUE_TABLES = ("date_value", "number_value", "text_value", "link")
 Value = tuple[Any, ...]
 """A row of one of these tables without the resource it belongs to."""
@@ -154,7 +157,12 @@ def _joined(words: Sequence[Collection[str]], text: Callable[[], str]) -> str:
     if not words:
         return ""
     every = set().union(*words)
-    return " ".join(sorted(every) if len(every) <= _MOST_WORDS else sorted([*words_of(text())][:_MOST_WORDS]))
+    joined = " ".join(sorted(every))
+    if len(every) <= _MOST_WORDS and len(joined) <= _MOST_WORD_BYTES // _MOST_SIGN_BYTES:
+        return joined
+    first = [*words_of(text())][:_MOST_WORDS]
+    sizes = accumulate(len(word.encode()) for word in first)
+    return " ".join(sorted([word for word, size in zip(first, sizes, strict=True) if size <= _MOST_WORD_BYTES]))
 
 
 def words_of(text: str) -> Collection[str]:

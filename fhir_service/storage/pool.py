@@ -4,7 +4,7 @@ nothing behind, and who opens a transaction ends it."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -90,11 +90,11 @@ class Pool:
     async def snapshot(self, begin: str) -> AsyncIterator[Session]:
         """Lend a connection inside one read transaction, so that several statements see one state."""
         async with self.session() as session:
-            await session.fetch(begin)
             try:
+                await session.fetch(begin)
                 yield session
             finally:
-                await asyncio.shield(_end(session))
+                await _whole(_end(session))
 
     async def close(self) -> None:
         self._closed = True
@@ -119,9 +119,19 @@ class Loan:
         await self._pool.give_back(self._session)
 
 
+async def _whole(work: Coroutine[Any, Any, None]) -> None:
+    """To its end, even where the caller is cancelled meanwhile: whoever is lent the connection next needs it whole."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise
+
+
 async def _end(session: Session) -> None:
     """Leave no transaction open; a connection that cannot be told so is not lent again."""
     try:
         await session.fetch("ROLLBACK")
-    except StoreUnavailable:
+    except Exception:  # whatever it is, as that none had begun
         await session.close()

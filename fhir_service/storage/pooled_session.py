@@ -13,7 +13,7 @@ from fhir_service.storage.failures import unavailable_told
 from fhir_service.storage.postgresql_session import PostgresqlSession
 from fhir_service.storage.rows_and_steps import Row, Step
 
-_BEGINS, _ENDS, _SETS = "BEGIN", ("COMMIT", "ROLLBACK"), "SET "
+_BEGINS, _COMMITS, _UNDOES, _SETS = "BEGIN", "COMMIT", "ROLLBACK", "SET "
 
 
 class PooledSession(PostgresqlSession):
@@ -30,7 +30,7 @@ class PooledSession(PostgresqlSession):
         if statement.startswith(_BEGINS):
             await self._begin(statement)
             return []
-        if statement in _ENDS:
+        if statement in (_COMMITS, _UNDOES):
             await self._end(statement)
             return []
         if statement.startswith(_SETS) and not self._within:
@@ -42,9 +42,9 @@ class PooledSession(PostgresqlSession):
         try:
             found = await super().fetch(statement, *values)
         except BaseException:
-            await self._end("ROLLBACK")
+            await self._end(_UNDOES)
             raise
-        await self._end("COMMIT")
+        await self._end(_COMMITS)
         return found
 
     async def run_all(self, steps: Sequence[Step]) -> None:
@@ -55,9 +55,9 @@ class PooledSession(PostgresqlSession):
         try:
             await super().run_all(steps)
         except BaseException:
-            await self._end("ROLLBACK")
+            await self._end(_UNDOES)
             raise
-        await self._end("COMMIT")
+        await self._end(_COMMITS)
 
     async def _begin(self, statement: str) -> None:
         """One trip: the pooler gives a server with the first statement, and all settings go with it."""
@@ -65,8 +65,10 @@ class PooledSession(PostgresqlSession):
         self._within = True
 
     async def _end(self, statement: str) -> None:
+        """A connection that is lost has nothing to undo. To commit on it fails, or what it took along would be told as
+        stored."""
         self._within = False
-        if self.usable:
+        if self.usable or statement == _COMMITS:
             await self._execute(statement)
 
     async def _execute(self, statements: str) -> None:

@@ -26,7 +26,7 @@ from fhir_service.storage.plan import State
 from fhir_service.storage.sessions import Row, Session
 from fhir_service.storage.writer import Writer
 
-RULES = 1
+RULES = 2
 """To be raised when the same definitions give other rows."""
 BATCH = 200
 """Resources in one transaction; others wait for it to write."""

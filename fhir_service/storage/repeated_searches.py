@@ -35,6 +35,8 @@ class RepeatedSearches:
 
     def statement(self, statement: str, values: Sequence[Any]) -> str:
         """The statement with these values in it, where it was asked for often; else empty."""
+        if len(statement) + sum([len(value) for value in values if isinstance(value, str | list)]) > _LONGEST:
+            return ""  # it would not be kept, so it is not counted: there may be megabytes of it
         asked = (statement, tuple(tuple(value) if isinstance(value, list) else value for value in values))
         if asked in self._kept:
             self._used[asked] = monotonic()

@@ -51,7 +51,7 @@ class Replica:
         return self._answers and self._place >= place
 
     def wrote(self) -> None:
-        """A commit of this process became durable."""
+        """A commit of this process became durable, or may have."""
         self._written = monotonic()
 
     def lost(self) -> None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from fhir_service.fhir.access import Access, Letter
-from fhir_service.fhir.errors import FhirError, Forbidden
+from fhir_service.fhir.errors import FhirError, Forbidden, StoreUnavailable, TookTooLong
 from fhir_service.search.query import Query
 from fhir_service.storage import statements
 from fhir_service.storage.admission import admitted_versions
@@ -118,11 +118,14 @@ class Transaction:
 async def run_transaction(
     group: Group, work: Callable[[Transaction], Awaitable[T]], access: Access, base: str | None, note: Note
 ) -> T | FhirError:
-    """Do the work as one commit of the group; the error that it raises keeps it out and leaves the others alone."""
+    """Do the work as one commit of the group; the error that it raises keeps it out and leaves the others alone. Raises
+    StoreUnavailable, TookTooLong: where the database refuses a statement it may have taken back all of the group."""
     await group.flush()
     transaction = Transaction(group, access, base, note)
     try:
         return await work(transaction)
+    except (StoreUnavailable, TookTooLong):
+        raise
     except FhirError as error:
         await transaction.undo()
         return error

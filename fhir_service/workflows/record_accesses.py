@@ -1,6 +1,6 @@
 """Accesses to patient data, remembered behind the answers: those of a short while are written together.
 
-A client does not wait for it. What waits is bounded: where the store takes none for so long that the bound is reached,
+A client does not wait for it. What waits is bounded: where the store takes none for so long that a bound is reached,
 no more data are given out. A process that is killed loses what it has noted in the last moments; the log has a line for
 each of those requests.
 """
@@ -12,14 +12,16 @@ import logging
 import time
 
 from fhir_service.fhir.audit_events import AccessRecord
-from fhir_service.fhir.errors import FhirError, InvalidParameter, StoreUnavailable
+from fhir_service.fhir.errors import InvalidParameter, StoreUnavailable
 from fhir_service.fhir.json_text import instant
 from fhir_service.storage.access_records import AccessRecords, Attempt
 
 GROUP_SECONDS = 1.0
 """How long accesses wait for others."""
 _RETRY_SECONDS = 2.0
-MAX_WAITING = 50_000
+MAX_WAITING, MAX_WAITING_BYTES = 50_000, 256 * 1024 * 1024
+"""Records, and about what they take of the memory: one may name thousands of resources."""
+_BYTES, _BYTES_OF_RESOURCE = 800, 180
 _DAY = 86_400_000
 _GROUP = 500
 _GROUP_RESOURCES = 4_000
@@ -58,6 +60,7 @@ class AccessBook:
     def __init__(self, records: AccessRecords) -> None:
         self._records = records
         self._waiting: list[AccessRecord] = []
+        self._bytes = 0
         self._group: list[AccessRecord] = []
         """Those of `_waiting` that are written, the same until it is known that they are."""
         self._attempt = Attempt()
@@ -67,12 +70,13 @@ class AccessBook:
 
     def require_room(self) -> None:
         """Raises StoreUnavailable: an access that could not be remembered is not given."""
-        if len(self._waiting) >= MAX_WAITING:
+        if len(self._waiting) >= MAX_WAITING or self._bytes >= MAX_WAITING_BYTES:
             raise StoreUnavailable("the accesses to patient data cannot be recorded now; try again later")
 
     def note(self, record: AccessRecord) -> None:
         """Write it soon."""
         self._waiting.append(record)
+        self._bytes += _bytes(record)
         if self._timer is None:
             self._write_in(GROUP_SECONDS)
 
@@ -83,6 +87,7 @@ class AccessBook:
                 self._group = self._group or self._next()
                 await self._records.add(self._group, self._attempt)
                 del self._waiting[: len(self._group)]
+                self._bytes -= sum(map(_bytes, self._group))
                 self._group, self._attempt = [], Attempt()
 
     def _next(self) -> list[AccessRecord]:
@@ -100,8 +105,8 @@ class AccessBook:
             self._timer.cancel()
         try:
             await self.flush()
-        except FhirError as error:
-            _log.error("%d accesses to patient data could not be recorded: %s", len(self._waiting), error)
+        except Exception as error:  # whatever it is, the log has to tell
+            _log.error("%d accesses to patient data could not be recorded: %r", len(self._waiting), error)
 
     def _write_in(self, seconds: float) -> None:
         self._timer = asyncio.get_running_loop().call_later(seconds, self._begin)
@@ -113,9 +118,13 @@ class AccessBook:
         wait = GROUP_SECONDS
         try:
             await self.flush()
-        except FhirError as error:
-            _log.warning("%d accesses to patient data wait to be recorded: %s", len(self._waiting), error)
+        except Exception as error:  # whatever it is may pass: nobody else would ever try again
+            _log.warning("%d accesses to patient data wait to be recorded: %r", len(self._waiting), error)
             wait = _RETRY_SECONDS
         self._timer = None
         if self._waiting:
             self._write_in(wait)
+
+
+def _bytes(record: AccessRecord) -> int:
+    return _BYTES + _BYTES_OF_RESOURCE * (len(record.resources) + len(record.patients)) + len(record.query)

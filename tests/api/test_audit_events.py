@@ -292,6 +292,14 @@ async def test_an_access_that_cannot_be_recorded_is_not_given(watched: Client, m
     assert (await watched.get("/fhir/metadata")).status_code == 200
 
 
+async def test_of_a_form_without_end_the_beginning_is_kept(watched: Client) -> None:
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    await watched.post("/fhir/Patient/_search", data={"name": "x" * 1_000_000}, headers=form)
+    (one,) = await events(watched)
+    assert 60_000 < len(asked(one)) < 70_000
+    assert {"type": "incomplete", "valueString": "there were more than are named here"} in one["entity"][0]["detail"]
+
+
 async def test_what_could_not_be_written_is_written_later(
     repository: Repository, watched: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

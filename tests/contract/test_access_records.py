@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
+import msgspec
 import pytest
 from stored_resources import patient
 
@@ -13,6 +17,7 @@ from fhir_service.search.query import parse_query
 from fhir_service.storage.failures import unavailable_told
 from fhir_service.storage.repository import Create, Repository, Seen
 from fhir_service.storage.transaction import Transaction
+from fhir_service.workflows import record_accesses
 from fhir_service.workflows.record_accesses import AccessBook
 
 
@@ -101,3 +106,46 @@ async def test_what_a_transaction_read_that_failed_is_told_of_and_what_it_would_
     with pytest.raises(PreconditionFailed):
         await repository.noting(seen).transact(work, OPEN)
     assert list(seen.resources) == [("Patient", "there")]
+
+
+async def test_what_waits_is_bounded_by_what_it_takes_of_the_memory(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record_accesses, "MAX_WAITING_BYTES", 100_000)
+    book = AccessBook(repository.accesses)
+    for number in range(3):
+        book.require_room()
+        book.note(msgspec.structs.replace(access(number), resources={("Observation", f"o{n}"): 1 for n in range(250)}))
+    with pytest.raises(StoreUnavailable):
+        book.require_room()
+    await book.flush()
+    book.require_room()
+    book.note(msgspec.structs.replace(access(3), query="x" * 100_000))
+    with pytest.raises(StoreUnavailable):
+        book.require_room()
+    await book.close()
+    book.require_room()
+
+
+async def test_what_could_not_be_written_whatever_the_reason_is_tried_again(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record_accesses, "GROUP_SECONDS", 0.0)
+    monkeypatch.setattr(record_accesses, "_RETRY_SECONDS", 0.0)
+    write, tries, written = repository.accesses.add, 0, asyncio.Event()
+
+    async def first_refuse(records: Any, attempt: Any) -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise RuntimeError("a table is not there")
+        await write(records, attempt)
+        written.set()
+
+    monkeypatch.setattr(repository.accesses, "add", first_refuse)
+    book = AccessBook(repository.accesses)
+    book.note(access(1))
+    async with asyncio.timeout(20):
+        await written.wait()
+    await book.close()
+    assert len((await repository.accesses.page(AuditQuery((), 10, None, False, ())))[0]) == 1

@@ -40,6 +40,13 @@ def test_only_what_is_asked_often_has_a_statement_of_its_own() -> None:
     assert repeated.statement("SELECT $1, $2::bigint[]", ("a", [1, -2])) == asked[2]
 
 
+def test_what_is_too_long_to_be_kept_is_not_counted() -> None:
+    repeated = RepeatedSearches()
+    for values in (["x" * 1_000_000], [[1] * 100_000]):
+        assert [repeated.statement("SELECT $1", values) for _ in range(5)] == [""] * 5
+    assert not repeated._counted
+
+
 @pytest.mark.parametrize("value", [1.5, None, True, ["a"], b"a"])
 def test_a_value_of_another_kind_stays_a_parameter(value: object) -> None:
     assert written("SELECT $1", (value,)) == ""

@@ -13,7 +13,9 @@ from stored_resources import patient
 
 from fhir_service.fhir.access import OPEN
 from fhir_service.fhir.errors import NotFound
+from fhir_service.storage.database import CommitUncertain
 from fhir_service.storage.export_pages import Extent
+from fhir_service.storage.failures import unavailable_told
 from fhir_service.storage.repository import Create, ReplicaAt, Repository, open_repository
 
 LAG = 0.2
@@ -83,6 +85,29 @@ async def test_what_was_written_here_is_seen_at_once_and_the_replica_answers_whe
     await until_near(repository)
     assert await is_standby(repository)
     assert (await repository.read("Patient", "seen-at-once", OPEN)).version == 1
+
+
+async def test_a_commit_whose_end_nobody_saw_is_looked_for_where_it_would_be(
+    repository: Repository, standby: PostgresServer
+) -> None:
+    await repository.commit([Create("Patient", patient(), "seen-to-its-end")], OPEN)
+    await until_near(repository)
+    await stop_repeating(standby)
+    session = repository._database._writer
+    assert session is not None
+    fetch = session.fetch
+
+    async def lose_the_end(statement: str, *values: object) -> object:
+        with unavailable_told():
+            found = await fetch(statement, *values)
+            if statement == "COMMIT":
+                raise ConnectionResetError
+            return found
+
+    session.fetch = lose_the_end  # type: ignore[method-assign]  # a connection that breaks behind its commit
+    with pytest.raises(CommitUncertain):
+        await repository.commit([Create("Patient", patient(), "uncertain")], OPEN)
+    assert (await repository.read("Patient", "uncertain", OPEN)).version == 1
 
 
 async def test_a_replica_that_falls_behind_is_not_asked_for_what_another_process_wrote(
