@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
+from copy import copy
 from typing import Generic, TypeVar
 
 from fhir_service.api.answer import Answer
@@ -68,6 +69,6 @@ def _tell(others: list[asyncio.Future[T | None]], found: T | Exception | None) -
         if one.done():
             continue
         if isinstance(found, Exception):
-            one.set_exception(found)
+            one.set_exception(copy(found))  # who tells of it adds where in a Bundle it came up
         else:
             one.set_result(found)

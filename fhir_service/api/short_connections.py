@@ -36,7 +36,7 @@ class ShortConnection(LimitedConnection):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self._peer = Peer("", "http", self._reply)
+        self._peer = Peer("", "http", self._reply, self.tasks)
         self._under_way = False
         """Whether a request on the short way waits for its answer."""
         self._held: list[bytes] = []
@@ -50,7 +50,7 @@ class ShortConnection(LimitedConnection):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows the argument of asyncio itself
         super().connection_made(transport)
-        self._peer = Peer(self.client[0] if self.client else "", self.scheme or "http", self._reply)
+        self._peer = self._peer._replace(address=self.client[0] if self.client else "", scheme=self.scheme or "http")
 
     def data_received(self, data: bytes) -> None:
         if self._under_way:
@@ -96,7 +96,7 @@ class ShortConnection(LimitedConnection):
         line, head = data.find(b"\r\n"), data.find(_END) + len(_END)
         self._under_way = True  # an answer may come before the call does
         if self.short.take(data[:line], data[line:head], data[head:], self._peer):
-            self.no_head_is_awaited()
+            self.nothing_is_awaited()
             return True
         self._under_way = False
         return False
@@ -109,7 +109,7 @@ class ShortConnection(LimitedConnection):
         announced = _LENGTH.search(data, 0, end + 2)
         if announced is None or len(data) >= end + len(_END) + int(announced[1]) or _ASKS_FIRST in data[:end].lower():
             return False
-        self.no_head_is_awaited()
+        self.nothing_is_awaited()
         return True
 
     def _hand_on(self) -> None:
@@ -141,7 +141,7 @@ class ShortConnection(LimitedConnection):
             self.transport.write(b"".join(head))
             self.transport.write(body)
         if self._ends:
-            self.transport.close()
+            self._leave()
             return
         self._last = self.loop.time()
         if self.timeout_keep_alive_task is None:
@@ -151,9 +151,6 @@ class ShortConnection(LimitedConnection):
             self._held.clear()
             self.transport.resume_reading()
             self.data_received(data)
-
-    def _keep_for(self, seconds: float) -> None:
-        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
 
 
 def connection_of(limits: Limits, short: ShortWay | None) -> type[LimitedConnection]:

@@ -57,7 +57,6 @@ class ShortWay:
         self._meter = meter
         self._heads = heads
         self._dispatcher = FhirDispatcher(_nowhere, service, FHIR_PREFIX)
-        self._calls: set[asyncio.Task[None]] = set()
 
     def take(self, line: bytes, lines: bytes, body: bytes, peer: Peer) -> bool:
         """Take a request: its request line, the rest of its head, and its body. It is answered now or later; False: not
@@ -72,7 +71,7 @@ class ShortWay:
         if access is None:
             return False
         if head.client or head.scheme:
-            peer = Peer(head.client or peer.address, head.scheme or peer.scheme, peer.reply)
+            peer = peer._replace(address=head.client or peer.address, scheme=head.scheme or peer.scheme)
         if not body and (found := _READ.fullmatch(line)):
             kind = found[1].decode()
             if self._may_read_all(head, access, kind):
@@ -105,8 +104,8 @@ class ShortWay:
             origin=visit.origin,
         )
         task = asyncio.create_task(self._answer(visit, call, path[len(FHIR_PREFIX) :]))
-        self._calls.add(task)
-        task.add_done_callback(self._calls.discard)
+        peer.tasks.add(task)
+        task.add_done_callback(peer.tasks.discard)
         return True
 
     async def _answer(self, visit: Visit, call: Call, path: str) -> None:

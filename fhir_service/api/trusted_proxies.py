@@ -93,6 +93,8 @@ def _is_in(address: str, networks: tuple[Network, ...]) -> bool:
         found = ipaddress.ip_address(address)
     except ValueError:
         return False
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped:  # as a socket for both kinds tells of it
+        found = found.ipv4_mapped
     return any(found in network for network in networks)
 
 

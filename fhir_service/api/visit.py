@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 from fhir_service.api.answer import VARY, Answer, Headers
 from fhir_service.api.content_encodings import compressed
+from fhir_service.api.error_responses import crash_answer
 from fhir_service.api.observing.meter import Meter
 from fhir_service.api.observing.request_meter import labels
 from fhir_service.api.origin import Origin
@@ -25,11 +26,13 @@ class Reply(Protocol):
 
 
 class Peer(NamedTuple):
-    """The other end of a connection: its address, `http` or `https`, and the way back."""
+    """The other end of a connection: its address, `http` or `https`, the way back, and the tasks whose end the server
+    waits for when it stops, whether the client does or not."""
 
     address: str
     scheme: str
     reply: Reply
+    tasks: set[asyncio.Task[None]]
 
 
 class Visit:
@@ -50,16 +53,16 @@ class Visit:
 
     async def answer(self, answer: Answer, route: str) -> None:
         """Send an answer as the layers of the long way would."""
-        headers = [*answer.headers, VARY]
-        if answer.body:
-            headers.append((b"content-type", answer.media_type.encode()))
-        if answer.status not in (204, 304):
-            headers.append((b"content-length", b"%d" % len(answer.body)))
-        body = answer.body
+        headers, body = _headers(answer), answer.body
         if self.coding:
             start = {"headers": headers}
-            message = await compressed(start, {"type": "http.response.body", "body": body}, self.coding)
-            headers, body = start["headers"], message["body"]
+            try:
+                message = await compressed(start, {"type": "http.response.body", "body": body}, self.coding)
+            except Exception:  # such as that there are no more threads; the client waits for some answer
+                answer = crash_answer(self.origin.request, self.method)
+                headers, body = _headers(answer), answer.body
+            else:
+                headers, body = start["headers"], message["body"]
         self.send(answer.status, written(headers), body, route)
 
     def later(self, answer: Answer, route: str) -> None:
@@ -77,6 +80,15 @@ class Visit:
             log_request(self.method, route, self.origin, status=status, sent=len(body), seconds=seconds)
         if self._meter is not None:
             self._meter.request(*labels(route), status, perf_counter() - self._begun)
+
+
+def _headers(answer: Answer) -> list[tuple[bytes, bytes]]:
+    headers = [*answer.headers, VARY]
+    if answer.body:
+        headers.append((b"content-type", answer.media_type.encode()))
+    if answer.status not in (204, 304):
+        headers.append((b"content-length", b"%d" % len(answer.body)))
+    return headers
 
 
 def written(headers: Headers | list[tuple[bytes, bytes]]) -> bytes:

@@ -8,6 +8,7 @@ import pytest
 from api_client import Client, issues
 
 from fhir_service.api.exposure import OpenExposure, refuse_open_exposure
+from fhir_service.api.trusted_proxies import Proxies
 
 Connect = Callable[..., Client]
 
@@ -30,6 +31,14 @@ async def test_links_have_the_scheme_and_host_that_a_trusted_proxy_was_asked_for
 async def test_nobody_else_is_believed(idle_connect: Connect) -> None:
     assert (await links(idle_connect, SAID)).startswith("http://localhost/")
     assert (await links(idle_connect, SAID, trusted_proxies=("10.0.0.0/8",))).startswith("http://localhost/")
+
+
+def test_a_proxy_is_known_by_the_address_that_a_socket_for_both_kinds_tells() -> None:
+    proxies = Proxies(("10.0.0.0/8", "2001:db8::/32"), "x-forwarded")
+    assert [proxies.trusts(one) for one in ("10.1.2.3", "::ffff:10.1.2.3", "2001:db8::7")] == [True] * 3
+    assert [proxies.trusts(one) for one in ("11.1.2.3", "::ffff:11.1.2.3", "::10.1.2.3", "testclient", "")] == [
+        False
+    ] * 5
 
 
 async def test_forwarded_is_read_only_where_the_proxy_writes_it(idle_connect: Connect) -> None:

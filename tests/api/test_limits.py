@@ -19,6 +19,7 @@ from smart_client import JWKS, secured, token
 from socket_server import serving
 
 from fhir_service.api.app import create_app, short_way_of
+from fhir_service.api.connections import LimitedConnection
 from fhir_service.api.short_connections import connection_of
 from fhir_service.fhir.access import OPEN
 from fhir_service.limits import Limits
@@ -266,6 +267,147 @@ async def test_a_client_that_reads_nothing_of_its_answer_is_cut_off(served: Serv
     with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
         await reader.readexactly(1_000_000_000)
     writer.close()
+
+
+CHUNKED = HEAD + b"transfer-encoding: chunked\r\n\r\n"
+NOBODY_READS = b"POST /nothing HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 3\r\n\r\n"
+
+
+async def test_what_stands_behind_a_body_is_no_header(served: Served) -> None:
+    """A proxy cleans the headers, and may hand on the rest as it is."""
+    trailers = b"x-request-id: behind\r\nhost: evil.example.org\r\n\r\n"
+    for name in (b"Patient", b"nothing"):
+        behind = CHUNKED.replace(b"Patient", name, 1) + b"2\r\n{}\r\n0\r\n" + trailers
+        answer = await served.answer(behind + b"GET /healthz HTTP/1.0\r\nhost: 127.0.0.1\r\n\r\n")
+        assert b"behind" not in answer
+        assert [head.split()[0] for head in answer.split(b"HTTP/1.1 ")[1:]] in ([b"400", b"200"], [b"404", b"200"])
+
+
+@pytest.mark.parametrize(
+    ("begun", "endless"), [(b"1;", b"x"), (b"", b"0"), (b"1\r\n{\r\n0\r\na: ", b"x"), (b"1\r\n{\r\n0\r\n", b"a: b\r\n")]
+)
+async def test_what_stands_around_a_body_is_no_longer_than_a_head(served: Served, begun: bytes, endless: bytes) -> None:
+    assert await served.answer(CHUNKED + begun, *[endless * 20_000] * 20) == b""
+
+
+async def test_small_pieces_of_a_body_are_no_head(served: Served) -> None:
+    text = b'{"resourceType":"Patient"}' + b" " * 20_000
+    pieces = b"".join(b"1\r\n%c\r\n" % one for one in text)
+    answer = await served.answer(CHUNKED.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n") + pieces + b"0\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 201")
+
+
+async def test_a_body_that_nobody_reads_is_not_awaited_for_ever(served: Served) -> None:
+    answer = await asyncio.wait_for(served.answer(NOBODY_READS, b"a", b"b", pause=0.1), 3)
+    assert answer.startswith(b"HTTP/1.1 404")
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+async def test_a_connection_goes_on_behind_a_body_that_nobody_read_and_is_closed_when_nothing_is_asked(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LimitedConnection, "_keep_for", keep_for_a_moment)
+    begun = time.monotonic()
+    parts = (NOBODY_READS, b"abc", b"GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n", NOBODY_READS, b"abc")
+    answer = await served.answer(*parts, pause=0.1)
+    assert [head.split()[0] for head in answer.split(b"HTTP/1.1 ")[1:]] == [b"404", b"200", b"404"]
+    assert time.monotonic() - begun < 3, "uvicorn keeps it for five seconds where it thinks of it"
+
+
+def keep_for_a_moment(connection: LimitedConnection, _: float) -> None:
+    connection.timeout_keep_alive_task = connection.loop.call_later(0.2, connection.timeout_keep_alive_handler)
+
+
+def with_large_buffer(made: Callable[..., None]) -> Callable[..., None]:
+    """What a connection has to send never makes anybody wait."""
+
+    def made_so(connection: LimitedConnection, transport: asyncio.Transport) -> None:
+        transport.set_write_buffer_limits(high=1_000_000_000)
+        made(connection, transport)
+
+    return made_so
+
+
+UPGRADE = b"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n"
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.04])
+@pytest.mark.parametrize("pieces", [1, 2, 3])
+async def test_a_request_that_offers_another_protocol_is_read_whole(served: Served, pieces: int, pause: float) -> None:
+    """As Java's client sends its first. Its body is no request, whatever it looks like."""
+    for body, status in (
+        (b'{"resourceType":"Patient"}', b"201"),
+        (b"GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n", b"400"),
+    ):
+        chunks = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (body[:9], body[9:])) + b"0\r\n\r\n"
+        length = b"content-length: %d\r\n\r\n" % len(body) + body
+        for framed in (length, b"transfer-encoding: chunked\r\n\r\n" + chunks):
+            whole = HEAD + UPGRADE + framed
+            size = len(whole) // pieces + 1
+            parts = [whole[place : place + size] for place in range(0, len(whole), size)]
+            answer = await served.answer(*parts, b"GET /healthz HTTP/1.0\r\nhost: 127.0.0.1\r\n\r\n", pause=pause)
+            assert [head.split()[0] for head in answer.split(b"HTTP/1.1 ")[1:]] == [status, b"200"]
+
+
+async def test_a_tunnel_is_refused(served: Served) -> None:
+    for target in (b"127.0.0.1:80", b"/fhir/Patient", b"http://127.0.0.1/fhir"):
+        asked = b"CONNECT %b HTTP/1.1\r\nhost: 127.0.0.1\r\n%b\r\n" % (target, UPGRADE)
+        assert told(await served.answer(asked + asked))[0] == 400
+
+
+async def test_of_requests_that_come_before_the_answers_few_wait_and_all_are_answered(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = []
+    begin = LimitedConnection._start_asgi_task
+
+    def counted(connection: LimitedConnection, cycle: Any, app: Any) -> None:
+        waiting.append(len(connection.pipeline))
+        begin(connection, cycle, app)
+
+    monkeypatch.setattr(LimitedConnection, "_start_asgi_task", counted)
+    asked = b"GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n"
+    body = b'{"resourceType":"Patient"}'
+    made = HEAD + b"content-length: %d\r\n\r\n" % len(body) + body
+    last = asked.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n")
+    answer = await served.answer(*[asked * 500] * 4, made * 50, made[:-1], made[-1:] + last, pause=0.05)
+    assert answer.count(b"HTTP/1.1 200") == 2001
+    assert answer.count(b"HTTP/1.1 201") == 51
+    assert len(waiting) == 2052
+    assert max(waiting) < 200
+
+
+async def test_a_client_that_hangs_up_before_the_answers_is_no_fault_of_ours(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    ask = b"GET /openapi.json HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port, limit=1024)
+    reader._transport.pause_reading()  # type: ignore[attr-defined]  # as below
+    writer.write(ask * 40)
+    await asyncio.sleep(0.2)
+    writer.transport.abort()
+    await asyncio.sleep(0.2)
+    assert (await served.answer(ask.replace(b"1.1", b"1.0"))).startswith(b"HTTP/1.1 200")
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+async def test_a_client_that_leaves_the_rest_of_its_answers_is_cut_off(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is left is too little to make the server wait, and the connection closes as soon as it is read."""
+    monkeypatch.setattr(LimitedConnection, "_keep_for", keep_for_a_moment)
+    monkeypatch.setattr(LimitedConnection, "connection_made", with_large_buffer(LimitedConnection.connection_made))
+    for last in (b"GET /healthz HTTP/1.0\r\nhost: 127.0.0.1\r\n\r\n", b"nonsense\r\n\r\n"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port, limit=1024)
+        reader._transport.pause_reading()  # type: ignore[attr-defined]  # as above
+        writer.write(b"GET /openapi.json HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n" * 40)
+        await asyncio.sleep(0.3)
+        writer.write(last)
+        await asyncio.sleep(1.5)
+        reader._transport.resume_reading()  # type: ignore[attr-defined]
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await reader.readexactly(1_000_000_000)
+        writer.close()
 
 
 def test_every_limit_is_in_the_table_with_its_default() -> None:

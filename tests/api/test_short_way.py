@@ -338,6 +338,46 @@ async def test_a_revoked_client_is_refused_on_the_short_way_too(
         assert (answer.status_code, server.way.taken) == (401, 1)
 
 
+async def test_what_a_client_that_hung_up_has_begun_is_ended_and_recorded_before_the_service_ends(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = Repository.commit
+
+    async def slow(*arguments: Any) -> Any:
+        await asyncio.sleep(0.5)
+        return await commit(*arguments)
+
+    async with served(repository, audit="on") as server:
+        _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        body = json.dumps(PATIENT).encode()
+        head = "PUT /fhir/Patient/p1 HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/fhir+json\r\n"
+        monkeypatch.setattr(Repository, "commit", slow)
+        writer.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
+        await asyncio.sleep(0.2)
+        assert server.way.taken == 1
+        writer.transport.abort()
+    monkeypatch.undo()
+    async with served(repository, audit="on") as server:
+        assert (await server.client.get("/fhir/Patient/p1")).status_code == 200
+        (found,) = (await server.client.get("/fhir/AuditEvent?subtype=update")).json()["entry"]
+        assert found["resource"]["outcome"] == "0"
+
+
+@pytest.mark.parametrize("path", ["Patient/p1", "Patient?_count=1"])
+async def test_what_cannot_be_compressed_is_told_and_the_connection_goes_on(
+    server: Served, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    async def fail(*_: Any) -> Any:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("fhir_service.api.visit.compressed", fail)
+    before = server.way.taken
+    for headers, status in (({"accept-encoding": "gzip"}, 500), ({}, 200)):
+        answer = await server.client.get(f"/fhir/{path}", headers=headers, timeout=2)
+        assert (answer.status_code, answer.json()["resourceType"] == "OperationOutcome") == (status, status == 500)
+    assert server.way.taken == before + 2
+
+
 async def test_a_request_counts_once_whichever_way_it_goes(repository: Repository) -> None:
     async with served(repository, rate_limit="4/hour") as server:
         statuses = [
