@@ -22,6 +22,7 @@ from fhir_service.fhir.access import Access
 from fhir_service.fhir.audit_events import AccessRecord
 from fhir_service.fhir.errors import Issue
 from fhir_service.fhir.outcomes import outcome_of_line
+from fhir_service.storage.changes import moment
 from fhir_service.storage.jobs import LeaseLost, NewShard
 from fhir_service.storage.repository import Repository
 from fhir_service.workflows.export_files import ExportFiles
@@ -128,7 +129,7 @@ class ImportJobs:
         run = import_texts(repository, texts, look, access, workers=self._settings.workers, most=_BATCH)
         async with aclosing(run):
             async for batch in run:
-                await self._note(batch, request)
+                await self._note(batch, request, work.claim.job.moment)
                 text, count = await asyncio.to_thread(_told, batch)
                 told = Imported()
                 batch.count(told)
@@ -157,9 +158,15 @@ class ImportJobs:
                 await self._files.remove(f"{work.claim.job.id}/{name}")
             raise
 
-    async def _note(self, batch: Batch, request: ImportRequest) -> None:
-        """What was written, as an access of the client that asked for it; durable before the batch counts."""
-        written = {(one.type, one.id): one.version for one in batch.outcomes.values() if one.action != "unchanged"}
+    async def _note(self, batch: Batch, request: ImportRequest, begun: int) -> None:
+        """What was written, as an access of the client that asked for it; durable before the batch counts. What is
+        there since the import has begun may have been written by a run of it that was broken off before this."""
+        since = moment(begun)
+        written = {
+            (one.type, one.id): one.version
+            for one in batch.outcomes.values()
+            if one.action != "unchanged" or one.last_updated > since
+        }
         if not (self._settings.audit and written):
             return
         record = AccessRecord(

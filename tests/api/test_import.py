@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,10 @@ from smart_client import JWKS, secured, token
 from stored_resources import observation, patient
 
 from fhir_service.fhir.access import OPEN
+from fhir_service.fhir.audit_events import AccessRecord
+from fhir_service.storage.access_records import AccessRecords
 from fhir_service.storage.clients import Client as Registered
-from fhir_service.storage.repository import Repository
+from fhir_service.storage.repository import Create, Repository
 from fhir_service.workflows import import_source, run_import
 
 IMPORT = "/fhir/$import"
@@ -119,6 +121,29 @@ async def test_what_was_written_is_an_audit_event(repository: Repository, tmp_pa
     (event,) = [entry["resource"] for entry in found["entry"]]
     assert event["action"] == "E"
     assert {entity["what"]["reference"] for entity in event["entity"] if "what" in entity} >= {"Patient/a", "Patient/b"}
+
+
+async def test_what_a_run_wrote_that_was_broken_off_before_it_was_told_is_told_by_the_next(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add, broken = AccessRecords.add, []
+
+    async def break_off(records: AccessRecords, some: Sequence[AccessRecord], *attempt: Any) -> None:
+        if some[0].interaction == "import" and "Patient" in str(some[0].resources) and not broken:
+            broken.append(some)
+            raise RuntimeError("the process is gone")
+        await add(records, some, *attempt)
+
+    monkeypatch.setattr(AccessRecords, "add", break_off)
+    monkeypatch.setattr("fhir_service.storage.jobs._RETRY_MILLISECONDS", -1000)  # at once: the worker does not wait
+    await repository.commit([Create("Patient", patient(), "before")], OPEN)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "p.ndjson").write_bytes(lines(patient(id="before"), patient(id="a"), patient(id="b")))
+    async with importing(repository, tmp_path, audit="on") as client:
+        await imported(client, ("Patient", "file:p.ndjson"))
+        assert broken
+        for name, there in (("a", True), ("b", True), ("before", False)):
+            assert ("entry" in (await client.get(f"/fhir/AuditEvent?patient={name}")).json()) is there
 
 
 async def test_parameters_say_the_same_as_json(client: Client, tmp_path: Path) -> None:
