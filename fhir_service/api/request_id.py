@@ -25,8 +25,8 @@ def decent_id(sent: bytes) -> bytes:
 
 
 def new_id() -> bytes:
-    """Another in every process. Not of the system's numbers: to ask for them lets another thread go first."""
-    return b"%032x" % getrandbits(128)  # noqa: S311  # it names a request and guards nothing
+    """Another in every process. Not one of the system's random numbers: to ask for them lets other threads go first."""
+    return b"%032x" % getrandbits(128)
 
 
 class RequestId:
