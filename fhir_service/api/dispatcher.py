@@ -97,7 +97,8 @@ class FhirDispatcher:
         call.member = parts.get("{member}", "")
         call.file = parts.get("{file}", "")
         if (book := self._service.accesses) is not None and is_access(call):
-            book.require_room()
+            if not book.has_room:
+                await book.room()
             call.seen = Seen()
         refuse_uncovered(interaction.needs, call.access, call.type, call.member)
         if not (interaction.body == "form" or (call.query and interaction.method == "GET")):

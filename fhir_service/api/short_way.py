@@ -143,8 +143,8 @@ class ShortWay:
     def _has_room(self, access: Access, address: str) -> bool:
         """Whether one more may be answered, which counts it."""
         try:
-            if (book := self._service.accesses) is not None:
-                book.require_room()
+            if (book := self._service.accesses) is not None and not book.has_room:
+                return False
             if self._rates is not None:
                 self._rates.count_one(access.client_id, address)
         except FhirError:

@@ -11,10 +11,11 @@ import msgspec
 from fhir_service.fhir.audit_events import EVERYBODY, AccessRecord
 from fhir_service.search.audit_query import AuditQuery
 from fhir_service.search.dates import Range
-from fhir_service.storage.changes import OF_NOBODY, Key
+from fhir_service.storage.changes import OF_NOBODY, Key, PlacedKey
 from fhir_service.storage.database import Database
+from fhir_service.storage.dialects import Dialect
 from fhir_service.storage.group_commit import Commit, Group
-from fhir_service.storage.sessions import Session
+from fhir_service.storage.sessions import Session, Step
 from fhir_service.storage.writer import Writer
 
 _COLUMNS = (
@@ -22,7 +23,7 @@ _COLUMNS = (
     "action, outcome"
 )
 _INSERT = f"INSERT INTO audit_event ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
-_INSERT_ENTITY = "INSERT INTO audit_entity (type, id, place) VALUES ($1, $2, $3)"
+_INSERT_ENTITIES = "INSERT INTO audit_entity (type, id, place) {placed_keys}"
 _WHOSE = (
     "SELECT c.type, c.id, c.partition_key FROM {keys} CROSS JOIN resource_current c "
     "WHERE c.type = k.type AND c.id = k.id"
@@ -33,6 +34,8 @@ _FORGET = "DELETE FROM audit_event WHERE place = $1"
 _FORGET_ENTITY = "DELETE FROM audit_entity WHERE type = $1 AND id = $2 AND place = $3"
 _AT_ONCE = 500
 """Events that are removed in one transaction, in which nobody else writes."""
+_TOGETHER = 500
+"""Entities that one statement adds."""
 _PATIENT = "Patient"
 
 
@@ -66,8 +69,8 @@ class AccessRecords:
             await group.reserve(len(records))
             group.plan.next_place += len(records)
             rows = [_row(first + number, record, patients[number]) for number, record in enumerate(records)]
-            found_by = [(*key, first + number) for number, keys in enumerate(entities) for key in keys]
-            await group.session.run_all([(_INSERT, rows), (_INSERT_ENTITY, sorted(found_by))])
+            found_by = sorted((*key, first + number) for number, keys in enumerate(entities) for key in keys)
+            await group.session.run_all([(_INSERT, rows), *_entity_steps(group.dialect, found_by)])
 
         await self._writer.commit(Commit(work=write))
 
@@ -105,6 +108,13 @@ class AccessRecords:
         async with self._database.reading() as session:
             rows = await session.fetch(_WHOSE.format(keys=dialect.keys), *dialect.key_values(sorted(keys)))
         return {(kind, resource_id): key for kind, resource_id, key in rows if not key.startswith(OF_NOBODY)}
+
+
+def _entity_steps(dialect: Dialect, found_by: Sequence[PlacedKey]) -> list[Step]:
+    """Many rows in a statement, between which others have their turn."""
+    statement = _INSERT_ENTITIES.format(placed_keys=dialect.placed_keys)
+    portions = (found_by[start : start + _TOGETHER] for start in range(0, len(found_by), _TOGETHER))
+    return [(statement, [dialect.placed_key_values(portion)]) for portion in portions]
 
 
 def _unknown(record: AccessRecord) -> Collection[Key]:

@@ -11,6 +11,8 @@ from fhir_service.fhir.audit_events import NO_PATIENT_DATA
 
 Key = tuple[str, str]
 """Type and id of a resource."""
+PlacedKey = tuple[str, str, int]
+"""The same, and a place in the order of commits."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Action = Literal["created", "updated", "deleted", "unchanged"]
 

@@ -20,7 +20,7 @@ from fhir_service.storage import (
     sqlite_search,
     sqlite_sources,
 )
-from fhir_service.storage.changes import Key
+from fhir_service.storage.changes import Key, PlacedKey
 from fhir_service.storage.criteria_sql import Words
 from fhir_service.storage.fresh_rows import Loader
 from fhir_service.storage.index_writing import RowStore
@@ -43,7 +43,8 @@ class Search(Protocol):
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """One database. `keys` are the rows of a list of keys given as `key_values`; a reader is set up by `for_reads` or,
-    where its plans depend on the values, `for_searches`."""
+    where its plans depend on the values, `for_searches`. `placed_keys` are the rows of keys and places given as
+    `placed_key_values`."""
 
     begin: str
     snapshot: str
@@ -53,6 +54,8 @@ class Dialect:
     loader: Loader
     keys: str
     key_values: Callable[[Sequence[Key]], tuple[Any, ...]]
+    placed_keys: str
+    placed_key_values: Callable[[Sequence[PlacedKey]], tuple[Any, ...]]
     pack: Callable[[Sequence[int]], Any]
     unpack: Callable[[Any], tuple[int, ...]]
     whose: tuple[str, ...]
@@ -77,12 +80,16 @@ class Dialect:
     """The same for a search within a transaction that writes; it ends with it."""
 
 
-def _json_keys(keys: Sequence[Key]) -> tuple[str]:
+def _json_keys(keys: Sequence[Key] | Sequence[PlacedKey]) -> tuple[str]:
     return (msgspec.json.encode(keys).decode(),)
 
 
 def _array_keys(keys: Sequence[Key]) -> tuple[list[str], list[str]]:
     return [kind for kind, _ in keys], [resource_id for _, resource_id in keys]
+
+
+def _array_placed_keys(keys: Sequence[PlacedKey]) -> tuple[list[str], list[str], list[int]]:
+    return [kind for kind, _, _ in keys], [resource_id for _, resource_id, _ in keys], [place for _, _, place in keys]
 
 
 def _packed(hashes: Sequence[int]) -> bytes:
@@ -102,6 +109,9 @@ SQLITE = Dialect(
     loader=sqlite_loading,
     keys="(SELECT json_extract(value, '$[0]') AS type, json_extract(value, '$[1]') AS id FROM json_each($1)) k",
     key_values=_json_keys,
+    placed_keys="SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]') "
+    "FROM json_each($1)",
+    placed_key_values=_json_keys,
     pack=_packed,
     unpack=_unpacked,
     whose=("resource_key",),
@@ -129,6 +139,8 @@ POSTGRESQL = Dialect(
     loader=postgresql_loading,
     keys="unnest($1::text[], $2::text[]) AS k(type, id)",
     key_values=_array_keys,
+    placed_keys="SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[])",
+    placed_key_values=_array_placed_keys,
     pack=list,
     unpack=tuple,
     whose=("resource_key", "partition_key"),

@@ -1,8 +1,8 @@
 """Accesses to patient data, remembered behind the answers: those of a short while are written together.
 
-A client does not wait for it. What waits is bounded: where the store takes none for so long that a bound is reached,
-no more data are given out. A process that is killed loses what it has noted in the last moments; the log has a line for
-each of those requests.
+A client does not wait for it, unless so many wait to be written that a bound is reached: then for some seconds until
+there is room, and where the store takes none no more data are given out. A process that is killed loses what it has
+noted in the last moments; the log has a line for each of those requests.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import suppress
 
 from fhir_service.fhir.audit_events import AccessRecord
 from fhir_service.fhir.errors import InvalidParameter, StoreUnavailable
@@ -19,6 +20,8 @@ from fhir_service.storage.access_records import AccessRecords, Attempt
 GROUP_SECONDS = 1.0
 """How long accesses wait for others."""
 _RETRY_SECONDS = 2.0
+ROOM_SECONDS = 5.0
+"""So long an access waits until there is room for its record."""
 MAX_WAITING, MAX_WAITING_BYTES = 50_000, 256 * 1024 * 1024
 """Records, and about what they take of the memory: one may name thousands of resources."""
 _BYTES, _BYTES_OF_RESOURCE = 800, 180
@@ -64,13 +67,26 @@ class AccessBook:
         self._group: list[AccessRecord] = []
         """Those of `_waiting` that are written, the same until it is known that they are."""
         self._attempt = Attempt()
+        self._written = asyncio.Event()
+        """Of the group that is written next."""
+        self._failing = False
         self._timer: asyncio.TimerHandle | None = None
         self._one_at_a_time = asyncio.Lock()
         self._writing: asyncio.Task[None] | None = None
 
-    def require_room(self) -> None:
-        """Raises StoreUnavailable: an access that could not be remembered is not given."""
-        if len(self._waiting) >= MAX_WAITING or self._bytes >= MAX_WAITING_BYTES:
+    @property
+    def has_room(self) -> bool:
+        """Whether one more can be noted."""
+        return len(self._waiting) < MAX_WAITING and self._bytes < MAX_WAITING_BYTES
+
+    async def room(self) -> None:
+        """Wait until one more can be noted. Raises StoreUnavailable: an access that could not be remembered is not
+        given."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ROOM_SECONDS):
+                while not self.has_room and not self._failing:
+                    await self._written.wait()
+        if not self.has_room:
             raise StoreUnavailable("the accesses to patient data cannot be recorded now; try again later")
 
     def note(self, record: AccessRecord) -> None:
@@ -89,6 +105,8 @@ class AccessBook:
                 del self._waiting[: len(self._group)]
                 self._bytes -= sum(map(_bytes, self._group))
                 self._group, self._attempt = [], Attempt()
+                self._failing = False
+                self._tell()
 
     def _next(self) -> list[AccessRecord]:
         """The first that are written together."""
@@ -108,6 +126,11 @@ class AccessBook:
         except Exception as error:  # whatever it is, the log has to tell
             _log.error("%d accesses to patient data could not be recorded: %r", len(self._waiting), error)
 
+    def _tell(self) -> None:
+        """Let those who wait for room look whether there is some."""
+        self._written.set()
+        self._written = asyncio.Event()
+
     def _write_in(self, seconds: float) -> None:
         self._timer = asyncio.get_running_loop().call_later(seconds, self._begin)
 
@@ -121,6 +144,8 @@ class AccessBook:
         except Exception as error:  # whatever it is may pass: nobody else would ever try again
             _log.warning("%d accesses to patient data wait to be recorded: %r", len(self._waiting), error)
             wait = _RETRY_SECONDS
+            self._failing = True
+            self._tell()
         self._timer = None
         if self._waiting:
             self._write_in(wait)

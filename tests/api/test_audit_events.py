@@ -287,6 +287,7 @@ async def test_without_the_setting_nothing_is_recorded(client: Client) -> None:
 
 async def test_an_access_that_cannot_be_recorded_is_not_given(watched: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fhir_service.workflows.record_accesses.MAX_WAITING", 0)
+    monkeypatch.setattr("fhir_service.workflows.record_accesses.ROOM_SECONDS", 0)
     answer = await watched.get("/fhir/Patient/p")
     assert answer.status_code == 503
     assert (await watched.get("/fhir/metadata")).status_code == 200

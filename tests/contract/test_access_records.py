@@ -112,19 +112,54 @@ async def test_what_waits_is_bounded_by_what_it_takes_of_the_memory(
     repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(record_accesses, "MAX_WAITING_BYTES", 100_000)
+    monkeypatch.setattr(record_accesses, "ROOM_SECONDS", 0)
     book = AccessBook(repository.accesses)
     for number in range(3):
-        book.require_room()
+        await book.room()
         book.note(msgspec.structs.replace(access(number), resources={("Observation", f"o{n}"): 1 for n in range(250)}))
     with pytest.raises(StoreUnavailable):
-        book.require_room()
+        await book.room()
     await book.flush()
-    book.require_room()
+    await book.room()
     book.note(msgspec.structs.replace(access(3), query="x" * 100_000))
     with pytest.raises(StoreUnavailable):
-        book.require_room()
+        await book.room()
     await book.close()
-    book.require_room()
+    await book.room()
+
+
+async def test_who_comes_while_too_many_wait_is_let_in_when_they_are_written(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record_accesses, "MAX_WAITING", 1)
+    book = AccessBook(repository.accesses)
+    book.note(access(1))
+    coming = [asyncio.create_task(book.room()) for _ in range(3)]
+    await asyncio.sleep(0)
+    assert not any(one.done() for one in coming)
+    await book.flush()
+    async with asyncio.timeout(1):
+        await asyncio.gather(*coming)
+    await book.close()
+
+
+async def test_nobody_waits_for_a_store_that_takes_nothing(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object) -> None:
+        raise StoreUnavailable("the disk is full")
+
+    monkeypatch.setattr(record_accesses, "MAX_WAITING", 1)
+    monkeypatch.setattr(record_accesses, "GROUP_SECONDS", 0.01)
+    monkeypatch.setattr(repository.accesses, "add", refuse)
+    book = AccessBook(repository.accesses)
+    book.note(access(1))
+    async with asyncio.timeout(1):
+        with pytest.raises(StoreUnavailable):
+            await book.room()
+        with pytest.raises(StoreUnavailable):
+            await book.room()
+    await book.close()
 
 
 async def test_what_could_not_be_written_whatever_the_reason_is_tried_again(
