@@ -263,7 +263,7 @@ async def test_a_client_that_reads_nothing_of_its_answer_is_cut_off(served: Serv
     writer.write(ask * 40)
     reader._transport.pause_reading()  # type: ignore[attr-defined]  # the socket's buffers fill, and nobody empties them
     await asyncio.sleep(0.6)
-    reader._transport.resume_reading()  # type: ignore[attr-defined]
+    reader._transport.resume_reading()  # type: ignore[attr-defined]  # as above
     with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
         await reader.readexactly(1_000_000_000)
     writer.close()
@@ -404,7 +404,7 @@ async def test_a_client_that_leaves_the_rest_of_its_answers_is_cut_off(
         await asyncio.sleep(0.3)
         writer.write(last)
         await asyncio.sleep(1.5)
-        reader._transport.resume_reading()  # type: ignore[attr-defined]
+        reader._transport.resume_reading()  # type: ignore[attr-defined]  # as above
         with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
             await reader.readexactly(1_000_000_000)
         writer.close()

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import pytest_asyncio
 from stored_resources import patient
 
 from fhir_service.fhir.access import OPEN
@@ -128,38 +129,37 @@ async def test_what_waits_is_bounded_by_what_it_takes_of_the_memory(
     await book.room()
 
 
-async def test_who_comes_while_too_many_wait_is_let_in_when_they_are_written(
-    repository: Repository, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest_asyncio.fixture
+async def full_book(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> AccessBook:
+    """One in which there is no room until what it has is written, which it is soon."""
     monkeypatch.setattr(record_accesses, "MAX_WAITING", 1)
+    monkeypatch.setattr(record_accesses, "GROUP_SECONDS", 0.05)
     book = AccessBook(repository.accesses)
     book.note(access(1))
-    coming = [asyncio.create_task(book.room()) for _ in range(3)]
+    return book
+
+
+async def test_who_comes_while_too_many_wait_is_let_in_when_they_are_written(full_book: AccessBook) -> None:
+    coming = [asyncio.create_task(full_book.room()) for _ in range(3)]
     await asyncio.sleep(0)
     assert not any(one.done() for one in coming)
-    await book.flush()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(3):
         await asyncio.gather(*coming)
-    await book.close()
+    await full_book.close()
 
 
 async def test_nobody_waits_for_a_store_that_takes_nothing(
-    repository: Repository, monkeypatch: pytest.MonkeyPatch
+    full_book: AccessBook, repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def refuse(*_: object) -> None:
         raise StoreUnavailable("the disk is full")
 
-    monkeypatch.setattr(record_accesses, "MAX_WAITING", 1)
-    monkeypatch.setattr(record_accesses, "GROUP_SECONDS", 0.01)
     monkeypatch.setattr(repository.accesses, "add", refuse)
-    book = AccessBook(repository.accesses)
-    book.note(access(1))
-    async with asyncio.timeout(1):
-        with pytest.raises(StoreUnavailable):
-            await book.room()
-        with pytest.raises(StoreUnavailable):
-            await book.room()
-    await book.close()
+    async with asyncio.timeout(3):
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable):
+                await full_book.room()
+    await full_book.close()
 
 
 async def test_what_could_not_be_written_whatever_the_reason_is_tried_again(
