@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
@@ -15,13 +17,21 @@ import httpx
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 180
+_PORTS = range(10_000, 30_000)
+"""None that the system gives to whoever connects somewhere, as other tests do all the time."""
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_port(count: int = 1) -> int:
+    """The first of so many, one behind the other."""
+    while True:
+        first = random.choice(_PORTS)
+        try:
+            with ExitStack() as probes:
+                for port in range(first, first + count):
+                    probes.enter_context(socket.socket()).bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        return first
 
 
 class ServedProcess:

@@ -34,7 +34,8 @@ def test_several_processes_want_postgresql_and_one_key(run) -> None:
 async def test_one_that_dies_is_replaced_and_a_stop_lets_requests_end(
     lasting_database: Callable[[str], str], tmp_path: Path
 ) -> None:
-    port, meters = free_port(), free_port()
+    port = free_port(3)
+    meters = port + 1  # and the one behind it, of the second process
     command = ("serve", "--workers", "2", "--port", str(port))
     address = f"127.0.0.1:{meters}"
     service = ServedProcess(tmp_path, lasting_database("postgresql"), *command, FHIR_SERVICE_METRICS_ADDRESS=address)
