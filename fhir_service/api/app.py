@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -54,6 +54,17 @@ CORS: dict[str, Any] = {
 """What the scripts of a listed origin may send and read. No cookies: access is by token alone."""
 
 
+class _Application(FastAPI):
+    """With the FHIR API, which is no route of FastAPI's, in its document."""
+
+    def __init__(self, *, resource_types: Sequence[str], **named: Any) -> None:
+        super().__init__(**named)
+        self._resource_types = resource_types
+
+    def openapi(self) -> dict[str, Any]:
+        return openapi_of(self, INTERACTIONS, self._resource_types, FHIR_PREFIX)
+
+
 def create_app(
     settings: Settings,
     repository: Repository | None = None,
@@ -93,7 +104,8 @@ def create_app(
             opened, service.open_repository = service.open_repository, None
             await opened.close()
 
-    app = FastAPI(
+    app = _Application(
+        resource_types=settings.resource_types,
         title="fhir-service",
         version=__version__,
         summary="FHIR R4 REST API of case reports about complications after vertebral augmentation",
@@ -108,7 +120,6 @@ def create_app(
     app.state.service = service
     for pages in (home, documentation, health):
         app.include_router(pages.router)
-    app.openapi = lambda: openapi_of(app, INTERACTIONS, settings.resource_types, FHIR_PREFIX)  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
     # The last one added is the first one met.
     app.add_middleware(FhirDispatcher, service=service, prefix=FHIR_PREFIX)
     app.add_middleware(AuthEndpoints, service=service, prefix=FHIR_PREFIX)

@@ -21,7 +21,7 @@ _OF_THE_SERVER = frozenset({"capabilities"})
 """Interactions that name no type and tell of no patient."""
 
 
-class remembered:  # noqa: N801  # used as a function is; a generator as context manager costs several times as much
+class Remembered:
     """Around a call from the look-up of what it calls to the last byte of its answer. `status` is that of the answer,
     once it is known."""
 
@@ -31,7 +31,7 @@ class remembered:  # noqa: N801  # used as a function is; a generator as context
         self._call = call
         self.status = 500
 
-    def __enter__(self) -> remembered:
+    def __enter__(self) -> Remembered:
         return self
 
     def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from fhir_service import __version__
-from fhir_service.api.auth.discovery import CONFIGURATION, INTROSPECTION, TOKEN
+from fhir_service.api.auth.discovery import CONFIGURATION, GRANT, INTROSPECTION
 from fhir_service.api.content_negotiation import FHIR_JSON, FHIR_XML
 from fhir_service.api.interaction import Interaction
 from fhir_service.definitions.catalogue import DEFAULT_BASE
@@ -90,7 +90,7 @@ def _security(base: str) -> dict[str, Any]:
     """How to get in, as SMART 1 and 2 have it; clients of today ask .well-known/smart-configuration."""
     service = {"system": _SERVICES, "code": "SMART-on-FHIR"}
     uris = [
-        {"url": "token", "valueUri": f"{base}/{TOKEN}"},
+        {"url": "token", "valueUri": f"{base}/{GRANT}"},
         {"url": "introspect", "valueUri": f"{base}/{INTROSPECTION}"},
     ]
     return {

@@ -40,7 +40,7 @@ class LimitedConnection(PipelinedConnection):
         self._unread = 0
         """Bytes that the client had to read when that began."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows asyncio's argument itself
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         if len(self.connections) > self.limits.max_connections:
             text = f"this server has {self.limits.max_connections:,} connections already; try again later"

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fhir_service.api.answer import Answer, StreamedAnswer
-from fhir_service.api.audit import is_access, refused, remembered
+from fhir_service.api.audit import Remembered, is_access, refused
 from fhir_service.api.auth.identify import access_in
 from fhir_service.api.auth.needs import PUBLIC, refuse_uncovered
 from fhir_service.api.call import Call
@@ -70,7 +70,7 @@ class FhirDispatcher:
             access=access.under(base),
             origin=origin_of(scope),
         )
-        with remembered(call) as ending:
+        with Remembered(call) as ending:
             try:
                 answer = await self.answer(call, path[len(self._prefix) :])
             finally:
@@ -115,7 +115,7 @@ class FhirDispatcher:
     async def answer_url(self, call: Call, url: str) -> ASGIApp:
         """The same for a URL relative to the base, query included: an entry of a Bundle."""
         path, _, call.query = url.partition("?")
-        with remembered(call) as ending:
+        with Remembered(call) as ending:
             answer = await self.answer(call, unquote(path))
             ending.status = _status(answer)
         return answer

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.http.flow_control import FlowControl
 
@@ -30,9 +30,10 @@ class PipelinedConnection(NoUpgrade):
         self._answered: Any = None
         """The request that is answered, which of several is not the last that came."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows asyncio's argument itself
-        super().connection_made(transport)
-        self.flow = _Flow(transport, self._goes_on)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        stream = cast(asyncio.Transport, transport)
+        super().connection_made(stream)
+        self.flow = _Flow(stream, self._goes_on)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._rest = b""

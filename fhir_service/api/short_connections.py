@@ -48,7 +48,7 @@ class ShortConnection(LimitedConnection):
         self._last = 0.0
         """When something was last asked for or answered."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows the argument of asyncio itself
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._peer = self._peer._replace(address=self.client[0] if self.client else "", scheme=self.scheme or "http")
 

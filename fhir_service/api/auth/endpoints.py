@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fhir_service.api.answer import Answer, Headers
 from fhir_service.api.audit import refused
-from fhir_service.api.auth.discovery import CONFIGURATION, INTROSPECTION, TOKEN, smart_configuration
+from fhir_service.api.auth.discovery import CONFIGURATION, GRANT, INTROSPECTION, smart_configuration
 from fhir_service.api.auth.oauth_errors import OAuthError
 from fhir_service.api.call import Call
 from fhir_service.api.dispatcher import base_of
@@ -38,7 +38,7 @@ class AuthEndpoints:
         self._prefix = prefix
         self._endpoints: Mapping[str, tuple[str, Endpoint]] = {
             f"{prefix}/{CONFIGURATION}": ("GET", _configuration),
-            f"{prefix}/{TOKEN}": ("POST", _token),
+            f"{prefix}/{GRANT}": ("POST", _token),
             f"{prefix}/{INTROSPECTION}": ("POST", _introspection),
         }
 
@@ -75,7 +75,7 @@ async def _configuration(call: Call) -> Answer:
 
 async def _token(call: Call) -> Answer:
     form = await _form(call)
-    return _json(200, await call.service.authority.endpoint.grant(form, f"{call.base}/{TOKEN}"))
+    return _json(200, await call.service.authority.endpoint.grant(form, f"{call.base}/{GRANT}"))
 
 
 async def _introspection(call: Call) -> Answer:

@@ -6,13 +6,13 @@ Wants the packages of the extra `traces`; what a caller says of its own trace (W
 from __future__ import annotations
 
 import time
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from opentelemetry.propagate import extract
 from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fhir_service import __version__
 from fhir_service.api.request_id import request_id
 from fhir_service.api.request_log import ROUTE
 
@@ -30,16 +30,12 @@ def traces_to(url: str) -> TracerProvider:
     """Sends spans to an OTLP collector over HTTP, such as http://localhost:4318/v1/traces, from a thread of its own;
     whoever ends the service shuts it down. Raises NoTraces."""
     try:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415  # an extra that need not be installed
-        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415  # of the same extra, so not at the top either
-        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415  # of the same extra, so not at the top either
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415  # of the same extra, so not at the top either
+        sending = import_module("fhir_service.api.observing.span_sender")
     except ImportError as error:
         raise NoTraces(
             "FHIR_SERVICE_TRACES_URL wants the extra `traces`: pip install 'fhir-service[traces]'"
         ) from error
-    provider = TracerProvider(resource=Resource({"service.name": "fhir-service", "service.version": __version__}))
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=url)))
+    provider: TracerProvider = sending.sender(url)
     return provider
 
 

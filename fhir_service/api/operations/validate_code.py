@@ -87,8 +87,7 @@ async def validate_in_system(call: Call) -> Answer:
     found: Definition | None = None
     if call.id or "codeSystem" in asked or url.partition("|")[0] in held.code_system_resources:
         found = await meant(call, asked, held.code_system_resources, "CodeSystem", sent="codeSystem")
-        assert found is not None  # noqa: S101  # only for mypy: one is named by id, url or content here
-        url = found.url
+        url = found.url if found is not None else ""
         if not url:
             text = "the code system needs a url, so that codes can be said to be of it"
             raise InvalidParameter(text, expression=(asked.place("codeSystem"),))
