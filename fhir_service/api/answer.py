@@ -25,13 +25,18 @@ class Answer:
     headers: Headers = ()
     media_type: str = FHIR_JSON
 
-    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+    @property
+    def every_header(self) -> list[tuple[bytes, bytes]]:
+        """Its own, and those that tell of its body."""
         headers = [*self.headers, VARY]
         if self.body:
             headers.append((b"content-type", self.media_type.encode()))
         if self.status not in (204, 304):
             headers.append((b"content-length", b"%d" % len(self.body)))
-        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        return headers
+
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status, "headers": self.every_header})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else self.body})
 
 

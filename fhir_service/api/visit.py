@@ -7,7 +7,7 @@ from functools import lru_cache
 from time import perf_counter
 from typing import NamedTuple, Protocol
 
-from fhir_service.api.answer import VARY, Answer, Headers
+from fhir_service.api.answer import Answer, Headers
 from fhir_service.api.content_encodings import compressed
 from fhir_service.api.error_responses import crash_answer
 from fhir_service.api.observing.meter import Meter
@@ -53,14 +53,14 @@ class Visit:
 
     async def answer(self, answer: Answer, route: str) -> None:
         """Send an answer as the layers of the long way would."""
-        headers, body = _headers(answer), answer.body
+        headers, body = answer.every_header, answer.body
         if self.coding:
             start = {"headers": headers}
             try:
                 message = await compressed(start, {"type": "http.response.body", "body": body}, self.coding)
             except Exception:  # such as that there are no more threads; the client waits for some answer
                 answer = crash_answer(self.origin.request, self.method)
-                headers, body = _headers(answer), answer.body
+                headers, body = answer.every_header, answer.body
             else:
                 headers, body = start["headers"], message["body"]
         self.send(answer.status, written(headers), body, route)
@@ -80,15 +80,6 @@ class Visit:
             log_request(self.method, route, self.origin, status=status, sent=len(body), seconds=seconds)
         if self._meter is not None:
             self._meter.request(*labels(route), status, perf_counter() - self._begun)
-
-
-def _headers(answer: Answer) -> list[tuple[bytes, bytes]]:
-    headers = [*answer.headers, VARY]
-    if answer.body:
-        headers.append((b"content-type", answer.media_type.encode()))
-    if answer.status not in (204, 304):
-        headers.append((b"content-length", b"%d" % len(answer.body)))
-    return headers
 
 
 def written(headers: Headers | list[tuple[bytes, bytes]]) -> bytes:
